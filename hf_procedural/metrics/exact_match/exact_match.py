@@ -1,0 +1,39 @@
+"""Share of rows whose whole answer is predicted. An `evaluate` module."""
+
+import datasets
+import evaluate
+import numpy as np
+
+_DESCRIPTION = """Share of the rows in which every labelled position (references other than -100) is predicted. Rows
+without a label do not count."""
+_INPUTS = """
+Args:
+    predictions: token ids, rows aligned with those of references: the token predicted *for* each position.
+    references: labels, -100 where no token is scored.
+Returns:
+    exact_match: a share in 0..1.
+Raises:
+    ValueError: where no position is labelled.
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
+class ExactMatch(evaluate.Metric):
+    def _info(self):
+        ids = datasets.Sequence(datasets.Value("int32"))
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation="",
+            inputs_description=_INPUTS,
+            features=datasets.Features(predictions=ids, references=ids),
+        )
+
+    def _compute(self, predictions, references):
+        right = [
+            all(guess == label for guess, label in zip(row, labels, strict=True) if label != -100)
+            for row, labels in zip(predictions, references, strict=True)
+            if any(label != -100 for label in labels)
+        ]
+        if not right:
+            raise ValueError("references: every label is -100, there is nothing to score")
+        return {"exact_match": float(np.mean(right))}

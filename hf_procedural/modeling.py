@@ -1,0 +1,87 @@
+"""A new causal language model of any architecture in transformers, for a task's vocabulary and row length."""
+
+import difflib
+import re
+
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+
+def parse_size(size: str) -> dict[str, int]:
+    """Layers, heads and width from the papers' size string.
+
+    >>> parse_size("12_12_768")
+    {'num_hidden_layers': 12, 'num_attention_heads': 12, 'hidden_size': 768}
+    """
+    if not re.fullmatch(r"\d+_\d+_\d+", str(size)):
+        raise ValueError(f"size must be layers_heads_width, such as 2_4_16 or 12_12_768, got {size!r}")
+    layers, heads, width = map(int, size.split("_"))
+    if not layers or not heads or width % heads or width < heads:
+        raise ValueError(f"size: the width must be a multiple of the heads, and none may be 0, got {size!r}")
+    return {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": width}
+
+
+def new_config(
+    tokenizer: PreTrainedTokenizerBase,
+    positions: int,
+    *,
+    model_type: str = "gpt2",
+    config_name: str | None = None,
+    dropout: float | None = None,
+    overrides: dict | None = None,
+    **size: int,
+):
+    """The configuration of a new model.
+
+    Args:
+        tokenizer: gives the vocabulary and the special token ids.
+        positions: tokens in the longest sequence.
+        model_type: an architecture of transformers with a causal language model, where `config_name` is None.
+        config_name: a Hub id or folder whose configuration to take instead.
+        dropout: the probability for every kind of dropout the architecture has; None leaves its defaults.
+        overrides: any other fields of the configuration.
+        size: num_hidden_layers, num_attention_heads, hidden_size.
+
+    Raises:
+        ValueError: for an unknown architecture or field.
+    """
+    if config_name is not None:
+        config = AutoConfig.from_pretrained(config_name)
+    elif model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        config = CONFIG_MAPPING[model_type]()
+    else:
+        close = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else "such as gpt2, llama, qwen3"
+        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}: {hint}")
+    fields = {"vocab_size": len(tokenizer), "max_position_embeddings": positions, **size}
+    for role in ("pad", "bos", "eos"):
+        fields[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
+    if size:  # what architectures derive from the size, or fix at that of their largest model
+        width, heads = size["hidden_size"], size["num_attention_heads"]
+        derived = {"intermediate_size": 4 * width, "num_key_value_heads": heads, "head_dim": width // heads}
+        fields |= {name: value for name, value in derived.items() if hasattr(config, name)}
+        if hasattr(config, "layer_types"):
+            fields["layer_types"] = None
+    if dropout is not None:
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        kinds = [name for name in config.to_dict() if re.search(r"(pdrop|dropout)$", name) and "classifier" not in name]
+        fields |= dict.fromkeys(kinds, dropout)
+    for name in overrides or {}:
+        if not hasattr(config, name):
+            known = [field for field in config.to_dict() if not field.startswith("_")]
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"model_overrides: {config.model_type} has no configuration field {name!r}{hint}")
+    fields |= overrides or {}
+    if config_name is not None:
+        for name, value in fields.items():
+            setattr(config, name, value)
+        return config
+    return type(config)(**fields)
+
+
+def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
+    """A freshly initialised model; its generation settings agree with the configuration's token ids."""
+    keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
+    return AutoModelForCausalLM.from_config(config, **keywords)

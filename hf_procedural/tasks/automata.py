@@ -1,0 +1,62 @@
+"""Elementary cellular automata: predict the next state of a ring of cells."""
+
+import dataclasses
+
+from .base import IGNORE, Task, integer, register
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class ElementaryAutomaton(Task):
+    """``state <end> state <end> ...``: `steps` successors of a random state of `width` cells on a ring.
+
+    A cell's next state is bit ``4 * left + 2 * self + right`` of `rule` (Wolfram's numbering). Each cell is a token, 0
+    or 1, and <end> (id 2) closes every state; <pad> (id 3) never occurs. The first state has independent fair cells
+    and no loss; the loss counts on all later ones, their <end> included. Rule 110 is the one of Jiang et al. 2026
+    (arXiv:2601.21725) and Shinnick et al. 2025 (arXiv:2505.22308). How they code states is not published (readers
+    report a linear projection of the binary vector), so this token layout and its default sizes are ours.
+    """
+
+    name = "eca"
+    headline = "rule"
+    sizes = (110,)
+    summary = "successive states of an elementary cellular automaton on a ring"
+
+    rule: int = integer(110, 0, "Wolfram's number of the rule", high=255)
+    width: int = integer(32, 3, "cells on the ring")
+    steps: int = integer(15, 1, "states after the first")
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return ("0", "1", "<end>", "<pad>")
+
+    @property
+    def max_length(self) -> int:
+        return (self.width + 1) * (self.steps + 1)
+
+    @property
+    def pad_id(self) -> int:
+        return 3
+
+    def solve(self, prompt_ids) -> list[int]:
+        state, end = [int(cell) for cell in prompt_ids][: self.width], 2
+        answer = []
+        for _ in range(self.steps):
+            around = zip([state[-1], *state[:-1]], state, [*state[1:], state[0]], strict=True)
+            state = [(self.rule >> (4 * left + 2 * cell + right)) & 1 for left, cell, right in around]
+            answer += [*state, end]
+        return answer
+
+    def _close(self, prompt):
+        return prompt if prompt[-1:] == [2] else [*prompt, 2]
+
+    def sample(self, rng, n):
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        kernels.fill_uniform(kernels.stream(rng), input_ids, 0, self.width, 0, 1)
+        input_ids[:, self.width] = 2
+        kernels.automaton(input_ids, self.rule, self.width)
+        labels[:] = input_ids
+        labels[:, : self.width + 1] = IGNORE
+        return input_ids, labels

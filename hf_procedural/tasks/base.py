@@ -1,0 +1,235 @@
+"""What a task is, and the registry that finds one by name.
+
+A task is a frozen dataclass of its parameters. It knows NumPy and nothing of torch, transformers or datasets.
+Names are ``task-size``, such as ``sort-64``: the size sets the task's headline parameter, keywords set the others.
+"""
+
+import dataclasses
+import difflib
+import json
+import math
+from typing import ClassVar
+
+import numpy as np
+
+IGNORE = -100  # the label of a position without loss, as everywhere in transformers
+
+
+def integer(default, low, help, high=None, optional=False):
+    """A dataclass field for an integer in ``low..high`` (None too, where ``optional``)."""
+    bounds = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
+
+    def valid(value):
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= (high or math.inf)
+
+    return _parameter(default, valid, bounds, help, optional)
+
+
+def probability(default, help):
+    """A dataclass field for a number in 0..1."""
+
+    def valid(value):
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+    return _parameter(default, valid, "a number in 0..1", help)
+
+
+def flag(default, help):
+    """A dataclass field for True or False."""
+    return _parameter(default, lambda value: isinstance(value, bool), "true or false", help)
+
+
+def _parameter(default, valid, accepted, help, optional=False):
+    if optional:
+        required, accepted = valid, f"{accepted}, or null"
+
+        def valid(value):
+            return value is None or required(value)
+
+    metadata = {"valid": valid, "accepted": accepted, "help": help}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Base of all tasks: subclasses add parameters, `vocabulary`, `max_length`, `sample`, and `solve` or `accepts`.
+
+    `sample(rng, n)` gives `input_ids` and `labels`, both int32 ``[n, max_length]``: right-padded rows, and labels
+    equal to them where the loss counts, -100 elsewhere, not shifted. `solve(prompt_ids)` is the answer in plain
+    Python; a language, in which every token is predicted, has `accepts(token_ids)` instead.
+    """
+
+    name: ClassVar[str]
+    headline: ClassVar[str]  # the parameter that the number in "sort-64" sets
+    sizes: ClassVar[tuple[int, ...]]  # the published sizes
+    summary: ClassVar[str]  # one line, for tables and cards
+    paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.integer | np.floating | np.bool_):
+                value = value.item()
+                object.__setattr__(self, field.name, value)
+            if not field.metadata.get("valid", lambda _: True)(value):
+                raise ValueError(f"{self.name}: {field.name} must be {field.metadata['accepted']}, got {value!r}")
+
+    @property
+    def parameters(self) -> dict:
+        """All parameters by name, defaults included."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @property
+    def config_name(self) -> str:
+        """Task and headline size, such as ``sort-64``."""
+        return f"{self.name}-{getattr(self, self.headline)}"
+
+    @property
+    def key(self) -> str:
+        """Name and all parameters as one canonical string: what a row depends on beside seed, split and index."""
+        return f"{self.name} {json.dumps(self.parameters, sort_keys=True)}"
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The token strings in id order."""
+        raise TypeError(f"{type(self).__name__} must define the property vocabulary")
+
+    @property
+    def max_length(self) -> int:
+        """The row length, in tokens."""
+        raise TypeError(f"{type(self).__name__} must define the property max_length")
+
+    @property
+    def pad_id(self) -> int:
+        """The id of ``<pad>``."""
+        return self.vocabulary.index("<pad>")
+
+    @property
+    def is_language(self) -> bool:
+        """Whether every token is to be predicted, so that there is no prompt and no one answer."""
+        return not hasattr(self, "solve")
+
+    def sample(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """`n` rows: `input_ids` and `labels`, int32 ``[n, max_length]`` each."""
+        raise TypeError(f"{type(self).__name__} must define sample(rng, n)")
+
+    def empty_rows(self, n: int) -> np.ndarray:
+        """Uninitialised `input_ids` and `labels`, int32 ``[2, n, max_length]``.
+
+        One allocation rather than two: malloc then keeps the memory from call to call instead of handing it back to
+        the system, whose fresh pages would cost several times the sampling.
+        """
+        return np.empty((2, n, self.max_length), np.int32)
+
+    def example(self, prompt_ids) -> tuple[np.ndarray, np.ndarray]:
+        """The row of one prompt by `solve` (of a language: of one word), int32 ``[max_length]`` each.
+
+        A prompt is all that stands before the answer; its closing separator may be left out.
+        """
+        prompt = [int(token) for token in prompt_ids]
+        if self.is_language:
+            prompt, answer = prompt[:1], prompt[1:]
+        else:
+            prompt = self._close(prompt)
+            answer = self.solve(prompt)
+        width = self.max_length
+        input_ids = np.full(width, self.pad_id, np.int32)
+        labels = np.full(width, IGNORE, np.int32)
+        row = (prompt + answer)[:width]
+        input_ids[: len(row)] = row
+        labels[len(prompt) : len(row)] = row[len(prompt) :]
+        return input_ids, labels
+
+    def _close(self, prompt: list[int]) -> list[int]:
+        """The prompt with its closing separator."""
+        return prompt
+
+    def sample_split(self, rng: np.random.Generator, n: int, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Like `sample`, but only rows whose prompt belongs to `split` ("train", "validation" or "test").
+
+        Raises ValueError where the task has (next to) no prompts of that split.
+        """
+        from . import splits
+
+        rows = self.empty_rows(n)
+        done = drawn = 0
+        while done < n:
+            candidates = self.sample(rng, min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16))
+            kept = np.flatnonzero(splits.of_rows(self, *candidates) == splits.INDEX[split])[: n - done]
+            for source, target in zip(candidates, rows, strict=True):
+                np.take(source, kept, axis=0, out=target[done : done + len(kept)], mode="clip")
+            done += len(kept)
+            drawn += len(candidates[0])
+            if drawn > 10_000 and done < drawn / 2_000:
+                raise ValueError(
+                    f"{self.config_name}: too few distinct prompts for a {split} split of its own ({done} of {drawn} "
+                    f"drawn fell into it); raise {self.headline} or another parameter, or set {split}_size=0"
+                )
+        return rows[0], rows[1]
+
+
+_REGISTRY: dict[str, type[Task]] = {}
+
+
+def register(cls: type[Task]) -> type[Task]:
+    """Class decorator: adds a task to the registry under its `name`."""
+    known = _REGISTRY.setdefault(cls.name, cls)
+    if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
+        raise ValueError(f"task name {cls.name!r} is taken by {known.__module__}.{known.__qualname__}")
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+def list_tasks() -> list[str]:
+    """The names of all tasks, in the order of their definition."""
+    return list(_REGISTRY)
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task by its bare name, such as ``sort``."""
+    if name not in _REGISTRY:
+        close = difflib.get_close_matches(name, _REGISTRY, n=3, cutoff=0.4)
+        hint = f"did you mean {', '.join(close)}? " if close else ""
+        raise ValueError(f"unknown task {name!r}: {hint}(tasks: {', '.join(_REGISTRY)})")
+    return _REGISTRY[name]
+
+
+def task(name: str, /, **parameters) -> Task:
+    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, with parameters as keywords.
+
+    >>> task("sort-4", vocab_size=10).vocabulary[-2:]
+    ('<sep>', '<pad>')
+
+    Raises ValueError for an unknown task or parameter, or a value out of range.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"task must be a name such as sort-64, got {name!r}")
+    if "+" in name:
+        from .mixture import mixture
+
+        return mixture(name.split("+"), **parameters)
+    cls, parameters = parse(name, parameters)
+    known = [field.name for field in dataclasses.fields(cls)]
+    for key in parameters:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ValueError(f"{cls.name}: unknown parameter {key!r}: {hint}(parameters: {', '.join(known)})")
+    return cls(**parameters)
+
+
+def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
+    """The class that `name` means, and `parameters` with the size in `name` added."""
+    bare, dash, size = name.partition("-")
+    cls = task_class(bare)
+    if not dash:
+        return cls, dict(parameters)
+    try:
+        size = int(size)
+    except ValueError:
+        raise ValueError(
+            f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
+        ) from None
+    if parameters.get(cls.headline, size) != size:
+        raise ValueError(f"{name}: {cls.headline}={parameters[cls.headline]!r} contradicts the size in the name")
+    return cls, {cls.headline: size, **parameters}

@@ -1,0 +1,256 @@
+"""The loops that NumPy cannot vectorise, compiled by Numba. Imported by tasks when they first sample.
+
+All randomness comes from the caller's NumPy generator, which seeds a xoshiro256++ stream (Blackman and Vigna 2019)
+for each call: four 64-bit words, advanced in the compiled loop.
+"""
+
+import numba
+import numpy as np
+
+njit = numba.njit(cache=True, nogil=True)
+
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_IGNORE = np.int32(-100)
+
+
+def stream(rng: np.random.Generator) -> np.ndarray:
+    """The state of a random stream for the kernels, uint64 ``[4]``."""
+    return rng.integers(2**64, size=4, dtype=np.uint64)
+
+
+@njit
+def _rotate(x, k):
+    return (x << np.uint64(k)) | (x >> np.uint64(64 - k))
+
+
+@njit
+def _next(state):
+    result = _rotate(state[0] + state[3], 23) + state[0]
+    shifted = state[1] << np.uint64(17)
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = _rotate(state[3], 45)
+    return result
+
+
+@njit
+def _below(state, n):
+    """Uniform on 0..n-1 without bias, n < 2^32 (Lemire 2019)."""
+    bound = np.uint64(n)
+    product = (_next(state) >> _32) * bound
+    if (product & _LOW) < bound:
+        threshold = ((_LOW - bound) + np.uint64(1)) % bound
+        while (product & _LOW) < threshold:
+            product = (_next(state) >> _32) * bound
+    return np.int32(product >> _32)
+
+
+@njit
+def _uniform(state):
+    """Uniform on [0, 1) with 53 bits."""
+    return np.float64(_next(state) >> np.uint64(11)) * 2.0**-53
+
+
+@njit
+def hash_prompts(input_ids, labels, whole, pad):
+    """A 64-bit hash of each row's prompt, uint64 [n]: the unlabelled tokens but `pad`, or the `whole` row."""
+    n, width = input_ids.shape
+    weights = np.empty(width, np.uint64)
+    for i in range(width):
+        weights[i] = _mix(np.uint64(i + 1)) | np.uint64(1)
+    hashes = np.empty(n, np.uint64)
+    for row in range(n):
+        total = np.uint64(0)
+        for i in range(width):
+            used = whole or (labels[row, i] == _IGNORE and input_ids[row, i] != pad)
+            total += weights[i] * np.uint64(input_ids[row, i] + 1) if used else np.uint64(0)
+        hashes[row] = _mix(total)
+    return hashes
+
+
+@njit
+def _mix(x):
+    x = x * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit
+def fill_uniform(state, out, start, stop, low, high):
+    """Fills the columns start..stop-1 with independent uniform values on low..high."""
+    for row in range(out.shape[0]):
+        for i in range(start, stop):
+            out[row, i] = low + _below(state, high - low + 1)
+
+
+@njit
+def write_distinct(input_ids, labels, start, size, pad):
+    """After `start`: the distinct symbols 1..size-1 before it, in order of first appearance, then padding."""
+    seen = np.full(size + 1, -1, np.int64)
+    for row in range(input_ids.shape[0]):
+        seen[size] = row  # the separator is no symbol
+        end = start
+        for i in range(start - 1):
+            symbol = input_ids[row, i]
+            input_ids[row, end] = symbol  # without a branch: the next symbol overwrites one seen before
+            labels[row, end] = symbol
+            end += seen[symbol] != row
+            seen[symbol] = row
+        for i in range(start):
+            labels[row, i] = _IGNORE
+        for i in range(end, input_ids.shape[1]):
+            input_ids[row, i] = pad
+            labels[row, i] = _IGNORE
+
+
+@njit
+def write_without_first(input_ids, labels, length, pad):
+    """After x <sep> q <sep>: x without the first q, then padding."""
+    start = length + 3
+    for row in range(input_ids.shape[0]):
+        query = input_ids[row, length + 1]
+        end = start
+        removed = False
+        for i in range(length):
+            symbol = input_ids[row, i]
+            if symbol == query and not removed:
+                removed = True
+            else:
+                input_ids[row, end] = symbol
+                labels[row, end] = symbol
+                end += 1
+        for i in range(start):
+            labels[row, i] = _IGNORE
+        for i in range(end, input_ids.shape[1]):
+            input_ids[row, i] = pad
+            labels[row, i] = _IGNORE
+
+
+@njit
+def stack(state, input_ids, labels, length, vocab_size):
+    """Operations (a symbol pushes itself, 0 pops), <sep>, the stack from top to bottom, <pad>; cut at the width."""
+    n, width = input_ids.shape
+    content = np.empty(length + 1, np.int32)
+    held = np.zeros(vocab_size, np.bool_)
+    for row in range(n):
+        depth = 0
+        for step in range(length):
+            if step == length - 1 and depth > 1:
+                push = False
+            elif depth <= 1:
+                push = True
+            elif step < (2 * length) // 3:
+                push = _uniform(state) < 0.75
+            else:
+                push = _uniform(state) >= 0.75
+            if push and depth < vocab_size - 1:
+                symbol = 1 + _below(state, vocab_size - 1)
+                while held[symbol]:
+                    symbol = 1 + _below(state, vocab_size - 1)
+                held[symbol] = True
+                content[depth] = symbol
+                depth += 1
+                input_ids[row, step] = symbol
+            else:
+                depth -= 1
+                held[content[depth]] = False
+                input_ids[row, step] = 0
+            labels[row, step] = _IGNORE
+        input_ids[row, length] = vocab_size
+        labels[row, length] = _IGNORE
+        for i in range(length + 1, width):
+            if depth > 0:
+                depth -= 1
+                input_ids[row, i] = content[depth]
+                labels[row, i] = content[depth]
+                held[content[depth]] = False
+            else:
+                input_ids[row, i] = vocab_size + 1
+                labels[row, i] = _IGNORE
+        while depth > 0:  # what the cut left out
+            depth -= 1
+            held[content[depth]] = False
+
+
+@njit
+def dyck(state, input_ids, k, p_open, max_depth):
+    """Words of k brackets, last in first out: opening j is j, closing j is k + j."""
+    n, length = input_ids.shape
+    opened = np.empty(length + 1, np.int32)
+    for row in range(n):
+        depth = 0
+        for i in range(length):
+            left = length - i
+            if depth == 0:
+                opens = True
+            elif left <= depth or depth >= max_depth:
+                opens = False
+            else:
+                opens = _uniform(state) < p_open and depth < left - 1
+            if opens:
+                kind = _below(state, k)
+                opened[depth] = kind
+                depth += 1
+                input_ids[row, i] = kind
+            else:
+                depth -= 1
+                input_ids[row, i] = k + opened[depth]
+
+
+@njit
+def dyck_shuffle(state, input_ids, k, p_open, max_depth, balanced):
+    """Interleaved words: a close picks uniformly among the kinds that are open. Only `balanced` ones end at depth 0."""
+    n, length = input_ids.shape
+    counts = np.empty(k, np.int64)
+    kinds = np.empty(k, np.int32)  # the open kinds, and where each stands among them
+    place = np.empty(k, np.int64)
+    for row in range(n):
+        counts[:] = 0
+        depth = 0
+        distinct = 0
+        for i in range(length):
+            left = length - i
+            if depth == 0:
+                opens = True
+            elif depth >= max_depth or (balanced and left <= depth):
+                opens = False
+            else:
+                opens = _uniform(state) < p_open and not (balanced and depth >= left - 1)
+            if opens:
+                kind = _below(state, k)
+                if counts[kind] == 0:
+                    kinds[distinct] = kind
+                    place[kind] = distinct
+                    distinct += 1
+                counts[kind] += 1
+                depth += 1
+                input_ids[row, i] = kind
+            else:
+                kind = kinds[_below(state, distinct)]
+                counts[kind] -= 1
+                depth -= 1
+                if counts[kind] == 0:
+                    distinct -= 1
+                    kinds[place[kind]] = kinds[distinct]
+                    place[kinds[distinct]] = place[kind]
+                input_ids[row, i] = k + kind
+
+
+@njit
+def automaton(input_ids, rule, width):
+    """Fills in every state after the first, each followed by what ends the first, on a ring."""
+    for row in range(input_ids.shape[0]):
+        cells = input_ids[row]
+        end = cells[width]
+        for new in range(width + 1, len(cells), width + 1):
+            old = new - width - 1
+            for i in range(width):
+                left = cells[old + (i - 1 if i > 0 else width - 1)]
+                right = cells[old + (i + 1 if i < width - 1 else 0)]
+                cells[new + i] = (rule >> (4 * left + 2 * cells[old + i] + right)) & 1
+            cells[new + width] = end

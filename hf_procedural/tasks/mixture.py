@@ -1,0 +1,111 @@
+"""Mixtures: rows of several tasks in given proportions over the union of their vocabularies."""
+
+import dataclasses
+import functools
+import json
+
+import numpy as np
+
+from .base import IGNORE, Task, parse, task
+
+
+def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
+    """The mixture of the named tasks.
+
+    `weights` are their proportions (equal unless told). A parameter goes to every member that has it; one of a single
+    member is written ``name.parameter``, such as ``{"dyck.length": 128}``.
+
+    Raises ValueError for weights that do not fit and for parameters that no member has.
+    """
+    if not all(names):
+        raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
+    used, members = set(), []
+    for name in names:
+        cls, mine = parse(name, {})
+        fields = {field.name for field in dataclasses.fields(cls)}
+        for key, value in parameters.items():
+            owner, dot, bare = key.rpartition(".")
+            if bare in fields and (not dot or owner in (cls.name, name)):
+                used.add(key)
+                if bare not in mine or dot:
+                    mine[bare] = value
+        members.append(task(cls.name, **mine))
+    for key in parameters:
+        if key not in used:
+            raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r}")
+    return Mixture(tuple(members), _proportions(weights, len(members)))
+
+
+def _proportions(weights, count: int) -> tuple[float, ...]:
+    weights = [1] * count if weights is None else weights
+    numbers = isinstance(weights, list | tuple) and all(
+        isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights
+    )
+    if not numbers or len(weights) != count or not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(f"weights must be {count} positive numbers, one for each task of the mixture, got {weights!r}")
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture(Task):
+    """Rows of `members`, chosen independently with probabilities `weights`, padded to the longest.
+
+    A token string has one id, whichever member it comes from; <pad> closes the shorter rows.
+    """
+
+    name = "mixture"
+    headline = "members"
+    sizes = ()
+    summary = "rows of several tasks in given proportions"
+
+    members: tuple[Task, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def config_name(self) -> str:
+        return "+".join(member.config_name for member in self.members)
+
+    @property
+    def parameters(self) -> dict:
+        return {"weights": list(self.weights)} | {member.config_name: member.parameters for member in self.members}
+
+    @property
+    def key(self) -> str:
+        return json.dumps([[member.key for member in self.members], self.weights])
+
+    @functools.cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(token for member in self.members for token in member.vocabulary))
+
+    @property
+    def max_length(self) -> int:
+        return max(member.max_length for member in self.members)
+
+    @property
+    def is_language(self) -> bool:
+        return all(member.is_language for member in self.members)
+
+    def ids_of(self, member: Task) -> np.ndarray:
+        """The mixture's id of each of a member's ids, int32 ``[len(member.vocabulary)]``."""
+        ids = {token: index for index, token in enumerate(self.vocabulary)}
+        return np.array([ids[token] for token in member.vocabulary], np.int32)
+
+    def sample(self, rng, n):
+        return self._mix(rng, n, lambda member, count: member.sample(rng, count))
+
+    def sample_split(self, rng, n, split):
+        return self._mix(rng, n, lambda member, count: member.sample_split(rng, count, split))
+
+    def _mix(self, rng, n, draw):
+        input_ids = np.full((n, self.max_length), self.pad_id, np.int32)
+        labels = np.full_like(input_ids, IGNORE)
+        chosen = rng.choice(len(self.members), size=n, p=self.weights)
+        for index, member in enumerate(self.members):
+            rows = np.flatnonzero(chosen == index)
+            ids, own_labels = draw(member, len(rows))
+            width = member.max_length
+            mapped = self.ids_of(member)
+            input_ids[rows, :width] = mapped[ids]
+            scored = own_labels != IGNORE
+            labels[rows, :width] = np.where(scored, mapped[own_labels * scored], IGNORE)
+        return input_ids, labels

@@ -1,0 +1,19 @@
+"""Which split a row belongs to: a hash of its prompt decides, so that no prompt is ever in two splits.
+
+The prompt of a row is what carries no label, padding aside; of a language, the whole row. The hash depends on
+neither seed nor length nor task, so a prompt that one run trained on is no other run's validation prompt.
+"""
+
+import numpy as np
+
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+INDEX = {split: index for index, split in enumerate(SHARES)}
+_BORDERS = (np.cumsum(list(SHARES.values()))[:-1] * 2.0**64).astype(np.uint64)
+
+
+def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The split of each row as an index into `SHARES`, int64 ``[n]``, from int32 ``[n, max_length]`` arrays."""
+    from . import kernels
+
+    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id)
+    return np.searchsorted(_BORDERS, hashes, side="right")

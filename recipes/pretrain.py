@@ -1,0 +1,101 @@
+"""The procedural stage: trains a new model on rows of a procedural task.
+
+    accelerate launch recipes/pretrain.py recipes/configs/quickstart.yaml
+    accelerate launch recipes/pretrain.py recipes/configs/set.yaml --seed 1 --output_dir runs/set_seed1
+    accelerate launch recipes/pretrain.py --task sort-16 --size 2_4_64 --max_steps 1000 --output_dir runs/sort
+    accelerate launch recipes/pretrain.py runs/sort/recipe.yaml --resume_from_checkpoint true   # after an interruption
+
+The YAMLs of recipes/configs hold the published settings of Jiang et al. 2026 (Procedural Pretraining,
+arXiv:2601.21725); quickstart.yaml takes under two minutes on two CPU cores, the others are for a GPU. The output folder
+gets the model, its tokenizer, recipe.yaml (the resolved arguments), provenance.json (versions, seeds, data
+fingerprints), all_results.json, trainer_state.json and training.png.
+"""
+
+from datasets import load_dataset
+from transformers import EarlyStoppingCallback, Trainer, set_seed
+
+import hf_procedural
+from hf_procedural import stage
+from hf_procedural.curriculum import LengthCurriculum
+from hf_procedural.rows import TrainRows, ValidationRows
+
+
+def load_rows(data, task, args):
+    """Training and validation rows: a data set in the cache, or made on the fly."""
+    seed = stage.data_seed(args)
+    if not (data.streaming or data.curriculum):
+        sizes = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
+        with args.main_process_first(desc="making rows"):
+            rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)
+        return rows["train"].with_format("torch"), rows["validation"].with_format("torch")
+    args.max_steps = stage.steps_for(args, data.train_size)
+    args.accelerator_config.dispatch_batches = False  # every process makes its own rows
+    batch = args.train_batch_size * args.world_size
+    return TrainRows(task, seed, batch), ValidationRows(task, seed, data.validation_size)
+
+
+def length_curriculum(data, task, args, train, validation):
+    """The callback that lengthens rows, if asked for."""
+    if not data.curriculum:
+        return None
+    if "length" not in task.parameters:
+        raise ValueError(f"curriculum: {task.config_name} has no parameter length")
+    if args.eval_strategy != "steps":
+        raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy}")
+    rows_per_step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+    settings = (data.curriculum_start, data.curriculum_step, data.curriculum_threshold)
+    return LengthCurriculum(train, validation, rows_per_step, *settings)
+
+
+def main():
+    data, model_args, args = stage.parse(__doc__, stage.TaskArguments, stage.ModelArguments, stage.StageArguments)
+
+    # 1. Task, tokenizer, model: all that can be wrong is found before anything is written.
+    with stage.user_errors():
+        task = data.resolve()
+        args.output_dir = args.output_dir or f"runs/{task.config_name}"
+        checkpoint = stage.open_run(args, data, model_args)
+        tokenizer = hf_procedural.tokenizer(task)
+        set_seed(args.seed)
+        model = model_args.build(tokenizer, task.max_length)
+        train, validation = load_rows(data, task, args)
+        growth = length_curriculum(data, task, args, train, validation)
+
+    # 2. Training
+    callbacks = [growth] if growth else []
+    if args.patience is not None:
+        callbacks.append(EarlyStoppingCallback(args.patience))
+    trainer = Trainer(
+        model,
+        args,
+        data_collator=stage.collator(model),
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
+        preprocess_logits_for_metrics=stage.predictions,
+        callbacks=callbacks,
+    )
+    stage.save_provenance(args, {"train": train, "validation": validation}, data, model_args)
+    result = trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_metrics("train", result.metrics)
+
+    # 3. Evaluation at full length, and everything that another tool needs
+    if growth:
+        growth.set_length(growth.final)
+    trainer.log_metrics("eval", results := trainer.evaluate())
+    trainer.save_metrics("eval", results)
+    trainer.save_state()
+    trainer.save_model()
+    if args.should_save:
+        stage.plot(
+            trainer.state.log_history,
+            f"{args.output_dir}/{stage.PLOT}",
+            f"{task.config_name}, {model.config.model_type}",
+        )
+    if args.push_to_hub:
+        trainer.push_to_hub()
+
+
+if __name__ == "__main__":
+    main()
