@@ -26,3 +26,8 @@ def block(task: Task, seed: int, split: str, number: int) -> tuple[np.ndarray, n
     key = hashlib.blake2b(f"{seed} {split} {task.key}".encode(), digest_size=16).digest()
     generator = np.random.Philox(key=int.from_bytes(key, "little"), counter=[0, 0, 0, number])
     return task.sample_split(np.random.Generator(generator), block_rows(task), split)
+
+
+def fingerprint(task: Task, seed: int, split: str) -> str:
+    """A digest of a split's rows: of its first block, which changes with all that any row depends on."""
+    return hashlib.blake2b(b"".join(rows.tobytes() for rows in block(task, seed, split, 0)), digest_size=8).hexdigest()

@@ -21,6 +21,7 @@ from transformers import HfArgumentParser, TrainingArguments, default_data_colla
 from transformers.trainer_utils import get_last_checkpoint
 
 from . import metrics, modeling
+from .launch import start_cpu_processes
 from .tasks import IGNORE, Task, task
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
@@ -149,6 +150,9 @@ class StageArguments(TrainingArguments):
     dataloader_pin_memory: bool = dataclasses.field(
         default=torch.cuda.is_available(), metadata={"help": "Pin memory. Default: where there is a GPU."}
     )
+    ddp_find_unused_parameters: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
+    )
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
     )
@@ -184,6 +188,7 @@ def parse(description: str, *types, argv: list[str] | None = None):
 
     Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
     """
+    start_cpu_processes()
     program = Path(sys.argv[0]).name
     parser = _Parser(
         types,
@@ -321,8 +326,8 @@ def recipe_of(*arguments) -> dict:
     return json.loads(json.dumps(resolved))
 
 
-def save_provenance(args, datasets: dict, *others, **more) -> None:
-    """Writes the resolved recipe, and versions, seeds and data-set fingerprints, next to the model."""
+def save_provenance(args, *others, **facts) -> None:
+    """Writes the resolved recipe, and versions, seeds and other facts about the run, next to the model."""
     if not args.should_save:
         return
     output = Path(args.output_dir)
@@ -334,8 +339,7 @@ def save_provenance(args, datasets: dict, *others, **more) -> None:
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "seed": args.seed,
         "data_seed": data_seed(args),
-        "dataset_fingerprints": {name: fingerprint(dataset) for name, dataset in datasets.items()},
-        **more,
+        **facts,
     }
     _write(output / PROVENANCE, json.dumps(provenance, indent=2) + "\n")
 
@@ -344,13 +348,6 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-
-def fingerprint(dataset) -> str:
-    """The fingerprint of a data set on disk, or what a stream's rows depend on."""
-    if hasattr(dataset, "_fingerprint"):
-        return dataset._fingerprint
-    return f"{dataset.task.key} seed {dataset.seed}" if hasattr(dataset, "task") else str(dataset.info.config_name)
 
 
 def data_seed(args) -> int:
@@ -364,9 +361,10 @@ def steps_for(args, rows: int) -> int:
     return args.max_steps if args.max_steps > 0 else max(1, int(args.num_train_epochs * (rows // total)))
 
 
-def collator(model):
-    """The data collator for a model: `collate`, or the stock one for architectures without `logits_to_keep`."""
-    return collate if "logits_to_keep" in inspect.signature(model.forward).parameters else default_data_collator
+def collator(model, args):
+    """The data collator: `collate`, or the stock one where the architecture or label smoothing wants all logits."""
+    takes = "logits_to_keep" in inspect.signature(model.forward).parameters
+    return collate if takes and not args.label_smoothing_factor else default_data_collator
 
 
 def collate(rows: list[dict]) -> dict[str, torch.Tensor]:

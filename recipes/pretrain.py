@@ -15,7 +15,7 @@ from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, set_seed
 
 import hf_procedural
-from hf_procedural import stage
+from hf_procedural import blocks, stage
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -68,7 +68,7 @@ def main():
     trainer = Trainer(
         model,
         args,
-        data_collator=stage.collator(model),
+        data_collator=stage.collator(model, args),
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
@@ -76,7 +76,8 @@ def main():
         preprocess_logits_for_metrics=stage.predictions,
         callbacks=callbacks,
     )
-    stage.save_provenance(args, {"train": train, "validation": validation}, data, model_args)
+    fingerprints = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in ("train", "validation")}
+    stage.save_provenance(args, data, model_args, dataset_fingerprints=fingerprints)
     result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_metrics("train", result.metrics)
 
@@ -86,6 +87,7 @@ def main():
     trainer.log_metrics("eval", results := trainer.evaluate())
     trainer.save_metrics("eval", results)
     trainer.save_state()
+    model.config.use_cache = True  # off while training; whoever loads the model wants it on
     trainer.save_model()
     if args.should_save:
         stage.plot(

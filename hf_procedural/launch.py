@@ -1,0 +1,29 @@
+"""Several processes on CPUs, as `accelerate launch --cpu --num_processes N` asks for.
+
+accelerate 1.15 starts one process for that command and leaves the others to mpirun, without a word. This hands the
+command to torch's launcher, which `accelerate launch` itself uses on GPUs; needed until accelerate does so on CPUs.
+"""
+
+import contextlib
+import os
+import sys
+
+import psutil
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+
+_MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+
+
+def start_cpu_processes() -> None:
+    """Replaces this process by torch's launcher where accelerate was asked for several CPU processes on one machine."""
+    alone = "MASTER_ADDR" in os.environ and not any(name in os.environ for name in ("WORLD_SIZE", *_MPI))
+    if not alone or os.environ.get("ACCELERATE_USE_CPU", "").lower() != "true":
+        return
+    command = psutil.Process().parent().cmdline()
+    if "launch" not in command:
+        return
+    with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+        asked, *_ = _validate_launch_command(launch_command_parser().parse_args(command[command.index("launch") + 1 :]))
+    if asked.num_machines == 1:
+        where = ["--nproc_per_node", str(asked.num_processes), "--master_port", os.environ["MASTER_PORT"]]
+        os.execv(sys.executable, [sys.executable, "-m", "torch.distributed.run", *where, *sys.argv])
