@@ -44,6 +44,11 @@ class ProceduralConfig(datasets.BuilderConfig):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
                 raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
+            setattr(self, name, int(value))
+
+    def rows(self) -> dict[str, int]:
+        """The number of rows of each split that has any."""
+        return {split: rows for split in SIZES if (rows := getattr(self, f"{split}_size"))}
 
     def create_config_id(self, config_kwargs, custom_features=None):
         """The cache folder's name: the config's, and a digest of all that its rows depend on."""
@@ -73,24 +78,26 @@ class Procedural(datasets.ArrowBasedBuilder):
         parameters.pop("data_files", None)
         if parameters.pop("data_dir", None) is not None:
             raise ValueError("procedural rows are generated: data_dir has no meaning here")
+        if custom_features is not None:
+            raise ValueError(
+                "procedural columns are fixed-size int32 lists: cast the data set instead of giving features"
+            )
         fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
         own = {key: parameters.pop(key) for key in list(parameters) if key in fields}
         chosen = task(config_name, **parameters)
         config = ProceduralConfig(
             **{"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary} | own, task=chosen
         )
+        for split in config.rows():  # what cannot be made is refused here, before anything is written
+            for member in getattr(chosen, "members", [chosen]):
+                member.sample_split(np.random.default_rng(0), 1, split)
         return config, config_id or config.create_config_id(parameters, custom_features)
-
-    def _rows(self) -> dict[str, int]:
-        """The number of rows of each split that has any."""
-        rows = {split: getattr(self.config, f"{split}_size") for split in SIZES}
-        return {split: int(count) for split, count in rows.items() if count}
 
     def _info(self):
         width = self.config.task.max_length
         column = datasets.List(datasets.Value("int32"), length=width)
         # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
-        splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self._rows().items()}
+        splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
         return datasets.DatasetInfo(
             description=f"{self.config.task.config_name}: {self.config.task.summary}. {type(self.config.task).__doc__}",
             citation=_CITATION,
@@ -98,14 +105,12 @@ class Procedural(datasets.ArrowBasedBuilder):
             license="apache-2.0",
             features=datasets.Features(input_ids=column, labels=column),
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
-            dataset_size=sum(self._rows().values()) * width * 2 * 4,
+            size_in_bytes=sum(self.config.rows().values()) * width * 2 * 4,
         )
 
     def _split_generators(self, dl_manager):
         generators = []
-        for split, rows in self._rows().items():
-            # An unanswerable order fails here, before anything is written.
-            self.config.task.sample_split(np.random.default_rng(0), 1, split)
+        for split, rows in self.config.rows().items():
             count = math.ceil(rows / blocks.block_rows(self.config.task))
             shards = max(shards for shards in _SHARDS if shards <= count)
             borders = [count * shard // shards for shard in range(shards + 1)]

@@ -3,8 +3,11 @@
 import difflib
 import re
 
+import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from . import attention
 
 
 def parse_size(size: str) -> dict[str, int]:
@@ -60,7 +63,7 @@ def new_config(
         width, heads = size["hidden_size"], size["num_attention_heads"]
         derived = {"intermediate_size": 4 * width, "num_key_value_heads": heads, "head_dim": width // heads}
         fields |= {name: value for name, value in derived.items() if hasattr(config, name)}
-        if hasattr(config, "layer_types"):
+        if "layer_types" in config.to_dict():
             fields["layer_types"] = None
     if dropout is not None:
         if not 0 <= dropout < 1:
@@ -82,6 +85,15 @@ def new_config(
 
 
 def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
-    """A freshly initialised model; its generation settings agree with the configuration's token ids."""
+    """A freshly initialised model.
+
+    Without `attn_implementation`, attention is transformers' choice, but on a CPU and for small heads ours.
+    """
+    if attn_implementation is None and not torch.accelerator.is_available():
+        heads = getattr(config, "num_attention_heads", 1)
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
+        model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        if head_dim <= attention.LARGEST_HEAD and model_class._supports_attention_backend:
+            attn_implementation = attention.register()
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
     return AutoModelForCausalLM.from_config(config, **keywords)

@@ -18,7 +18,7 @@ class _Brackets(Task):
     headline: ClassVar[str] = "k"
     sizes: ClassVar[tuple[int, ...]] = (8, 16, 32, 64)
 
-    k: int = integer(64, 1, "kinds of brackets", high=2**24)
+    k: int = integer(64, 1, "kinds of brackets", high=2**20)
     length: int = integer(2048, 2, "brackets in a row")
     p_open: float = probability(0.5, "probability of an opening bracket where both are possible")
 
@@ -73,7 +73,7 @@ class Dyck(_Brackets):
     def accepts(self, token_ids) -> bool:
         """Whether the tokens are a word: balanced, but for a last opening bracket where their number is odd."""
         tokens = [int(token) for token in token_ids]
-        if len(tokens) % 2 and not self.balanced and tokens[-1] < self.k:
+        if len(tokens) % 2 and not self.balanced and 0 <= tokens[-1] < self.k:
             tokens.pop()
         opened = []
         for token in tokens:

@@ -56,8 +56,9 @@ def _uniform(state):
 
 
 @njit
-def hash_prompts(input_ids, labels, whole, pad):
-    """A 64-bit hash of each row's prompt, uint64 [n]: the unlabelled tokens but `pad`, or the `whole` row."""
+def hash_prompts(input_ids, labels, whole, pad, codes):
+    """A 64-bit hash of each row's prompt, uint64 [n], from a code for each id: the unlabelled tokens but `pad`, or the
+    `whole` row."""
     n, width = input_ids.shape
     weights = np.empty(width, np.uint64)
     for i in range(width):
@@ -67,7 +68,7 @@ def hash_prompts(input_ids, labels, whole, pad):
         total = np.uint64(0)
         for i in range(width):
             used = whole or (labels[row, i] == _IGNORE and input_ids[row, i] != pad)
-            total += weights[i] * np.uint64(input_ids[row, i] + 1) if used else np.uint64(0)
+            total += weights[i] * codes[input_ids[row, i]] if used else np.uint64(0)
         hashes[row] = _mix(total)
     return hashes
 

@@ -21,18 +21,15 @@ def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
         raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
     used, members = set(), []
     for name in names:
-        cls, mine = parse(name, {})
+        cls, sized = parse(name, {})
         fields = {field.name for field in dataclasses.fields(cls)}
-        for key, value in parameters.items():
-            owner, dot, bare = key.rpartition(".")
-            if bare in fields and (not dot or owner in (cls.name, name)):
-                used.add(key)
-                if bare not in mine or dot:
-                    mine[bare] = value
-        members.append(task(cls.name, **mine))
+        mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
+        own = {key: key.rpartition(".")[2] for key in parameters if key.rpartition(".")[0] in (cls.name, name)}
+        used |= mine.keys() | own.keys()
+        members.append(task(name, **mine | {bare: parameters[key] for key, bare in own.items()}))
     for key in parameters:
         if key not in used:
-            raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r}")
+            raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r} still to be set")
     return Mixture(tuple(members), _proportions(weights, len(members)))
 
 
@@ -89,6 +86,10 @@ class Mixture(Task):
         """The mixture's id of each of a member's ids, int32 ``[len(member.vocabulary)]``."""
         ids = {token: index for index, token in enumerate(self.vocabulary)}
         return np.array([ids[token] for token in member.vocabulary], np.int32)
+
+    def example(self, prompt_ids):
+        """Not of a mixture: raises TypeError."""
+        raise TypeError(f"{self.config_name}: a prompt belongs to one member; use that member's example")
 
     def sample(self, rng, n):
         return self._mix(rng, n, lambda member, count: member.sample(rng, count))

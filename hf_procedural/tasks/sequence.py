@@ -20,7 +20,7 @@ class _Sequence(Task):
     sizes: ClassVar[tuple[int, ...]] = (16, 32, 64)
 
     length: int = integer(64, 1, "symbols in the input")
-    vocab_size: int = integer(100, 2, "symbols are 1..vocab_size-1; <sep> and <pad> come on top", high=2**24)
+    vocab_size: int = integer(100, 2, "symbols are 1..vocab_size-1; <sep> and <pad> come on top", high=2**20)
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ class Stack(_Sequence):
 
     length: int = integer(64, 2, "operations")
     vocab_size: int = integer(
-        100, 3, "symbols are 1..vocab_size-1; <pop> is 0; <sep> and <pad> come on top", high=2**24
+        100, 3, "symbols are 1..vocab_size-1; <pop> is 0; <sep> and <pad> come on top", high=2**20
     )
 
     @property

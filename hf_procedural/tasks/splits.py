@@ -1,8 +1,12 @@
 """Which split a row belongs to: a hash of its prompt decides, so that no prompt is ever in two splits.
 
-The prompt of a row is what carries no label, padding aside; of a language, the whole row. The hash depends on
-neither seed nor length nor task, so a prompt that one run trained on is no other run's validation prompt.
+The prompt of a row is what carries no label, padding aside; of a language, the whole row. The hash is of its token
+strings, so it depends on neither seed nor task nor vocabulary: what one run trained on is no other run's validation
+prompt, in mixtures too.
 """
+
+import functools
+import hashlib
 
 import numpy as np
 
@@ -15,5 +19,12 @@ def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The split of each row as an index into `SHARES`, int64 ``[n]``, from int32 ``[n, max_length]`` arrays."""
     from . import kernels
 
-    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id)
+    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id, _codes(task))
     return np.searchsorted(_BORDERS, hashes, side="right")
+
+
+@functools.lru_cache(maxsize=64)
+def _codes(task) -> np.ndarray:
+    """A number for each token string of the vocabulary, uint64."""
+    digests = (hashlib.blake2b(token.encode(), digest_size=8).digest() for token in task.vocabulary)
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)

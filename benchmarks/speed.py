@@ -1,0 +1,269 @@
+"""Measures the package against plain references, in the same run, and prints a table.
+
+    python benchmarks/speed.py                                            # everything, a few minutes on two CPU cores
+    python benchmarks/speed.py training --size 12_12_768 --bf16 --compile # on a GPU
+    python benchmarks/speed.py training --compile                         # what torch.compile adds on a CPU
+
+Each figure is the best of several repetitions, so that other work on the machine disturbs it least. The references are
+what one writes first: rows made one by one in Python, and a training loop without any library.
+"""
+
+import argparse
+import contextlib
+import random
+import tempfile
+import time
+
+import datasets
+import torch
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
+
+import hf_procedural
+from hf_procedural import modeling, stage
+from hf_procedural.rows import TrainRows
+
+TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
+
+
+def seconds(function, repetitions=7, warmup=1) -> float:
+    """The shortest of several calls."""
+    for _ in range(warmup):
+        function()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def plain_prompt(task, rng) -> list[int]:
+    """A prompt of a sequence task, symbol by symbol."""
+    symbols = [rng.randint(1, task.vocab_size - 1) for _ in range(task.length)]
+    if task.name == "union":
+        half = task.length // 2
+        return [*symbols[:half], task.sep_id, *symbols[half:], task.sep_id]
+    if task.name == "delete":
+        return [*symbols, task.sep_id, rng.randint(1, task.vocab_size - 1), task.sep_id]
+    if task.name != "stack":
+        return [*symbols, task.sep_id]
+    operations, held = [], []
+    for step in range(task.length):
+        first = step < 2 * task.length // 3
+        push = len(held) <= 1 or (step < task.length - 1 and (rng.random() < 0.75) == first)
+        if push:
+            held.append(rng.choice([symbol for symbol in range(1, task.vocab_size) if symbol not in held]))
+        operations.append(held[-1] if push else 0)
+        if not push:
+            held.pop()
+    return [*operations, task.sep_id]
+
+
+def plain_row(task, rng) -> tuple[list[int], list[int]]:
+    """A row of a sequence task and its labels, as Python lists."""
+    prompt = plain_prompt(task, rng)
+    answer = task.solve(prompt)
+    padding = task.max_length - len(prompt) - len(answer)
+    return prompt + answer + [task.pad_id] * padding, [-100] * len(prompt) + answer + [-100] * padding
+
+
+def plain_word(task, rng) -> list[int]:
+    """A Dyck word, bracket by bracket."""
+    word, opened = [], []
+    for step in range(task.length):
+        left = task.length - step
+        opens = not opened or (left > len(opened) and rng.random() < task.p_open and len(opened) < left - 1)
+        if opens:
+            opened.append(rng.randrange(task.k))
+        word.append(opened[-1] if opens else task.k + opened.pop())
+    return word
+
+
+def report(what: str, value: str, reference: str, ratio: float | None, wanted: str) -> None:
+    print(f"| {what} | {value} | {reference} | {'' if ratio is None else f'{ratio:.2f}'} | {wanted} |", flush=True)
+
+
+def sampling() -> None:
+    """`sample` against one row at a time in Python."""
+    import numpy as np
+
+    generator, rng = np.random.default_rng(0), random.Random(0)
+    for name in TASKS:
+        task = hf_procedural.task(f"{name}-64")
+        fast = seconds(lambda task=task: task.sample(generator, 1000)) / 1000
+        slow = seconds(lambda task=task: [plain_row(task, rng) for _ in range(100)], 3) / 100
+        report(f"sample {task.config_name}", f"{fast * 1e6:.2f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "100")
+    task = hf_procedural.task("dyck-64")
+    fast = seconds(lambda: task.sample(generator, 64)) / 64
+    slow = seconds(lambda: [plain_word(task, rng) for _ in range(4)], 3) / 4
+    report("sample dyck-64 x 2048", f"{fast * 1e6:.1f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "25")
+
+
+def building() -> None:
+    """`load_dataset` into an empty cache against `Dataset.from_generator` over plain rows."""
+    task = hf_procedural.task("sort-64")
+
+    def plain_rows():
+        rng = random.Random(0)
+        for _ in range(5000):
+            ids, labels = plain_row(task, rng)
+            yield {"input_ids": ids, "labels": labels}
+
+    def load():
+        with tempfile.TemporaryDirectory() as cache:
+            datasets.load_dataset("procedural", "sort-64", cache_dir=cache)
+
+    def plain():
+        with tempfile.TemporaryDirectory() as cache:
+            datasets.Dataset.from_generator(plain_rows, cache_dir=cache)
+
+    fast = (160_064 + 2 * 4096) * task.max_length / seconds(load, 3) / 1e6
+    slow = 5000 * task.max_length / seconds(plain, 1, warmup=0) / 1e6
+    report("load_dataset sort-64 from nothing", f"{fast:.1f} M tokens/s", f"{slow:.2f}", fast / slow, "15 M tokens/s")
+
+
+def feeding() -> None:
+    """Batches of 1000 from a data set, without workers, against making the rows in Python."""
+    task, rng = hf_procedural.task("sort-64"), random.Random(0)
+    cached = datasets.load_dataset("procedural", "sort-64", split="train").with_format("torch")
+    streamed = datasets.load_dataset("procedural", "sort-64", split="train", streaming=True).with_format("torch")
+
+    def rate(loader, batches=40):
+        def draw():
+            for _ in range(batches):
+                next(iterator)
+
+        iterator = iter(loader)
+        return batches * 1000 * task.max_length / seconds(draw, 3) / 1e6
+
+    def plain():
+        rows = [plain_row(task, rng) for _ in range(1000)]
+        return [torch.tensor(column) for column in zip(*rows, strict=True)]
+
+    slow = 1000 * task.max_length / seconds(plain, 3) / 1e6
+    made = TrainRows(task, 0, 1000)
+    for name, rows, collate, wanted in (
+        ("cached, as the recipes feed it", cached, stage.collate, 5),
+        ("made on the fly, as the recipes feed it", made, stage.collate, 5),
+        ("cached, default_data_collator", cached, default_data_collator, 3),
+        ("streaming=True, default_data_collator", streamed, default_data_collator, 3),
+    ):
+        fast = rate(DataLoader(rows, batch_size=1000, collate_fn=collate))
+        report(f"batches: {name}", f"{fast:.1f} M tokens/s", f"{slow:.2f}", fast / slow, f"{wanted} M tokens/s")
+
+
+class Timer(TrainerCallback):
+    """Steps per second of the fastest quarter after the first steps, which warm up."""
+
+    def __init__(self, warmup: int, steps: int):
+        self.marks, self.times = [warmup + steps * part // 4 for part in range(5)], []
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step in self.marks:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.times.append(time.perf_counter())
+
+    def rate(self) -> float:
+        return max(
+            (after - before) / (end - start)
+            for before, after, start, end in zip(self.marks, self.marks[1:], self.times, self.times[1:], strict=False)
+        )
+
+
+def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
+    """The Trainer with our rows against two bare loops: rows made in Python, and one constant batch."""
+    task, rng = hf_procedural.task("set-64"), random.Random(0)
+    tokenizer = hf_procedural.tokenizer(task)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows = datasets.load_dataset("procedural", "set-64", split="train").with_format("torch")
+
+    def build(dropout, attention):
+        set_seed(0)
+        parts = modeling.parse_size(size)
+        config = modeling.new_config(tokenizer, task.max_length, dropout=dropout, **parts)
+        return modeling.new_model(config, attention).to(device).train()
+
+    def python_batch():
+        ids, labels = zip(*(plain_row(task, rng) for _ in range(64)), strict=True)
+        mask = [[int(token != task.pad_id) for token in row] for row in ids]
+        batch = {"input_ids": ids, "labels": labels, "attention_mask": mask}
+        return {name: torch.tensor(column).to(device) for name, column in batch.items()}
+
+    def loop(model, next_batch, item):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+        if compiled:
+            model = torch.compile(model)
+        precision = torch.autocast(device, torch.bfloat16) if bf16 else contextlib.nullcontext()
+
+        def some():
+            for _ in range(steps // 4):
+                with precision:
+                    loss = model(**next_batch()).loss
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                if item:
+                    loss.item()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return steps // 4 / seconds(some, 4)
+
+    for dropout, wanted in ((0.0, "1.5"), (0.1, "1.2")):
+        plain = loop(build(dropout, "sdpa"), python_batch, item=True)
+        batch = {name: column.to(device) for name, column in rows[:64].items()}
+        bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
+        timer = Timer(steps // 4, steps)
+        with tempfile.TemporaryDirectory() as folder:
+            args = stage.StageArguments(
+                folder,
+                per_device_train_batch_size=64,
+                max_steps=steps + steps // 4,
+                eval_strategy="no",
+                save_strategy="no",
+                learning_rate=1e-4,
+                disable_tqdm=True,
+                bf16=bf16,
+                torch_compile=compiled,
+                logging_steps=10**6,
+            )
+            model = build(dropout, None)
+            collate = stage.collator(model, args)
+            trainer = Trainer(model, args, train_dataset=rows, data_collator=collate, callbacks=[timer])
+            with contextlib.redirect_stdout(None):
+                trainer.train()
+        ours, name = timer.rate(), f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
+        report(f"{name}: rows made in Python", f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, wanted)
+        report(f"{name}: one constant batch", f"{ours:.1f} steps/s", f"{bare:.1f}", ours / bare, "0.9")
+        if device == "cuda":
+            tokens = ours * 64 * task.max_length
+            share = 6 * model.num_parameters() * tokens / 989e12  # dense bf16 peak of an H100 or H200
+            report(f"{name}: tokens/s", f"{tokens:,.0f}", "", None, f"{share:.1%} of the H200's bf16 peak")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = ("sampling", "building", "feeding", "training")
+    parser.add_argument("parts", nargs="*", default=parts, help=f"which of {', '.join(parts)} (default: all)")
+    parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
+    parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
+    parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile in all three loops")
+    args = parser.parse_args()
+    if unknown := set(args.parts) - set(parts):
+        parser.error(f"unknown part {min(unknown)}: choose from {', '.join(parts)}")
+    datasets.disable_progress_bars()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}\n")
+    print("| what | ours | plain reference | ratio | must reach |\n|---|---|---|---|---|")
+    for part in args.parts:
+        if part == "training":
+            training(args.size, args.steps, args.bf16, args.compile)
+        else:
+            {"sampling": sampling, "building": building, "feeding": feeding}[part]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Causal attention for small heads on CPUs, as an `attn_implementation` of transformers.
+
+The papers' small models have heads of 4 dimensions, on which PyTorch's fused CPU kernel spends most of a training step
+(and with dropout it falls back to whole matrices). This one goes through a row's scores once, in registers, forwards
+and backwards. Whatever it is not made for (masks, caches, large heads, other devices) goes to PyTorch's.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "small_heads_cpu"
+LARGEST_HEAD = 16  # dimensions; PyTorch's kernel is as fast beyond
+
+_jit = numba.njit(cache=True, nogil=True, fastmath=True)
+
+
+@_jit
+def _exp(x):
+    """e^x in float32 for x <= 0, to 2e-7: a polynomial that, unlike math.exp, the compiler can vectorise."""
+    t = max(x * np.float32(1.44269504), np.float32(-126.0))
+    whole = math.floor(t)
+    f = t - np.float32(whole)
+    p = np.float32(1.8775767e-3)
+    p = p * f + np.float32(8.9893397e-3)
+    p = p * f + np.float32(5.5826318e-2)
+    p = p * f + np.float32(2.4015361e-1)
+    p = p * f + np.float32(6.9315308e-1)
+    p = p * f + np.float32(9.9999994e-1)
+    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@_jit
+def _kept(seed, row, column, threshold):
+    """Whether dropout keeps an entry: a hash of where it stands (murmur3's finaliser), so that nothing is stored."""
+    x = np.uint32(np.uint32(row) * np.uint32(0x9E3779B1) + np.uint32(column) * np.uint32(0x85EBCA77)) ^ np.uint32(seed)
+    x = np.uint32((x ^ np.uint32(x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    x = np.uint32((x ^ np.uint32(x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(x ^ np.uint32(x >> np.uint32(16))) >= threshold
+
+
+@_jit
+def _forward(first, last, q, k, v, scale, dropout, seed, out, logsum):
+    _, dims, length = q.shape
+    threshold = np.uint32(dropout * 4294967295.0)
+    gain = np.float32(1.0 / (1.0 - dropout))
+    p = np.empty(length, np.float32)
+    for head in range(first, last):
+        for i in range(length):
+            p[: i + 1] = 0
+            for d in range(dims):
+                qd = q[head, d, i] * scale
+                for j in range(i + 1):
+                    p[j] += qd * k[head, d, j]
+            top = p[0]
+            for j in range(1, i + 1):
+                top = max(top, p[j])
+            total = np.float32(0)
+            for j in range(i + 1):
+                e = _exp(p[j] - top)
+                total += e
+                p[j] = e
+            if dropout > 0:
+                row = head * length + i
+                for j in range(i + 1):
+                    p[j] = p[j] * gain if _kept(seed, row, j, threshold) else np.float32(0)
+            for d in range(dims):
+                value = np.float32(0)
+                for j in range(i + 1):
+                    value += p[j] * v[head, d, j]
+                out[head, d, i] = value / total
+            logsum[head, i] = top + np.float32(math.log(total))
+
+
+@_jit
+def _backward(first, last, q, k, v, out, grad, logsum, scale, dropout, seed, dq, dk, dv):
+    _, dims, length = q.shape
+    threshold = np.uint32(dropout * 4294967295.0)
+    gain = np.float32(1.0 / (1.0 - dropout))
+    p = np.empty(length, np.float32)
+    dp = np.empty(length, np.float32)
+    for head in range(first, last):
+        for d in range(dims):
+            for j in range(length):
+                dk[head, d, j] = 0
+                dv[head, d, j] = 0
+        for i in range(length):
+            p[: i + 1] = 0
+            dp[: i + 1] = 0
+            inner = np.float32(0)
+            for d in range(dims):
+                qd = q[head, d, i] * scale
+                gd = grad[head, d, i]
+                inner += gd * out[head, d, i]
+                for j in range(i + 1):
+                    p[j] += qd * k[head, d, j]
+                    dp[j] += gd * v[head, d, j]
+            shift = logsum[head, i]
+            for j in range(i + 1):
+                p[j] = _exp(min(p[j] - shift, np.float32(0)))
+            if dropout > 0:
+                row = head * length + i
+                for j in range(i + 1):
+                    kept = gain if _kept(seed, row, j, threshold) else np.float32(0)
+                    dp[j] = p[j] * (dp[j] * kept - inner) * scale
+                    p[j] = p[j] * kept
+            else:
+                for j in range(i + 1):
+                    dp[j] = p[j] * (dp[j] - inner) * scale
+            for d in range(dims):
+                gd = grad[head, d, i]
+                qd = q[head, d, i]
+                value = np.float32(0)
+                for j in range(i + 1):
+                    dv[head, d, j] += p[j] * gd
+                    dk[head, d, j] += dp[j] * qd
+                    value += dp[j] * k[head, d, j]
+                dq[head, d, i] = value
+
+
+_pool = ThreadPoolExecutor(max_workers=64)  # its threads sleep between calls, where OpenMP's would spin
+
+
+def _over_heads(kernel, heads, *arguments):
+    """Runs `kernel` on all heads, in as many threads as torch uses; what a head gets depends on no other."""
+    threads = min(torch.get_num_threads(), heads)
+    borders = [heads * part // threads for part in range(threads + 1)]
+    others = [_pool.submit(kernel, *borders[part : part + 2], *arguments) for part in range(1, threads)]
+    kernel(0, borders[1], *arguments)
+    for other in others:
+        other.result()
+
+
+class _Attention(torch.autograd.Function):
+    """Over float32 ``[heads, dims, length]`` tensors: tokens last, so that loops over them are contiguous."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, scale, dropout):
+        seed = int(torch.randint(2**31, ())) if dropout else 0
+        out, logsum = torch.empty_like(q), torch.empty(q.shape[0], q.shape[2])
+        settings = (np.float32(scale), float(dropout), seed)
+        arrays = [tensor.numpy() for tensor in (q, k, v)]
+        _over_heads(_forward, len(q), *arrays, *settings, out.numpy(), logsum.numpy())
+        ctx.save_for_backward(q, k, v, out, logsum)
+        ctx.settings = settings
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        q, k, v, out, logsum = ctx.saved_tensors
+        gradients = [torch.empty_like(q) for _ in range(3)]
+        inputs = [tensor.numpy() for tensor in (q, k, v, out, grad.contiguous(), logsum)]
+        _over_heads(_backward, len(q), *inputs, *ctx.settings, *(gradient.numpy() for gradient in gradients))
+        return *gradients, None, None
+
+
+def small_heads_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
+    """`attention(query, key, value)` of ``[batch, heads, length, dims]`` tensors, as transformers wants it."""
+    batch, heads, length, dims = query.shape
+    made_for = (
+        attention_mask is None
+        and query.device.type == "cpu"
+        and query.dtype == torch.float32
+        and key.shape == query.shape == value.shape
+        and dims <= LARGEST_HEAD
+        and getattr(module, "is_causal", True)
+        and not kwargs.get("sliding_window")
+        and not torch.compiler.is_compiling()
+    )
+    if not made_for:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
+        )
+    tokens_last = [
+        tensor.transpose(2, 3).contiguous().view(batch * heads, dims, length) for tensor in (query, key, value)
+    ]
+    out = _Attention.apply(*tokens_last, dims**-0.5 if scaling is None else scaling, dropout)
+    return out.view(batch, heads, dims, length).permute(0, 3, 1, 2), None
+
+
+def register() -> str:
+    """Makes transformers know this attention; gives its name for `attn_implementation`."""
+    AttentionInterface.register(NAME, small_heads_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    return NAME

@@ -1,0 +1,95 @@
+"""What all tests share: an offline, throw-away cache, and specimens of every task."""
+
+import os
+import tempfile
+
+_HOME = tempfile.TemporaryDirectory(prefix="hf_procedural-tests-")  # removed when the session ends
+os.environ.update(  # before datasets is imported, which reads them once
+    HF_HOME=_HOME.name,
+    HF_DATASETS_CACHE=os.path.join(_HOME.name, "datasets"),
+    HF_MODULES_CACHE=os.path.join(_HOME.name, "modules"),
+    HF_METRICS_CACHE=os.path.join(_HOME.name, "metrics"),
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1",
+    TOKENIZERS_PARALLELISM="false",
+)
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+import hf_procedural as hp  # noqa: E402
+
+hypothesis.settings.register_profile("replayable", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("replayable")
+
+# (name, parameters): small, with enough prompts for all three splits. Every task of the registry is among them.
+SPECIMENS = [
+    ("sort-6", {"vocab_size": 20}),
+    ("reverse-5", {"vocab_size": 20}),
+    ("identity-5", {"vocab_size": 12}),
+    ("set-6", {"vocab_size": 9}),
+    ("union-7", {"vocab_size": 20}),
+    ("union-6", {"vocab_size": 9}),
+    ("delete-5", {"vocab_size": 7}),
+    ("stack-9", {"vocab_size": 6}),
+    ("dyck-3", {"length": 16}),
+    ("dyck-3", {"length": 15, "p_open": 0.4, "max_depth": 4}),
+    ("dyck_shuffle-4", {"length": 14, "max_depth": 3}),
+    ("dyck_shuffle-4", {"length": 14, "max_depth": 6, "balanced": True}),
+    ("eca-110", {"width": 16, "steps": 3}),
+    ("eca-90", {"width": 12, "steps": 1}),
+    ("sort-4+set-6+eca-30+dyck-2", {"vocab_size": 20, "width": 12, "steps": 2, "length": 16, "weights": [3, 2, 1, 1]}),
+]
+
+
+def specimen_id(specimen) -> str:
+    """A specimen as a word: ``sort-6,vocab_size=20``."""
+    name, parameters = specimen
+    return ",".join([name, *(f"{key}={value}" for key, value in parameters.items())]).replace(" ", "")
+
+
+@pytest.fixture(params=SPECIMENS, ids=specimen_id)
+def specimen(request):
+    """A name and parameters, as `hp.task` and `load_dataset` take them."""
+    return request.param
+
+
+@pytest.fixture
+def task(specimen):
+    name, parameters = specimen
+    return hp.task(name, **parameters)
+
+
+def prompt_of(task, input_ids, labels) -> list[int]:
+    """The tokens before the first label; of a row without any (an empty answer), all but the padding."""
+    labelled = np.flatnonzero(labels != -100)
+    return input_ids[: labelled[0] if len(labelled) else (input_ids != task.pad_id).sum()].tolist()
+
+
+def is_right(task, input_ids, labels) -> bool:
+    """Whether a row is the one that the oracle, `solve` or `accepts`, makes of its prompt or word."""
+    if task.is_language:
+        return task.accepts(input_ids) and bool((labels[1:] == input_ids[1:]).all()) and labels[0] == -100
+    return all(map(np.array_equal, task.example(prompt_of(task, input_ids, labels)), (input_ids, labels)))
+
+
+def row_of(mixture, member, input_ids, labels):
+    """A mixture's row in a member's ids and width, or None where it cannot be one of the member's."""
+    own = {token: index for index, token in enumerate(member.vocabulary)}
+    words = [mixture.vocabulary[token] for token in input_ids]
+    used, padding = words[: member.max_length], words[member.max_length :]
+    if any(word not in own for word in used) or any(word != "<pad>" for word in padding):
+        return None
+    if (labels[member.max_length :] != -100).any() or (labels == input_ids)[labels != -100].sum() != (
+        labels != -100
+    ).sum():
+        return None
+    ids = np.array([own[word] for word in used], np.int32)
+    return ids, np.where(labels[: member.max_length] == -100, -100, ids)
+
+
+def members_of(mixture, input_ids, labels) -> list:
+    """The members of a mixture of which a row is a right one, each with the row in its ids."""
+    rows = [(member, row_of(mixture, member, input_ids, labels)) for member in mixture.members]
+    return [(member, row) for member, row in rows if row is not None and is_right(member, *row)]

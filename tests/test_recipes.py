@@ -1,0 +1,283 @@
+"""The recipe as users run it: the YAMLs, the run folder, interruptions, several processes, mistakes."""
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import hf_procedural
+from hf_procedural import blocks, stage
+
+ROOT = Path(__file__).parent.parent
+PRETRAIN = str(ROOT / "recipes" / "pretrain.py")
+CONFIGS = sorted((ROOT / "recipes" / "configs").glob("*.yaml"))
+TINY = ["--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2", "--eval_steps", "10", "--logging_steps", "10"]
+SORT = [
+    "--task",
+    "sort-6",
+    "--task_parameters",
+    '{"vocab_size": 10}',
+    "--train_size",
+    "4096",
+    "--validation_size",
+    "64",
+]
+
+
+def run_here(monkeypatch, *words):
+    """Runs the recipe in this process."""
+    monkeypatch.setattr(sys, "argv", [PRETRAIN, *map(str, words)])
+    return runpy.run_path(PRETRAIN, run_name="__main__")
+
+
+def history(folder, key):
+    """(step, value) of every log entry with `key`."""
+    state = json.loads((Path(folder) / "trainer_state.json").read_text())
+    return [(entry["step"], entry[key]) for entry in state["log_history"] if key in entry]
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """The README's first command, in an empty folder."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    command = ["accelerate", "launch", PRETRAIN, str(ROOT / "recipes" / "configs" / "quickstart.yaml")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "runs" / "quickstart", done.stdout + done.stderr
+
+
+def test_quickstart_learns_and_leaves_everything(quickstart):
+    folder, output = quickstart
+    results = json.loads((folder / "all_results.json").read_text())
+    assert results["eval_answer_accuracy"] > 0.9
+    accuracies = [accuracy for _, accuracy in history(folder, "eval_answer_accuracy")]
+    assert accuracies[0] < 0.7 < accuracies[-1], "the accuracy should be seen to rise"
+    names = ("model.safetensors", "tokenizer.json", "config.json", "recipe.yaml", "provenance.json", "training.png")
+    assert all((folder / name).is_file() for name in names)
+    assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert set(json.loads((folder / "provenance.json").read_text())) >= {"versions", "seed", "dataset_fingerprints"}
+    ours = output.partition("accelerate config`.")[2]  # what accelerate itself says before it starts us
+    assert "arning" not in ours and "deprecat" not in ours.lower()
+
+
+def test_saved_model_scores_the_same_without_this_package(quickstart, tmp_path):
+    folder, _ = quickstart
+    task = hf_procedural.task("sort-16", vocab_size=50)
+    input_ids, labels = (rows[:1024] for rows in blocks.block(task, 42, "validation", 0))
+    np.savez(tmp_path / "rows.npz", input_ids=input_ids, labels=labels)
+    script = f"""
+import sys
+sys.modules["hf_procedural"] = None
+import numpy, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+rows = numpy.load({str(tmp_path / "rows.npz")!r})
+model = AutoModelForCausalLM.from_pretrained({str(folder)!r}).eval()
+tokenizer = AutoTokenizer.from_pretrained({str(folder)!r})
+ids, labels = (torch.tensor(rows[name]).long() for name in ("input_ids", "labels"))
+assert tokenizer(tokenizer.decode(ids[0]))["input_ids"] == ids[0].tolist()
+with torch.no_grad():
+    guesses = model(ids).logits[:, :-1].argmax(-1)
+scored = labels[:, 1:] != -100
+print((guesses == labels[:, 1:])[scored].double().mean().item(), model.config.use_cache)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    accuracy, use_cache = done.stdout.split()
+    expected = json.loads((folder / "all_results.json").read_text())["eval_answer_accuracy"]
+    assert float(accuracy) == pytest.approx(expected, abs=1e-4)
+    assert use_cache == "True"
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_yaml_trains(config, monkeypatch, tmp_path):
+    content = yaml.load(config.read_text(), stage._Loader)
+    smaller = {"length": 32, "width": 8, "steps": 3} if config.stem != "set_union" else {}
+    parameters = {key: smaller.get(key, value) for key, value in content["task_parameters"].items()}
+    sizes = [
+        "--size",
+        "2_2_16",
+        "--train_size",
+        "64",
+        "--validation_size",
+        "8",
+        "--max_steps",
+        "2",
+        "--eval_steps",
+        "1",
+    ]
+    batch = ["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2", "--save_steps", "1"]
+    words = ["--task_parameters", json.dumps(parameters), *sizes, *batch, "--output_dir", tmp_path / "run"]
+    run_here(monkeypatch, config, *words)
+    results = json.loads((tmp_path / "run" / "all_results.json").read_text())
+    assert 0 <= results["eval_answer_accuracy"] <= 1 and results["eval_loss"] > 0
+    assert (tmp_path / "run" / "checkpoint-2").is_dir()
+
+
+def test_there_is_a_yaml_for_every_task():
+    tasks = {yaml.load(config.read_text(), stage._Loader)["task"].split("-")[0] for config in CONFIGS}
+    assert tasks >= set(hf_procedural.list_tasks())
+    assert any("+" in config.read_text().split("task:")[1].split("\n")[0] for config in CONFIGS)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["--streaming", "true", "--dropout", "0.1", "--patience", "4"],
+        ["--curriculum", "true", "--curriculum_threshold", "0.25", "--dataloader_num_workers", "2"],
+    ],
+    ids=["cached", "streaming", "curriculum"],
+)
+def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, tmp_path):
+    words = [*SORT, *TINY, "--max_steps", "80", "--save_steps", "10", "--per_device_train_batch_size", "16", *extra]
+    run_here(monkeypatch, *words, "--output_dir", tmp_path / "whole")
+    command = [sys.executable, PRETRAIN, *words, "--output_dir", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while not (tmp_path / "killed" / "checkpoint-20" / "trainer_state.json").exists() and time.time() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "model.safetensors").exists(), "killed too late to show anything"
+    run_here(monkeypatch, *words, "--output_dir", tmp_path / "killed", "--resume_from_checkpoint", "true")
+    whole, killed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    for key in ("eval_answer_accuracy", "eval_curriculum_length"):
+        assert history(tmp_path / "whole", key) == history(tmp_path / "killed", key)
+    if "--curriculum" in extra:
+        lengths = [length for _, length in history(tmp_path / "whole", "eval_curriculum_length")]
+        assert lengths[0] == 2 and lengths == sorted(lengths) and lengths[-1] == 6
+
+
+def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
+    words = [*SORT, *TINY, "--max_steps", "20", "--use_cpu", "true", "--streaming", "true"]
+    run_here(monkeypatch, *words, "--per_device_train_batch_size", "32", "--output_dir", tmp_path / "one")
+    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29611", PRETRAIN]
+    command = [*launch, *words, "--per_device_train_batch_size", "16", "--output_dir", str(tmp_path / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (dict(history(tmp_path / name, "loss")) for name in ("one", "two"))
+    assert one.keys() == two.keys() and len(one) == 2
+    assert [two[step] for step in one] == pytest.approx(list(one.values()), abs=1e-4)
+
+
+def test_patience_stops_early(monkeypatch, tmp_path):
+    words = [
+        *SORT,
+        *TINY,
+        "--max_steps",
+        "200",
+        "--learning_rate",
+        "0",
+        "--patience",
+        "2",
+        "--report_to",
+        "tensorboard",
+    ]
+    run_here(monkeypatch, *words, "--output_dir", tmp_path / "run")
+    assert history(tmp_path / "run", "eval_answer_accuracy")[-1][0] == 30  # one evaluation sets the best, two repeat it
+    assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
+
+
+def test_schedules_have_their_shape(monkeypatch, tmp_path):
+    floor = ["--lr_scheduler_type", "cosine_with_min_lr", "--lr_scheduler_kwargs", '{"min_lr_rate": 0.1}']
+    words = [*SORT, *TINY, *floor, "--max_steps", "40", "--logging_steps", "1", "--warmup_steps", "4"]
+    run_here(monkeypatch, *words, "--output_dir", tmp_path / "run")
+    rates = [rate for _, rate in history(tmp_path / "run", "learning_rate")]
+    assert rates[0] == 0 and max(rates) == pytest.approx(1e-2) and rates[-1] == pytest.approx(1e-3, rel=0.05)
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A working folder with what a user may trip over."""
+    monkeypatch.chdir(tmp_path)
+    Path("misspelt.yaml").write_text("task: sort-4\nlearning_rte: 1e-3\n")
+    Path("broken.yaml").write_text("task: [sort-4\n")
+    Path("words.yaml").write_text("just words\n")
+    Path("file").write_text("x")
+    Path("full").mkdir()
+    Path("full/precious.txt").write_text("x")
+    Path("other/checkpoint-5").mkdir(parents=True)
+    Path("other/checkpoint-5/trainer_state.json").write_text("{}")
+    Path("other/recipe.yaml").write_text("task: reverse-4\nsize: 2_4_16\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "task is missing"),
+        (["--task", "srot-64"], "unknown task 'srot': did you mean sort"),
+        (["--task", "sort-0"], "length must be an integer >= 1, got 0"),
+        (["--task", "sort--3"], "length must be an integer >= 1, got -3"),
+        (["--task", "sort-many"], "must be an integer, as in sort-64, got 'many'"),
+        (["--task", "sort-4", "--task_parameters", '{"vocab_size": 1}'], "vocab_size must be an integer in 2.."),
+        (["--task", "sort-4", "--task_parameters", "{oops"], "task_parameters must be JSON"),
+        (["--task", "dyck-4", "--task_parameters", '{"p_open": 1.5}'], "p_open must be a number in 0..1, got 1.5"),
+        (["--task", "dyck-4", "--task_parameters", '{"max_depth": 0}'], "max_depth must be an integer >= 1"),
+        (["--task", "sort-4+set-4", "--task_parameters", '{"weights": [1]}'], "weights must be 2 positive numbers"),
+        (["--task", "sort-4", "--train_size", "0"], "train_size must be at least 1, got 0"),
+        (["--task", "sort-4", "--learnin_rate", "1"], "unknown argument --learnin_rate: did you mean --learning_rate?"),
+        (["--task", "sort-4", "--max_steps", "many"], "invalid int value: 'many'"),
+        (["misspelt.yaml"], "unknown key 'learning_rte': did you mean learning_rate?"),
+        (["broken.yaml"], "broken.yaml is not valid YAML"),
+        (["words.yaml"], "must hold keys and values"),
+        (["mispelt.yaml"], "no configuration file mispelt.yaml: did you mean misspelt.yaml?"),
+        (["--task", "sort-4", "--output_dir", "file"], "output_dir file is a file"),
+        (["--task", "sort-4", "--output_dir", "full"], "output_dir full is not empty"),
+        (["--task", "sort-4", "--output_dir", "full", "--resume_from_checkpoint", "true"], "no checkpoint to resume"),
+        (["--task", "sort-4", "--output_dir", "other", "--resume_from_checkpoint", "true"], "task 'reverse-4', not"),
+        (["--task", "sort-4", "--resume_from_checkpoint", "nowhere"], "nowhere is not a checkpoint folder"),
+        (["--task", "sort-4", "--size", "2_3_16"], "multiple of the heads"),
+        (["--task", "sort-4", "--size", "small"], "size must be layers_heads_width"),
+        (["--task", "sort-4", "--model_type", "gpt22"], "did you mean gpt2"),
+        (["--task", "sort-4", "--model_overrides", '{"n_innner": 3}'], "no configuration field 'n_innner'"),
+        (["--task", "sort-4", "--context_length", "3"], "context_length must be at least the row length 9, got 3"),
+        (["--task", "sort-4", "--dropout", "1"], "dropout must be in [0, 1)"),
+        (["--task", "eca-110", "--curriculum", "true"], "has no parameter length"),
+        (["--task", "sort-4", "--curriculum", "true", "--curriculum_start", "9"], "curriculum_start must be in 1..4"),
+        (["--task", "sort-1", "--task_parameters", '{"vocab_size": 3}'], "too few distinct prompts"),
+    ],
+    ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",
+)
+def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, folder, monkeypatch, capsys):
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(SystemExit) as exit_:
+        run_here(monkeypatch, *words)
+    error = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert exit_.value.code == 2
+    assert len(error) == 1 and message in error[0] and error[0].startswith("pretrain.py: error: ")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_help_teaches(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_here(monkeypatch, "--help")
+    text = capsys.readouterr().out
+    assert exit_.value.code == 0
+    for word in ("accelerate launch recipes/pretrain.py", "--task", "--size", "--curriculum", "--learning_rate"):
+        assert word in text
+
+
+def test_saved_recipe_is_a_configuration(quickstart, monkeypatch, tmp_path):
+    folder, _ = quickstart
+    words = ["--max_steps", "2", "--train_size", "256", "--validation_size", "16", "--eval_steps", "1"]
+    run_here(monkeypatch, folder / "recipe.yaml", *words, "--output_dir", tmp_path / "again")
+    again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), stage._Loader)
+    first = yaml.load((folder / "recipe.yaml").read_text(), stage._Loader)
+    assert {key for key in first if first[key] != again.get(key)} == {
+        "max_steps",
+        "train_size",
+        "validation_size",
+        "eval_steps",
+        "output_dir",
+    }
