@@ -16,24 +16,27 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "small_heads_cpu"
-LARGEST_HEAD = 16  # dimensions; PyTorch's kernel is as fast beyond
+LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
+LARGEST_HEAD_WITH_DROPOUT = 16
 
+_LANES = 32  # rows are padded to whole multiples, which spares the compiled loops their tails
 _jit = numba.njit(cache=True, nogil=True, fastmath=True)
 
 
 @_jit
 def _exp(x):
-    """e^x in float32 for x <= 0, to 2e-7: a polynomial that, unlike math.exp, the compiler can vectorise."""
+    """e^x in float32 for x <= 0 (1e-38 for -inf), to 2e-7: a polynomial that, unlike math.exp, the compiler can vectorise."""
     t = max(x * np.float32(1.44269504), np.float32(-126.0))
-    whole = math.floor(t)
+    whole = np.int32(t - np.float32(0.5))
     f = t - np.float32(whole)
-    p = np.float32(1.8775767e-3)
-    p = p * f + np.float32(8.9893397e-3)
-    p = p * f + np.float32(5.5826318e-2)
-    p = p * f + np.float32(2.4015361e-1)
-    p = p * f + np.float32(6.9315308e-1)
-    p = p * f + np.float32(9.9999994e-1)
-    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    p = np.float32(1.5403530e-4)
+    p = p * f + np.float32(1.3333558e-3)
+    p = p * f + np.float32(9.6181291e-3)
+    p = p * f + np.float32(5.5504109e-2)
+    p = p * f + np.float32(2.4022651e-1)
+    p = p * f + np.float32(6.9314718e-1)
+    p = p * f + np.float32(1)
+    return p * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @_jit
@@ -47,32 +50,34 @@ def _kept(seed, row, column, threshold):
 
 @_jit
 def _forward(first, last, q, k, v, scale, dropout, seed, out, logsum):
-    _, dims, length = q.shape
+    dims, length = q.shape[1], logsum.shape[1]
     threshold = np.uint32(dropout * 4294967295.0)
     gain = np.float32(1.0 / (1.0 - dropout))
-    p = np.empty(length, np.float32)
+    p = np.empty(q.shape[2], np.float32)
     for head in range(first, last):
         for i in range(length):
-            p[: i + 1] = 0
+            stop = (i // _LANES + 1) * _LANES
+            p[:stop] = 0
             for d in range(dims):
                 qd = q[head, d, i] * scale
-                for j in range(i + 1):
+                for j in range(stop):
                     p[j] += qd * k[head, d, j]
+            p[i + 1 : stop] = -np.inf
             top = p[0]
-            for j in range(1, i + 1):
+            for j in range(stop):
                 top = max(top, p[j])
             total = np.float32(0)
-            for j in range(i + 1):
+            for j in range(stop):
                 e = _exp(p[j] - top)
                 total += e
                 p[j] = e
             if dropout > 0:
                 row = head * length + i
-                for j in range(i + 1):
-                    p[j] = p[j] * gain if _kept(seed, row, j, threshold) else np.float32(0)
+                for j in range(stop):
+                    p[j] *= gain if _kept(seed, row, j, threshold) else np.float32(0)
             for d in range(dims):
                 value = np.float32(0)
-                for j in range(i + 1):
+                for j in range(stop):
                     value += p[j] * v[head, d, j]
                 out[head, d, i] = value / total
             logsum[head, i] = top + np.float32(math.log(total))
@@ -80,44 +85,44 @@ def _forward(first, last, q, k, v, scale, dropout, seed, out, logsum):
 
 @_jit
 def _backward(first, last, q, k, v, out, grad, logsum, scale, dropout, seed, dq, dk, dv):
-    _, dims, length = q.shape
+    dims, length = q.shape[1], logsum.shape[1]
     threshold = np.uint32(dropout * 4294967295.0)
     gain = np.float32(1.0 / (1.0 - dropout))
-    p = np.empty(length, np.float32)
-    dp = np.empty(length, np.float32)
+    p = np.empty(q.shape[2], np.float32)
+    dp = np.empty(q.shape[2], np.float32)
     for head in range(first, last):
-        for d in range(dims):
-            for j in range(length):
-                dk[head, d, j] = 0
-                dv[head, d, j] = 0
+        dk[head] = 0
+        dv[head] = 0
         for i in range(length):
-            p[: i + 1] = 0
-            dp[: i + 1] = 0
+            stop = (i // _LANES + 1) * _LANES
+            p[:stop] = 0
+            dp[:stop] = 0
             inner = np.float32(0)
             for d in range(dims):
                 qd = q[head, d, i] * scale
                 gd = grad[head, d, i]
                 inner += gd * out[head, d, i]
-                for j in range(i + 1):
+                for j in range(stop):
                     p[j] += qd * k[head, d, j]
                     dp[j] += gd * v[head, d, j]
             shift = logsum[head, i]
-            for j in range(i + 1):
+            for j in range(stop):
                 p[j] = _exp(min(p[j] - shift, np.float32(0)))
+            p[i + 1 : stop] = 0
             if dropout > 0:
                 row = head * length + i
-                for j in range(i + 1):
+                for j in range(stop):
                     kept = gain if _kept(seed, row, j, threshold) else np.float32(0)
                     dp[j] = p[j] * (dp[j] * kept - inner) * scale
                     p[j] = p[j] * kept
             else:
-                for j in range(i + 1):
+                for j in range(stop):
                     dp[j] = p[j] * (dp[j] - inner) * scale
             for d in range(dims):
                 gd = grad[head, d, i]
                 qd = q[head, d, i]
                 value = np.float32(0)
-                for j in range(i + 1):
+                for j in range(stop):
                     dv[head, d, j] += p[j] * gd
                     dk[head, d, j] += dp[j] * qd
                     value += dp[j] * k[head, d, j]
@@ -138,12 +143,12 @@ def _over_heads(kernel, heads, *arguments):
 
 
 class _Attention(torch.autograd.Function):
-    """Over float32 ``[heads, dims, length]`` tensors: tokens last, so that loops over them are contiguous."""
+    """Over float32 ``[heads, dims, length]`` tensors: tokens last, and their number padded to whole blocks of lanes."""
 
     @staticmethod
-    def forward(ctx, q, k, v, scale, dropout):
+    def forward(ctx, q, k, v, length, scale, dropout):
         seed = int(torch.randint(2**31, ())) if dropout else 0
-        out, logsum = torch.empty_like(q), torch.empty(q.shape[0], q.shape[2])
+        out, logsum = torch.zeros_like(q), torch.empty(len(q), length)
         settings = (np.float32(scale), float(dropout), seed)
         arrays = [tensor.numpy() for tensor in (q, k, v)]
         _over_heads(_forward, len(q), *arrays, *settings, out.numpy(), logsum.numpy())
@@ -154,10 +159,10 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         q, k, v, out, logsum = ctx.saved_tensors
-        gradients = [torch.empty_like(q) for _ in range(3)]
+        gradients = [torch.zeros_like(q), torch.empty_like(q), torch.empty_like(q)]
         inputs = [tensor.numpy() for tensor in (q, k, v, out, grad.contiguous(), logsum)]
         _over_heads(_backward, len(q), *inputs, *ctx.settings, *(gradient.numpy() for gradient in gradients))
-        return *gradients, None, None
+        return *gradients, None, None, None
 
 
 def small_heads_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
@@ -168,7 +173,7 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
         and query.device.type == "cpu"
         and query.dtype == torch.float32
         and key.shape == query.shape == value.shape
-        and dims <= LARGEST_HEAD
+        and dims <= (LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD)
         and getattr(module, "is_causal", True)
         and not kwargs.get("sliding_window")
         and not torch.compiler.is_compiling()
@@ -177,11 +182,13 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
-    tokens_last = [
-        tensor.transpose(2, 3).contiguous().view(batch * heads, dims, length) for tensor in (query, key, value)
+    padding = -length % _LANES
+    blocks = [
+        torch.nn.functional.pad(tensor.transpose(2, 3), (0, padding)).contiguous().view(batch * heads, dims, -1)
+        for tensor in (query, key, value)
     ]
-    out = _Attention.apply(*tokens_last, dims**-0.5 if scaling is None else scaling, dropout)
-    return out.view(batch, heads, dims, length).permute(0, 3, 1, 2), None
+    out = _Attention.apply(*blocks, length, dims**-0.5 if scaling is None else scaling, dropout)
+    return out[..., :length].reshape(batch, heads, dims, length).permute(0, 3, 1, 2), None
 
 
 def register() -> str:

@@ -65,6 +65,8 @@ def new_config(
         fields |= {name: value for name, value in derived.items() if hasattr(config, name)}
         if "layer_types" in config.to_dict():
             fields["layer_types"] = None
+    if getattr(config, "activation_function", None) == "gelu_new" and config_name is None:
+        fields["activation_function"] = "gelu_pytorch_tanh"  # the same function in one kernel instead of eight
     if dropout is not None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
@@ -93,7 +95,7 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         heads = getattr(config, "num_attention_heads", 1)
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
         model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-        if head_dim <= attention.LARGEST_HEAD and model_class._supports_attention_backend:
+        if head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT and model_class._supports_attention_backend:
             attn_implementation = attention.register()
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
     return AutoModelForCausalLM.from_config(config, **keywords)
