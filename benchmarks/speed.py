@@ -21,6 +21,7 @@ from transformers import Trainer, TrainerCallback, default_data_collator, set_se
 
 import hf_procedural
 from hf_procedural import modeling, stage
+from hf_procedural.arguments import StageArguments
 from hf_procedural.rows import TrainRows
 
 TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
@@ -218,7 +219,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
         bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
         timer = Timer(steps // 4, steps)
         with tempfile.TemporaryDirectory() as folder:
-            args = stage.StageArguments(
+            args = StageArguments(
                 folder,
                 per_device_train_batch_size=64,
                 max_steps=steps + steps // 4,

@@ -19,13 +19,13 @@ NAME = "small_heads_cpu"
 LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
 LARGEST_HEAD_WITH_DROPOUT = 16
 
-_LANES = 32  # rows are padded to whole multiples, which spares the compiled loops their tails
+_LANES = 32  # lengths are padded to multiples of it, which spares the compiled loops their tails
 _jit = numba.njit(cache=True, nogil=True, fastmath=True)
 
 
 @_jit
 def _exp(x):
-    """e^x in float32 for x <= 0 (1e-38 for -inf), to 2e-7: a polynomial that, unlike math.exp, the compiler can vectorise."""
+    """e^x in float32 for x <= 0 (1e-38 for -inf), to 2e-7: a polynomial, which the compiler can vectorise."""
     t = max(x * np.float32(1.44269504), np.float32(-126.0))
     whole = np.int32(t - np.float32(0.5))
     f = t - np.float32(whole)

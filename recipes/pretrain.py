@@ -15,7 +15,8 @@ from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, set_seed
 
 import hf_procedural
-from hf_procedural import blocks, stage
+from hf_procedural import arguments, blocks, stage
+from hf_procedural.arguments import ModelArguments, StageArguments, TaskArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -48,10 +49,10 @@ def length_curriculum(data, task, args, train, validation):
 
 
 def main():
-    data, model_args, args = stage.parse(__doc__, stage.TaskArguments, stage.ModelArguments, stage.StageArguments)
+    data, model_args, args = arguments.parse(__doc__, TaskArguments, ModelArguments, StageArguments)
 
     # 1. Task, tokenizer, model: all that can be wrong is found before anything is written.
-    with stage.user_errors():
+    with arguments.user_errors():
         task = data.resolve()
         args.output_dir = args.output_dir or f"runs/{task.config_name}"
         checkpoint = stage.open_run(args, data, model_args)

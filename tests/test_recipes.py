@@ -16,7 +16,7 @@ import yaml
 from safetensors.torch import load_file
 
 import hf_procedural
-from hf_procedural import blocks, stage
+from hf_procedural import arguments, blocks
 
 ROOT = Path(__file__).parent.parent
 PRETRAIN = str(ROOT / "recipes" / "pretrain.py")
@@ -99,7 +99,7 @@ print((guesses == labels[:, 1:])[scored].double().mean().item(), model.config.us
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_yaml_trains(config, monkeypatch, tmp_path):
-    content = yaml.load(config.read_text(), stage._Loader)
+    content = yaml.load(config.read_text(), arguments.Loader)
     smaller = {"length": 32, "width": 8, "steps": 3} if config.stem != "set_union" else {}
     parameters = {key: smaller.get(key, value) for key, value in content["task_parameters"].items()}
     sizes = [
@@ -123,7 +123,7 @@ def test_every_yaml_trains(config, monkeypatch, tmp_path):
 
 
 def test_there_is_a_yaml_for_every_task():
-    tasks = {yaml.load(config.read_text(), stage._Loader)["task"].split("-")[0] for config in CONFIGS}
+    tasks = {yaml.load(config.read_text(), arguments.Loader)["task"].split("-")[0] for config in CONFIGS}
     assert tasks >= set(hf_procedural.list_tasks())
     assert any("+" in config.read_text().split("task:")[1].split("\n")[0] for config in CONFIGS)
 
@@ -272,8 +272,8 @@ def test_saved_recipe_is_a_configuration(quickstart, monkeypatch, tmp_path):
     folder, _ = quickstart
     words = ["--max_steps", "2", "--train_size", "256", "--validation_size", "16", "--eval_steps", "1"]
     run_here(monkeypatch, folder / "recipe.yaml", *words, "--output_dir", tmp_path / "again")
-    again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), stage._Loader)
-    first = yaml.load((folder / "recipe.yaml").read_text(), stage._Loader)
+    again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), arguments.Loader)
+    first = yaml.load((folder / "recipe.yaml").read_text(), arguments.Loader)
     assert {key for key in first if first[key] != again.get(key)} == {
         "max_steps",
         "train_size",

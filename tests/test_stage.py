@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import default_data_collator
 
 import hf_procedural
-from hf_procedural import attention, blocks, modeling, stage
+from hf_procedural import arguments, attention, blocks, modeling, stage
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -19,9 +19,8 @@ TASK = hf_procedural.task("set-8", vocab_size=20)
 MODELS = ("gpt2", "llama", "qwen3")
 
 
-def build(model_type="gpt2", **arguments):
-    arguments = {"size": "2_4_16", "dropout": 0.0} | arguments
-    model_args = stage.ModelArguments(model_type=model_type, **arguments)
+def build(model_type="gpt2", **fields):
+    model_args = arguments.ModelArguments(model_type=model_type, **{"size": "2_4_16", "dropout": 0.0} | fields)
     torch.manual_seed(0)
     return model_args.build(hf_procedural.tokenizer(TASK), TASK.max_length)
 
@@ -200,7 +199,7 @@ def test_fingerprints_tell_rows_apart():
 def test_yaml_reads_what_people_write(text, value):
     import yaml
 
-    assert yaml.load(f"key: {text}", stage._Loader)["key"] == value
+    assert yaml.load(f"key: {text}", arguments.Loader)["key"] == value
 
 
 def test_parse_size_refuses_what_is_not_one():

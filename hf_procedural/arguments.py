@@ -1,0 +1,264 @@
+"""The arguments of recipes: dataclasses, read from YAML and command line, and errors in one line."""
+
+import argparse
+import contextlib
+import dataclasses
+import difflib
+import json
+import re
+import sys
+from pathlib import Path
+
+import torch
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+
+from . import modeling
+from .launch import start_cpu_processes
+from .tasks import Task, task
+
+
+@dataclasses.dataclass
+class TaskArguments:
+    """Which rows to train on."""
+
+    _argument_group_name = "task and data"
+
+    task: str | None = dataclasses.field(
+        default=None, metadata={"help": "Task and size, such as sort-64, dyck-8 or the mixture sort-64+set-64."}
+    )
+    task_parameters: dict | str | None = dataclasses.field(
+        default=None, metadata={"help": """The task's other parameters as JSON, such as '{"vocab_size": 50}'."""}
+    )
+    train_size: int = dataclasses.field(
+        default=160_064, metadata={"help": "Training rows. The default is the budget of Jiang et al. 2026."}
+    )
+    validation_size: int = dataclasses.field(default=4_096, metadata={"help": "Validation rows."})
+    streaming: bool = dataclasses.field(
+        default=False, metadata={"help": "Make training rows on the fly, without a cache on disk."}
+    )
+    curriculum: bool = dataclasses.field(
+        default=False,
+        metadata={"help": "Begin with short rows and lengthen them each time validation accuracy shows mastery."},
+    )
+    curriculum_start: int = dataclasses.field(default=2, metadata={"help": "Symbols in the first rows."})
+    curriculum_step: int = dataclasses.field(default=2, metadata={"help": "Symbols added at each mastery."})
+    curriculum_threshold: float = dataclasses.field(
+        default=0.99, metadata={"help": "Validation answer accuracy that counts as mastery."}
+    )
+
+    def __post_init__(self):
+        self.task_parameters = _mapping("task_parameters", self.task_parameters)
+
+    def resolve(self) -> Task:
+        """The task itself. Raises ValueError for a name or parameter that is not one."""
+        if self.task is None:
+            raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
+        for name in ("train_size", "validation_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        return task(self.task, **self.task_parameters)
+
+
+@dataclasses.dataclass
+class ModelArguments:
+    """Which model to train."""
+
+    _argument_group_name = "model"
+
+    model_type: str = dataclasses.field(
+        default="gpt2", metadata={"help": "Any causal language model of transformers: gpt2, llama, qwen3 ..."}
+    )
+    size: str | None = dataclasses.field(
+        default=None, metadata={"help": "layers_heads_width, such as 2_4_16 or 12_12_768 (GPT-2's 124M)."}
+    )
+    num_hidden_layers: int | None = dataclasses.field(default=None, metadata={"help": "Layers, instead of --size."})
+    num_attention_heads: int | None = dataclasses.field(
+        default=None, metadata={"help": "Attention heads, instead of --size."}
+    )
+    hidden_size: int | None = dataclasses.field(default=None, metadata={"help": "Width, instead of --size."})
+    config_name: str | None = dataclasses.field(
+        default=None, metadata={"help": "Hub id or folder of a configuration, instead of --model_type and --size."}
+    )
+    context_length: int | None = dataclasses.field(
+        default=None, metadata={"help": "Positions of the model, where more than the task's row length is wanted."}
+    )
+    dropout: float | None = dataclasses.field(
+        default=None, metadata={"help": "Every dropout of the architecture. Default: the architecture's own."}
+    )
+    attn_implementation: str | None = dataclasses.field(
+        default=None, metadata={"help": "Attention of transformers: sdpa, eager, flash_attention_2 ... Default: best."}
+    )
+    model_overrides: dict | str | None = dataclasses.field(
+        default=None,
+        metadata={"help": """Other configuration fields, e.g. '{"tie_word_embeddings": false}'."""},
+    )
+
+    def __post_init__(self):
+        self.model_overrides = _mapping("model_overrides", self.model_overrides)
+
+    def build(self, tokenizer, row_length: int):
+        """A new model for rows of `row_length` tokens. Raises ValueError for sizes that do not fit."""
+        names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if self.config_name is not None and (given or self.size):
+            raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
+        if self.config_name is None:
+            given = modeling.parse_size(self.size or "2_4_16") | given
+            modeling.parse_size("_".join(str(given[name]) for name in names))
+        positions = row_length if self.context_length is None else self.context_length
+        if positions < row_length:
+            raise ValueError(f"context_length must be at least the row length {row_length}, got {positions}")
+        config = modeling.new_config(
+            tokenizer,
+            positions,
+            model_type=self.model_type,
+            config_name=self.config_name,
+            dropout=self.dropout,
+            overrides=self.model_overrides,
+            **given,
+        )
+        return modeling.new_model(config, self.attn_implementation)
+
+
+@dataclasses.dataclass
+class StageArguments(TrainingArguments):
+    """All of transformers.TrainingArguments. Defaults that differ: output_dir (runs/TASK), logging_steps (50),
+    eval_strategy and save_strategy (steps), report_to (none), disable_tqdm (only where there is no terminal to show
+    it), train_sampling_strategy (sequential: rows are independent, and reading them in order is faster)."""
+
+    _argument_group_name = "training: all of transformers.TrainingArguments, and"
+
+    logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
+    eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
+    eval_steps: float | None = dataclasses.field(default=500, metadata={"help": "Steps between two evaluations."})
+    train_sampling_strategy: str = dataclasses.field(
+        default="sequential", metadata={"help": "Order of rows: sequential or random."}
+    )
+    report_to: None | str | list[str] = dataclasses.field(
+        default="none", metadata={"help": "Trackers: none, all, wandb, tensorboard, trackio, mlflow ..."}
+    )
+    dataloader_pin_memory: bool = dataclasses.field(
+        default=torch.cuda.is_available(), metadata={"help": "Pin memory. Default: where there is a GPU."}
+    )
+    ddp_find_unused_parameters: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
+    )
+    patience: int | None = dataclasses.field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
+    )
+
+    def __post_init__(self):
+        if self.patience is not None:
+            if self.patience < 1:
+                raise ValueError(f"patience must be at least 1, got {self.patience}")
+            self.metric_for_best_model = self.metric_for_best_model or "answer_accuracy"
+            self.greater_is_better = True if self.greater_is_better is None else self.greater_is_better
+            self.restore_callback_states_from_checkpoint = True
+        super().__post_init__()
+
+
+def _mapping(name: str, value) -> dict:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}', got {value!r} ({error})") from None
+    if not isinstance(value or {}, dict):
+        raise ValueError(f"{name} must be a mapping of names to values, got {value!r}")
+    return value or {}
+
+
+class _Parser(HfArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def parse(description: str, *types, argv: list[str] | None = None):
+    """One instance of each dataclass, from ``[CONFIG.yaml] [--key value ...]``; the command line wins.
+
+    Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
+    """
+    start_cpu_processes()
+    program = Path(sys.argv[0]).name
+    parser = _Parser(
+        types,
+        prog=program,
+        usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
+    argv = sys.argv[1:] if argv is None else argv
+    known = sorted({option for action in parser._actions for option in action.option_strings} - {"-h"})
+    with user_errors(program):
+        file = argv[0] if argv and not argv[0].startswith("-") else None
+        tokens, direct = _yaml_arguments(file, parser) if file else ([], {})
+        parser.set_defaults(**direct)
+        namespace, unknown = parser.parse_known_args([*([file] if file else []), *tokens, *argv[bool(file) :]])
+        if unknown:
+            flag = unknown[0].split("=")[0]
+            raise ValueError(f"unknown argument {flag}{_nearest(flag, known)} (--help lists all)")
+        values = vars(namespace)
+        return tuple(
+            kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
+            for kind in types
+        )
+
+
+def _nearest(name: str, known) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("int", "float", "bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _pattern, _first in (
+    ("int", r"[-+]?\d+", "-+0123456789"),
+    ("float", r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+    ("bool", r"true|false", "tf"),
+):
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+
+def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
+    """A YAML as command-line words, so that both are checked alike, and what no word can say."""
+    try:
+        content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
+    except FileNotFoundError:
+        near = _nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
+        raise ValueError(f"no configuration file {file}{near}") from None
+    except IsADirectoryError:
+        raise ValueError(f"{file} is a folder, not a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
+    actions = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
+    words, direct = [], {}
+    for key, value in content.items():
+        if key not in actions:
+            raise ValueError(f"{file}: unknown key {key!r}{_nearest(str(key), actions)}")
+        if value is None or isinstance(value, list | dict):
+            direct[key] = value
+        else:
+            words += [f"--{key}={value}"]
+    return words, direct
+
+
+@contextlib.contextmanager
+def user_errors(program: str | None = None):
+    """Turns the errors that a user's input causes into one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        line = " ".join(str(error).split())
+        print(f"{program or Path(sys.argv[0]).name}: error: {line}", file=sys.stderr)
+        sys.exit(2)
