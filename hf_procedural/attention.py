@@ -129,12 +129,16 @@ def _backward(first, last, q, k, v, out, grad, logsum, scale, dropout, seed, dq,
                 dq[head, d, i] = value
 
 
-_pool = ThreadPoolExecutor(max_workers=64)  # its threads sleep between calls, where OpenMP's would spin
+_pool = ThreadPoolExecutor(max_workers=64)
 
 
 def _over_heads(kernel, heads, *arguments):
-    """Runs `kernel` on all heads, in as many threads as torch uses; what a head gets depends on no other."""
-    threads = min(torch.get_num_threads(), heads)
+    """Runs `kernel` on all heads; what a head gets depends on no other, nor on the number of threads.
+
+    Half as many threads as torch has: torch's own spin on their cores for a while after its last operation, and on two
+    cores a second thread made a training step a fifth slower.
+    """
+    threads = max(1, min(torch.get_num_threads() // 2, heads))
     borders = [heads * part // threads for part in range(threads + 1)]
     others = [_pool.submit(kernel, *borders[part : part + 2], *arguments) for part in range(1, threads)]
     kernel(0, borders[1], *arguments)
