@@ -169,6 +169,10 @@ def _mapping(name: str, value) -> dict:
     return value or {}
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The description as it is written, and every default."""
+
+
 class _Parser(HfArgumentParser):
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
@@ -186,7 +190,7 @@ def parse(description: str, *types, argv: list[str] | None = None):
         prog=program,
         usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
         description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")

@@ -1,0 +1,45 @@
+"""The README against the registry, the recipe's flags and its own examples."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+import hf_procedural
+from hf_procedural.arguments import ModelArguments, StageArguments, TaskArguments
+from hf_procedural.tasks import task_class
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", hf_procedural.list_tasks())
+def test_the_table_tells_every_task_as_it_is(name):
+    cls = task_class(name)
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{name}-{cls.sizes[-1]}` |"))
+    _, _, headline, summary, parameters, _ = (cell.strip() for cell in row.split("|"))
+    assert (headline, summary) == (cls.headline, cls.summary)
+    written = dict(re.findall(r"`(\w+)` \(([^)]+)\)", parameters))
+    defaults = {field.name: field.default for field in dataclasses.fields(cls) if field.name != cls.headline}
+    assert written == {key: "none" if value is None else str(value).lower() for key, value in defaults.items()}
+
+
+def test_every_flag_and_file_named_exists():
+    known = {
+        field.name for kind in (TaskArguments, ModelArguments, StageArguments) for field in dataclasses.fields(kind)
+    }
+    launcher = {"help", "quiet", "cpu", "num_processes"}
+    assert set(re.findall(r"--(\w+)", README)) <= known | launcher
+    files = re.findall(r"(?:recipes|benchmarks|hf_procedural)/[\w/]+\.(?:py|yaml)", README)
+    assert files and all((ROOT / file).is_file() for file in files)
+
+
+def test_the_first_look_runs(capsys):
+    code = re.search(r"```python\n(.*?)```", README, re.S).group(1)
+    exec(compile(code, "README.md", "exec"), scope := {})
+    printed = capsys.readouterr().out
+    start, end = re.search(r"# ([\d ]+) \.\.\. <sep> ([\d ]+) \.\.\.", code).groups()
+    question, answer = printed.split(" <sep> ")
+    assert question.startswith(start) and answer.startswith(end)
+    assert scope["task"].solve([7, 3, 9, 3]) == [3, 3, 7, 9]
