@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import yaml
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 
 from . import modeling
 from .launch import start_cpu_processes
@@ -67,7 +67,8 @@ class ModelArguments:
     _argument_group_name = "model"
 
     model_type: str = dataclasses.field(
-        default="gpt2", metadata={"help": "Any causal language model of transformers: gpt2, llama, qwen3 ..."}
+        default="gpt2",
+        metadata={"help": "A causal language model of transformers: gpt2, llama, qwen3 ..."},
     )
     size: str | None = dataclasses.field(
         default=None, metadata={"help": "layers_heads_width, such as 2_4_16 or 12_12_768 (GPT-2's 124M)."}
@@ -123,9 +124,12 @@ class ModelArguments:
 
 @dataclasses.dataclass
 class StageArguments(TrainingArguments):
-    """All of transformers.TrainingArguments. Defaults that differ: output_dir (runs/TASK), logging_steps (50),
-    eval_strategy and save_strategy (steps), report_to (none), disable_tqdm (only where there is no terminal to show
-    it), train_sampling_strategy (sequential: rows are independent, and reading them in order is faster)."""
+    """All of transformers.TrainingArguments, and `patience`.
+
+    Defaults that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
+    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false) and train_sampling_strategy
+    (sequential: rows are independent, and reading them in order is faster).
+    """
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
 
@@ -155,7 +159,23 @@ class StageArguments(TrainingArguments):
             self.metric_for_best_model = self.metric_for_best_model or "answer_accuracy"
             self.greater_is_better = True if self.greater_is_better is None else self.greater_is_better
             self.restore_callback_states_from_checkpoint = True
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         super().__post_init__()
+        if self.patience is not None and self.eval_strategy == "no":
+            raise ValueError("patience: there is nothing to wait for with eval_strategy no")
+        metrics = ("loss", "answer_accuracy", "exact_match")
+        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in metrics:
+            raise ValueError(f"metric_for_best_model must be one of {metrics}, got {self.metric_for_best_model!r}")
+        try:  # a trial, so that settings that do not belong to the schedule are found now
+            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
 
 
 def _mapping(name: str, value) -> dict:
@@ -204,6 +224,8 @@ def parse(description: str, *types, argv: list[str] | None = None):
         if unknown:
             flag = unknown[0].split("=")[0]
             raise ValueError(f"unknown argument {flag}{_nearest(flag, known)} (--help lists all)")
+        if namespace.config != file:
+            raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
         values = vars(namespace)
         return tuple(
             kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
@@ -217,7 +239,17 @@ def _nearest(name: str, known) -> str:
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans."""
+    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
+
+    A key that stands twice is an error.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} stands twice")
+        return super().construct_mapping(node, deep)
 
 
 Loader.yaml_implicit_resolvers = {
@@ -250,8 +282,13 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
     for key, value in content.items():
         if key not in actions:
             raise ValueError(f"{file}: unknown key {key!r}{_nearest(str(key), actions)}")
-        if value is None or isinstance(value, list | dict):
+        action = actions[key]
+        several = action.nargs == "+" or key == "report_to"
+        mapping = isinstance(value, dict) and action.type in (dict, str)
+        if (value is None and action.default is None) or (isinstance(value, list) and several) or mapping:
             direct[key] = value
+        elif value is None or isinstance(value, list | dict):
+            raise ValueError(f"{file}: {key} must be a single value, got {value!r}")
         else:
             words += [f"--{key}={value}"]
     return words, direct
@@ -262,7 +299,7 @@ def user_errors(program: str | None = None):
     """Turns the errors that a user's input causes into one line and exit code 2."""
     try:
         yield
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         line = " ".join(str(error).split())
         print(f"{program or Path(sys.argv[0]).name}: error: {line}", file=sys.stderr)
         sys.exit(2)

@@ -20,7 +20,9 @@ LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
 LARGEST_HEAD_WITH_DROPOUT = 16
 
 _LANES = 32  # lengths are padded to multiples of it, which spares the compiled loops their tails
-_jit = numba.njit(cache=True, nogil=True, fastmath=True)
+# Not the whole of fastmath: infinities and NaN (of a run that diverged) keep their meaning.
+_FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_jit = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 
 
 @_jit
@@ -179,7 +181,8 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
         and key.shape == query.shape == value.shape
         and dims <= (LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD)
         and getattr(module, "is_causal", True)
-        and not kwargs.get("sliding_window")
+        and not any(kwargs.get(name) for name in ("sliding_window", "softcap"))
+        and kwargs.get("s_aux") is None
         and not torch.compiler.is_compiling()
     )
     if not made_for:
@@ -188,7 +191,9 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
         )
     padding = -length % _LANES
     blocks = [
-        torch.nn.functional.pad(tensor.transpose(2, 3), (0, padding)).contiguous().view(batch * heads, dims, -1)
+        torch.nn.functional.pad(tensor.transpose(2, 3), (0, padding))
+        .contiguous()
+        .view(batch * heads, dims, length + padding)
         for tensor in (query, key, value)
     ]
     out = _Attention.apply(*blocks, length, dims**-0.5 if scaling is None else scaling, dropout)

@@ -67,6 +67,8 @@ def new_config(
             fields["layer_types"] = None
     if getattr(config, "activation_function", None) == "gelu_new" and config_name is None:
         fields["activation_function"] = "gelu_pytorch_tanh"  # the same function in one kernel instead of eight
+    if getattr(config, "is_decoder", None) is False:
+        fields["is_decoder"] = True  # BERT and its kin: causal attention
     if dropout is not None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
@@ -83,7 +85,11 @@ def new_config(
         for name, value in fields.items():
             setattr(config, name, value)
         return config
-    return type(config)(**fields)
+    try:
+        return type(config)(**fields)
+    except Exception as error:  # each architecture has errors of its own
+        hint = "model_overrides may set what does not follow from the size, config_name names a whole configuration"
+        raise ValueError(f"model_type {model_type} cannot be made with {fields}: {error} ({hint})") from error
 
 
 def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
@@ -95,7 +101,14 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         heads = getattr(config, "num_attention_heads", 1)
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
         model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-        if head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT and model_class._supports_attention_backend:
+        plain = model_class._supports_attention_backend and model_class._supports_sdpa
+        plain = plain and not getattr(config, "attn_logit_softcapping", None)
+        if plain and head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT:
             attn_implementation = attention.register()
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
-    return AutoModelForCausalLM.from_config(config, **keywords)
+    try:
+        return AutoModelForCausalLM.from_config(config, **keywords)
+    except (AttributeError, AssertionError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"a {config.model_type} of this size cannot be built: {error} (see model_overrides)"
+        ) from error

@@ -30,7 +30,7 @@ def register() -> None:
     except AttributeError as error:
         raise ImportError(
             f"hf_procedural cannot register its builder with datasets {datasets.__version__} ({error}): "
-            "pip install 'datasets>=5.0,<6'"
+            "pip install 'datasets>=5.2,<6'"
         ) from error
     if NAME in modules:
         return

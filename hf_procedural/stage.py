@@ -46,17 +46,23 @@ def open_run(args: StageArguments, *others) -> str | None:
             raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
         logging.getLogger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
         return None
-    if not (Path(checkpoint) / "trainer_state.json").is_file():
-        raise ValueError(f"resume_from_checkpoint {checkpoint} is not a checkpoint folder of the Trainer")
-    recipe = Path(checkpoint).parent / RECIPE
-    if recipe.is_file():
-        before, now = yaml.load(recipe.read_text(), Loader), recipe_of(*others)
-        for key, value in now.items():
-            if before.get(key) != value:
-                raise ValueError(
-                    f"{checkpoint} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
-                    "choose another output_dir, or resume with its own arguments"
-                )
+    folder, recipe = Path(checkpoint), Path(checkpoint).absolute().parent / RECIPE
+    if not (folder / "trainer_state.json").is_file() or not folder.name.startswith("checkpoint-"):
+        raise ValueError(f"resume_from_checkpoint {checkpoint} is not a checkpoint-N folder of the Trainer")
+    if not recipe.is_file():
+        raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
+    if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
+        raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
+    before = yaml.load(recipe.read_text(), Loader)
+    now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
+    before = {"seed": 42} | before
+    before = {"data_seed": before["seed"]} | before
+    for key, value in now.items():
+        if before.get(key) != value:
+            raise ValueError(
+                f"{checkpoint} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
+                "choose another output_dir, or resume with its own arguments"
+            )
     return checkpoint
 
 

@@ -61,22 +61,22 @@ def main():
         model = model_args.build(tokenizer, task.max_length)
         train, validation = load_rows(data, task, args)
         growth = length_curriculum(data, task, args, train, validation)
+        callbacks = [growth] if growth else []
+        if args.patience is not None:
+            callbacks.append(EarlyStoppingCallback(args.patience))
+        trainer = Trainer(
+            model,
+            args,
+            data_collator=stage.collator(model, args),
+            train_dataset=train,
+            eval_dataset=validation,
+            processing_class=tokenizer,
+            compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
+            preprocess_logits_for_metrics=stage.predictions,
+            callbacks=callbacks,
+        )
 
     # 2. Training
-    callbacks = [growth] if growth else []
-    if args.patience is not None:
-        callbacks.append(EarlyStoppingCallback(args.patience))
-    trainer = Trainer(
-        model,
-        args,
-        data_collator=stage.collator(model, args),
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=tokenizer,
-        compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
-        preprocess_logits_for_metrics=stage.predictions,
-        callbacks=callbacks,
-    )
     fingerprints = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in ("train", "validation")}
     stage.save_provenance(args, data, model_args, dataset_fingerprints=fingerprints)
     result = trainer.train(resume_from_checkpoint=checkpoint)

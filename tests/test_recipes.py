@@ -208,6 +208,11 @@ def folder(monkeypatch, tmp_path):
     Path("full/precious.txt").write_text("x")
     Path("other/checkpoint-5").mkdir(parents=True)
     Path("other/checkpoint-5/trainer_state.json").write_text("{}")
+    Path("null.yaml").write_text("task: sort-4\ntrain_size: null\n")
+    Path("list.yaml").write_text("task: sort-4\nmax_steps: [1]\n")
+    Path("twice.yaml").write_text("task: sort-4\nseed: 1\nseed: 2\n")
+    Path("alone/checkpoint-5").mkdir(parents=True)
+    Path("alone/checkpoint-5/trainer_state.json").write_text("{}")
     Path("other/recipe.yaml").write_text("task: reverse-4\nsize: 2_4_16\n")
     return tmp_path
 
@@ -236,7 +241,21 @@ def folder(monkeypatch, tmp_path):
         (["--task", "sort-4", "--output_dir", "full"], "output_dir full is not empty"),
         (["--task", "sort-4", "--output_dir", "full", "--resume_from_checkpoint", "true"], "no checkpoint to resume"),
         (["--task", "sort-4", "--output_dir", "other", "--resume_from_checkpoint", "true"], "task 'reverse-4', not"),
-        (["--task", "sort-4", "--resume_from_checkpoint", "nowhere"], "nowhere is not a checkpoint folder"),
+        (["--task", "sort-4", "--resume_from_checkpoint", "nowhere"], "nowhere is not a checkpoint-N folder"),
+        (["--task", "sort-4", "--resume_from_checkpoint", "alone/checkpoint-5"], "has no recipe.yaml beside it"),
+        (
+            ["--task", "reverse-4", "--output_dir", "full", "--resume_from_checkpoint", "other/checkpoint-5"],
+            "output_dir full is not empty",
+        ),
+        (["--task", "sort-4", "misspelt.yaml"], "misspelt.yaml: the YAML comes first"),
+        (["null.yaml"], "train_size must be a single value, got None"),
+        (["list.yaml"], "max_steps must be a single value, got [1]"),
+        (["twice.yaml"], "the key 'seed' stands twice"),
+        (["--task", "sort-4", "--lr_scheduler_type", "cosine_with_min_lr"], "lr_scheduler_kwargs"),
+        (["--task", "sort-4", "--patience", "2", "--eval_strategy", "no"], "patience: there is nothing to wait for"),
+        (["--task", "sort-4", "--per_device_train_batch_size", "0"], "per_device_train_batch_size must be at least 1"),
+        (["--task", "sort-4", "--learning_rate", "-1"], "learning_rate must be at least 0"),
+        (["--task", "sort-4", "--metric_for_best_model", "f1"], "metric_for_best_model must be one of"),
         (["--task", "sort-4", "--size", "2_3_16"], "multiple of the heads"),
         (["--task", "sort-4", "--size", "small"], "size must be layers_heads_width"),
         (["--task", "sort-4", "--model_type", "gpt22"], "did you mean gpt2"),

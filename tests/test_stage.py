@@ -88,6 +88,18 @@ def test_attention_of_extreme_scores():
     assert torch.allclose(ours, torchs, atol=1e-3)
 
 
+def test_attention_of_nothing_and_of_nan():
+    q = torch.full((1, 2, 5, 4), float("nan"))
+    assert attention.small_heads_attention(torch.nn.Module(), q, q, q, None)[0].isnan().all()
+    assert attention.small_heads_attention(torch.nn.Module(), q[:0], q[:0], q[:0], None)[0].shape == (0, 5, 2, 4)
+
+
+def test_architectures_with_attention_of_their_own_keep_it():
+    for model_type in ("gpt_oss", "gemma2"):
+        config = build(model_type, size="1_2_8").config
+        assert config._attn_implementation != attention.NAME
+
+
 def test_attention_dropout():
     """Same seed, same mask; the right share is kept; and the gradient is that of the masked function."""
     module, length = torch.nn.Module(), 64

@@ -7,7 +7,6 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 import dataclasses
 import difflib
 import json
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -15,12 +14,12 @@ import numpy as np
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
 
 
-def integer(default, low, help, high=None, optional=False):
+def integer(default, low, help, high=2**31 - 1, optional=False):
     """A dataclass field for an integer in ``low..high`` (None too, where ``optional``)."""
-    bounds = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
+    bounds = f"an integer >= {low}" if high == 2**31 - 1 else f"an integer in {low}..{high}"
 
     def valid(value):
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= (high or math.inf)
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
     return _parameter(default, valid, bounds, help, optional)
 

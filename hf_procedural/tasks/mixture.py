@@ -12,8 +12,8 @@ from .base import IGNORE, Task, parse, task
 def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
     """The mixture of the named tasks.
 
-    `weights` are their proportions (equal unless told). A parameter goes to every member that has it; one of a single
-    member is written ``name.parameter``, such as ``{"dyck.length": 128}``.
+    `weights` are their proportions, equal unless told; they are divided by their sum. A parameter goes to every member
+    that has it; one of a single member is written ``name.parameter``, such as ``{"dyck.length": 128}``.
 
     Raises ValueError for weights that do not fit and for parameters that no member has.
     """
@@ -35,6 +35,8 @@ def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
 
 def _proportions(weights, count: int) -> tuple[float, ...]:
     weights = [1] * count if weights is None else weights
+    if isinstance(weights, np.ndarray | list | tuple):
+        weights = [weight.item() if isinstance(weight, np.generic) else weight for weight in weights]
     numbers = isinstance(weights, list | tuple) and all(
         isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights
     )
