@@ -29,7 +29,7 @@ def test_every_flag_and_file_named_exists():
     known = {
         field.name for kind in (TaskArguments, ModelArguments, StageArguments) for field in dataclasses.fields(kind)
     }
-    launcher = {"help", "quiet", "cpu", "num_processes"}
+    launcher = {"help", "quiet", "cpu", "num_processes", "compile"}  # of accelerate launch and benchmarks/speed.py
     assert set(re.findall(r"--(\w+)", README)) <= known | launcher
     files = re.findall(r"(?:recipes|benchmarks|hf_procedural)/[\w/]+\.(?:py|yaml)", README)
     assert files and all((ROOT / file).is_file() for file in files)
