@@ -13,7 +13,7 @@ import torch
 import yaml
 from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 
-from . import modeling
+from . import metrics, modeling
 from .launch import start_cpu_processes
 from .tasks import Task, task
 
@@ -168,9 +168,9 @@ class StageArguments(TrainingArguments):
         super().__post_init__()
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
-        metrics = ("loss", "answer_accuracy", "exact_match")
-        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in metrics:
-            raise ValueError(f"metric_for_best_model must be one of {metrics}, got {self.metric_for_best_model!r}")
+        known = ("loss", *metrics.NAMES)
+        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in known:
+            raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
             get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)

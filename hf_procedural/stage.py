@@ -110,10 +110,14 @@ def data_seed(args) -> int:
     return args.seed if args.data_seed is None else args.data_seed
 
 
+def rows_per_step(args) -> int:
+    """Rows in one optimizer step, over all processes."""
+    return args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+
+
 def steps_for(args, rows: int) -> int:
     """Optimizer steps: `max_steps`, or as many as `num_train_epochs` over `rows` rows take."""
-    total = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-    return args.max_steps if args.max_steps > 0 else max(1, int(args.num_train_epochs * (rows // total)))
+    return args.max_steps if args.max_steps > 0 else max(1, int(args.num_train_epochs * (rows // rows_per_step(args))))
 
 
 def collator(model, args):

@@ -43,9 +43,8 @@ def length_curriculum(data, task, args, train, validation):
         raise ValueError(f"curriculum: {task.config_name} has no parameter length")
     if args.eval_strategy != "steps":
         raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy}")
-    rows_per_step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
     settings = (data.curriculum_start, data.curriculum_step, data.curriculum_threshold)
-    return LengthCurriculum(train, validation, rows_per_step, *settings)
+    return LengthCurriculum(train, validation, stage.rows_per_step(args), *settings)
 
 
 def main():

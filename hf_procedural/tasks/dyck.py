@@ -21,6 +21,12 @@ class _Brackets(Task):
     k: int = integer(64, 1, "kinds of brackets", high=2**20)
     length: int = integer(2048, 2, "brackets in a row")
     p_open: float = probability(0.5, "probability of an opening bracket where both are possible")
+    balanced: bool = flag(False, "end with every bracket closed, for which the length must be even")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.balanced and self.length % 2:
+            raise ValueError(f"{self.name}: length must be even with balanced=True, got {self.length}")
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -44,10 +50,6 @@ class _Brackets(Task):
         labels[:, 0] = IGNORE
         return input_ids, labels
 
-    def _check_even(self, why):
-        if self.length % 2:
-            raise ValueError(f"{self.name}: length must be even {why}, got {self.length}")
-
 
 @register
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +65,6 @@ class Dyck(_Brackets):
     summary = "balanced brackets of k kinds, last opened first closed"
 
     max_depth: int | None = integer(None, 1, "open brackets at most", optional=True)
-    balanced: bool = flag(False, "refuse odd lengths, which end with one unmatched bracket")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.balanced:
-            self._check_even("with balanced=True")
 
     def accepts(self, token_ids) -> bool:
         """Whether the tokens are a word: balanced, but for a last opening bracket where their number is odd."""
@@ -102,12 +98,6 @@ class DyckShuffle(_Brackets):
     summary = "brackets of k kinds that interleave, each kind balanced by itself"
 
     max_depth: int = integer(16, 1, "open brackets at most")
-    balanced: bool = flag(False, "close every bracket before the end (even lengths)")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.balanced:
-            self._check_even("with balanced=True")
 
     def accepts(self, token_ids) -> bool:
         """Whether the tokens are a word, or without `balanced` the beginning of one."""

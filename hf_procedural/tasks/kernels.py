@@ -90,6 +90,14 @@ def fill_uniform(state, out, start, stop, low, high):
 
 
 @njit
+def _close(input_ids, labels, start, end, pad):
+    """Padding behind the answer start..end-1 of a row, and no loss but on the answer."""
+    labels[:start] = _IGNORE
+    input_ids[end:] = pad
+    labels[end:] = _IGNORE
+
+
+@njit
 def write_distinct(input_ids, labels, start, size, pad):
     """After `start`: the distinct symbols 1..size-1 before it, in order of first appearance, then padding."""
     seen = np.full(size + 1, -1, np.int64)
@@ -102,11 +110,7 @@ def write_distinct(input_ids, labels, start, size, pad):
             labels[row, end] = symbol
             end += seen[symbol] != row
             seen[symbol] = row
-        for i in range(start):
-            labels[row, i] = _IGNORE
-        for i in range(end, input_ids.shape[1]):
-            input_ids[row, i] = pad
-            labels[row, i] = _IGNORE
+        _close(input_ids[row], labels[row], start, end, pad)
 
 
 @njit
@@ -125,11 +129,7 @@ def write_without_first(input_ids, labels, length, pad):
                 input_ids[row, end] = symbol
                 labels[row, end] = symbol
                 end += 1
-        for i in range(start):
-            labels[row, i] = _IGNORE
-        for i in range(end, input_ids.shape[1]):
-            input_ids[row, i] = pad
-            labels[row, i] = _IGNORE
+        _close(input_ids[row], labels[row], start, end, pad)
 
 
 @njit
