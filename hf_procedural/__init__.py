@@ -3,18 +3,21 @@
 Importing this package makes ``datasets.load_dataset("procedural", "sort-64")`` work.
 """
 
+import importlib
+
 from . import registration as _registration
 from .tasks import Task, list_tasks, register, task
 
 __version__ = "0.1.0"
-__all__ = ["Task", "list_tasks", "register", "task", "tokenizer"]
+__all__ = ["Task", "list_tasks", "register", "task", "tokenizer", "transfer"]
 
 _registration.register()
 
 
 def __getattr__(name):
-    if name == "tokenizer":  # transformers is loaded only where it is used
-        from .tokenization import tokenizer
-
-        return tokenizer
+    # torch and transformers are loaded only where they are used
+    if name == "tokenizer":
+        return importlib.import_module(".tokenization", __name__).tokenizer
+    if name == "transfer":  # the module, which can be called like its function
+        return importlib.import_module(".transfer", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 from . import metrics, modeling
 from .launch import start_cpu_processes
 from .tasks import Task, task
+from .transfer import parse_sources
 
 
 @dataclasses.dataclass
@@ -71,7 +72,11 @@ class ModelArguments:
         metadata={"help": "A causal language model of transformers: gpt2, llama, qwen3 ..."},
     )
     size: str | None = dataclasses.field(
-        default=None, metadata={"help": "layers_heads_width, such as 2_4_16 or 12_12_768 (GPT-2's 124M)."}
+        default=None,
+        metadata={
+            "help": "layers_heads_width, such as 2_4_16 or 12_12_768 (GPT-2's 124M). Default: that of --init_from, or "
+            "2_4_16."
+        },
     )
     num_hidden_layers: int | None = dataclasses.field(default=None, metadata={"help": "Layers, instead of --size."})
     num_attention_heads: int | None = dataclasses.field(
@@ -98,13 +103,17 @@ class ModelArguments:
     def __post_init__(self):
         self.model_overrides = _mapping("model_overrides", self.model_overrides)
 
-    def build(self, tokenizer, row_length: int):
-        """A new model for rows of `row_length` tokens. Raises ValueError for sizes that do not fit."""
+    def build(self, tokenizer, row_length: int, like: str | None = None):
+        """A new model for rows of `row_length` tokens; of the size of the model `like` where none is given.
+
+        Raises ValueError for sizes that do not fit.
+        """
         names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if self.config_name is not None and (given or self.size):
             raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
-        if self.config_name is None:
+        config_name = self.config_name or (None if given or self.size else like)
+        if config_name is None:
             given = modeling.parse_size(self.size or "2_4_16") | given
             modeling.parse_size("_".join(str(given[name]) for name in names))
         positions = row_length if self.context_length is None else self.context_length
@@ -114,7 +123,7 @@ class ModelArguments:
             tokenizer,
             positions,
             model_type=self.model_type,
-            config_name=self.config_name,
+            config_name=config_name,
             dropout=self.dropout,
             overrides=self.model_overrides,
             **given,
@@ -123,12 +132,48 @@ class ModelArguments:
 
 
 @dataclasses.dataclass
+class InitArguments:
+    """Which weights to begin with, and which to train."""
+
+    _argument_group_name = "weights to begin with"
+
+    init_from: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "A run's folder, Hub id or reference .pth whose weights to begin with; permuted:DIR or "
+            "statistics:DIR for its controls, noise0.1:DIR for noise; attn=DIR,mlp=DIR for several sources, "
+            "0.6*DIR,0.4*DIR for their average."
+        },
+    )
+    transfer: list[str] = dataclasses.field(
+        default_factory=lambda: ["all"],
+        metadata={"help": "Components to take from it: attn, mlp, ln, embed (or all)."},
+    )
+    embeddings: str = dataclasses.field(
+        default="average",
+        metadata={"help": "Token embeddings, with embed or all: average, partial, retain, by_token, resample, reinit."},
+    )
+    layers: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": "Source and target layers where the depths differ: 0:0 1:3, or 0-5:6-11."},
+    )
+    train_components: list[str] = dataclasses.field(
+        default_factory=list, metadata={"help": "Components to train, all others frozen. Default: all."}
+    )
+
+    def config_source(self) -> str | None:
+        """The folder or Hub id of the first source, if it has a configuration."""
+        paths = [source.path for source in parse_sources(self.init_from)] if self.init_from else []
+        return next((path for path in paths if not path.endswith((".pth", ".pt", ".bin"))), None)
+
+
+@dataclasses.dataclass
 class StageArguments(TrainingArguments):
     """All of transformers.TrainingArguments, and `patience`.
 
     Defaults that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
-    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false) and train_sampling_strategy
-    (sequential: rows are independent, and reading them in order is faster).
+    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all)
+    and train_sampling_strategy (sequential: rows are independent, and reading them in order is faster).
     """
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
@@ -136,6 +181,9 @@ class StageArguments(TrainingArguments):
     logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
     eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
     eval_steps: float | None = dataclasses.field(default=500, metadata={"help": "Steps between two evaluations."})
+    include_num_input_tokens_seen: str = dataclasses.field(
+        default="all", metadata={"help": "Tokens that are counted and logged: all, non_padding or no."}
+    )
     train_sampling_strategy: str = dataclasses.field(
         default="sequential", metadata={"help": "Order of rows: sequential or random."}
     )

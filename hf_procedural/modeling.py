@@ -107,8 +107,10 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
             attn_implementation = attention.register()
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
     try:
-        return AutoModelForCausalLM.from_config(config, **keywords)
+        model = AutoModelForCausalLM.from_config(config, **keywords)
     except (AttributeError, AssertionError, IndexError, TypeError) as error:
         raise ValueError(
             f"a {config.model_type} of this size cannot be built: {error} (see model_overrides)"
         ) from error
+    model.loss_type = model.loss_type or "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
+    return model

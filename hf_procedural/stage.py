@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from transformers import TrainingArguments, default_data_collator
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from . import metrics
-from .arguments import Loader, StageArguments
+from . import metrics, transfer
+from .arguments import InitArguments, Loader, StageArguments
 from .tasks import IGNORE
+
+# Rows are padded on the right and models are causal, so that masks change nothing: transformers warns all the same.
+logging.getLogger("transformers.modeling_utils").addFilter(lambda record: "attention_mask" not in str(record.msg))
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
 
@@ -53,17 +56,28 @@ def open_run(args: StageArguments, *others) -> str | None:
         raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
     if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
         raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
-    before = yaml.load(recipe.read_text(), Loader)
-    now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
-    before = {"seed": 42} | before
+    _check_same_run(recipe, checkpoint, recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)})
+    return checkpoint
+
+
+def open_study(args: StageArguments, *others) -> None:
+    """Checks a folder of runs, as `open_run` checks that of one. Writes nothing."""
+    output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
+    if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
+        open_run(args, *others)
+    else:
+        _check_same_run(recipe, output, recipe_of(*others))
+
+
+def _check_same_run(recipe: Path, label, now: dict) -> None:
+    before = {"seed": 42} | yaml.load(recipe.read_text(), Loader)
     before = {"data_seed": before["seed"]} | before
     for key, value in now.items():
         if before.get(key) != value:
             raise ValueError(
-                f"{checkpoint} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
+                f"{label} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
                 "choose another output_dir, or resume with its own arguments"
             )
-    return checkpoint
 
 
 def recipe_of(*arguments) -> dict:
@@ -96,13 +110,69 @@ def save_provenance(args, *others, **facts) -> None:
         "data_seed": data_seed(args),
         **facts,
     }
-    _write(output / PROVENANCE, json.dumps(provenance, indent=2) + "\n")
+    _write(output / PROVENANCE, json.dumps(provenance, indent=2, default=dataclasses.asdict) + "\n")
 
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def begin_from(init: InitArguments, model, tokenizer, args) -> dict:
+    """Transfers weights into `model` and freezes others, as asked for; gives what was done, for provenance.json.
+
+    Raises ValueError for what does not fit, before anything is changed.
+    """
+    facts = {}
+    if init.init_from is not None:
+        settings = {"layers": init.layers, "tokenizer": tokenizer, "seed": args.seed}
+        report = transfer.transfer(init.init_from, model, init.transfer, init.embeddings, **settings)
+        facts["init_from"] = earlier_stages(init.init_from)
+        facts["transfer"] = report
+    if init.train_components:
+        trained, frozen = transfer.train_only(model, init.train_components)
+        facts["weights"] = {"trained": trained, "frozen": frozen}
+    return facts
+
+
+def show_beginning(facts: dict, args) -> None:
+    """Prints what `begin_from` did."""
+    if args.should_save and "transfer" in facts:
+        print(facts["transfer"])
+    if args.should_save and "weights" in facts:
+        print("{trained:,} weights are trained, {frozen:,} are frozen".format(**facts["weights"]))
+
+
+def earlier_stages(init_from: str | None) -> dict | None:
+    """What the stages behind `init_from` cost and saw, for provenance.json: each source's task, tokens and FLOPs.
+
+    Read from the recipe.yaml, provenance.json and trainer_state.json of its run; what is not there is left out.
+    """
+    if init_from is None:
+        return None
+    sources = []
+    for source in transfer.parse_sources(init_from):
+        facts = {"path": source.path, "control": source.control, "weight": source.weight}
+        facts["components"] = source.components and list(source.components)
+        folder = Path(source.path)
+        run = folder.parent if folder.name.startswith("checkpoint-") else folder
+        if (run / RECIPE).is_file():
+            recipe = yaml.load((run / RECIPE).read_text(encoding="utf-8"), Loader)
+            facts |= {key: recipe[key] for key in ("task", "task_parameters", "dataset") if key in recipe}
+        if (folder / "trainer_state.json").is_file():
+            state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+            before = _earlier_sources(run)
+            for key, name in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
+                facts[key] = state[name] + sum(other.get(key, 0) for other in before)
+        sources.append(facts)
+    return {"spec": init_from, "sources": sources}
+
+
+def _earlier_sources(run: Path) -> list[dict]:
+    if not (run / PROVENANCE).is_file():
+        return []
+    return json.loads((run / PROVENANCE).read_text(encoding="utf-8")).get("init_from", {}).get("sources", [])
 
 
 def data_seed(args) -> int:
@@ -120,32 +190,38 @@ def steps_for(args, rows: int) -> int:
     return args.max_steps if args.max_steps > 0 else max(1, int(args.num_train_epochs * (rows // rows_per_step(args))))
 
 
-def collator(model, args):
-    """The data collator: `collate`, or the stock one where the architecture or label smoothing wants all logits."""
-    takes = "logits_to_keep" in inspect.signature(model.forward).parameters
-    return collate if takes and not args.label_smoothing_factor else default_data_collator
+def score_labelled_only(model) -> None:
+    """Makes `model`, when it is given labels, compute logits for the labelled tokens alone.
 
-
-def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-    """A batch of rows (int64 ``[batch, length]``) that asks the model for no logits before the first labelled token.
-
-    The stock `default_data_collator` does as well; this one saves the output head and the loss what they would throw
-    away. `logits_to_keep` counts positions from the right; `shift_labels` ``[batch, logits_to_keep]`` are the labels
-    as the loss wants them.
+    A head of the papers' small models costs more than all their layers, and most positions of a prompt, or of a
+    padded row, carry no label. The logits become float ``[1, labelled, vocabulary]``, in the order of
+    ``labels[:, 1:]``. Two hooks, of which nothing is in a checkpoint.
     """
-    input_ids, labels = (torch.stack([row[name] for row in rows]) for name in ("input_ids", "labels"))
-    labelled = (labels != IGNORE).any(0).nonzero()
-    keep = labels.shape[1] - max(int(labelled[0]) - 1, 0) if len(labelled) else 1
-    shifted = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORE)[:, -keep:].contiguous()
-    return {"input_ids": input_ids, "labels": labels, "shift_labels": shifted, "logits_to_keep": keep}
+    if "logits_to_keep" not in inspect.signature(model.forward).parameters:
+        return  # an architecture that computes its loss in a way of its own
+    where = None
+
+    def before_model(module, args, inputs):
+        nonlocal where
+        labels = inputs.get("labels")
+        where = None if labels is None else (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
+        return args, inputs if where is None else inputs | {"shift_labels": labels[:, 1:][where][None]}
+
+    def before_head(module, args):
+        return args if where is None else (args[0][where][None],)
+
+    model.register_forward_pre_hook(before_model, with_kwargs=True)
+    model.get_output_embeddings().register_forward_pre_hook(before_head)
 
 
 def predictions(logits, labels) -> torch.Tensor:
-    """For `preprocess_logits_for_metrics`: the token predicted *for* each position, int64 like `labels`."""
+    """For `preprocess_logits_for_metrics`: the token predicted *for* each labelled position, int64 like `labels`."""
     logits = logits[0] if isinstance(logits, tuple) else logits
-    predicted = torch.full_like(labels, IGNORE)
-    kept = logits.shape[1]
-    predicted[:, labels.shape[1] - kept + 1 :] = logits[:, :-1].argmax(-1)
+    predicted, shifted = torch.full_like(labels, IGNORE), labels[:, 1:] != IGNORE
+    if logits.shape[:2] == labels.shape:
+        predicted[:, 1:] = logits[:, :-1].argmax(-1)
+    else:  # those of `score_labelled_only`, and padding where another process has more
+        predicted[:, 1:][shifted] = logits[0, : shifted.sum()].argmax(-1)
     return predicted
 
 
@@ -162,6 +238,38 @@ def metric_function(more=None):
         return results
 
     return compute
+
+
+def finish(trainer, trained: dict, title: str) -> dict:
+    """Evaluates, and saves results, state, model and plot; eval_results.json last, as the mark of a finished run.
+
+    `trained` are the metrics of training; gives those of the evaluation.
+    """
+    args, model = trainer.args, trainer.model
+    trainer.save_metrics("train", trained)
+    trainer.log_metrics("eval", results := trainer.evaluate())
+    trainer.save_state()
+    model.config.use_cache = True  # off while training; whoever loads the model wants it on
+    trainer.save_model()
+    if args.should_save:
+        plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", title)
+    trainer.save_metrics("eval", results)
+    if args.push_to_hub:
+        trainer.push_to_hub()
+    return results
+
+
+class LogFlops(TrainerCallback):
+    """Adds the FLOPs so far (the Trainer's estimate, 6 per token and weight outside of the embeddings) to everything
+    that `trainer` logs, as `total_flos`, beside its count of tokens."""
+
+    def __init__(self, trainer):
+        self.trainer = trainer
+        trainer.callback_handler.callbacks.insert(0, self)  # before the trackers, so that they see it
+
+    def on_log(self, args, state, control, logs, **kwargs):
+        self.trainer.store_flos()
+        logs["total_flos"] = state.log_history[-1]["total_flos"] = state.total_flos
 
 
 def plot(history: list[dict], path, title: str) -> None:

@@ -1,9 +1,10 @@
-"""The procedural stage: trains a new model on rows of a procedural task.
+"""The procedural stage: trains a model on rows of a procedural task.
 
     accelerate launch recipes/pretrain.py recipes/configs/quickstart.yaml
     accelerate launch recipes/pretrain.py recipes/configs/set.yaml --seed 1 --output_dir runs/set_seed1
     accelerate launch recipes/pretrain.py --task sort-16 --size 2_4_64 --max_steps 1000 --output_dir runs/sort
     accelerate launch recipes/pretrain.py runs/sort/recipe.yaml --resume_from_checkpoint true   # after an interruption
+    accelerate launch recipes/pretrain.py --task set-16 --init_from runs/sort --output_dir runs/sort_set
 
 The YAMLs of recipes/configs hold the published settings of Jiang et al. 2026 (Procedural Pretraining,
 arXiv:2601.21725); quickstart.yaml takes under two minutes on two CPU cores, the others are for a GPU. The output folder
@@ -12,11 +13,11 @@ fingerprints), all_results.json, trainer_state.json and training.png.
 """
 
 from datasets import load_dataset
-from transformers import EarlyStoppingCallback, Trainer, set_seed
+from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 import hf_procedural
 from hf_procedural import arguments, blocks, stage
-from hf_procedural.arguments import ModelArguments, StageArguments, TaskArguments
+from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -47,56 +48,58 @@ def length_curriculum(data, task, args, train, validation):
     return LengthCurriculum(train, validation, stage.rows_per_step(args), *settings)
 
 
+def prepare(data, init, model_args, args):
+    """The trainer, the checkpoint to resume from, and facts for provenance.json. Writes nothing.
+
+    Raises ValueError for all that can be wrong.
+    """
+    task = data.resolve()
+    args.output_dir = args.output_dir or f"runs/{task.config_name}"
+    checkpoint = stage.open_run(args, data, init, model_args)
+    tokenizer = hf_procedural.tokenizer(task)
+    set_seed(args.seed)
+    model = model_args.build(tokenizer, task.max_length, like=init.config_source())
+    facts = stage.begin_from(init, model, tokenizer, args)
+    stage.score_labelled_only(model)
+    train, validation = load_rows(data, task, args)
+    growth = length_curriculum(data, task, args, train, validation)
+    callbacks = [growth] if growth else []
+    if args.patience is not None:
+        callbacks.append(EarlyStoppingCallback(args.patience))
+    trainer = Trainer(
+        model,
+        args,
+        data_collator=default_data_collator,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
+        preprocess_logits_for_metrics=stage.predictions,
+        callbacks=callbacks,
+    )
+    stage.LogFlops(trainer)
+    splits = ("train", "validation")
+    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
+    return trainer, checkpoint, facts
+
+
+def train(trainer, checkpoint, facts, *recipe) -> dict:
+    """Trains, evaluates (at full length) and saves all that another tool needs; gives the results."""
+    stage.save_provenance(trainer.args, *recipe, **facts)
+    trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, LengthCurriculum):
+            callback.set_length(callback.final)
+    return stage.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
+
+
 def main():
-    data, model_args, args = arguments.parse(__doc__, TaskArguments, ModelArguments, StageArguments)
-
-    # 1. Task, tokenizer, model: all that can be wrong is found before anything is written.
+    types = (TaskArguments, InitArguments, ModelArguments, StageArguments)
+    data, init, model_args, args = arguments.parse(__doc__, *types)
     with arguments.user_errors():
-        task = data.resolve()
-        args.output_dir = args.output_dir or f"runs/{task.config_name}"
-        checkpoint = stage.open_run(args, data, model_args)
-        tokenizer = hf_procedural.tokenizer(task)
-        set_seed(args.seed)
-        model = model_args.build(tokenizer, task.max_length)
-        train, validation = load_rows(data, task, args)
-        growth = length_curriculum(data, task, args, train, validation)
-        callbacks = [growth] if growth else []
-        if args.patience is not None:
-            callbacks.append(EarlyStoppingCallback(args.patience))
-        trainer = Trainer(
-            model,
-            args,
-            data_collator=stage.collator(model, args),
-            train_dataset=train,
-            eval_dataset=validation,
-            processing_class=tokenizer,
-            compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
-            preprocess_logits_for_metrics=stage.predictions,
-            callbacks=callbacks,
-        )
-
-    # 2. Training
-    fingerprints = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in ("train", "validation")}
-    stage.save_provenance(args, data, model_args, dataset_fingerprints=fingerprints)
-    result = trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_metrics("train", result.metrics)
-
-    # 3. Evaluation at full length, and everything that another tool needs
-    if growth:
-        growth.set_length(growth.final)
-    trainer.log_metrics("eval", results := trainer.evaluate())
-    trainer.save_metrics("eval", results)
-    trainer.save_state()
-    model.config.use_cache = True  # off while training; whoever loads the model wants it on
-    trainer.save_model()
-    if args.should_save:
-        stage.plot(
-            trainer.state.log_history,
-            f"{args.output_dir}/{stage.PLOT}",
-            f"{task.config_name}, {model.config.model_type}",
-        )
-    if args.push_to_hub:
-        trainer.push_to_hub()
+        prepared = prepare(data, init, model_args, args)
+    stage.show_beginning(prepared[-1], args)
+    train(*prepared, data, init, model_args)
 
 
 if __name__ == "__main__":

@@ -142,16 +142,22 @@ def test_padding_masks_reach_pytorchs_attention():
 
 
 @pytest.mark.parametrize("model_type", MODELS)
-def test_collate_gives_the_stock_loss_and_metrics(model_type):
+def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_type):
     model = build(model_type)
     arrays = TASK.sample(np.random.default_rng(0), 6)
     names = ("input_ids", "labels")
     rows = [dict(zip(names, map(torch.from_numpy, pair), strict=True)) for pair in zip(*arrays, strict=True)]
     rows = [{name: column.long() for name, column in row.items()} for row in rows]
-    ours, stock = model(**stage.collate(rows)), model(**default_data_collator(rows))
-    assert ours.logits.shape[1] == TASK.max_length - TASK.length < stock.logits.shape[1]
-    assert torch.allclose(ours.loss, stock.loss, atol=1e-6)
+    batch = default_data_collator(rows)
+    stock = model(**batch)
+    stage.score_labelled_only(model)
+    ours, unlabelled = model(**batch), model(batch["input_ids"])
     labels = torch.from_numpy(arrays[1]).long()
+    assert ours.logits.shape[:2] == (1, (labels != -100).sum())
+    assert torch.allclose(ours.loss, stock.loss, atol=1e-6)
+    assert torch.equal(unlabelled.logits, stock.logits)
+    gradients = [torch.autograd.grad(output.loss, model.parameters()) for output in (ours, stock)]
+    assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(*gradients, strict=True))
     mine, reference = (stage.predictions(output.logits, labels) for output in (ours, stock))
     scored = labels != -100
     assert torch.equal(mine[scored], reference[scored])

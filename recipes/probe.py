@@ -1,0 +1,119 @@
+"""Algorithmic probes: what does a model learn from here, compared with the same model from elsewhere?
+
+    accelerate launch recipes/probe.py recipes/configs/probe_haystack.yaml
+    accelerate launch recipes/probe.py recipes/configs/probe_haystack.yaml --init_from scratch runs/dyck --seeds 0 1 2
+    accelerate launch recipes/probe.py recipes/configs/probe_haystack.yaml \\
+        --init_from scratch runs/dyck permuted:runs/dyck statistics:runs/dyck
+    accelerate launch recipes/probe.py runs/probe_haystack/recipe.yaml --resume_from_checkpoint true
+
+A study is every task from every initialisation (an arm; "scratch" is a new model) with every seed. Each run is one of
+recipes/pretrain.py, with rows made on the fly, in OUTPUT/TASK/ARM/seed_N. The study folder gets report.md, report.csv
+and report.png: all arms' accuracies, and how much of an arm's gain over scratch its controls reproduce. Finished runs
+are not run again, an interrupted one goes on where it stopped.
+"""
+
+import copy
+import dataclasses
+import multiprocessing
+import re
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import pretrain
+import torch
+
+from hf_procedural import arguments, metrics, stage
+from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
+
+SCRATCH = "scratch"
+
+
+@dataclasses.dataclass
+class StudyArguments(InitArguments):
+    """Which probes, from where, with which seeds."""
+
+    _argument_group_name = "study"
+
+    task: list[str] = dataclasses.field(
+        default_factory=lambda: ["haystack-30"], metadata={"help": "One or several tasks, such as haystack-30."}
+    )
+    task_parameters: dict | str | None = dataclasses.field(
+        default=None, metadata={"help": "The tasks' other parameters as JSON."}
+    )
+    validation_size: int = dataclasses.field(default=4_000, metadata={"help": "Validation rows."})
+    init_from: list[str] = dataclasses.field(
+        default_factory=lambda: [SCRATCH],
+        metadata={
+            "help": "The arms: scratch, and sources of weights as in recipes/pretrain.py: DIR, permuted:DIR, "
+            "attn=DIR,mlp=DIR ..."
+        },
+    )
+    seeds: list[int] = dataclasses.field(default_factory=lambda: [0], metadata={"help": "A run of each arm for each."})
+    parallel: int = dataclasses.field(
+        default=1,
+        metadata={"help": "Runs at a time, sharing cores and GPU; small models gain from one for each core."},
+    )
+
+
+def runs_of(study, model_args, args):
+    """The arguments of every run, seed by seed, so that the first comparison of all arms comes early."""
+    for name in ("task", "init_from", "seeds"):
+        if len(set(getattr(study, name))) < len(getattr(study, name)):
+            raise ValueError(f"{name}: something is named twice in {' '.join(map(str, getattr(study, name)))}")
+    for task in study.task:
+        data = TaskArguments(task, study.task_parameters, validation_size=study.validation_size, streaming=True)
+        for seed in study.seeds:
+            for arm in study.init_from:
+                shared = {field.name: getattr(study, field.name) for field in dataclasses.fields(InitArguments)}
+                init = InitArguments(**shared | {"init_from": None if arm == SCRATCH else arm})
+                run_args = copy.deepcopy(args)
+                run_args.seed = seed
+                run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1
+                folder = Path(args.output_dir) / task / re.sub(r"[^\w.+=,*-]+", "_", arm.strip("/")) / f"seed_{seed}"
+                run_args.output_dir = str(folder)
+                run_args.resume_from_checkpoint = "true" if folder.is_dir() else None
+                yield arm, data, init, model_args, run_args
+
+
+def run_one(number: int, total: int, arm: str, run: tuple, threads: int | None = None) -> str:
+    """Trains one run of the study; gives its result as a line."""
+    if threads:
+        torch.set_num_threads(threads)
+    *recipe, run_args = run
+    results = pretrain.train(*pretrain.prepare(*run), *recipe)
+    found = ", ".join(f"{name} {results[f'eval_{name}']:.4f}" for name in metrics.NAMES)
+    return f"[{number}/{total}] {recipe[0].task}, {arm}, seed {run_args.seed}: {found}"
+
+
+def is_finished(run_args) -> bool:
+    """Whether a run needs nothing more."""
+    return (Path(run_args.output_dir) / "eval_results.json").is_file()
+
+
+def main():
+    study, model_args, args = arguments.parse(__doc__, StudyArguments, ModelArguments, StageArguments)
+    with arguments.user_errors():
+        args.output_dir = args.output_dir or "runs/probe"
+        if study.parallel < 1 or (study.parallel > 1 and args.world_size > 1):
+            raise ValueError(f"parallel must be at least 1, and 1 with several processes, got {study.parallel}")
+        stage.open_study(args, study, model_args)
+        runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1])]
+        for _, *run in runs:  # all that can be wrong is found before anything is written
+            pretrain.prepare(*run)
+    stage.save_provenance(args, study, model_args)
+    jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
+    if study.parallel == 1:
+        lines = (run_one(*job) for job in jobs)
+    else:
+        threads = max(1, torch.get_num_threads() // study.parallel)
+        pool = ProcessPoolExecutor(study.parallel, mp_context=multiprocessing.get_context("spawn"))
+        lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
+    for line in lines:
+        if args.should_save:
+            print(line, flush=True)
+    if args.should_save:
+        pass
+
+
+if __name__ == "__main__":
+    main()
