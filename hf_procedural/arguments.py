@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import yaml
@@ -177,6 +178,7 @@ class StageArguments(TrainingArguments):
     """
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
+    best: ClassVar[str] = "answer_accuracy"  # the metric that patience waits for, where none is named
 
     logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
     eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
@@ -204,8 +206,9 @@ class StageArguments(TrainingArguments):
         if self.patience is not None:
             if self.patience < 1:
                 raise ValueError(f"patience must be at least 1, got {self.patience}")
-            self.metric_for_best_model = self.metric_for_best_model or "answer_accuracy"
-            self.greater_is_better = True if self.greater_is_better is None else self.greater_is_better
+            self.metric_for_best_model = self.metric_for_best_model or self.best
+            if self.greater_is_better is None:
+                self.greater_is_better = not self.metric_for_best_model.endswith("loss")
             self.restore_callback_states_from_checkpoint = True
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
             if getattr(self, name) < 1:
@@ -343,11 +346,11 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
 
 
 @contextlib.contextmanager
-def user_errors(program: str | None = None):
-    """Turns the errors that a user's input causes into one line and exit code 2."""
+def user_errors(*kinds: type[Exception]):
+    """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2."""
+    kinds = kinds or (ValueError, OSError, ImportError, RuntimeError)
     try:
         yield
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        line = " ".join(str(error).split())
-        print(f"{program or Path(sys.argv[0]).name}: error: {line}", file=sys.stderr)
+    except kinds as error:
+        print(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

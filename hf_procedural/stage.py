@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from . import metrics, transfer
@@ -259,21 +259,47 @@ def finish(trainer, trained: dict, title: str) -> dict:
     return results
 
 
-class LogFlops(TrainerCallback):
-    """Adds the FLOPs so far (the Trainer's estimate, 6 per token and weight outside of the embeddings) to everything
-    that `trainer` logs, as `total_flos`, beside its count of tokens."""
+class LogMore(TrainerCallback):
+    """Adds to everything that `trainer` logs, beside its count of tokens, the FLOPs so far (`total_flos`, the Trainer's
+    estimate of 6 per token and weight outside of the embeddings), and what `derived(logs)` gives."""
 
-    def __init__(self, trainer):
-        self.trainer = trainer
+    def __init__(self, trainer, derived=lambda logs: {}):
+        self.trainer, self.derived = trainer, derived
         trainer.callback_handler.callbacks.insert(0, self)  # before the trackers, so that they see it
 
     def on_log(self, args, state, control, logs, **kwargs):
         self.trainer.store_flos()
-        logs["total_flos"] = state.log_history[-1]["total_flos"] = state.total_flos
+        more = {"total_flos": state.total_flos} | self.derived(logs)
+        logs.update(more)
+        state.log_history[-1].update(more)
+
+
+class SavePlace(TrainerCallback):
+    """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
+
+    The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `semantic.PackedRows`.
+    """
+
+    FILE = "rows.json"
+
+    def __init__(self, trainer, checkpoint: str | None):
+        self.rows = trainer.train_dataset
+        trainer.add_callback(self)
+        if checkpoint is not None:
+            step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
+            mark = Path(checkpoint) / self.FILE
+            known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
+            self.rows.start_at(step * rows_per_step(trainer.args), known)
+            trainer.args.ignore_data_skip = True  # the rows before it are not read again
+
+    def on_save(self, args, state, control, **kwargs):
+        if state.is_world_process_zero:
+            mark = self.rows.mark(state.global_step * rows_per_step(args))
+            _write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
 
 
 def plot(history: list[dict], path, title: str) -> None:
-    """Draws loss and answer accuracy over steps from a Trainer's log history, as a PNG."""
+    """Draws loss, and answer accuracy or bits per byte, over steps from a Trainer's log history, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -285,6 +311,7 @@ def plot(history: list[dict], path, title: str) -> None:
         (left, "eval_loss", "validation"),
         (right, "eval_answer_accuracy", "answer tokens"),
         (right, "eval_exact_match", "whole answers"),
+        (right, "eval_bits_per_byte", "validation"),
     ]
     for axis, key, label in curves:
         points = [(entry["step"], entry[key]) for entry in history if key in entry]
@@ -297,8 +324,13 @@ def plot(history: list[dict], path, title: str) -> None:
         twin = right.twinx()
         twin.step(*np.array(lengths).T, color="gray", where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
-    right.set_ylim(0, 1.02)
-    for axis, label in ((left, "loss (nats per token)"), (right, "validation accuracy")):
+    is_text = any("eval_bits_per_byte" in entry for entry in history)
+    if not is_text:
+        right.set_ylim(0, 1.02)
+    for axis, label in (
+        (left, "loss (nats per token)"),
+        (right, "bits per byte" if is_text else "validation accuracy"),
+    ):
         axis.set(xlabel="optimizer step", ylabel=label)
         axis.grid(alpha=0.3)
         if axis.lines:

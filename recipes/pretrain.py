@@ -77,7 +77,7 @@ def prepare(data, init, model_args, args):
         preprocess_logits_for_metrics=stage.predictions,
         callbacks=callbacks,
     )
-    stage.LogFlops(trainer)
+    stage.LogMore(trainer)
     splits = ("train", "validation")
     facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
     return trainer, checkpoint, facts

@@ -22,7 +22,7 @@ from pathlib import Path
 import pretrain
 import torch
 
-from hf_procedural import arguments, metrics, stage
+from hf_procedural import arguments, metrics, report, stage
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
 
 SCRATCH = "scratch"
@@ -112,7 +112,7 @@ def main():
         if args.should_save:
             print(line, flush=True)
     if args.should_save:
-        pass
+        print(report.write(report.read_runs([args.output_dir]), args.output_dir))
 
 
 if __name__ == "__main__":

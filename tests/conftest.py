@@ -39,6 +39,19 @@ SPECIMENS = [
     ("dyck_shuffle-4", {"length": 14, "max_depth": 6, "balanced": True}),
     ("eca-110", {"width": 16, "steps": 3}),
     ("eca-90", {"width": 12, "steps": 1}),
+    ("haystack-4", {"vocab_size": 40}),
+    ("haystack-3", {"vocab_size": 13}),
+    ("addition-2", {}),
+    ("addition-3", {"min_digits": 1, "score_all": True}),
+    ("reversed_addition-3", {"min_digits": 2}),
+    ("multiplication-3", {}),
+    ("multiplication-2", {"min_digits": 1, "score_all": True}),
+    ("sorting-5", {"vocab_size": 20}),
+    ("set-6", {"vocab_size": 9, "shuffle_tokens": True}),
+    ("dyck-3", {"length": 16, "shuffle_tokens": True}),
+    ("addition-3", {"shuffle_tokens": True}),
+    ("sort-4+addition-2", {"vocab_size": 20, "shuffle_tokens": True}),
+    ("haystack-3+multiplication-2", {"vocab_size": 20}),
     ("sort-4+set-6+eca-30+dyck-2", {"vocab_size": 20, "width": 12, "steps": 2, "length": 16, "weights": [3, 2, 1, 1]}),
 ]
 
@@ -61,17 +74,21 @@ def task(specimen):
     return hp.task(name, **parameters)
 
 
-def prompt_of(task, input_ids, labels) -> list[int]:
-    """The tokens before the first label; of a row without any (an empty answer), all but the padding."""
-    labelled = np.flatnonzero(labels != -100)
-    return input_ids[: labelled[0] if len(labelled) else (input_ids != task.pad_id).sum()].tolist()
+def parts_of(task) -> list:
+    """The members of a mixture, or the task itself."""
+    return getattr(task, "members", [task])
+
+
+def is_shuffled(task) -> bool:
+    """Whether rows have lost their answers: then no oracle can judge one."""
+    return any(part.parameters.get("shuffle_tokens", False) for part in parts_of(task))
 
 
 def is_right(task, input_ids, labels) -> bool:
     """Whether a row is the one that the oracle, `solve` or `accepts`, makes of its prompt or word."""
     if task.is_language:
         return task.accepts(input_ids) and bool((labels[1:] == input_ids[1:]).all()) and labels[0] == -100
-    return all(map(np.array_equal, task.example(prompt_of(task, input_ids, labels)), (input_ids, labels)))
+    return all(map(np.array_equal, task.example(task.prompt_of(input_ids, labels)), (input_ids, labels)))
 
 
 def row_of(mixture, member, input_ids, labels):

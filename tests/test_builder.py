@@ -46,11 +46,11 @@ def arrays_of(dataset) -> tuple[np.ndarray, np.ndarray]:
     return columns["input_ids"], columns["labels"]
 
 
-def prompts_of(task, input_ids, labels) -> set[bytes]:
+def prompts_of(task, input_ids, labels) -> set[tuple]:
     """All prompts of rows; of a language, all words."""
     if task.is_language:
-        return {row.tobytes() for row in input_ids}
-    return {row.tobytes() for row in np.where((labels == -100) & (input_ids != task.pad_id), input_ids, -1)}
+        return set(map(tuple, input_ids.tolist()))
+    return {tuple(task.prompt_of(*row)) for row in zip(input_ids, labels, strict=True)}
 
 
 def assert_disjoint(train: set, validation: set, test: set):
@@ -186,6 +186,7 @@ def test_mixture_rows_are_valid_and_in_the_splits_of_their_members(load):
         ("sort-2+set-2", {"vocab_size": 20}),
         ("sort-2+reverse-2", {"sort.vocab_size": 20, "reverse.vocab_size": 21}),
         ("dyck-2+dyck-3", {"length": 6}),
+        ("addition-2+reversed_addition-2", {"addition.score_all": True}),
     ],
     ids=str,
 )

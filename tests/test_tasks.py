@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import SPECIMENS, is_right, members_of
+from conftest import SPECIMENS, is_right, is_shuffled, members_of, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,12 +31,17 @@ def test_rows_are_padded_int32_with_labels_equal_to_inputs(task):
         assert input_ids.shape == labels.shape == (n, task.max_length)
         assert ((input_ids >= 0) & (input_ids < len(task.vocabulary))).all()
         assert ((labels == -100) | (labels == input_ids)).all()
-        assert not (labels == task.pad_id).any()
         padding = input_ids == task.pad_id
         assert (padding[:, :-1] <= padding[:, 1:]).all()  # on the right alone
+        allowed = np.zeros_like(padding)
+        if not all(part.parameters.get("score_all", True) for part in parts_of(task)):
+            allowed[:, 1:] = padding[:, 1:] & ~padding[:, :-1]  # the first one, in the arithmetic probes
+        assert not ((labels == task.pad_id) & ~allowed).any()
 
 
 def test_sample_agrees_with_the_oracle(task):
+    if is_shuffled(task):
+        pytest.skip("test_shuffled_rows_are_rows_of_the_task tests these")
     for input_ids, labels in zip(*task.sample(np.random.default_rng(1), 300), strict=True):
         if hasattr(task, "members"):
             assert members_of(task, input_ids, labels)
@@ -82,6 +87,9 @@ PARAMETERS = {
     "rule": st.integers(0, 255),
     "width": st.integers(3, 20),
     "steps": st.integers(1, 6),
+    "digits": st.integers(1, 30),
+    "min_digits": st.none() | st.integers(1, 4),
+    "score_all": st.booleans(),
 }
 
 
@@ -91,10 +99,13 @@ PARAMETERS = {
 def test_sample_agrees_with_the_oracle_for_any_parameters(name, data):
     fields = [field.name for field in dataclasses.fields(task_class(name))]
     parameters = {field: data.draw(PARAMETERS[field], label=field) for field in fields}
-    parameters["length"] = parameters.get("length", 0) + (
-        parameters.get("balanced", False) and parameters["length"] % 2
-    )
-    task = hp.task(name, **{field: parameters[field] for field in fields})
+    if parameters.get("balanced", False):
+        parameters["length"] += parameters["length"] % 2
+    if name == "haystack":
+        parameters["vocab_size"] += 4 * parameters["length"]
+    if "digits" in parameters:
+        parameters["digits"] = max(parameters["digits"], parameters["min_digits"] or 1)
+    task = hp.task(name, **parameters)
     rows = task.sample(np.random.default_rng(data.draw(st.integers(0, 2**32), label="seed")), 8)
     assert all(is_right(task, input_ids, labels) for input_ids, labels in zip(*rows, strict=True))
 
@@ -109,6 +120,18 @@ def test_smallest_sequences(name):
 def test_smallest_stacks(length, vocab_size):
     task = hp.task("stack", length=length, vocab_size=vocab_size)
     assert all(is_right(task, *row) for row in zip(*task.sample(np.random.default_rng(0), 20), strict=True))
+
+
+@pytest.mark.parametrize("name", ["haystack-1", "addition-1", "reversed_addition-1", "multiplication-1"])
+def test_smallest_probes(name):
+    task = hp.task(name, **({"vocab_size": 4} if name == "haystack-1" else {}))
+    assert all(is_right(task, *row) for row in zip(*task.sample(np.random.default_rng(0), 200), strict=True))
+
+
+@pytest.mark.parametrize("name", ["addition-5000", "multiplication-2200"])
+def test_numbers_may_be_longer_than_any_integer_type_and_any_text_of_one(name):
+    task = hp.task(name)
+    assert all(is_right(task, *row) for row in zip(*task.sample(np.random.default_rng(0), 2), strict=True))
 
 
 # ---------------------------------------------------------------- oracles, by hand and by definition
@@ -145,6 +168,53 @@ def test_automaton_by_hand(rule, states):
     assert task.solve(first) == task.solve(first[:-1]) == sum(later, [])
     assert task.example(first)[0].tolist() == first + sum(later, [])
     assert task.example(first)[1].tolist() == [-100] * 6 + sum(later, [])
+
+
+PROBES = [  # in words: prompt | the rest of the row, and its labels, "." where there is none
+    ("haystack-3", {"vocab_size": 14}, "k2 4 k0 1 ?2 | 4 <pad> <pad> <pad>", ". . . . . 4 . . ."),
+    ("haystack-2", {}, "k1 127 k0 127 ?0 | 127 <pad>", ". . . . . 127 ."),
+    ("addition-2", {}, "4 7 + 8 5 = | a1 a3 a2 <stop>", ". . . . . . . a3 a2 <stop>"),
+    ("addition-2", {}, "1 2 + 3 4 = | a4 a6 <stop> <pad>", ". . . . . . . a6 <stop> <pad>"),
+    ("addition-2", {"score_all": True}, "1 2 + 3 4 = | a4 a6 <stop> <pad>", ". . . . . . a4 a6 <stop> ."),
+    ("addition-2", {"min_digits": 1}, "9 + 9 5 = | a1 a0 a4 <stop> <pad>", ". . . . . . a0 a4 <stop> <pad>"),
+    ("reversed_addition-2", {}, "7 4 + 5 8 = | a2 a3 a1 <stop>", ". . . . . . . a3 a1 <stop>"),
+    ("reversed_addition-2", {"min_digits": 1}, "9 + 5 9 = | a4 a0 a1 <stop> <pad>", ". . . . . . a0 a1 <stop> <pad>"),
+    ("multiplication-1", {}, "2 * 3 = | a6 <stop> <pad> <pad> <pad>", ". . . . . <stop> <pad> . ."),
+    ("multiplication-1", {"score_all": True}, "7 * 8 = | a5 a6 <stop> <pad> <pad>", ". . . . a5 a6 <stop> . ."),
+    ("sorting-3", {"vocab_size": 9}, "3 1 3 <sep> | 1 3 3", ". . . . 1 3 3"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "row", "scored"), PROBES, ids=lambda value: str(value).replace(" ", ""))
+def test_probe_by_hand(name, parameters, row, scored):
+    task = hp.task(name, **parameters)
+    ids = {token: index for index, token in enumerate(task.vocabulary)} | {".": -100}
+    prompt, rest, labels = ([ids[word] for word in text.split()] for text in (*row.split("|"), scored))
+    assert task.solve(prompt) == [token for token in rest if token != task.pad_id]
+    input_ids, ours = task.example(prompt)
+    assert (input_ids.tolist(), ours.tolist()) == (prompt + rest, labels)
+    assert task.prompt_of(input_ids, ours) == prompt
+    if "?" not in row:
+        assert [part.tolist() for part in task.example(prompt[:-1])] == [prompt + rest, labels]
+
+
+def test_probe_vocabularies():
+    haystack, addition = hp.task("haystack-2", vocab_size=11), hp.task("addition")
+    assert " ".join(haystack.vocabulary) == "<pad> 1 2 3 4 k0 k1 ?0 ?1 <unused9> <unused10>"
+    assert len(hp.task("haystack").vocabulary) == 256 and len(addition.vocabulary) == 31
+    assert addition.vocabulary[:14] == (*"0123456789+=", "<pad>", "<unused13>")
+    assert addition.vocabulary[19:] == ("<unused19>", *(f"a{digit}" for digit in range(10)), "<stop>")
+    assert hp.task("multiplication").vocabulary == (*addition.vocabulary[:10], "*", *addition.vocabulary[11:])
+
+
+def test_prompt_of_a_mixture_is_that_of_its_members():
+    """The first digit of a sum has no label, yet is none of the prompt."""
+    task = hp.task("addition-3+reversed_addition-2+sort-4", **{"reversed_addition.score_all": True})
+    words = [
+        [task.vocabulary[token] for token in task.prompt_of(*row)]
+        for row in zip(*task.sample(np.random.default_rng(0), 100), strict=True)
+    ]
+    assert {(len(prompt), prompt[-1]) for prompt in words} == {(8, "="), (6, "="), (5, "<sep>")}
 
 
 def _nested(word, k, max_depth):
@@ -356,7 +426,128 @@ def test_automaton_cells_are_fair_and_independent():
     assert scipy.stats.chisquare(np.bincount(states, minlength=64)).pvalue > P
 
 
+def _haystack_reference(rng, length, vocab_size):
+    keys = rng.sample(range(length), rng.randint(1, length))
+    pairs = {vocab_size // 2 + key: rng.randint(1, vocab_size // 2 - 1) for key in keys}
+    asked = rng.choice(list(pairs))
+    row = [*itertools.chain(*pairs.items()), asked + length, pairs[asked]]
+    return row + [0] * (2 * length + 3 - len(row))
+
+
+@pytest.mark.parametrize(("length", "vocab_size"), [(30, 256), (3, 12), (2, 9)])
+def test_haystack_is_distributed_as_in_the_reference(length, vocab_size):
+    rng, count = random.Random(0), 4 * ROWS
+    theirs = np.array([_haystack_reference(rng, length, vocab_size) for _ in range(count)])
+    ours = hp.task("haystack", length=length, vocab_size=vocab_size).sample(np.random.default_rng(0), count)[0]
+    statistics = {
+        "pairs": lambda rows: (rows > 0).sum(axis=1) // 2 - 1,
+        "first key and value": lambda rows: rows[:, 0] * vocab_size + rows[:, 1],
+        "second key or query": lambda rows: rows[:, 2],
+        "queried pair": lambda rows: (rows[:, :-1:2] == _query(rows)[:, None] - length).argmax(axis=1),
+        "queried key": _query,
+    }
+    if length < 4:
+        statistics["keys and query together"] = lambda rows: rows[:, ::2] @ vocab_size ** np.arange(length + 2)
+    for what, statistic in statistics.items():
+        assert_same_distribution(statistic(ours), statistic(theirs), what)
+    for column in range(1, 2 * length, 2):
+        values = ours[ours[:, column + 1] > 0, column]  # not where the answer stands, or padding
+        assert scipy.stats.chisquare(np.bincount(values, minlength=vocab_size // 2)[1:]).pvalue > P
+
+
+def test_haystacks_are_independent_of_their_neighbours():
+    """The kernel goes on from the order of keys that the row before has left."""
+    first = hp.task("haystack-5").sample(np.random.default_rng(0), 20_000)[0][:, 0] - 128
+    assert scipy.stats.chisquare(np.bincount(first[:-1:2] * 5 + first[1::2], minlength=25)).pvalue > P
+
+
+def _query(rows):
+    """The last token but one that is no padding."""
+    return rows[np.arange(len(rows)), (rows > 0).sum(axis=1) - 2]
+
+
+@pytest.mark.parametrize("name", ["addition", "reversed_addition", "multiplication"])
+@pytest.mark.parametrize(("low", "high"), [(2, 2), (1, 3), (5, 5)])
+def test_operands_are_distributed_as_in_the_reference(name, low, high):
+    rng, count = random.Random(0), 4 * ROWS
+    sizes = [(rng.randint(low, high), rng.randint(low, high)) for _ in range(count)]
+    theirs = np.array([[rng.randint(10 ** (size - 1), 10**size - 1) for size in pair] for pair in sizes])
+    task = hp.task(name, digits=high, min_digits=low)
+    ours = np.array([_operands(task, row) for row in task.sample(np.random.default_rng(0), count)[0].tolist()])
+    numbers = [(rows[:, 0], rows[:, 1], rows.sum(axis=1)) for rows in (ours, theirs)]
+    for place in range(high):
+        for which, what in enumerate(("a", "b", "the sum")):
+            digits = [part[which] // 10**place % 10 for part in numbers]
+            assert_same_distribution(*digits, f"digit {place} of {what}")
+    together = [np.log10(a).astype(int) * 10 + np.log10(b).astype(int) for a, b, _ in numbers]
+    assert_same_distribution(*together, "numbers of digits")
+    carries = [(_digit_sum(a) + _digit_sum(b) - _digit_sum(total)) // 9 for a, b, total in numbers]
+    assert_same_distribution(*carries, "carries")
+    if high < 4:
+        assert_same_distribution(*(a for a, _, _ in numbers), "a")
+        assert_same_distribution(*(a % 10 * 10 + b % 10 for a, b, _ in numbers), "last digits")
+
+
+def _operands(task, row):
+    """The two numbers of a row."""
+    words = [task.vocabulary[token] for token in row]
+    texts = "".join(words[: words.index("=")]).split(words[next(i for i in range(len(words)) if words[i] in "+*")])
+    return [int(text[::-1] if task.name == "reversed_addition" else text) for text in texts]
+
+
+def _digit_sum(numbers):
+    return sum(numbers // 10**place % 10 for place in range(12))
+
+
 # ---------------------------------------------------------------- options
+
+
+SHUFFLED = ["set-6", "addition-3", "multiplication-2", "haystack-5", "dyck-4", "eca-110", "delete-4"]
+
+
+@pytest.mark.parametrize("split", [None, "train", "test"])
+@pytest.mark.parametrize("name", SHUFFLED)
+def test_shuffled_rows_are_rows_of_the_task(name, split):
+    """Of the same split: token for token, with padding and labels where they were."""
+    plain, shuffled = (hp.task(name, shuffle_tokens=shuffle) for shuffle in (False, True))
+    assert plain == hp.task(name) and plain.key != shuffled.key
+    assert all(getattr(plain, name) == getattr(shuffled, name) for name in ("vocabulary", "max_length", "pad_id"))
+    rows = [
+        task.sample_split(np.random.default_rng(5), 300, split) if split else task.sample(np.random.default_rng(5), 300)
+        for task in (plain, shuffled)
+    ]
+    (before, labels), (after, labels_after) = rows
+    np.testing.assert_array_equal(np.sort(before), np.sort(after))
+    np.testing.assert_array_equal(before == plain.pad_id, after == plain.pad_id)
+    np.testing.assert_array_equal(np.where(labels == -100, -100, after), labels_after)
+    assert (before != after).any(axis=1).mean() > 0.9
+
+
+def test_shuffled_tokens_are_in_any_order():
+    """Six tokens, the places of three of them: all 120 are as likely."""
+    task = hp.task("addition-1", shuffle_tokens=True)
+    input_ids, _ = task.sample(np.random.default_rng(0), 40_000)
+    full = input_ids[input_ids[:, -1] == task.pad_id]
+    places = [(full == task.vocabulary.index(word)).argmax(axis=1) for word in ("+", "=", "<stop>")]
+    counts = np.bincount(places[0] * 36 + places[1] * 6 + places[2])
+    assert (counts > 0).sum() == 120 and scipy.stats.chisquare(counts[counts > 0]).pvalue > P
+
+
+def test_a_mixture_shuffles_its_members():
+    both = hp.task("sort-4+set-6", shuffle_tokens=True)
+    assert [member.parameters["shuffle_tokens"] for member in both.members] == [True, True]
+    one = hp.task("sort-4+set-6", **{"set.shuffle_tokens": np.True_})
+    assert one.members == (hp.task("sort-4"), hp.task("set-6", shuffle_tokens=True))
+    assert len({both.key, one.key, hp.task("sort-4+set-6", shuffle_tokens=False).key}) == 3
+
+
+def test_shuffled_rows_have_no_answer_but_a_length():
+    task = hp.task("sort-8", shuffle_tokens=True)
+    with pytest.raises(TypeError, match="sort-8: shuffled rows have no answer"):
+        task.example([3, 1])
+    assert not hasattr(task, "solve") and not hasattr(task, "accepts")
+    assert dataclasses.replace(task, length=4) == hp.task("sort-4", shuffle_tokens=True)  # as a curriculum does
+    assert task.length == 8 and hp.task("eca-110", shuffle_tokens=True).length is None
 
 
 @pytest.mark.parametrize("max_depth", [1, 2, 16])
@@ -423,6 +614,16 @@ BAD_INPUT = [
     ),
     ("eca-256", {}, "eca: rule must be an integer in 0..255, got 256"),
     ("eca-110", {"width": 2}, "eca: width must be an integer >= 3, got 2"),
+    ("haystack-65", {}, "haystack: length must be at most vocab_size // 4 = 64, got 65"),
+    ("haystack-1", {"vocab_size": 3}, "haystack: vocab_size must be an integer in 4..1048576, got 3"),
+    ("addition-0", {}, "addition: digits must be an integer >= 1, got 0"),
+    ("addition-5", {"min_digits": 6}, "addition: min_digits must be at most digits = 5, got 6"),
+    ("addition-5", {"min_digits": 0}, "addition: min_digits must be an integer >= 1, or null, got 0"),
+    ("multiplication-5", {"score_all": 1}, "multiplication: score_all must be true or false, got 1"),
+    ("sort-4", {"shuffle_tokens": 1}, "sort: shuffle_tokens must be true or false, got 1"),
+    ("sort-4", {"shuffle_tokens": None}, "sort: shuffle_tokens must be true or false, got None"),
+    ("sort-4", {"shuffle_token": True}, "sort: unknown parameter 'shuffle_token': did you mean shuffle_tokens?"),
+    ("sort-4+set-4", {"shuffle_tokens": "yes"}, "sort: shuffle_tokens must be true or false, got 'yes'"),
     ("sort-4+", {}, "names are joined by single plus signs"),
     ("sort-4+sett-4", {}, "unknown task 'sett': did you mean set"),
     ("sort-4+set-4", {"k": 2}, "mixture sort-4+set-4: no member has a parameter 'k'"),

@@ -63,6 +63,7 @@ class Task:
     sizes: ClassVar[tuple[int, ...]]  # the published sizes
     summary: ClassVar[str]  # one line, for tables and cards
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
+    prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -143,6 +144,18 @@ class Task:
         """The prompt with its closing separator."""
         return prompt
 
+    def prompt_of(self, input_ids, labels) -> list[int]:
+        """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
+
+        They end at the first `prompt_end` or else before the first label; a row without labels has an empty answer, and
+        all but its padding is prompt.
+        """
+        tokens = [int(token) for token in input_ids]
+        if self.prompt_end in tokens:
+            return tokens[: tokens.index(self.prompt_end) + 1]
+        labelled = np.flatnonzero(np.asarray(labels) != IGNORE)
+        return tokens[: labelled[0] if len(labelled) else len(tokens) - tokens.count(self.pad_id)]
+
     def sample_split(self, rng: np.random.Generator, n: int, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Like `sample`, but only rows whose prompt belongs to `split` ("train", "validation" or "test").
 
@@ -199,6 +212,8 @@ def task(name: str, /, **parameters) -> Task:
     >>> task("sort-4", vocab_size=10).vocabulary[-2:]
     ('<sep>', '<pad>')
 
+    Every task also takes ``shuffle_tokens=True``: the papers' control, its rows with their tokens in random order.
+
     Raises ValueError for an unknown task or parameter, or a value out of range.
     """
     if not isinstance(name, str) or not name:
@@ -208,13 +223,21 @@ def task(name: str, /, **parameters) -> Task:
 
         return mixture(name.split("+"), **parameters)
     cls, parameters = parse(name, parameters)
-    known = [field.name for field in dataclasses.fields(cls)]
+    known = [*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"]
     for key in parameters:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise ValueError(f"{cls.name}: unknown parameter {key!r}: {hint}(parameters: {', '.join(known)})")
-    return cls(**parameters)
+    shuffle = parameters.pop("shuffle_tokens", False)
+    if not isinstance(shuffle, bool | np.bool_):
+        raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
+    chosen = cls(**parameters)
+    if shuffle:
+        from .shuffled import Shuffled
+
+        return Shuffled(chosen)
+    return chosen
 
 
 def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:

@@ -56,9 +56,9 @@ def _uniform(state):
 
 
 @njit
-def hash_prompts(input_ids, labels, whole, pad, codes):
-    """A 64-bit hash of each row's prompt, uint64 [n], from a code for each id: the unlabelled tokens but `pad`, or the
-    `whole` row."""
+def hash_prompts(input_ids, labels, whole, pad, last, codes):
+    """A 64-bit hash of each row's prompt, uint64 [n], from a code for each id: the unlabelled tokens but `pad`,
+    before the first `last` if that is an id, or the `whole` row."""
     n, width = input_ids.shape
     weights = np.empty(width, np.uint64)
     for i in range(width):
@@ -66,7 +66,12 @@ def hash_prompts(input_ids, labels, whole, pad, codes):
     hashes = np.empty(n, np.uint64)
     for row in range(n):
         total = np.uint64(0)
-        for i in range(width):
+        end = width
+        if last >= 0:
+            end = 0
+            while end < width and input_ids[row, end] != last:
+                end += 1
+        for i in range(end):
             used = whole or (labels[row, i] == _IGNORE and input_ids[row, i] != pad)
             total += weights[i] * codes[input_ids[row, i]] if used else np.uint64(0)
         hashes[row] = _mix(total)
@@ -255,3 +260,65 @@ def automaton(input_ids, rule, width):
                 right = cells[old + (i + 1 if i < width - 1 else 0)]
                 cells[new + i] = (rule >> (4 * left + 2 * cells[old + i] + right)) & 1
             cells[new + width] = end
+
+
+@njit
+def haystack(state, input_ids, labels, length, vocab_size):
+    """Pairs of key and value, a query, the value of the key it asks for, padding (0)."""
+    first = vocab_size // 2
+    keys = np.arange(length)  # shuffled in place, pair by pair
+    input_ids[:] = 0
+    labels[:] = _IGNORE
+    for row in range(input_ids.shape[0]):
+        pairs = 1 + _below(state, length)
+        for i in range(pairs):
+            other = i + _below(state, length - i)
+            keys[i], keys[other] = keys[other], keys[i]
+            input_ids[row, 2 * i] = first + keys[i]
+            input_ids[row, 2 * i + 1] = 1 + _below(state, first - 1)
+        asked = _below(state, pairs)
+        input_ids[row, 2 * pairs] = first + length + keys[asked]
+        input_ids[row, 2 * pairs + 1] = labels[row, 2 * pairs + 1] = input_ids[row, 2 * asked + 1]
+
+
+@njit
+def arithmetic(state, input_ids, labels, low, high, multiply, reverse, score_all, ids):
+    """a, operator, b, equals, the answer, stop, padding: a and b of low..high digits, all numbers with the most
+    significant digit first unless `reverse`. `ids`: operator, equals, padding, an answer's digit 0, stop."""
+    operator, equals, pad, zero, stop = ids
+    width = input_ids.shape[1]
+    digits = np.empty((2, high), np.int32)  # of a and b; these and the answer's: least significant first
+    answer = np.empty(2 * high, np.int32)
+    later = 0 if score_all else 1
+    input_ids[:] = pad
+    labels[:] = _IGNORE
+    for row in range(input_ids.shape[0]):
+        cells = input_ids[row]
+        end = 0
+        for operand in range(2):
+            size = low + _below(state, high - low + 1)
+            for i in range(size):
+                digits[operand, i] = _below(state, 10) if i < size - 1 else 1 + _below(state, 9)
+                cells[end + (i if reverse else size - 1 - i)] = digits[operand, i]
+            digits[operand, size:] = 0
+            cells[end + size] = equals if operand else operator
+            end += size + 1
+        answer[:] = 0
+        for i in range(high):
+            if multiply:
+                for j in range(high):
+                    answer[i + j] += digits[0, i] * digits[1, j]
+            else:
+                answer[i] = digits[0, i] + digits[1, i]
+        carry, size = np.uint32(0), 0  # unsigned division is the fast one
+        for i in range(2 * high if multiply else high + 1):
+            carry += np.uint32(answer[i])
+            answer[i] = carry % np.uint32(10)
+            carry //= np.uint32(10)
+            if answer[i]:
+                size = i + 1
+        for i in range(size):
+            cells[end + (i if reverse else size - 1 - i)] = zero + answer[i]
+        cells[end + size] = stop
+        for i in range(end + later, min(end + size + 1 + later, width)):
+            labels[row, i] = cells[i]

@@ -22,7 +22,7 @@ def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
     used, members = set(), []
     for name in names:
         cls, sized = parse(name, {})
-        fields = {field.name for field in dataclasses.fields(cls)}
+        fields = {*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"}
         mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
         own = {key: key.rpartition(".")[2] for key in parameters if key.rpartition(".")[0] in (cls.name, name)}
         used |= mine.keys() | own.keys()
@@ -83,6 +83,11 @@ class Mixture(Task):
     @property
     def is_language(self) -> bool:
         return all(member.is_language for member in self.members)
+
+    @property
+    def prompt_end(self) -> int | None:
+        ends = [member.vocabulary[member.prompt_end] for member in self.members if member.prompt_end is not None]
+        return self.vocabulary.index(ends[0]) if ends else None
 
     def ids_of(self, member: Task) -> np.ndarray:
         """The mixture's id of each of a member's ids, int32 ``[len(member.vocabulary)]``."""

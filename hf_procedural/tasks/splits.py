@@ -1,8 +1,8 @@
 """Which split a row belongs to: a hash of its prompt decides, so that no prompt is ever in two splits.
 
-The prompt of a row is what carries no label, padding aside; of a language, the whole row. The hash is of its token
-strings, so it depends on neither seed nor task nor vocabulary: what one run trained on is no other run's validation
-prompt, in mixtures too.
+The prompt of a row is what carries no label, padding aside, before `Task.prompt_end` if that is set; of a language, the
+whole row. The hash is of its token strings, so it depends on neither seed nor task nor vocabulary: what one run trained
+on is no other run's validation prompt, in mixtures too.
 """
 
 import functools
@@ -19,7 +19,8 @@ def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The split of each row as an index into `SHARES`, int64 ``[n]``, from int32 ``[n, max_length]`` arrays."""
     from . import kernels
 
-    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id, _codes(task))
+    last = -1 if task.prompt_end is None else task.prompt_end
+    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id, last, _codes(task))
     return np.searchsorted(_BORDERS, hashes, side="right")
 
 

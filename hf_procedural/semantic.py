@@ -1,0 +1,640 @@
+"""Text for the semantic stage: documents from anywhere, tokenizers, and rows packed from documents.
+
+Documents are read in a fixed order and in constant memory; they become rows of exactly `length` tokens:
+
+    documents        "a b c"   "d e"   "f g h i" ...
+    separator eos    a b c <eos> | d e <eos> f | g h i <eos> ...          length 4
+    separator bos    <bos> a b c | <bos> d e <bos> | f g h i ...          as CodeParrot's reference
+    separator none   a b c d | e f g h | i ...                            as the C4 reference of Jiang et al. 2026
+
+No token is lost or doubled: the next epoch's documents fill up an epoch's last row. A special token that stands written
+out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted.
+"""
+
+import bisect
+import collections
+import concurrent.futures
+import contextlib
+import copy
+import glob
+import io
+import itertools
+import json
+import logging
+import math
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import load_dataset
+from datasets.data_files import FILES_TO_IGNORE, SPLIT_KEYWORDS
+from pyarrow.parquet import ParquetFile
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from .tasks import IGNORE
+
+SEPARATORS = ("eos", "bos", "none")
+END_OF_TEXT = "<|endoftext|>"
+_KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
+_FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
+_BATCH = 2**20  # characters that are tokenized together; enough for many threads
+_BATCH_DOCUMENTS = 1024
+_PIECE = 2**22  # characters; longer documents are tokenized in pieces, since the tokenizer takes 25 times their size
+_AHEAD = 4  # batches that are made before they are needed
+
+
+class DataError(ValueError):
+    """Data that turn out to be damaged, empty or not text when they are read."""
+
+
+# Where documents come from. A row is (text, file or other place, number in that place from 1); the text is unchecked.
+
+
+@dataclass(frozen=True)
+class _Split:
+    shards: tuple[str, ...]  # what is read, by name
+    rows: Callable[[str], Iterator[tuple]]  # of a column
+
+
+def _stdlib() -> Iterator[tuple[str, str]]:
+    root, others = sysconfig.get_path("stdlib"), {"site-packages", "dist-packages", "test", "tests", "idle_test"}
+    paths = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in others]
+        paths += [Path(folder, name).relative_to(root).as_posix() for name in names if name.endswith(".py")]
+    for path in sorted(paths):
+        with contextlib.suppress(UnicodeDecodeError):
+            if not _is_empty(text := Path(root, path).read_text("utf-8")):
+                yield path, text
+
+
+def _pydoc() -> Iterator[tuple[str, str]]:
+    from pydoc_data.topics import topics
+
+    return iter(sorted(topics.items()))
+
+
+CORPORA = {"stdlib": _stdlib, "pydoc": _pydoc}
+
+
+def _corpus(name: str) -> _Split:
+    def rows(column):
+        _check_column(column, ["text"], name)
+        return ((text, place, 1) for place, text in CORPORA[name]())
+
+    return _Split((name,), rows)
+
+
+def _check_column(column: str, existing, place: str) -> None:
+    if column not in existing:
+        raise DataError(f"text_column {column!r} is not in {place}, which has: {', '.join(existing)}")
+
+
+def _arrow_texts(tables: Iterable, column: str, place: str) -> Iterator[tuple]:
+    """(number, text) of pyarrow tables or batches."""
+    first = 1
+    for table in tables:
+        _check_column(column, table.schema.names, place)
+        kind = table.schema.field(column).type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+            raise DataError(f"text_column {column!r} of {place} holds {kind}, not text")
+        yield from enumerate(table.column(column).to_pylist(), first)
+        first += len(table)
+
+
+def _json_texts(stream, column: str, place: str) -> Iterator[tuple]:
+    """(number, text) of JSON Lines, where numbers are lines, or of a file that is one JSON list."""
+
+    def parsed(content, number):
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise DataError(f"{place}, line {number}: not valid JSON ({getattr(error, 'msg', error)})") from error
+
+    for line_number, line in enumerate(stream, 1):
+        if line_number == 1 and line.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            rows = enumerate(parsed(line + stream.read(), 1), 1)
+        else:
+            rows = [] if line.isspace() else [(line_number, parsed(line, line_number))]
+        for number, row in rows:
+            if not isinstance(row, dict):
+                raise DataError(f"{place}, document {number}: {type(row).__name__} instead of an object")
+            _check_column(column, row, f"{place}, document {number}")
+            yield number, row[column]
+
+
+def _paragraphs(stream: io.TextIOBase) -> Iterator[str]:
+    lines = []
+    for line in itertools.chain(stream, [""]):
+        if line.strip():
+            lines.append(line)
+        elif lines:
+            yield "".join(lines).rstrip("\n")
+            lines = []
+
+
+def _file_texts(file: str, column: str) -> Iterator[tuple]:
+    """(number, text) of a file of any of our formats."""
+    if not os.path.getsize(file):
+        raise DataError(f"{file} is an empty file")
+    if file.endswith(".parquet"):
+        parquet = ParquetFile(file)
+        _check_column(column, parquet.schema_arrow.names, file)
+        yield from _arrow_texts(parquet.iter_batches(256, columns=[column]), column, file)
+        return
+    with io.BufferedReader(pa.input_stream(file), 2**20) as stream:  # unpacks, and notices a missing end
+        if file.endswith(".txt") or ".txt." in file:
+            _check_column(column, ["text"], file)
+            yield from enumerate(_paragraphs(io.TextIOWrapper(stream, "utf-8-sig")), 1)
+        else:
+            yield from _json_texts(stream, column, file)
+
+
+def _located(texts: Iterable[tuple], place: str) -> Iterator[tuple]:
+    """Rows of (number, text) pairs."""
+    try:
+        for number, text in texts:
+            yield text, place, number
+    except DataError:
+        raise
+    except Exception as error:  # whatever disk, network, unpacking and parsing raise
+        raise DataError(f"{place} cannot be read: {str(error) or type(error).__name__}") from error
+
+
+def _files(files: list[str]) -> _Split:
+    shards = tuple(map(os.path.realpath, files))
+    return _Split(shards, lambda column: (row for file in files for row in _located(_file_texts(file, column), file)))
+
+
+def _streamed(dataset, place: str) -> _Split:
+    """A split of a `datasets.IterableDataset`."""
+    tables = dataset.with_format("arrow")
+    return _Split((place,), lambda column: _located(_arrow_texts(tables.iter(256), column, place), place))
+
+
+def _folder_splits(folder: str) -> dict[str, _Split]:
+    """The splits that the words in the names of a folder's files mean to `datasets`."""
+    splits = collections.defaultdict(list)
+    for path in sorted(path for path in Path(folder).rglob("*") if _FILE_NAME.search(path.name) and path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.name not in FILES_TO_IGNORE and not f"/{name}".count("/."):
+            words = set(re.split(r"[-._ 0-9/]", name))
+            named = (str(split) for split, keywords in SPLIT_KEYWORDS.items() if words.intersection(keywords))
+            splits[next(named, None)].append(str(path))
+    if not splits:
+        raise ValueError(f"dataset {folder!r}: the folder has no file that is {_KINDS}")
+    if others := splits.pop(None, []):
+        if not splits:
+            return {"train": _files(others)}
+        logging.getLogger(__name__).warning(
+            "%s: files whose names say no split are left out, such as %s (%d in all)", folder, others[0], len(others)
+        )
+    return {split: _files(names) for split, names in splits.items()}
+
+
+def _splits(dataset: str, config: str | None) -> dict[str, _Split]:
+    """The splits of an embedded corpus, of local files or of a data set of the Hub, by name."""
+    path = os.path.expanduser(dataset)
+    files = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
+    on_hub = False
+    if dataset in CORPORA:
+        splits = {"train": _corpus(dataset)}
+    elif os.path.isdir(path):
+        splits = _folder_splits(path)
+    elif files:
+        if strange := [file for file in files if not _FILE_NAME.search(file)]:
+            raise ValueError(f"dataset: {strange[0]} is not {_KINDS}")
+        splits = {"train": _files(files)}
+    elif _FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", dataset):
+        raise ValueError(f"dataset {dataset!r}: there is no such file or folder")
+    else:
+        on_hub = True
+        try:
+            streams = load_dataset(dataset, config, streaming=True)
+        except Exception as error:
+            raise ValueError(
+                f"dataset {dataset!r} is no file, no folder, none of {', '.join(CORPORA)}, and cannot be had from the "
+                f"Hub{f' with dataset_config {config!r}' if config else ''}: {error}"
+            ) from error
+        place = f"{dataset} {config or ''}".strip()
+        splits = {str(split): _streamed(stream, f"{place} {split}") for split, stream in streams.items()}
+    if config is not None and not on_hub:
+        raise ValueError(f"dataset_config: {dataset} is not a data set of the Hub and has none, got {config!r}")
+    return splits
+
+
+# Documents
+
+
+class Documents:
+    """Documents in a fixed order, read anew and in constant memory by each iterator.
+
+    Args:
+        rows: gives the rows of a column.
+        column: of the text.
+        limit: so many documents at most, counted before any is left out.
+        part: "train" or "validation", to leave out the others: see `_part`.
+        shuffle_buffer: each document is drawn from the next so many at random; 0 keeps the order.
+        seed: of the shuffling.
+        skip_empty: leave out empty documents (null, or nothing but white space).
+
+    Iterating raises DataError where a document is damaged, empty, or not text.
+    """
+
+    def __init__(self, rows, column="text", limit=None, part=None, shuffle_buffer=0, seed=0, skip_empty=False):
+        for name, value, least in (("documents", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        self._rows, self._column, self._limit, self._part = rows, column, limit, part
+        self._shuffle_buffer, self._seed, self._skip_empty = shuffle_buffer, seed, skip_empty
+
+    def __iter__(self) -> Iterator[str]:
+        return self.read()
+
+    def read(self, epoch: int = 0, start: int = 0) -> Iterator[str]:
+        """The documents from number `start` on, in the order of an epoch (each has its own where they are shuffled)."""
+        texts = self._texts()
+        if self._shuffle_buffer > 1:
+            texts = _shuffled(texts, self._shuffle_buffer, np.random.default_rng([self._seed, epoch]))
+        return itertools.islice(texts, start, None)
+
+    def _texts(self) -> Iterator[str]:
+        for index, (text, place, number) in enumerate(itertools.islice(self._rows(self._column), self._limit)):
+            if self._part is not None and _part(index) != self._part:
+                continue
+            if text is not None and not isinstance(text, str):
+                kind = type(text).__name__
+                raise DataError(f"text_column {self._column!r} of {place}, document {number}, holds {kind}, not text")
+            if text is None or _is_empty(text):
+                if self._skip_empty:
+                    continue
+                raise DataError(f"{place}, document {number}: empty; skip_empty leaves empty documents out")
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(f"{place}, document {number}: not valid Unicode ({error.reason})") from error
+            yield text
+
+
+def _is_empty(text: str) -> bool:
+    return not text or text.isspace()
+
+
+def _part(index: int) -> str:
+    """Which documents are held out where nothing else is there to validate with: every 20th."""
+    return "validation" if index % 20 == 19 else "train"
+
+
+def _shuffled(texts: Iterator[str], size: int, generator: np.random.Generator) -> Iterator[str]:
+    buffer = list(itertools.islice(texts, size))
+    for text in texts:
+        place = generator.integers(len(buffer))
+        yield buffer[place]
+        buffer[place] = text
+    for place in generator.permutation(len(buffer)):
+        yield buffer[place]
+
+
+def _choose(splits: dict, split: str, dataset: str, argument: str) -> _Split:
+    if split not in splits:
+        raise ValueError(f"{argument}: {dataset} has no {split!r}, only: {', '.join(splits)}")
+    return splits[split]
+
+
+def _checked(documents: Documents, what: str) -> Documents:
+    if next(documents._texts(), None) is None:
+        raise ValueError(f"{what}: there is no document")
+    return documents
+
+
+def documents(dataset: str, *, config: str | None = None, split: str = "train", **options) -> Documents:
+    """The documents of one split of a data set; the options are those of `Documents`: column, limit, shuffle_buffer ...
+
+    Args:
+        dataset: `stdlib` (code: the .py files of Python's standard library without its tests), `pydoc` (English:
+            Python's language reference), a file, folder or glob, or the id of a data set on the Hub, which is streamed.
+            Files are json, jsonl, txt (a paragraph is a document), each also packed as gz, zst, bz2 or lz4, and
+            parquet, read in sorted order. The names of a folder's files say its splits, as to `datasets`.
+        config: of a data set on the Hub that has several.
+
+    Reads the first document, and raises ValueError in one line where that cannot be done.
+    """
+    rows = _choose(_splits(dataset, config), split, dataset, "split").rows
+    return _checked(Documents(rows, **options), f"dataset {dataset!r}")
+
+
+def train_and_validation(
+    dataset: str,
+    *,
+    dataset_config: str | None = None,
+    train_split: str = "train",
+    validation_split: str | None = None,
+    validation_dataset: str | None = None,
+    text_column: str = "text",
+    limit: int | None = None,
+    shuffle_buffer: int = 0,
+    seed: int = 0,
+    skip_empty: bool = False,
+) -> tuple[Documents, Documents]:
+    """Documents to train on, and others to validate with, which are never shuffled. As for `documents`, and
+
+    Args:
+        validation_dataset: another data set for the validation.
+        validation_split: of `validation_dataset` or else of `dataset`. Default: "validation" where there is one. Where
+            there is none, all of `validation_dataset` is used, or every 20th document of `train_split` is held out.
+        limit: of the training documents; those that are held out are among them.
+
+    Raises ValueError also where files or splits would be in both.
+    """
+    splits, what, held_out = _splits(dataset, dataset_config), f"dataset {dataset!r}", False
+    train = _choose(splits, train_split, dataset, "train_split")
+    if validation_dataset is not None:
+        others = _splits(validation_dataset, None)
+        default = "validation" if "validation" in others else "train"
+        validation = _choose(others, validation_split or default, validation_dataset, "validation_split")
+    elif validation_split is not None or ("validation" in splits and train_split != "validation"):
+        validation = _choose(splits, validation_split or "validation", dataset, "validation_split")
+    else:
+        validation, held_out = train, True
+    if not held_out and (both := set(train.shards) & set(validation.shards)):
+        raise ValueError(f"validation would be on what is trained on: {min(both)} is in both")
+    parts = ("train", "validation") if held_out else (None, None)
+    trained = Documents(train.rows, text_column, limit, parts[0], shuffle_buffer, seed, skip_empty)
+    validated = Documents(validation.rows, text_column, limit if held_out else None, parts[1], skip_empty=skip_empty)
+    _checked(trained, what)
+    if held_out:
+        what += " has no 20th document to hold out for validation; name a validation_dataset or validation_split"
+    return trained, _checked(validated, what)
+
+
+# Tokenizers
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
+    if not tokenizer.is_fast:
+        raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
+    return tokenizer
+
+
+def train_tokenizer(documents: Iterable[str], vocab_size: int, max_bytes: int = 2**28) -> PreTrainedTokenizerFast:
+    """A new byte-level BPE tokenizer, lossless on all text.
+
+    Args:
+        documents: what to learn from; those that bring the total to `max_bytes` bytes of UTF-8 are the last.
+        vocab_size: tokens, among them 256 bytes and <|endoftext|>, which is bos, eos and pad. There are fewer where no
+            pair of tokens occurs twice any more.
+    """
+    if vocab_size < 257:
+        raise ValueError(f"vocab_size must be at least 257 (256 bytes and {END_OF_TEXT}), got {vocab_size}")
+
+    def first():
+        size = 0
+        for text in documents:
+            yield text
+            if (size := size + len(text.encode())) >= max_bytes:
+                return
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        show_progress=sys.stderr.isatty(),
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    bpe.train_from_iterator(_groups(first()), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+# Rows
+
+
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Documents in lists of about `_BATCH` characters."""
+    group, size = [], 0
+    for text in texts:
+        group.append(text)
+        size += len(text)
+        if size >= _BATCH or len(group) == _BATCH_DOCUMENTS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in pieces of `_PIECE` characters, cut before a line break where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        if end < len(text) and (line := text.rfind("\n", start + 1, end)) > 0:
+            end = line
+        yield text[start:end]
+        start = end
+
+
+class _Encoder:
+    """Turns documents into tokens with their separator, with the tokenizer's own threads."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, separator: str):
+        if separator not in SEPARATORS:
+            raise ValueError(f"separator must be one of {', '.join(SEPARATORS)}, got {separator!r}")
+        ids = {"eos": tokenizer.eos_token_id, "bos": tokenizer.bos_token_id}
+        if separator in ids and ids[separator] is None:
+            raise ValueError(
+                f"separator {separator!r}: the tokenizer has no {separator} token; choose another separator"
+            )
+        self._before = np.array([ids["bos"]] if separator == "bos" else [], np.int32)
+        self._after = np.array([ids["eos"]] if separator == "eos" else [], np.int32)
+        self._backend = copy.deepcopy(tokenizer.backend_tokenizer)  # that of others may be made to cut or to pad
+        self._backend.no_truncation()
+        self._backend.no_padding()
+
+    def __call__(self, texts: list[str]) -> list[np.ndarray]:
+        """The tokens of each document, int32."""
+        if max(map(len, texts)) <= _PIECE:
+            tokens = self._encode(texts)
+        else:
+            tokens = [np.concatenate([self._encode([piece])[0] for piece in _pieces(text)]) for text in texts]
+        return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
+
+    def _encode(self, texts):
+        encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [np.fromiter(encoding.ids, np.int32, len(encoding)) for encoding in encodings]
+
+
+def _ahead(items: Iterator) -> Iterator:
+    """The same items, made by another thread while the last ones are used. The thread ends with this iterator."""
+    pool = concurrent.futures.ThreadPoolExecutor(1, "packing")
+    try:
+        pending = collections.deque(pool.submit(next, items, None) for _ in range(_AHEAD))
+        while (item := pending.popleft().result()) is not None:
+            pending.append(pool.submit(next, items, None))
+            yield item
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class PackedRows(IterableDataset):
+    """Endless training rows: documents, epoch after epoch, joined and cut into rows of `length` tokens.
+
+    A row is {"input_ids": int64 [length], "labels": the same}. Another thread reads and tokenizes ahead, so workers
+    are of no use; more than one, which would repeat each other's rows, raise ValueError.
+
+    Args:
+        documents: read in the order of each epoch.
+        separator: "eos", "bos" or "none", as at the top.
+    """
+
+    def __init__(self, documents: Documents, tokenizer: PreTrainedTokenizerFast, length: int, separator: str = "eos"):
+        _check_length(length)
+        self.documents, self.length = documents, length
+        self._encode = _Encoder(tokenizer, separator)
+        self.start_at(0)
+
+    def start_at(self, row: int, mark: dict | None = None) -> None:
+        """Lets iterators begin at `row`. All text from `mark` (of `row` or an earlier one) or the top is read again."""
+        mark = mark or {"row": 0, "epoch": 0, "document": 0, "tokens": 0}
+        if row < mark["row"]:
+            raise ValueError(f"row must be at least the mark's, {mark['row']}, got {row}")
+        self.start = row
+        self._origin = (mark["row"] * self.length - mark["tokens"], mark["epoch"], mark["document"])
+        self._marks = [self._origin]  # (number of its first token in the stream, epoch, document) of batches
+
+    def mark(self, row: int) -> dict[str, int]:
+        """Where `row` begins: `tokens` tokens behind the start of document `document` of epoch `epoch`.
+
+        Raises ValueError for a row before that of an earlier call, and for one before the start.
+        """
+        place = row * self.length
+        found = bisect.bisect_right(self._marks, place, key=lambda mark: mark[0]) - 1
+        if found < 0:
+            raise ValueError(f"row must not lie before that of an earlier mark or the start, got {row}")
+        del self._marks[:found]
+        first, epoch, document = self._marks[0]
+        return {"row": row, "epoch": epoch, "document": document, "tokens": place - first}
+
+    def __iter__(self):
+        info = get_worker_info()
+        if info is not None and info.num_workers > 1:
+            raise ValueError(f"dataloader_num_workers must be 0 or 1 for packed rows, got {info.num_workers}")
+        self._marks = [self._origin]
+        place, *begin = self._origin
+        unused, drop = np.empty(0, np.int32), self.start * self.length - place
+        for epoch, document, tokens in _ahead(self._batches(*begin)):
+            self._marks.append((place, epoch, document))
+            place += len(tokens)
+            unused = np.concatenate((unused, tokens[drop:]))
+            drop = max(0, drop - len(tokens))
+            count = len(unused) // self.length
+            rows, unused = np.split(unused, [count * self.length])
+            for row in torch.from_numpy(rows.astype(np.int64)).view(count, self.length):
+                yield {"input_ids": row, "labels": row}
+
+    def _batches(self, epoch: int, document: int) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Epoch and number of a batch's first document, and all its tokens."""
+        while True:
+            found = 0
+            for texts in _groups(self.documents.read(epoch, document)):
+                tokens = np.concatenate(self._encode(texts))
+                yield epoch, document, tokens
+                found += len(tokens)
+                document += len(texts)
+            if not found:
+                raise DataError(f"there is no token in the training documents from document {document} on")
+            epoch, document = epoch + 1, 0
+
+
+class ValidationText(Dataset):
+    """Rows of text in memory: input_ids, int32 [rows, length], of which the first `sizes` are text, the others padding.
+
+    `bytes_per_token` is the number of UTF-8 bytes of the documents divided by that of their tokens with separators.
+    """
+
+    def __init__(self, input_ids: np.ndarray, sizes: np.ndarray, bytes_per_token: float):
+        self.input_ids, self.sizes, self.bytes_per_token = input_ids, sizes, bytes_per_token
+
+    def __len__(self):
+        return len(self.input_ids)
+
+    def __getitem__(self, index):
+        input_ids = torch.from_numpy(self.input_ids[index]).long()
+        labels = input_ids.clone()
+        labels[self.sizes[index] :] = IGNORE
+        return {"input_ids": input_ids, "labels": labels}
+
+
+def validation_rows(
+    documents: Iterable[str],
+    tokenizer: PreTrainedTokenizerFast,
+    length: int,
+    separator: str = "eos",
+    rows: int | None = None,
+    cut: bool = False,
+) -> ValidationText:
+    """The first `rows` rows of the documents, packed as in training, the last one padded and its padding not labelled.
+
+    With `cut`, a row is one document, cut to its first `length` tokens or padded, as the C4 reference evaluates.
+    Rows of a single token, which predict nothing, are left out. Raises DataError where nothing is left.
+    """
+    _check_length(length)
+    if rows is not None and rows < 1:
+        raise ValueError(f"rows must be at least 1, got {rows}")
+    encode, kept, size, count = _Encoder(tokenizer, separator), [], 0, 0
+    enough = math.inf if rows is None else rows if cut else rows * length
+    for text, tokens in (
+        (text, tokens) for group in _groups(documents) for text, tokens in zip(group, encode(group), strict=True)
+    ):
+        kept.append(tokens[:length] if cut else tokens)
+        size += len(text.encode())
+        count += len(tokens)
+        if (len(kept) if cut else count) >= enough:
+            break
+    if not cut:
+        joined = np.concatenate(kept or [[]])[: None if rows is None else enough]
+        kept = [joined[start : start + length] for start in range(0, len(joined), length)]
+    kept = [row for row in kept if len(row) > 1]
+    if not kept:
+        raise DataError("the validation documents hold fewer than two tokens")
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
+    table = np.full((len(kept), length), next(token for token in ids if token is not None), np.int32)
+    for padded, row in zip(table, kept, strict=True):
+        padded[: len(row)] = row
+    return ValidationText(table, np.array(list(map(len, kept))), size / count)
+
+
+def _check_length(length: int) -> None:
+    if length < 2:
+        raise ValueError(f"length must be at least 2, got {length}")
+
+
+def bits_per_byte(loss: float, bytes_per_token: float) -> float:
+    """Bits per byte of text from a loss in nats per token; the perplexity is exp(loss).
+
+    >>> bits_per_byte(math.log(256), bytes_per_token=1.0)
+    8.0
+    """
+    return loss / math.log(2) / bytes_per_token

@@ -1,0 +1,40 @@
+"""Compares runs: tables, curves, data efficiency, and what controls reproduce of a gain.
+
+    python recipes/report.py runs/c4_scratch runs/c4_set
+    python recipes/report.py runs/study --output runs/report --baseline scratch --metric exact_match
+
+Each folder is a run of a recipe, finished or not, or holds runs at any depth; runs that differ only in their seed are
+seeds of one arm. Writes report.md, report.csv and report.png, and prints the tables.
+"""
+
+import argparse
+
+from hf_procedural import report
+from hf_procedural.arguments import user_errors
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def main():
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="A run folder, or one that holds some.")
+    parser.add_argument("--output", default="report", help="Folder of the report (default: report).")
+    parser.add_argument("--baseline", help="Label of the arm to compare with (default: the one from scratch).")
+    parser.add_argument("--metric", help="What to compare (default: answer_accuracy, else loss).")
+    parser.add_argument(
+        "--threshold", type=float, default=0.9, help="Answer accuracy whose first step is shown (default: 0.9)."
+    )
+    args = parser.parse_args()
+    with user_errors():
+        report.check_output(args.output)
+        runs = report.read_runs(args.folders)
+        print(report.write(runs, args.output, args.baseline, args.metric, args.threshold))
+
+
+if __name__ == "__main__":
+    main()

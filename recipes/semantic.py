@@ -1,0 +1,241 @@
+"""The semantic stage: pretrains a model on text, code or maths, from scratch or from another run's weights.
+
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/code_scratch
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --init_from runs/set --transfer attn mlp ln
+    accelerate launch recipes/semantic.py recipes/configs/c4.yaml --init_from runs/set --transfer attn mlp ln --bf16
+    accelerate launch --config_file recipes/accelerate/eight_gpus.yaml recipes/semantic.py recipes/configs/c4.yaml
+    accelerate launch recipes/semantic.py --dataset 'data/*.jsonl.gz' --tokenizer_size 8192 --size 4_4_256 \\
+        --max_tokens 20_000_000 --output_dir runs/own
+    accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
+
+Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
+language reference) need no network and minutes on two CPU cores; c4.yaml, codeparrot.yaml, deepmind_math.yaml and
+wikitext.yaml hold the settings of Jiang et al. 2026 (arXiv:2601.21725), for GPUs. A budget is --max_tokens; with
+--substitutive the tokens of the stages before count too. The output folder gets the model, its tokenizer, recipe.yaml,
+provenance.json, all_results.json, trainer_state.json (with tokens and FLOPs at every line) and training.png;
+DeepMind-Math leaves modules.json, too.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+
+from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
+
+from hf_procedural import arguments, deepmind_math, semantic, stage
+from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
+
+MODULES = "modules.json"
+
+
+@dataclasses.dataclass
+class TextArguments:
+    """What to read, and as which tokens."""
+
+    _argument_group_name = "text"
+
+    dataset: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
+            "txt, packed or not; parquet), the folder of DeepMind-Math, or a data set of the Hub."
+        },
+    )
+    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    train_split: str = dataclasses.field(default="train", metadata={"help": "Split to train on."})
+    validation_split: str | None = dataclasses.field(
+        default=None, metadata={"help": "Default: validation where there is one, else every 20th document is held out."}
+    )
+    validation_dataset: str | None = dataclasses.field(
+        default=None, metadata={"help": "Another data set to validate with."}
+    )
+    text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
+    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
+    shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
+    skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
+    tokenizer: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Folder or Hub id. Default: a byte-level BPE trained on the documents."},
+    )
+    tokenizer_size: int = dataclasses.field(default=4_096, metadata={"help": "Tokens of a tokenizer that is trained."})
+    sequence_length: int = dataclasses.field(default=1_024, metadata={"help": "Tokens in a row."})
+    separator: str = dataclasses.field(
+        default="eos", metadata={"help": "Between documents: eos after each, bos before each, or none."}
+    )
+    validation_rows: int = dataclasses.field(default=256, metadata={"help": "Rows of the validation documents."})
+    cut_validation: bool = dataclasses.field(
+        default=False,
+        metadata={"help": "Validate with a row for each document, cut or padded, not packed."},
+    )
+    validation_problems: int = dataclasses.field(
+        default=32, metadata={"help": "DeepMind-Math: problems of each module to validate with."}
+    )
+    greedy: bool = dataclasses.field(
+        default=True, metadata={"help": "DeepMind-Math: at the end, also generate the answers greedily."}
+    )
+    max_tokens: int | None = dataclasses.field(
+        default=None, metadata={"help": "Budget in tokens, instead of max_steps; whole steps that fit."}
+    )
+    substitutive: bool = dataclasses.field(
+        default=False, metadata={"help": "Count the tokens of the stages behind --init_from against max_tokens."}
+    )
+
+    @property
+    def is_math(self) -> bool:
+        """Whether `dataset` is the folder of DeepMind-Math."""
+        return any((Path(self.dataset or "") / split).is_dir() for split in deepmind_math.DIFFICULTIES)
+
+
+@dataclasses.dataclass
+class TextStageArguments(StageArguments):
+    """As in recipes/pretrain.py; patience waits for a lower loss."""
+
+    _argument_group_name = StageArguments._argument_group_name
+    best = "loss"
+
+
+def load_text(text, seed: int):
+    """Tokenizer, training rows and validation rows of text."""
+    train, validation = semantic.train_and_validation(
+        text.dataset,
+        dataset_config=text.dataset_config,
+        train_split=text.train_split,
+        validation_split=text.validation_split,
+        validation_dataset=text.validation_dataset,
+        text_column=text.text_column,
+        limit=text.documents,
+        shuffle_buffer=text.shuffle_buffer,
+        seed=seed,
+        skip_empty=text.skip_empty,
+    )
+    if text.tokenizer is None:
+        tokenizer = semantic.train_tokenizer(train, text.tokenizer_size)
+    else:
+        tokenizer = semantic.load_tokenizer(text.tokenizer)
+    rows = (tokenizer, text.sequence_length, text.separator)
+    held_out = semantic.validation_rows(validation, *rows, rows=text.validation_rows, cut=text.cut_validation)
+    return tokenizer, semantic.PackedRows(train, *rows), held_out
+
+
+def load_math(text, seed: int):
+    """Tokenizer, training rows and validation rows of DeepMind-Math, and the problems of these by split/module."""
+    problems = {
+        f"{split}/{module}": pairs
+        for split in ("interpolate", "extrapolate")
+        for module, pairs in deepmind_math.problems(text.dataset, split, text.validation_problems).items()
+    }
+    rows = deepmind_math.MathRows(text.dataset, seed, text.sequence_length)
+    validation = deepmind_math.MathValidation(problems)
+    if validation.length > text.sequence_length:
+        raise ValueError(f"sequence_length must be at least {validation.length} here, got {text.sequence_length}")
+    return deepmind_math.character_tokenizer(), rows, validation, problems
+
+
+def fingerprint(rows) -> str:
+    """A digest of the first row."""
+    return hashlib.blake2b(next(iter(rows))["input_ids"].numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def steps_within(text, init, args) -> int:
+    """Optimizer steps that the budget pays for."""
+    if text.max_tokens is None:
+        if args.max_steps < 1:
+            raise ValueError("max_tokens is missing: give --max_tokens 10_000_000, or --max_steps")
+        return args.max_steps
+    each, before = stage.rows_per_step(args) * text.sequence_length, 0
+    if text.substitutive:
+        before = sum(
+            source.get("tokens", 0) for source in (stage.earlier_stages(init.init_from) or {}).get("sources", [])
+        )
+        if not before:
+            raise ValueError(f"substitutive: the tokens behind init_from {init.init_from} are not known")
+    if (steps := int((text.max_tokens - before) // each)) < 1:
+        raise ValueError(f"max_tokens {text.max_tokens} less {before} of earlier stages is no step of {each} tokens")
+    if args.max_steps > 0 and args.max_steps != steps:
+        raise ValueError(f"max_steps {args.max_steps} and max_tokens {text.max_tokens}, {steps} steps, contradict")
+    return steps
+
+
+def math_metrics(modules):
+    """A `compute_metrics`: accuracies over all problems and over those of each split."""
+    splits = [module.partition("/")[0] for module in modules]
+
+    def compute(prediction):
+        overall, by_split = deepmind_math.accuracy(prediction.predictions, prediction.label_ids, splits)
+        return overall | {f"{split}_{name}": value for split in by_split for name, value in by_split[split].items()}
+
+    return compute
+
+
+def save_modules(text, problems, validation, trainer, results) -> None:
+    """DeepMind-Math's accuracies by module, as modules.json; whole answers also by greedy generation."""
+    args, found = trainer.args, trainer.predict(validation)
+    _, modules = deepmind_math.accuracy(found.predictions, found.label_ids, validation.modules)
+    if not args.should_save:
+        return
+    if text.greedy:
+        answered = (trainer.model, trainer.processing_class, problems, args.eval_batch_size)
+        overall, generated = deepmind_math.greedy_exact_match(*answered)
+        modules = {module: scores | generated[module] for module, scores in modules.items()}
+        trainer.save_metrics("eval", results | {f"eval_{name}": value for name, value in overall.items()})
+    Path(args.output_dir, MODULES).write_text(json.dumps(modules, indent=2) + "\n", encoding="utf-8")
+
+
+def main():
+    types = (TextArguments, InitArguments, ModelArguments, TextStageArguments)
+    text, init, model_args, args = arguments.parse(__doc__, *types)
+
+    # 1. Text, tokenizer, model: what can be wrong is found before anything is written.
+    with arguments.user_errors():
+        if text.dataset is None:
+            raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
+        args.output_dir = args.output_dir or f"runs/{Path(text.dataset).stem}"
+        args.max_steps = steps_within(text, init, args)
+        args.accelerator_config.dispatch_batches = True  # the main process reads and tokenizes for all
+        checkpoint = stage.open_run(args, text, init, model_args)
+        load = load_math if text.is_math else load_text
+        tokenizer, train, validation, *problems = load(text, stage.data_seed(args))
+        set_seed(args.seed)
+        model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
+        facts = stage.begin_from(init, model, tokenizer, args)
+        facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
+        if text.is_math:
+            stage.score_labelled_only(model)
+        trainer = Trainer(
+            model,
+            args,
+            data_collator=default_data_collator,
+            train_dataset=train,
+            eval_dataset=validation,
+            processing_class=tokenizer,
+            compute_metrics=math_metrics(validation.modules) if text.is_math else None,
+            preprocess_logits_for_metrics=stage.predictions,
+            callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
+        )
+        ratio = None if text.is_math else facts.setdefault("bytes_per_token", validation.bytes_per_token)
+
+    def derived(logs):
+        loss = logs.get("eval_loss")
+        if loss is None or text.is_math:
+            return {}
+        return {"eval_perplexity": math.exp(loss), "eval_bits_per_byte": semantic.bits_per_byte(loss, ratio)}
+
+    stage.LogMore(trainer, derived)
+    stage.SavePlace(trainer, checkpoint)
+    stage.show_beginning(facts, args)
+
+    # 2. Training, and all that another tool needs
+    with arguments.user_errors(semantic.DataError):
+        stage.save_provenance(args, text, init, model_args, **facts)
+        trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    results = stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}")
+
+    # 3. DeepMind-Math by module
+    if text.is_math:
+        save_modules(text, *problems, validation, trainer, results)
+
+
+if __name__ == "__main__":
+    main()
