@@ -10,6 +10,8 @@ what one writes first: rows made one by one in Python, and a training loop witho
 
 import argparse
 import contextlib
+import functools
+import itertools
 import random
 import tempfile
 import time
@@ -20,7 +22,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import modeling, stage
+from hf_procedural import modeling, semantic, stage
 from hf_procedural.arguments import StageArguments
 from hf_procedural.rows import TrainRows
 
@@ -153,6 +155,26 @@ def feeding() -> None:
         report(f"batches: {name}", f"{fast:.1f} M tokens/s", f"{slow:.2f}", fast / slow, f"{wanted} M tokens/s")
 
 
+def packing() -> None:
+    """Packed rows of source code, read from disk, against the bare tokenizer on texts in memory."""
+    documents = semantic.documents("stdlib", limit=200)
+    tokenizer, texts = semantic.train_tokenizer(documents, 8192), list(documents)
+    rows, backend = semantic.PackedRows(documents, tokenizer, 1024), tokenizer.backend_tokenizer
+    tokens = sum(map(len, backend.encode_batch_fast(texts, add_special_tokens=False)))
+
+    def draw() -> float:
+        iterator, start = iter(rows), time.perf_counter()
+        for _ in itertools.islice(iterator, tokens // 1024):
+            pass
+        return time.perf_counter() - start  # without what was made ahead, of the next epoch
+
+    for name in ("encode_batch", "encode_batch_fast"):
+        encode = functools.partial(getattr(backend, name), texts, add_special_tokens=False)
+        pairs = [(draw(), seconds(encode, 1, 0)) for _ in range(7)]  # in turn, so that both meet the same machine
+        fast, slow = (tokens / min(times) / 1e6 for times in zip(*pairs, strict=True))
+        report(f"packed rows: {name}", f"{fast:.2f} M tokens/s", f"{slow:.2f}", fast / slow, "0.8")
+
+
 class Timer(TrainerCallback):
     """Steps per second of the fastest quarter after the first steps, which warm up."""
 
@@ -170,6 +192,47 @@ class Timer(TrainerCallback):
             (after - before) / (end - start)
             for before, after, start, end in zip(self.marks, self.marks[1:], self.times, self.times[1:], strict=False)
         )
+
+
+def trainer_rate(model, rows, batch: int, steps: int, **settings) -> float:
+    """Steps per second of the stock Trainer."""
+    timer = Timer(steps // 4, steps)
+    with tempfile.TemporaryDirectory() as folder:
+        args = StageArguments(
+            folder,
+            per_device_train_batch_size=batch,
+            max_steps=steps + steps // 4,
+            eval_strategy="no",
+            save_strategy="no",
+            learning_rate=1e-4,
+            disable_tqdm=True,
+            logging_steps=10**6,
+            **settings,
+        )
+        trainer = Trainer(model, args, train_dataset=rows, data_collator=default_data_collator, callbacks=[timer])
+        with contextlib.redirect_stdout(None):
+            trainer.train()
+    return timer.rate()
+
+
+def probing(size: str) -> None:
+    """What a step of the haystack probe gains from each of its two shortcuts: batches of 1,000 rows of 63 tokens."""
+    task, rates = hf_procedural.task("haystack-30"), {}
+    config = modeling.new_config(hf_procedural.tokenizer(task), 100, dropout=0.0, **modeling.parse_size(size))
+    variants = {
+        "with neither": ("sdpa", False),
+        "logits where labels are": ("sdpa", True),
+        "attention for small heads": (None, False),
+        "as recipes/probe.py": (None, True),
+    }
+    for name, (attention, labelled_only) in variants.items():
+        set_seed(0)
+        model = modeling.new_model(config, attention)
+        if labelled_only:
+            stage.score_labelled_only(model)
+        rates[name] = trainer_rate(model, TrainRows(task, 0, 1000), 1000, 24)
+        ratio = rates[name] / rates["with neither"]
+        report(f"probe {size}: {name}", f"{rates[name]:.1f} steps/s", f"{rates['with neither']:.1f}", ratio, "")
 
 
 def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
@@ -216,27 +279,10 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
         plain = loop(build(dropout, "sdpa"), python_batch, item=True)
         batch = {name: column.to(device) for name, column in rows[:64].items()}
         bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
-        timer = Timer(steps // 4, steps)
-        with tempfile.TemporaryDirectory() as folder:
-            args = StageArguments(
-                folder,
-                per_device_train_batch_size=64,
-                max_steps=steps + steps // 4,
-                eval_strategy="no",
-                save_strategy="no",
-                learning_rate=1e-4,
-                disable_tqdm=True,
-                bf16=bf16,
-                torch_compile=compiled,
-                logging_steps=10**6,
-            )
-            model = build(dropout, None)
-            stage.score_labelled_only(model)
-            collate = default_data_collator
-            trainer = Trainer(model, args, train_dataset=rows, data_collator=collate, callbacks=[timer])
-            with contextlib.redirect_stdout(None):
-                trainer.train()
-        ours, name = timer.rate(), f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
+        model = build(dropout, None)
+        stage.score_labelled_only(model)
+        ours = trainer_rate(model, rows, 64, steps, bf16=bf16, torch_compile=compiled)
+        name = f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
         report(f"{name}: rows made in Python", f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, wanted)
         report(f"{name}: one constant batch", f"{ours:.1f} steps/s", f"{bare:.1f}", ours / bare, "0.9")
         if device == "cuda":
@@ -247,7 +293,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("sampling", "building", "feeding", "training")
+    parts = ("sampling", "building", "feeding", "packing", "probing", "training")
     parser.add_argument("parts", nargs="*", default=parts, help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
@@ -262,8 +308,10 @@ def main():
     for part in args.parts:
         if part == "training":
             training(args.size, args.steps, args.bf16, args.compile)
+        elif part == "probing":
+            probing(args.size)
         else:
-            {"sampling": sampling, "building": building, "feeding": feeding}[part]()
+            {"sampling": sampling, "building": building, "feeding": feeding, "packing": packing}[part]()
 
 
 if __name__ == "__main__":

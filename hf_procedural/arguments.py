@@ -267,7 +267,7 @@ def parse(description: str, *types, argv: list[str] | None = None):
     parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
     argv = sys.argv[1:] if argv is None else argv
     known = sorted({option for action in parser._actions for option in action.option_strings} - {"-h"})
-    with user_errors(program):
+    with user_errors():
         file = argv[0] if argv and not argv[0].startswith("-") else None
         tokens, direct = _yaml_arguments(file, parser) if file else ([], {})
         parser.set_defaults(**direct)

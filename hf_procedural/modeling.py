@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from pathlib import Path
 
 import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
@@ -49,7 +50,12 @@ def new_config(
         ValueError: for an unknown architecture or field.
     """
     if config_name is not None:
-        config = AutoConfig.from_pretrained(config_name)
+        try:
+            config = AutoConfig.from_pretrained(config_name)
+        except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+            where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(f"{config_name} has no configuration of a model: {where}{reason}") from error
     elif model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         config = CONFIG_MAPPING[model_type]()
     else:

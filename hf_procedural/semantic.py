@@ -48,7 +48,7 @@ _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 _FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
 _BATCH = 2**20  # characters that are tokenized together; enough for many threads
 _BATCH_DOCUMENTS = 1024
-_PIECE = 2**22  # characters; longer documents are tokenized in pieces, since the tokenizer takes 25 times their size
+_PIECE = 2**21  # characters; longer documents are tokenized in pieces, since each takes 130 bytes meanwhile
 _AHEAD = 4  # batches that are made before they are needed
 
 
@@ -221,9 +221,10 @@ def _splits(dataset: str, config: str | None) -> dict[str, _Split]:
         try:
             streams = load_dataset(dataset, config, streaming=True)
         except Exception as error:
+            remedy = " (pip install zstandard)" if "zstd not supported" in str(error) else ""
             raise ValueError(
                 f"dataset {dataset!r} is no file, no folder, none of {', '.join(CORPORA)}, and cannot be had from the "
-                f"Hub{f' with dataset_config {config!r}' if config else ''}: {error}"
+                f"Hub{f' with dataset_config {config!r}' if config else ''}: {error}{remedy}"
             ) from error
         place = f"{dataset} {config or ''}".strip()
         splits = {str(split): _streamed(stream, f"{place} {split}") for split, stream in streams.items()}
@@ -501,8 +502,8 @@ def _ahead(items: Iterator) -> Iterator:
 class PackedRows(IterableDataset):
     """Endless training rows: documents, epoch after epoch, joined and cut into rows of `length` tokens.
 
-    A row is {"input_ids": int64 [length], "labels": the same}. Another thread reads and tokenizes ahead, so workers
-    are of no use; more than one, which would repeat each other's rows, raise ValueError.
+    A row is {"input_ids": int64 [length], "labels": the same}. Another thread reads and tokenizes ahead, so workers are
+    of no use. More than one would repeat each other's rows, and raises ValueError; `mark` does not see what one reads.
 
     Args:
         documents: read in the order of each epoch.

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import numpy as np
 import torch
 import yaml
 from transformers import TrainerCallback, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from . import metrics, transfer
 from .arguments import InitArguments, Loader, StageArguments
@@ -40,11 +40,10 @@ def open_run(args: StageArguments, *others) -> str | None:
             )
         return None
     automatic = str(wanted).lower() == "true"
-    checkpoint = (get_last_checkpoint(output) if output.is_dir() else None) if automatic else wanted
+    checkpoint = _last_checkpoint(output) if automatic else wanted
     if checkpoint is None:
-        strangers = (
-            [file.name for file in output.iterdir() if file.name not in (RECIPE, PROVENANCE)] if output.is_dir() else []
-        )
+        ours = re.compile(rf"({RECIPE}|{PROVENANCE})(\.tmp)?|checkpoint-\d+")
+        strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
         if strangers:
             raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
         logging.getLogger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
@@ -60,6 +59,18 @@ def open_run(args: StageArguments, *others) -> str | None:
     return checkpoint
 
 
+def _last_checkpoint(output: Path) -> str | None:
+    """The last whole checkpoint: its trainer_state.json comes last, and is not there where a kill cut it short."""
+    states = [path for path in output.glob("checkpoint-*/trainer_state.json") if path.parent.name[11:].isdigit()]
+    whole = [path.parent for path in states if path.read_bytes().rstrip().endswith(b"}")]
+    return str(max(whole, key=lambda folder: int(folder.name[11:]))) if whole else None
+
+
+def is_finished(folder) -> bool:
+    """Whether the run of a folder needs nothing more."""
+    return (Path(folder) / "eval_results.json").is_file()
+
+
 def open_study(args: StageArguments, *others) -> None:
     """Checks a folder of runs, as `open_run` checks that of one. Writes nothing."""
     output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
@@ -73,7 +84,7 @@ def _check_same_run(recipe: Path, label, now: dict) -> None:
     before = {"seed": 42} | yaml.load(recipe.read_text(), Loader)
     before = {"data_seed": before["seed"]} | before
     for key, value in now.items():
-        if before.get(key) != value:
+        if before.get(key) != value and key not in ("max_tokens", "parallel"):  # how long, and how
             raise ValueError(
                 f"{label} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
                 "choose another output_dir, or resume with its own arguments"
@@ -90,8 +101,10 @@ def recipe_of(*arguments) -> dict:
         for key, default in defaults.items():
             unset = values[key] in (None, [], {}) or (values[key] is False and default is None)
             derived = trainers and (values[key] == default or key in ("accelerator_config", "disable_tqdm", "do_eval"))
-            if not unset and not derived and "token" not in key:
+            if not unset and not derived and not key.endswith("_token"):  # secrets of the Hub
                 resolved[key] = values[key]
+    if "max_tokens" in resolved:
+        resolved.pop("max_steps", None)  # follows from it
     return json.loads(json.dumps(resolved))
 
 
@@ -164,7 +177,7 @@ def earlier_stages(init_from: str | None) -> dict | None:
             state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
             before = _earlier_sources(run)
             for key, name in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
-                facts[key] = state[name] + sum(other.get(key, 0) for other in before)
+                facts[key] = state[name] + sum({other["path"]: other.get(key, 0) for other in before}.values())
         sources.append(facts)
     return {"spec": init_from, "sources": sources}
 
@@ -212,6 +225,24 @@ def score_labelled_only(model) -> None:
 
     model.register_forward_pre_hook(before_model, with_kwargs=True)
     model.get_output_embeddings().register_forward_pre_hook(before_head)
+
+
+def weigh_by_tokens(model, rows, args) -> None:
+    """Makes the Trainer's evaluation loss on `rows` the mean over all labelled tokens, by a hook on `model`.
+
+    The Trainer averages the means of batches, which depends on the batch size where rows differ in their labels. Here
+    a batch's loss is its sum divided by the labelled tokens that so many rows have on average. (A batch that another
+    process fills up with repeated rows counts them, too: one that divides the number of rows is exact.)
+    """
+    each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
+    factor = max(args.world_size, args.n_gpu) if args.average_tokens_across_devices else 1  # the Trainer's, afterwards
+
+    def before_model(module, inputs, keywords):
+        if not module.training and "num_items_in_batch" in keywords:
+            keywords = keywords | {"num_items_in_batch": factor * each * len(keywords["labels"])}
+        return inputs, keywords
+
+    model.register_forward_pre_hook(before_model, with_kwargs=True)
 
 
 def predictions(logits, labels) -> torch.Tensor:
@@ -283,7 +314,7 @@ class SavePlace(TrainerCallback):
     FILE = "rows.json"
 
     def __init__(self, trainer, checkpoint: str | None):
-        self.rows = trainer.train_dataset
+        self.rows, self.trainer, self.checkpoint = trainer.train_dataset, trainer, checkpoint
         trainer.add_callback(self)
         if checkpoint is not None:
             step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
@@ -291,6 +322,11 @@ class SavePlace(TrainerCallback):
             known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
             self.rows.start_at(step * rows_per_step(trainer.args), known)
             trainer.args.ignore_data_skip = True  # the rows before it are not read again
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if self.checkpoint is not None:  # a data loader draws a number when it starts, after the Trainer has done this
+            self.trainer._load_rng_state(self.checkpoint)
+            self.checkpoint = None
 
     def on_save(self, args, state, control, **kwargs):
         if state.is_world_process_zero:

@@ -12,6 +12,8 @@ gets the model, its tokenizer, recipe.yaml (the resolved arguments), provenance.
 fingerprints), all_results.json, trainer_state.json and training.png.
 """
 
+import dataclasses
+
 from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
@@ -42,14 +44,16 @@ def length_curriculum(data, task, args, train, validation):
         return None
     if "length" not in task.parameters:
         raise ValueError(f"curriculum: {task.config_name} has no parameter length")
+    if dataclasses.replace(task, length=max(1, task.length // 2)).vocabulary != task.vocabulary:
+        raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its length")
     if args.eval_strategy != "steps":
         raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy}")
     settings = (data.curriculum_start, data.curriculum_step, data.curriculum_threshold)
     return LengthCurriculum(train, validation, stage.rows_per_step(args), *settings)
 
 
-def prepare(data, init, model_args, args):
-    """The trainer, the checkpoint to resume from, and facts for provenance.json. Writes nothing.
+def parts(data, init, model_args, args):
+    """All that a trainer is made of, and the checkpoint to resume from. Writes nothing.
 
     Raises ValueError for all that can be wrong.
     """
@@ -62,7 +66,15 @@ def prepare(data, init, model_args, args):
     facts = stage.begin_from(init, model, tokenizer, args)
     stage.score_labelled_only(model)
     train, validation = load_rows(data, task, args)
+    splits = ("train", "validation")
+    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
     growth = length_curriculum(data, task, args, train, validation)
+    return checkpoint, tokenizer, model, facts, train, validation, growth
+
+
+def prepare(data, init, model_args, args):
+    """The trainer, the checkpoint to resume from, and facts for provenance.json. For errors see `parts`."""
+    checkpoint, tokenizer, model, facts, train, validation, growth = parts(data, init, model_args, args)
     callbacks = [growth] if growth else []
     if args.patience is not None:
         callbacks.append(EarlyStoppingCallback(args.patience))
@@ -78,8 +90,6 @@ def prepare(data, init, model_args, args):
         callbacks=callbacks,
     )
     stage.LogMore(trainer)
-    splits = ("train", "validation")
-    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
     return trainer, checkpoint, facts
 
 

@@ -15,7 +15,9 @@ are not run again, an interrupted one goes on where it stopped.
 import copy
 import dataclasses
 import multiprocessing
+import os
 import re
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -54,12 +56,20 @@ class StudyArguments(InitArguments):
         metadata={"help": "Runs at a time, sharing cores and GPU; small models gain from one for each core."},
     )
 
+    def __post_init__(self):
+        self.task_parameters = TaskArguments(task_parameters=self.task_parameters).task_parameters
+
 
 def runs_of(study, model_args, args):
     """The arguments of every run, seed by seed, so that the first comparison of all arms comes early."""
-    for name in ("task", "init_from", "seeds"):
-        if len(set(getattr(study, name))) < len(getattr(study, name)):
+    folders = {arm: re.sub(r"[^\w.+=,*-]+", "_", arm.strip("/")) for arm in study.init_from}
+    for name, values in (("task", study.task), ("init_from", folders.values()), ("seeds", study.seeds)):
+        if len(set(values)) < len(getattr(study, name)):
             raise ValueError(f"{name}: something is named twice in {' '.join(map(str, getattr(study, name)))}")
+    sources = [arm for arm in study.init_from if arm != SCRATCH]
+    if sources and not any((model_args.size, model_args.config_name, model_args.hidden_size)):  # one size for all arms
+        like = InitArguments(init_from=sources[0]).config_source()
+        model_args = dataclasses.replace(model_args, config_name=like)
     for task in study.task:
         data = TaskArguments(task, study.task_parameters, validation_size=study.validation_size, streaming=True)
         for seed in study.seeds:
@@ -69,7 +79,7 @@ def runs_of(study, model_args, args):
                 run_args = copy.deepcopy(args)
                 run_args.seed = seed
                 run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1
-                folder = Path(args.output_dir) / task / re.sub(r"[^\w.+=,*-]+", "_", arm.strip("/")) / f"seed_{seed}"
+                folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
                 run_args.resume_from_checkpoint = "true" if folder.is_dir() else None
                 yield arm, data, init, model_args, run_args
@@ -85,9 +95,14 @@ def run_one(number: int, total: int, arm: str, run: tuple, threads: int | None =
     return f"[{number}/{total}] {recipe[0].task}, {arm}, seed {run_args.seed}: {found}"
 
 
-def is_finished(run_args) -> bool:
-    """Whether a run needs nothing more."""
-    return (Path(run_args.output_dir) / "eval_results.json").is_file()
+def end_with_parent() -> None:
+    """Ends this process with the one that started it, even where that is killed: a resumed study repeats its run."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def main():
@@ -97,16 +112,16 @@ def main():
         if study.parallel < 1 or (study.parallel > 1 and args.world_size > 1):
             raise ValueError(f"parallel must be at least 1, and 1 with several processes, got {study.parallel}")
         stage.open_study(args, study, model_args)
-        runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1])]
+        runs = [run for run in runs_of(study, model_args, args) if not stage.is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
-            pretrain.prepare(*run)
+            pretrain.parts(*run)
     stage.save_provenance(args, study, model_args)
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
     if study.parallel == 1:
         lines = (run_one(*job) for job in jobs)
     else:
         threads = max(1, torch.get_num_threads() // study.parallel)
-        pool = ProcessPoolExecutor(study.parallel, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(study.parallel, multiprocessing.get_context("spawn"), end_with_parent)
         lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
     for line in lines:
         if args.should_save:

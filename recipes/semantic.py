@@ -82,6 +82,12 @@ class TextArguments:
         default=False, metadata={"help": "Count the tokens of the stages behind --init_from against max_tokens."}
     )
 
+    def __post_init__(self):
+        least = {"tokenizer_size": 257, "sequence_length": 2, "validation_rows": 1, "validation_problems": 1}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+
     @property
     def is_math(self) -> bool:
         """Whether `dataset` is the folder of DeepMind-Math."""
@@ -146,11 +152,10 @@ def steps_within(text, init, args) -> int:
         return args.max_steps
     each, before = stage.rows_per_step(args) * text.sequence_length, 0
     if text.substitutive:
-        before = sum(
-            source.get("tokens", 0) for source in (stage.earlier_stages(init.init_from) or {}).get("sources", [])
-        )
-        if not before:
+        sources = (stage.earlier_stages(init.init_from) or {}).get("sources", [])
+        if not sources or not all(source.get("tokens") for source in sources):
             raise ValueError(f"substitutive: the tokens behind init_from {init.init_from} are not known")
+        before = sum({source["path"]: source["tokens"] for source in sources}.values())
     if (steps := int((text.max_tokens - before) // each)) < 1:
         raise ValueError(f"max_tokens {text.max_tokens} less {before} of earlier stages is no step of {each} tokens")
     if args.max_steps > 0 and args.max_steps != steps:
@@ -191,9 +196,13 @@ def main():
     with arguments.user_errors():
         if text.dataset is None:
             raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
+        if args.dataloader_num_workers:
+            raise ValueError(
+                f"dataloader_num_workers must be 0 (a thread reads ahead), got {args.dataloader_num_workers}"
+            )
         args.output_dir = args.output_dir or f"runs/{Path(text.dataset).stem}"
         args.max_steps = steps_within(text, init, args)
-        args.accelerator_config.dispatch_batches = True  # the main process reads and tokenizes for all
+        args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
         checkpoint = stage.open_run(args, text, init, model_args)
         load = load_math if text.is_math else load_text
         tokenizer, train, validation, *problems = load(text, stage.data_seed(args))
@@ -203,6 +212,7 @@ def main():
         facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
         if text.is_math:
             stage.score_labelled_only(model)
+        stage.weigh_by_tokens(model, validation, args)
         trainer = Trainer(
             model,
             args,

@@ -1,26 +1,23 @@
-"""The recipe as users run it: the YAMLs, the run folder, interruptions, several processes, mistakes."""
+"""The recipes as users run them: the YAMLs, the run folder, interruptions, several processes, mistakes."""
 
+import dataclasses
 import json
-import os
-import runpy
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
-from safetensors.torch import load_file
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+from conftest import CONFIGS, RECIPES, error_of, history, kill_when, run_here, same_weights
 
 import hf_procedural
-from hf_procedural import arguments, blocks
+from hf_procedural import arguments, blocks, semantic
 
-ROOT = Path(__file__).parent.parent
-PRETRAIN = str(ROOT / "recipes" / "pretrain.py")
-CONFIGS = sorted((ROOT / "recipes" / "configs").glob("*.yaml"))
+PRETRAIN = str(RECIPES / "pretrain.py")
+MATHS = Path(__file__).parent / "data" / "deepmind_math"
 TINY = ["--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2", "--eval_steps", "10", "--logging_steps", "10"]
 SORT = [
     "--task",
@@ -34,23 +31,11 @@ SORT = [
 ]
 
 
-def run_here(monkeypatch, *words):
-    """Runs the recipe in this process."""
-    monkeypatch.setattr(sys, "argv", [PRETRAIN, *map(str, words)])
-    return runpy.run_path(PRETRAIN, run_name="__main__")
-
-
-def history(folder, key):
-    """(step, value) of every log entry with `key`."""
-    state = json.loads((Path(folder) / "trainer_state.json").read_text())
-    return [(entry["step"], entry[key]) for entry in state["log_history"] if key in entry]
-
-
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
     """The README's first command, in an empty folder."""
     folder = tmp_path_factory.mktemp("quickstart")
-    command = ["accelerate", "launch", PRETRAIN, str(ROOT / "recipes" / "configs" / "quickstart.yaml")]
+    command = ["accelerate", "launch", PRETRAIN, str(RECIPES / "configs" / "quickstart.yaml")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "runs" / "quickstart", done.stdout + done.stderr
@@ -97,35 +82,76 @@ print((guesses == labels[:, 1:])[scored].double().mean().item(), model.config.us
     assert use_cache == "True"
 
 
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """A folder with a data set of two splits, its text in the columns of those on the Hub, and a tokenizer."""
+    folder = tmp_path_factory.mktemp("texts")
+    texts = [f"Document {number}: {'over and ' * (number % 9)}out, {number**3}." for number in range(120)]
+    for split in ("train", "validation"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps({"text": t, "content": t}) + "\n" for t in texts))
+    semantic.train_tokenizer(texts, 300).save_pretrained(folder / "tokenizer")
+    return folder
+
+
+def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
+    """The recipe of a YAML, and what makes it small and local."""
+    batch = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4}
+    small = {"size": "1_2_8", "eval_steps": 1, "save_steps": 1} | batch
+    if "dataset" not in content:
+        small |= {"max_steps": 2, "validation_size": 8}
+        if isinstance(content["task"], list):
+            return "probe", small
+        lengths = {"length": 32, "width": 8, "steps": 3}
+        parameters = {key: lengths.get(key, value) for key, value in content["task_parameters"].items()}
+        return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
+    small |= {"sequence_length": 32, "max_tokens": 2 * 4 * 32 * content.get("gradient_accumulation_steps", 1)}
+    if content["dataset"] in semantic.CORPORA:
+        return "semantic", small | {"documents": 20, "tokenizer_size": 300, "validation_rows": 4}
+    if "tokenizer" not in content:
+        maths = {"sequence_length": 256, "max_tokens": 2 * 4 * 256, "validation_problems": 1, "greedy": False}
+        return "semantic", small | maths | {"dataset": str(MATHS)}
+    small |= {"tokenizer": str(texts / "tokenizer"), "dataset": str(texts), "validation_rows": 4}
+    if "dataset_config" in content:
+        small["dataset_config"] = None
+    if "validation_dataset" in content:
+        small |= {"dataset": str(texts / "train.jsonl"), "validation_dataset": str(texts / "validation.jsonl")}
+    return "semantic", small
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_every_yaml_trains(config, monkeypatch, tmp_path):
+def test_every_yaml_trains(config, texts, monkeypatch, tmp_path):
     content = yaml.load(config.read_text(), arguments.Loader)
-    smaller = {"length": 32, "width": 8, "steps": 3} if config.stem != "set_union" else {}
-    parameters = {key: smaller.get(key, value) for key, value in content["task_parameters"].items()}
-    sizes = [
-        "--size",
-        "2_2_16",
-        "--train_size",
-        "64",
-        "--validation_size",
-        "8",
-        "--max_steps",
-        "2",
-        "--eval_steps",
-        "1",
-    ]
-    batch = ["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2", "--save_steps", "1"]
-    words = ["--task_parameters", json.dumps(parameters), *sizes, *batch, "--output_dir", tmp_path / "run"]
-    run_here(monkeypatch, config, *words)
-    results = json.loads((tmp_path / "run" / "all_results.json").read_text())
-    assert 0 <= results["eval_answer_accuracy"] <= 1 and results["eval_loss"] > 0
-    assert (tmp_path / "run" / "checkpoint-2").is_dir()
+    recipe, small = scaled_down(content, texts)
+    small["output_dir"] = str(tmp_path / "run")
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content | small))
+    run_here(monkeypatch, recipe, tmp_path / "small.yaml")
+
+    used = yaml.load((tmp_path / "run" / "recipe.yaml").read_text(), arguments.Loader)
+    defaults = {field.name: field.default for field in dataclasses.fields(arguments.StageArguments)}
+    published = {key: value for key, value in content.items() if key not in small}
+    assert published == {key: used.get(key, defaults.get(key)) for key in published}
+    (run,) = [path.parent for path in (tmp_path / "run").rglob("all_results.json")]
+    results = json.loads((run / "all_results.json").read_text())
+    assert results["eval_loss"] > 0 and (run / "checkpoint-2").is_dir()
+    assert "eval_bits_per_byte" in results or 0 <= results["eval_answer_accuracy"] <= 1
 
 
 def test_there_is_a_yaml_for_every_task():
-    tasks = {yaml.load(config.read_text(), arguments.Loader)["task"].split("-")[0] for config in CONFIGS}
-    assert tasks >= set(hf_procedural.list_tasks())
-    assert any("+" in config.read_text().split("task:")[1].split("\n")[0] for config in CONFIGS)
+    contents = {config.stem: yaml.load(config.read_text(), arguments.Loader) for config in CONFIGS}
+    named = [content["task"] for content in contents.values() if "task" in content]
+    tasks = [task for name in named for task in (name if isinstance(name, list) else [name])]
+    assert {task.split("-")[0] for task in tasks} >= set(hf_procedural.list_tasks())
+    assert any("+" in task for task in tasks)
+    texts = {stem for stem, content in contents.items() if "dataset" in content}
+    assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *semantic.CORPORA}
+
+
+@pytest.mark.parametrize("config", sorted((RECIPES / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)
+def test_accelerate_knows_every_key_of_its_yamls(config):
+    loaded = load_config_from_file(str(config))  # raises for unknown keys
+    flags = {action.dest for action in launch_command_parser()._actions}
+    assert {*loaded.fsdp_config, *loaded.deepspeed_config} <= flags
+    assert loaded.mixed_precision == "bf16" and not loaded.use_cpu
 
 
 @pytest.mark.parametrize(
@@ -139,18 +165,12 @@ def test_there_is_a_yaml_for_every_task():
 )
 def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, tmp_path):
     words = [*SORT, *TINY, "--max_steps", "80", "--save_steps", "10", "--per_device_train_batch_size", "16", *extra]
-    run_here(monkeypatch, *words, "--output_dir", tmp_path / "whole")
-    command = [sys.executable, PRETRAIN, *words, "--output_dir", str(tmp_path / "killed")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.time() + 120
-    while not (tmp_path / "killed" / "checkpoint-20" / "trainer_state.json").exists() and time.time() < deadline:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "whole")
+    words += ["--output_dir", tmp_path / "killed"]
+    kill_when(tmp_path / "killed" / "checkpoint-20" / "trainer_state.json", monkeypatch, "pretrain", *words)
     assert not (tmp_path / "killed" / "model.safetensors").exists(), "killed too late to show anything"
-    run_here(monkeypatch, *words, "--output_dir", tmp_path / "killed", "--resume_from_checkpoint", "true")
-    whole, killed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
-    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    run_here(monkeypatch, "pretrain", *words, "--resume_from_checkpoint", "true")
+    assert same_weights(tmp_path / "whole", tmp_path / "killed")
     for key in ("eval_answer_accuracy", "eval_curriculum_length"):
         assert history(tmp_path / "whole", key) == history(tmp_path / "killed", key)
     if "--curriculum" in extra:
@@ -160,7 +180,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 
 def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
     words = [*SORT, *TINY, "--max_steps", "20", "--use_cpu", "true", "--streaming", "true"]
-    run_here(monkeypatch, *words, "--per_device_train_batch_size", "32", "--output_dir", tmp_path / "one")
+    run_here(monkeypatch, "pretrain", *words, "--per_device_train_batch_size", "32", "--output_dir", tmp_path / "one")
     launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29611", PRETRAIN]
     command = [*launch, *words, "--per_device_train_batch_size", "16", "--output_dir", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -183,7 +203,7 @@ def test_patience_stops_early(monkeypatch, tmp_path):
         "--report_to",
         "tensorboard",
     ]
-    run_here(monkeypatch, *words, "--output_dir", tmp_path / "run")
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "run")
     assert history(tmp_path / "run", "eval_answer_accuracy")[-1][0] == 30  # one evaluation sets the best, two repeat it
     assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
 
@@ -191,7 +211,7 @@ def test_patience_stops_early(monkeypatch, tmp_path):
 def test_schedules_have_their_shape(monkeypatch, tmp_path):
     floor = ["--lr_scheduler_type", "cosine_with_min_lr", "--lr_scheduler_kwargs", '{"min_lr_rate": 0.1}']
     words = [*SORT, *TINY, *floor, "--max_steps", "40", "--logging_steps", "1", "--warmup_steps", "4"]
-    run_here(monkeypatch, *words, "--output_dir", tmp_path / "run")
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "run")
     rates = [rate for _, rate in history(tmp_path / "run", "learning_rate")]
     assert rates[0] == 0 and max(rates) == pytest.approx(1e-2) and rates[-1] == pytest.approx(1e-3, rel=0.05)
 
@@ -269,18 +289,12 @@ def folder(monkeypatch, tmp_path):
     ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",
 )
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, folder, monkeypatch, capsys):
-    before = sorted(folder.rglob("*"))
-    with pytest.raises(SystemExit) as exit_:
-        run_here(monkeypatch, *words)
-    error = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
-    assert exit_.value.code == 2
-    assert len(error) == 1 and message in error[0] and error[0].startswith("pretrain.py: error: ")
-    assert sorted(folder.rglob("*")) == before
+    assert message in error_of(monkeypatch, capsys, folder, "pretrain", *words)
 
 
 def test_help_teaches(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
-        run_here(monkeypatch, "--help")
+        run_here(monkeypatch, "pretrain", "--help")
     text = capsys.readouterr().out
     assert exit_.value.code == 0
     for word in ("accelerate launch recipes/pretrain.py", "--task", "--size", "--curriculum", "--learning_rate"):
@@ -290,7 +304,7 @@ def test_help_teaches(monkeypatch, capsys):
 def test_saved_recipe_is_a_configuration(quickstart, monkeypatch, tmp_path):
     folder, _ = quickstart
     words = ["--max_steps", "2", "--train_size", "256", "--validation_size", "16", "--eval_steps", "1"]
-    run_here(monkeypatch, folder / "recipe.yaml", *words, "--output_dir", tmp_path / "again")
+    run_here(monkeypatch, "pretrain", folder / "recipe.yaml", *words, "--output_dir", tmp_path / "again")
     again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), arguments.Loader)
     first = yaml.load((folder / "recipe.yaml").read_text(), arguments.Loader)
     assert {key for key in first if first[key] != again.get(key)} == {

@@ -3,19 +3,17 @@
 import csv
 import json
 import math
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from conftest import run_here
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_procedural import report
 
-SCRIPT = str(Path(__file__).parent.parent / "recipes" / "report.py")
 SET = {"path": "runs/set", "control": None, "components": ["attn"], "weight": 1.0, "task": "set-64"}
 SET |= {"task_parameters": {"vocab_size": 9}, "tokens": 500, "flops": 1e6}
 
@@ -294,14 +292,9 @@ def test_verdicts(values, others, sign, expected):
     assert report.verdict(values, others, sign) == expected
 
 
-def run_script(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", [SCRIPT, *map(str, words)])
-    runpy.run_path(SCRIPT, run_name="__main__")
-
-
 def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
     output = texts / "new" / "report"
-    run_script(monkeypatch, texts, "--output", output, "--threshold", "0.5")
+    run_here(monkeypatch, "report", texts, "--output", output, "--threshold", "0.5")
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert sorted(file.name for file in output.iterdir()) == sorted(report.FILES)
@@ -323,7 +316,7 @@ def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
     assert len(rows) == 4 + 11 and {row["group"] for row in rows} == {"wikitext", "haystack-8"}
     (row,) = (row for row in rows if row["folder"] == str(texts / "set" / "b"))
     assert (float(row["share"]), row["seed"], row["answer_accuracy"]) == (0.625, "1", "")
-    run_script(monkeypatch, texts, "--output", output)  # over an earlier report
+    run_here(monkeypatch, "report", texts, "--output", output)  # over an earlier report
     assert report.markdown(report.read_runs([texts])) == capsys.readouterr().out.removesuffix("\n")
 
 
@@ -400,7 +393,7 @@ def folder(texts, monkeypatch):
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, folder, monkeypatch, capsys):
     before = sorted(folder.rglob("*"))
     with pytest.raises(SystemExit) as exit_:
-        run_script(monkeypatch, *words)
+        run_here(monkeypatch, "report", *words)
     captured = capsys.readouterr()
     assert exit_.value.code == 2 and captured.out == ""
     assert captured.err.count("\n") == 1 and captured.err.startswith("report.py: error: ") and message in captured.err

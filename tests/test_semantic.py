@@ -130,6 +130,15 @@ def test_data_sets_of_the_hub(hub):
         semantic.documents("who/what", column="n")
 
 
+def test_the_hub_needs_a_package_for_zst(monkeypatch):
+    def load(*words, **options):
+        raise ValueError("Compression type zstd not supported")
+
+    monkeypatch.setattr(semantic, "load_dataset", load)
+    with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported \(pip install zstandard\)$"):
+        semantic.documents("a/b", config="en")
+
+
 @pytest.mark.parametrize("corpus", ["stdlib", "pydoc"])
 def test_embedded_corpora(corpus):
     train, validation = map(list, semantic.train_and_validation(corpus))
@@ -334,6 +343,9 @@ def test_tokenizers_that_are_none(tmp_path):
     for name in ("no/such", str(tmp_path)):
         with pytest.raises(ValueError, match=rf"^tokenizer '{name}' cannot be loaded: [^\n]*$"):
             semantic.load_tokenizer(name)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "CanineTokenizer"}')
+    with pytest.raises(ValueError, match=r"is a slow one, without a tokenizer.json; a fast one is needed$"):
+        semantic.load_tokenizer(str(tmp_path))
     with pytest.raises(DataError, match="^here, document 2: empty"):
         semantic.train_tokenizer(listed(["a", ""]), 300)
 
@@ -436,6 +448,7 @@ def test_documents_of_all_sizes_share_batches(tokenizer, monkeypatch):
     assert all(len(piece) <= 50 and piece.startswith("\n") for piece in pieces[1:])
     assert "".join(semantic._pieces(words)) == words
     assert list(semantic._pieces(texts[3])) == ["x" * 50, "x" * 50, "x" * 20 + "\ny"]
+    check_rows(PackedRows(listed(texts[1:3]), tokenizer, 100), texts[1:3], tokenizer, "eos", 60)
     rows = read(PackedRows(listed(texts), tokenizer, 100), 60)
     assert tokenizer.decode(rows.flatten().tolist()).startswith("<|endoftext|>".join(texts))
 
