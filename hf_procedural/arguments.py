@@ -132,6 +132,9 @@ class ModelArguments:
         return modeling.new_model(config, self.attn_implementation)
 
 
+SCRATCH = "scratch"
+
+
 @dataclasses.dataclass
 class InitArguments:
     """Which weights to begin with, and which to train."""
@@ -141,7 +144,7 @@ class InitArguments:
     init_from: str | None = dataclasses.field(
         default=None,
         metadata={
-            "help": "A run's folder, Hub id or reference .pth whose weights to begin with; permuted:DIR or "
+            "help": "A run's folder, Hub id or reference .pth whose weights to begin with, or scratch; permuted:DIR or "
             "statistics:DIR for its controls, noise0.1:DIR for noise; attn=DIR,mlp=DIR for several sources, "
             "0.6*DIR,0.4*DIR for their average."
         },
@@ -161,6 +164,10 @@ class InitArguments:
     train_components: list[str] = dataclasses.field(
         default_factory=list, metadata={"help": "Components to train, all others frozen. Default: all."}
     )
+
+    def __post_init__(self):
+        if self.init_from == SCRATCH:
+            self.init_from = None
 
     def config_source(self) -> str | None:
         """The folder or Hub id of the first source, if it has a configuration."""

@@ -25,9 +25,7 @@ import pretrain
 import torch
 
 from hf_procedural import arguments, metrics, report, stage
-from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
-
-SCRATCH = "scratch"
+from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, StageArguments, TaskArguments
 
 
 @dataclasses.dataclass
@@ -75,7 +73,7 @@ def runs_of(study, model_args, args):
         for seed in study.seeds:
             for arm in study.init_from:
                 shared = {field.name: getattr(study, field.name) for field in dataclasses.fields(InitArguments)}
-                init = InitArguments(**shared | {"init_from": None if arm == SCRATCH else arm})
+                init = InitArguments(**shared | {"init_from": arm})
                 run_args = copy.deepcopy(args)
                 run_args.seed = seed
                 run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1

@@ -12,6 +12,7 @@ from conftest import error_of, history, kill_when, run_here, same_weights, weigh
 
 from hf_procedural import arguments
 
+CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 ARMS = ["scratch", "runs/source", "permuted:runs/source", "attn=runs/source"]
 FOLDERS = ["scratch", "runs_source", "permuted_runs_source", "attn=runs_source"]
 RUNS = [f"haystack-4/{folder}/seed_{seed}" for seed in (0, 1) for folder in FOLDERS]
@@ -52,6 +53,20 @@ def test_a_study_is_a_run_for_each_arm_and_seed_and_a_report():
     names = {path.name for path in Path("runs/study").iterdir()}
     assert names == {"haystack-4", "recipe.yaml", "provenance.json", "report.md", "report.csv", "report.png"}
     assert Path("runs/study/report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_headline_study_runs_from_its_warm_up(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    small = {
+        "headline_warmup": {"max_steps": 4, "eval_steps": 4, "validation_size": 8},
+        "headline": {"max_steps": 4, "eval_steps": 2, "validation_size": 8, "seeds": [5], "parallel": 1},
+    }
+    for recipe, name in (("pretrain", "headline_warmup"), ("probe", "headline")):
+        content = yaml.load((CONFIGS / f"{name}.yaml").read_text(), arguments.Loader)
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(content | small[name]))
+        run_here(monkeypatch, recipe, f"{name}.yaml")
+    text = Path("runs/headline/report.md").read_text()
+    assert all(f"{kind}:runs/headline_warmup ({kind})" in text for kind in ("permuted", "statistics"))
 
 
 def test_the_report_has_the_numbers_of_every_arm_and_seed():

@@ -100,7 +100,7 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
     if "dataset" not in content:
         small |= {"max_steps": 2, "validation_size": 8}
         if isinstance(content["task"], list):
-            return "probe", small
+            return "probe", small | {"init_from": ["scratch"], "seeds": [0], "parallel": 1}
         lengths = {"length": 32, "width": 8, "steps": 3}
         parameters = {key: lengths.get(key, value) for key, value in content["task_parameters"].items()}
         return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
