@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import modeling, semantic, stage
+from hf_procedural import documents, modeling, semantic, stage
 from hf_procedural.arguments import StageArguments
 from hf_procedural.rows import TrainRows
 
@@ -157,9 +157,9 @@ def feeding() -> None:
 
 def packing() -> None:
     """Packed rows of source code, read from disk, against the bare tokenizer on texts in memory."""
-    documents = semantic.documents("stdlib", limit=200)
-    tokenizer, texts = semantic.train_tokenizer(documents, 8192), list(documents)
-    rows, backend = semantic.PackedRows(documents, tokenizer, 1024), tokenizer.backend_tokenizer
+    source = documents.documents("stdlib", limit=200)
+    tokenizer, texts = semantic.train_tokenizer(source, 8192), list(source)
+    rows, backend = semantic.PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
     tokens = sum(map(len, backend.encode_batch_fast(texts, add_special_tokens=False)))
 
     def draw() -> float:

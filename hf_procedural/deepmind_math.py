@@ -23,7 +23,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
-from .semantic import DataError
+from .documents import DataError
 from .tasks import IGNORE
 
 DIFFICULTIES = ("train-easy", "train-medium", "train-hard")

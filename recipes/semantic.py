@@ -24,7 +24,7 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
-from hf_procedural import arguments, deepmind_math, semantic, stage
+from hf_procedural import arguments, deepmind_math, documents, semantic, stage
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
@@ -104,7 +104,7 @@ class TextStageArguments(StageArguments):
 
 def load_text(text, seed: int):
     """Tokenizer, training rows and validation rows of text."""
-    train, validation = semantic.train_and_validation(
+    train, validation = documents.train_and_validation(
         text.dataset,
         dataset_config=text.dataset_config,
         train_split=text.train_split,
@@ -237,7 +237,7 @@ def main():
     stage.show_beginning(facts, args)
 
     # 2. Training, and all that another tool needs
-    with arguments.user_errors(semantic.DataError):
+    with arguments.user_errors(documents.DataError):
         stage.save_provenance(args, text, init, model_args, **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     results = stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}")

@@ -14,7 +14,7 @@ from accelerate.commands.launch import launch_command_parser
 from conftest import CONFIGS, RECIPES, error_of, history, kill_when, run_here, same_weights
 
 import hf_procedural
-from hf_procedural import arguments, blocks, semantic
+from hf_procedural import arguments, blocks, documents, semantic
 
 PRETRAIN = str(RECIPES / "pretrain.py")
 MATHS = Path(__file__).parent / "data" / "deepmind_math"
@@ -105,7 +105,7 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
         parameters = {key: lengths.get(key, value) for key, value in content["task_parameters"].items()}
         return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
     small |= {"sequence_length": 32, "max_tokens": 2 * 4 * 32 * content.get("gradient_accumulation_steps", 1)}
-    if content["dataset"] in semantic.CORPORA:
+    if content["dataset"] in documents.CORPORA:
         return "semantic", small | {"documents": 20, "tokenizer_size": 300, "validation_rows": 4}
     if "tokenizer" not in content:
         maths = {"sequence_length": 256, "max_tokens": 2 * 4 * 256, "validation_problems": 1, "greedy": False}
@@ -143,7 +143,7 @@ def test_there_is_a_yaml_for_every_task():
     assert {task.split("-")[0] for task in tasks} >= set(hf_procedural.list_tasks())
     assert any("+" in task for task in tasks)
     texts = {stem for stem, content in contents.items() if "dataset" in content}
-    assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *semantic.CORPORA}
+    assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *documents.CORPORA}
 
 
 @pytest.mark.parametrize("config", sorted((RECIPES / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)

@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from hf_procedural import semantic
-from hf_procedural.semantic import DataError, Documents, PackedRows
+from hf_procedural import documents, semantic
+from hf_procedural.documents import DataError, Documents
+from hf_procedural.semantic import PackedRows
 
 WEB = Path(__file__).parent.parent.parent / "shared" / "data" / "web"
 TEXTS = [f"Document {number}: größer\nthan {number**5}, {'日本' * (number % 4)}" for number in range(45)]
@@ -73,17 +74,17 @@ def test_json_files(name, tmp_path):
     content = lines(TEXTS, "content").replace(b"\n", b"\n\n", 3)  # blank lines are no documents
     if name == "list.json":
         content = json.dumps([{"content": text} for text in TEXTS], indent=2).encode()
-    assert list(semantic.documents(pack(tmp_path, name, content), column="content")) == TEXTS
+    assert list(documents.documents(pack(tmp_path, name, content), column="content")) == TEXTS
 
 
 def test_parquet_files(tmp_path):
-    assert list(semantic.documents(parquet(tmp_path, "a.parquet", text=TEXTS, n=list(range(45))))) == TEXTS
+    assert list(documents.documents(parquet(tmp_path, "a.parquet", text=TEXTS, n=list(range(45))))) == TEXTS
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
 def test_a_paragraph_of_a_txt_is_a_document(name, tmp_path):
     file = pack(tmp_path, name, "\ufeff\nOne\r\ntwo\n \n\n  three\n\nvier é\n".encode())
-    assert list(semantic.documents(file)) == ["One\ntwo", "  three", "vier é"]
+    assert list(documents.documents(file)) == ["One\ntwo", "  three", "vier é"]
 
 
 def test_files_are_read_in_sorted_order_whatever_their_kind(tmp_path):
@@ -93,18 +94,18 @@ def test_files_are_read_in_sorted_order_whatever_their_kind(tmp_path):
     pack(tmp_path, "LICENSE", b"not data")
     parquet(tmp_path, "3.parquet", text=["d"])
     pack(tmp_path, "sub/0.jsonl", lines(["e"]))
-    assert list(semantic.documents(str(tmp_path))) == list("abcde")
-    assert list(semantic.documents(f"{tmp_path}/[12].*")) == list("abc")
+    assert list(documents.documents(str(tmp_path))) == list("abcde")
+    assert list(documents.documents(f"{tmp_path}/[12].*")) == list("abc")
 
 
 def test_a_folders_file_names_say_the_split(tmp_path, caplog):
     for name, text in (("c4-train.0001.jsonl", "b"), ("c4-train.0000.jsonl", "a"), ("dev.jsonl", "c"), ("x.txt", "d")):
         pack(tmp_path, name, lines([text]) if name != "x.txt" else b"d")
-    train, validation = semantic.train_and_validation(str(tmp_path))
+    train, validation = documents.train_and_validation(str(tmp_path))
     assert (list(train), list(validation)) == (["a", "b"], ["c"])
     assert "x.txt" in caplog.text
     with pytest.raises(ValueError, match="^split: .* has no 'test', only: train, validation$"):
-        semantic.documents(str(tmp_path), split="test")
+        documents.documents(str(tmp_path), split="test")
 
 
 @pytest.fixture
@@ -114,34 +115,34 @@ def hub(monkeypatch):
     splits = {name: Dataset.from_dict({"text": part, "n": [1] * len(part)}) for name, part in parts.items()}
     streams = IterableDatasetDict({name: split.to_iterable_dataset(num_shards=2) for name, split in splits.items()})
     asked = []
-    monkeypatch.setattr(semantic, "load_dataset", lambda *words, **options: asked.append((words, options)) or streams)
+    monkeypatch.setattr(documents, "load_dataset", lambda *words, **options: asked.append((words, options)) or streams)
     yield streams
     assert all(options == {"streaming": True} for _, options in asked)
 
 
 def test_data_sets_of_the_hub(hub):
-    train, validation = semantic.train_and_validation("who/what", dataset_config="en", validation_split="valid")
+    train, validation = documents.train_and_validation("who/what", dataset_config="en", validation_split="valid")
     assert (list(train), list(validation)) == (TEXTS[:40], TEXTS[40:])
     with pytest.raises(ValueError, match="^validation_split: who/what has no 'validation', only: train, valid$"):
-        semantic.train_and_validation("who/what", validation_split="validation")
+        documents.train_and_validation("who/what", validation_split="validation")
     with pytest.raises(ValueError, match="^text_column 'words' is not in who/what train, which has: text, n$"):
-        semantic.documents("who/what", column="words")
+        documents.documents("who/what", column="words")
     with pytest.raises(ValueError, match="^text_column 'n' of who/what train holds int64, not text$"):
-        semantic.documents("who/what", column="n")
+        documents.documents("who/what", column="n")
 
 
 def test_the_hub_needs_a_package_for_zst(monkeypatch):
     def load(*words, **options):
         raise ValueError("Compression type zstd not supported")
 
-    monkeypatch.setattr(semantic, "load_dataset", load)
+    monkeypatch.setattr(documents, "load_dataset", load)
     with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported \(pip install zstandard\)$"):
-        semantic.documents("a/b", config="en")
+        documents.documents("a/b", config="en")
 
 
 @pytest.mark.parametrize("corpus", ["stdlib", "pydoc"])
 def test_embedded_corpora(corpus):
-    train, validation = map(list, semantic.train_and_validation(corpus))
+    train, validation = map(list, documents.train_and_validation(corpus))
     size = sum(map(len, train + validation))
     assert size > {"stdlib": 3e6, "pydoc": 2e5}[corpus]
     assert len(validation) == (len(train) + len(validation)) // 20
@@ -156,23 +157,23 @@ def test_embedded_corpora(corpus):
 
 def test_every_20th_document_is_held_out(tmp_path):
     file = pack(tmp_path, "a.jsonl", lines(TEXTS))
-    train, validation = semantic.train_and_validation(file, shuffle_buffer=10)
+    train, validation = documents.train_and_validation(file, shuffle_buffer=10)
     assert list(validation) == [TEXTS[19], TEXTS[39]]
     assert sorted([*train, *validation]) == sorted(TEXTS)
-    train, validation = semantic.train_and_validation(file, limit=25)
+    train, validation = documents.train_and_validation(file, limit=25)
     assert (list(train), list(validation)) == (TEXTS[:19] + TEXTS[20:25], [TEXTS[19]])
 
 
 def test_other_files_for_validation(tmp_path):
     first, second = pack(tmp_path, "a.jsonl", lines(TEXTS[:30])), pack(tmp_path, "b.jsonl", lines(TEXTS[30:]))
-    train, validation = semantic.train_and_validation(first, validation_dataset=second, limit=3)
+    train, validation = documents.train_and_validation(first, validation_dataset=second, limit=3)
     assert (list(train), list(validation)) == (TEXTS[:3], TEXTS[30:])
     with pytest.raises(ValueError, match="^validation would be on what is trained on: .*a.jsonl is in both$"):
-        semantic.train_and_validation(f"{tmp_path}/*", validation_dataset=os.path.relpath(first))
+        documents.train_and_validation(f"{tmp_path}/*", validation_dataset=os.path.relpath(first))
     with pytest.raises(ValueError, match="^validation would be on what is trained on: stdlib is in both$"):
-        semantic.train_and_validation("stdlib", validation_dataset="stdlib")
+        documents.train_and_validation("stdlib", validation_dataset="stdlib")
     with pytest.raises(ValueError, match="^validation would be on what is trained on: .*a.jsonl is in both$"):
-        semantic.train_and_validation(first, validation_split="train")
+        documents.train_and_validation(first, validation_split="train")
 
 
 def test_a_shuffle_buffer_gives_each_epoch_an_order_of_its_own():
@@ -196,7 +197,7 @@ def test_empty_documents_are_left_out_on_request():
 
 @pytest.mark.skipif(not WEB.is_dir(), reason="no web text in ../shared/data/web")
 def test_web_text(tokenizer):
-    train, validation = semantic.train_and_validation(str(WEB / "*.jsonl"), limit=100)
+    train, validation = documents.train_and_validation(str(WEB / "*.jsonl"), limit=100)
     assert (len(list(train)), len(list(validation))) == (95, 5)
     check_rows(PackedRows(train, tokenizer, 2048, "none"), list(train), tokenizer, "none", 100)
 
@@ -233,8 +234,7 @@ def broken(folder, name):
 def test_a_damaged_shard_is_named_when_it_is_met(name, reason, tmp_path, tokenizer):
     pack(tmp_path, "0.jsonl", lines(["good", "better"]))
     broken(tmp_path, name)
-    documents = semantic.documents(str(tmp_path))
-    rows = iter(PackedRows(documents, tokenizer, 64))
+    rows = iter(PackedRows(documents.documents(str(tmp_path)), tokenizer, 64))
     with pytest.raises(DataError, match=rf"^\S*{name}[ ,]+{reason}[^\n]*$"):
         for _ in range(10**6):
             next(rows)
@@ -266,7 +266,7 @@ def test_files_that_are_not_what_they_should_be(name, content, message, tmp_path
     file = Path(tmp_path, name)
     file.write_bytes(content)
     with pytest.raises(ValueError) as caught:
-        semantic.documents(str(file))
+        documents.documents(str(file))
     assert str(caught.value).replace(str(file), "FILE").startswith(message)
     assert "\n" not in str(caught.value)
 
@@ -274,9 +274,9 @@ def test_files_that_are_not_what_they_should_be(name, content, message, tmp_path
 def test_columns_of_parquet_files(tmp_path):
     file = parquet(tmp_path, "a.parquet", n=[1], words=["a"])
     with pytest.raises(ValueError, match=r"^text_column 'text' is not in \S*a.parquet, which has: n, words$"):
-        semantic.documents(file)
+        documents.documents(file)
     with pytest.raises(ValueError, match=r"^text_column 'n' of \S*a.parquet holds int64, not text$"):
-        semantic.documents(file, column="n")
+        documents.documents(file, column="n")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_arguments_that_fit_nothing(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     with pytest.raises(ValueError) as caught:
-        semantic.train_and_validation(**words)
+        documents.train_and_validation(**words)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
@@ -312,7 +312,7 @@ def test_arguments_that_fit_nothing(words, message, tmp_path, monkeypatch):
 
 def test_training_a_tokenizer_is_deterministic():
     first, *others = (
-        semantic.train_tokenizer(semantic.documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
+        semantic.train_tokenizer(documents.documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
     )
     assert others == [first, first]  # though each of them hashes in another order
     assert len(json.loads(first)["model"]["vocab"]) == 1000
@@ -494,9 +494,9 @@ def test_two_processes_read_one_stream(tokenizer, tmp_path):
 import itertools, sys
 import torch
 from accelerate import Accelerator
-from hf_procedural import semantic
+from hf_procedural import documents, semantic
 accelerator = Accelerator(cpu=True)
-rows = semantic.PackedRows(semantic.documents("pydoc"), semantic.load_tokenizer(sys.argv[1]), 64)
+rows = semantic.PackedRows(documents.documents("pydoc"), semantic.load_tokenizer(sys.argv[1]), 64)
 loader = accelerator.prepare(torch.utils.data.DataLoader(rows, batch_size=2))
 batches = [accelerator.gather(batch["input_ids"]) for batch in itertools.islice(loader, 5)]
 if accelerator.is_main_process:
@@ -509,7 +509,7 @@ if accelerator.is_main_process:
         [*launcher, str(script), str(tmp_path), str(out)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    expected = read(PackedRows(semantic.documents("pydoc"), tokenizer, 64), 20)
+    expected = read(PackedRows(documents.documents("pydoc"), tokenizer, 64), 20)
     np.testing.assert_array_equal(torch.load(out, weights_only=True).numpy(), expected)
 
 
@@ -517,8 +517,8 @@ def test_memory_is_flat(tmp_path):
     """Peak memory of streaming grows by less than a fifth of what is streamed more."""
     script = """
 import itertools, resource, sys
-from hf_procedural import semantic
-documents = semantic.documents(sys.argv[1], shuffle_buffer=100)
+from hf_procedural import documents, semantic
+documents = documents.documents(sys.argv[1], shuffle_buffer=100)
 rows = semantic.PackedRows(documents, semantic.load_tokenizer(sys.argv[2]), 64)
 for row in itertools.islice(rows, int(sys.argv[3])):
     pass
