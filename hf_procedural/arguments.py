@@ -17,7 +17,7 @@ from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 from . import metrics, modeling
 from .launch import start_cpu_processes
 from .tasks import Task, task
-from .transfer import parse_sources
+from .transfer import check_components, check_embeddings, layer_pairs, parse_sources
 
 
 @dataclasses.dataclass
@@ -68,9 +68,12 @@ class ModelArguments:
 
     _argument_group_name = "model"
 
-    model_type: str = dataclasses.field(
-        default="gpt2",
-        metadata={"help": "A causal language model of transformers: gpt2, llama, qwen3 ..."},
+    model_type: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "A causal language model of transformers: gpt2, llama, qwen3 ... Default: that of the "
+            "configuration or of --init_from, or gpt2."
+        },
     )
     size: str | None = dataclasses.field(
         default=None,
@@ -123,12 +126,14 @@ class ModelArguments:
         config = modeling.new_config(
             tokenizer,
             positions,
-            model_type=self.model_type,
+            model_type=self.model_type or "gpt2",
             config_name=config_name,
             dropout=self.dropout,
             overrides=self.model_overrides,
             **given,
         )
+        if self.model_type not in (None, config.model_type):
+            raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
         return modeling.new_model(config, self.attn_implementation)
 
 
@@ -168,6 +173,9 @@ class InitArguments:
     def __post_init__(self):
         if self.init_from == SCRATCH:
             self.init_from = None
+        check_components([*self.transfer, *self.train_components])
+        check_embeddings(self.embeddings)
+        layer_pairs(self.layers)
 
     def config_source(self) -> str | None:
         """The folder or Hub id of the first source, if it has a configuration."""
@@ -186,6 +194,7 @@ class StageArguments(TrainingArguments):
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
     best: ClassVar[str] = "answer_accuracy"  # the metric that patience waits for, where none is named
+    known: ClassVar[tuple[str, ...]] = ("loss", *metrics.NAMES)
 
     logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
     eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
@@ -226,9 +235,8 @@ class StageArguments(TrainingArguments):
         super().__post_init__()
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
-        known = ("loss", *metrics.NAMES)
-        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in known:
-            raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
+        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in self.known:
+            raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
             get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)

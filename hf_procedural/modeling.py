@@ -67,8 +67,10 @@ def new_config(
         fields[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
     if size:  # what architectures derive from the size, or fix at that of their largest model
         width, heads = size["hidden_size"], size["num_attention_heads"]
-        derived = {"intermediate_size": 4 * width, "num_key_value_heads": heads, "head_dim": width // heads}
-        fields |= {name: value for name, value in derived.items() if hasattr(config, name)}
+        derived = {"num_key_value_heads": heads, "head_dim": width // heads}
+        derived |= {"intermediate_size": 4 * width, "ffn_dim": 4 * width}
+        computed = {name for name in derived if isinstance(getattr(type(config), name, None), property)}
+        fields |= {name: value for name, value in derived.items() if hasattr(config, name) and name not in computed}
         if "layer_types" in config.to_dict():
             fields["layer_types"] = None
     if getattr(config, "activation_function", None) == "gelu_new" and config_name is None:

@@ -20,14 +20,11 @@ import numpy as np
 import yaml
 
 from .arguments import Loader, _nearest
-from .stage import PROVENANCE, RECIPE
+from .stage import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
 
 STATE, FILES = "trainer_state.json", ("report.md", "report.csv", "report.png")
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
 _GROUP = ("task", "dataset", "data_files", "text", "validation", "tokenizer")  # how recipe keys of a group begin
-_NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
-_NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
-_NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
 _TRANSFER = ("init_from", "transfer", "embeddings", "layers")  # recipe keys without effect on a run from scratch
 _MEANS = "Means are over the finished seeds of an arm, ± their sample standard deviation where they differ."
 _SHARE_MEANS = (
@@ -108,9 +105,8 @@ def read_runs(folders) -> list[Run]:
 
 def _states(folder: Path) -> list[Path]:
     """The files that tell how far a run is: its own at the end, and that of its latest checkpoint."""
-    names = {path.parent.name for path in folder.glob(f"checkpoint-*/{STATE}")}
-    numbers = [int(name[11:]) for name in names if name[11:].isdigit()]
-    latest = [folder / f"checkpoint-{max(numbers)}" / STATE] if numbers else []
+    checkpoint = last_checkpoint(folder)
+    latest = [Path(checkpoint) / STATE] if checkpoint else []
     return [path for path in (folder / STATE, *latest) if path.is_file()]
 
 
@@ -157,13 +153,18 @@ def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, li
     """Runs by group and arm: scratch before real weights before controls, the runs of an arm by seed.
 
     An arm's label is its `init_from`, or scratch, with the settings in which arms that share it differ; a group's is
-    made alike from its task or data set. Raises ValueError where `baseline` is not the label of an arm.
+    made alike from its task or data set. Raises ValueError where `baseline` is not the label of an arm, and for a seed
+    that an arm has twice.
     """
     grouped = {}
     for title, members in _labelled(runs, _group, "runs", ("task", "dataset", "data_files")).items():
         parts = _labelled(members, _settings, "scratch", ("init_from",)).items()
         parts = sorted(parts, key=lambda part: (bool(part[1][0].sources), bool(part[1][0].control)))
         grouped[title] = {label: sorted(part, key=lambda run: run.seed) for label, part in parts}
+        for label, part in grouped[title].items():
+            for one, other in itertools.pairwise(part):
+                if one.seed == other.seed and one.recipe.get("data_seed") == other.recipe.get("data_seed"):
+                    raise ValueError(f"seed {one.seed} of {label} stands twice: {one.folder} and {other.folder}")
     labels = list(dict.fromkeys(itertools.chain(*grouped.values())))
     if baseline is not None and baseline not in labels:
         raise ValueError(f"baseline must be one of {', '.join(map(repr, labels))}, got {baseline!r}")
@@ -176,7 +177,7 @@ def _group(run: Run) -> dict:
 
 def _settings(run: Run, without: tuple[str, ...] = ()) -> dict:
     without += () if run.sources else _TRANSFER
-    return {k: v for k, v in run.recipe.items() if not k.startswith(_GROUP + _NO_ARM) and k not in without}
+    return {k: v for k, v in run.recipe.items() if not k.startswith(_GROUP + NO_ARM) and k not in without}
 
 
 def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
@@ -503,24 +504,22 @@ def _title(key: str) -> str:
 
 
 def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None = None) -> None:
-    """Draws a PNG: for each group its metric against tokens and against FLOPs, a line for every run.
+    """Draws a PNG: for each group its metric against optimizer steps, tokens and FLOPs, a line for every run.
 
-    Lines of unfinished runs are dashed; the dotted one is the baseline's final value, mean of its seeds. What the logs
-    do not tell is replaced by optimizer steps, and labelled so.
+    Lines of unfinished runs are dashed; the dotted one is the baseline's final value, mean of its seeds. A panel of
+    what the logs do not tell stays empty.
     """
     from matplotlib import colormaps, ticker
     from matplotlib.figure import Figure
 
     groups = arms(runs, baseline)
-    figure = Figure(figsize=(14, 4.5 * len(groups)), layout="constrained")
-    panels = figure.subplots(len(groups), 2, squeeze=False)
+    figure = Figure(figsize=(18, 4.5 * len(groups)), layout="constrained")
+    panels = figure.subplots(len(groups), 3, squeeze=False)
     for row, (title, group) in zip(panels, groups.items(), strict=True):
         key = metric_of(group, metric)
         colors = colormaps["tab10"] if len(group) <= 10 else colormaps["turbo"].resampled(len(group))
         bases = {baseline_of(group, label, baseline) for label in group}
-        for axis, against in zip(row, (TOKENS, FLOPS), strict=True):
-            if not any(run.curve(key, against).size for runs in group.values() for run in runs):
-                against = "step"
+        for axis, against in zip(row, ("step", TOKENS, FLOPS), strict=True):
             for index, (label, members) in enumerate(group.items()):
                 for run in members:
                     x, y = run.curve(key, against)
@@ -531,7 +530,8 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
                     axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=f"{label}, final")
             name, show = _AXES[against]
             axis.set(xlabel=name, ylabel=_title(key), title=title)
-            if _sign(key) < 0:  # losses fall fast, then slowly
+            known = any(run.curve(key, against).size for runs in group.values() for run in runs)
+            if _sign(key) < 0 and known:  # losses fall fast, then slowly
                 axis.set_xscale("log")
                 axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
                 axis.xaxis.set_minor_formatter(ticker.NullFormatter())

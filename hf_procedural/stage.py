@@ -22,6 +22,11 @@ from .tasks import IGNORE
 # Rows are padded on the right and models are causal, so that masks change nothing: transformers warns all the same.
 logging.getLogger("transformers.modeling_utils").addFilter(lambda record: "attention_mask" not in str(record.msg))
 
+# How the arguments begin that make no difference to what a run learns.
+NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
+NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
+NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
+
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
 
 
@@ -40,7 +45,7 @@ def open_run(args: StageArguments, *others) -> str | None:
             )
         return None
     automatic = str(wanted).lower() == "true"
-    checkpoint = _last_checkpoint(output) if automatic else wanted
+    checkpoint = last_checkpoint(output) if automatic else wanted
     if checkpoint is None:
         ours = re.compile(rf"({RECIPE}|{PROVENANCE})(\.tmp)?|checkpoint-\d+")
         strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
@@ -55,11 +60,12 @@ def open_run(args: StageArguments, *others) -> str | None:
         raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
     if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
         raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
-    _check_same_run(recipe, checkpoint, recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)})
+    now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
+    _check_same_run(recipe, checkpoint, now, {*_fields(*others), "seed", "data_seed"} - {"max_tokens"})
     return checkpoint
 
 
-def _last_checkpoint(output: Path) -> str | None:
+def last_checkpoint(output: Path) -> str | None:
     """The last whole checkpoint: its trainer_state.json comes last, and is not there where a kill cut it short."""
     states = [path for path in output.glob("checkpoint-*/trainer_state.json") if path.parent.name[11:].isdigit()]
     whole = [path.parent for path in states if path.read_bytes().rstrip().endswith(b"}")]
@@ -72,21 +78,26 @@ def is_finished(folder) -> bool:
 
 
 def open_study(args: StageArguments, *others) -> None:
-    """Checks a folder of runs, as `open_run` checks that of one. Writes nothing."""
+    """Checks a folder of runs, as `open_run` checks that of one; seeds and arms may be added. Writes nothing."""
     output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
     if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
         open_run(args, *others)
     else:
-        _check_same_run(recipe, output, recipe_of(*others))
+        keys = {key for key in _fields(*others, args) if not key.startswith(NO_ARM)}
+        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"parallel", "seeds", "init_from"})
 
 
-def _check_same_run(recipe: Path, label, now: dict) -> None:
+def _fields(*instances) -> list[str]:
+    return [field.name for instance in instances for field in dataclasses.fields(instance)]
+
+
+def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
     before = {"seed": 42} | yaml.load(recipe.read_text(), Loader)
     before = {"data_seed": before["seed"]} | before
-    for key, value in now.items():
-        if before.get(key) != value and key not in ("max_tokens", "parallel"):  # how long, and how
+    for key in (*now, *before):
+        if key in keys and before.get(key) != now.get(key):
             raise ValueError(
-                f"{label} belongs to a run with {key} {before.get(key)!r}, not {value!r}: "
+                f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r}: "
                 "choose another output_dir, or resume with its own arguments"
             )
 
@@ -315,12 +326,15 @@ class SavePlace(TrainerCallback):
 
     def __init__(self, trainer, checkpoint: str | None):
         self.rows, self.trainer, self.checkpoint = trainer.train_dataset, trainer, checkpoint
+        self.ahead = 0  # rows more than the steps so far have now, where earlier steps had others
         trainer.add_callback(self)
         if checkpoint is not None:
             step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
             known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
-            self.rows.start_at(step * rows_per_step(trainer.args), known)
+            row = known["row"] if known else step * rows_per_step(trainer.args)
+            self.ahead = row - step * rows_per_step(trainer.args)
+            self.rows.start_at(row, known)
             trainer.args.ignore_data_skip = True  # the rows before it are not read again
 
     def on_step_begin(self, args, state, control, **kwargs):
@@ -330,7 +344,7 @@ class SavePlace(TrainerCallback):
 
     def on_save(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
-            mark = self.rows.mark(state.global_step * rows_per_step(args))
+            mark = self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
             _write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
 
 

@@ -2,12 +2,14 @@
 
 After Jiang et al. 2026 (Procedural Pretraining, arXiv:2601.21725; code zlshinnick/procedural-pretraining at 5356d9e)
 and Shinnick et al. 2025 (arXiv:2505.22308). They select by substrings of GPT-2's parameter names; here a parameter
-belongs to the innermost of these that it lies in, so that other architectures work alike:
+belongs to the outermost of these that it lies in inside its layer, so that other architectures work alike:
 
     attn    an attention module, with the norms of queries and keys that some architectures have
     mlp     a feed-forward module, with router and experts where there are any
     ln      a norm
     embed   token embeddings, output head, learned positions
+
+What is none of these, as a state-space mixer, goes with `all` alone.
 
 The papers' controls ask what carried a gain: `permuted` shuffles the entries within each tensor, `statistics` draws
 each tensor at the source's mean and standard deviation (Wu et al. 2022, arXiv:2206.10139), `noise0.1` adds Gaussian
@@ -18,6 +20,7 @@ import contextlib
 import dataclasses
 import difflib
 import hashlib
+import os
 import re
 import sys
 import types
@@ -34,7 +37,7 @@ CONTROLS = ("permuted", "statistics", "noise")
 _KINDS = (  # of the modules inside a layer, by the name of their class
     ("attn", re.compile(r"Att(entio)?n")),
     ("ln", re.compile(r"Norm")),
-    ("mlp", re.compile(r"MLP|Mlp|FeedForward|FFN|M[oO]E|Moe|Expert|Router|^Linear$|^Conv1D$")),
+    ("mlp", re.compile(r"MLP|Mlp|FeedForward|FFN|M[oO]E|Moe|Expert|Router")),
 )
 
 
@@ -127,8 +130,8 @@ def parse_sources(spec) -> list[Source]:
         return [source for value in spec for source in parse_sources(value)]
     if not isinstance(spec, str | Path):
         return [Source(spec)]
-    if Path(spec).exists():
-        return [Source(str(spec))]
+    if str(spec) and Path(spec).exists():
+        return [Source(_plain(str(spec)))]
     return [_parse_source(part) for part in str(spec).split(",")]
 
 
@@ -148,9 +151,14 @@ def _parse_source(text: str) -> Source:
     if not 0 < weight < float("inf"):
         raise ValueError(f"source {text!r}: the weight before * must be positive, got {weight}")
     components = tuple(match["components"].split("+")) if match["components"] else None
-    _check_components(components or ())
+    check_components(components or ())
     _noise(match["control"])
-    return Source(match["path"], components, weight, match["control"])
+    return Source(_plain(match["path"]), components, weight, match["control"])
+
+
+def _plain(path: str) -> str:
+    """One spelling for a path that exists: without ./ and a slash at the end."""
+    return os.path.normpath(path) if Path(path).exists() else path
 
 
 def _noise(control: str | None) -> float | None:
@@ -168,12 +176,19 @@ def _noise(control: str | None) -> float | None:
     return size
 
 
-def _check_components(components) -> None:
+def check_components(components) -> None:
+    """Raises ValueError for what is no component."""
     for component in components:
         if component not in (*COMPONENTS, "all"):
             close = difflib.get_close_matches(str(component), (*COMPONENTS, "all"), n=1, cutoff=0.4)
             hint = f": did you mean {close[0]}?" if close else ""
             raise ValueError(f"components must be among {', '.join(COMPONENTS)} and all, got {component!r}{hint}")
+
+
+def check_embeddings(embeddings: str) -> None:
+    """Raises ValueError for what is no strategy."""
+    if embeddings not in EMBEDDINGS:
+        raise ValueError(f"embeddings must be one of {', '.join(EMBEDDINGS)}, got {embeddings!r}")
 
 
 def components_of(model: PreTrainedModel) -> dict[str, str]:
@@ -182,16 +197,23 @@ def components_of(model: PreTrainedModel) -> dict[str, str]:
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     found = {}
     for name, _ in model.named_parameters():
-        path = name.split(".")[:-1]
-        owners = [modules[".".join(path[: depth + 1])] for depth in range(len(path))]
-        if owners[-1] in (embedding, head) or isinstance(owners[-1], torch.nn.Embedding):
+        owner = modules[name.rpartition(".")[0]]
+        if owner in (embedding, head) or isinstance(owner, torch.nn.Embedding):
             found[name] = "embed"
-            continue
-        inner = owners[1:] if _LAYER.search(name) else owners[-1:]  # outside of layers, only what the module itself is
-        kinds = [kind for kind, pattern in _KINDS for owner in inner if pattern.search(type(owner).__name__)]
-        alone = not _LAYER.search(name) and kinds[:1] == ["mlp"]  # a projection between embeddings and layers
-        found[name] = "other" if not kinds or alone else kinds[0]
+        elif layer := _LAYER.search(name):
+            path = name[layer.end() + 1 :].split(".")[:-1]
+            paths = [name[: layer.end() + 1] + ".".join(path[: depth + 1]) for depth in range(len(path))]
+            found[name] = _kind([type(modules[inner]).__name__ for inner in paths])
+        else:
+            found[name] = "ln" if _kind([type(owner).__name__]) == "ln" else "other"
     return found
+
+
+def _kind(owners: list[str]) -> str:
+    """The component of the modules of these classes, one in the other, inside a layer: the outermost that is one."""
+    if owners in (["Linear"], ["Conv1D"]):  # a layer that holds its feed-forward part itself, as OPT's
+        return "mlp"
+    return next((kind for owner in owners for kind, pattern in _KINDS if pattern.search(owner)), "other")
 
 
 _LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -209,7 +231,7 @@ def _selected(model, components) -> dict[str, str]:
     components = list(components)
     if not components:
         raise ValueError(f"components: name at least one of {', '.join(COMPONENTS)} and all")
-    _check_components(components)
+    check_components(components)
     kinds = components_of(model)
     for component in components:
         if component != "all" and component not in kinds.values():
@@ -264,8 +286,7 @@ def transfer(
     Raises:
         ValueError: before anything is changed, for shapes, layers, sizes or names that do not fit.
     """
-    if embeddings not in EMBEDDINGS:
-        raise ValueError(f"embeddings must be one of {', '.join(EMBEDDINGS)}, got {embeddings!r}")
+    check_embeddings(embeddings)
     _noise(control)
     sources = [dataclasses.replace(each, control=each.control or control) for each in parse_sources(source)]
     if len({each.components is None for each in sources}) > 1:
@@ -283,7 +304,7 @@ def transfer(
         words = None
         if embeddings == "by_token" and "embed" in selected.values():
             words = _vocabulary(group[0].path, source_tokenizer, "source_tokenizer"), _vocabulary(None, tokenizer)
-        plan |= _plan(target, state, selected, embeddings, _pairs(layers), words, seed, group)
+        plan |= _plan(target, state, selected, embeddings, layer_pairs(layers), words, seed, group)
     entries = []
     with torch.no_grad():
         for name, parameter in target.named_parameters():
@@ -392,15 +413,16 @@ def _vocabulary(path, tokenizer, argument: str = "tokenizer") -> dict[str, int]:
         with contextlib.suppress(OSError, ValueError):
             tokenizer = AutoTokenizer.from_pretrained(path)
     if tokenizer is None:
-        raise ValueError(f"embeddings by_token: {argument} is missing")
+        raise ValueError(f"embeddings by_token: {argument} is missing (a .pth brings none)")
     return tokenizer.get_vocab()
 
 
-def _pairs(layers) -> list[tuple[int, int]] | None:
+def layer_pairs(layers) -> list[tuple[int, int]] | None:
     """Pairs of source and target layer."""
     if layers is None or layers == []:
         return None
     pairs = []
+    layers = layers.split() if isinstance(layers, str) else layers
     for item in layers.items() if isinstance(layers, Mapping) else layers:
         if isinstance(item, str):
             match = re.fullmatch(r"(\d+)(?:-(\d+))?(?::(\d+)(?:-(\d+))?)?", item)

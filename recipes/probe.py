@@ -26,6 +26,7 @@ import torch
 
 from hf_procedural import arguments, metrics, report, stage
 from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, StageArguments, TaskArguments
+from hf_procedural.transfer import parse_sources
 
 
 @dataclasses.dataclass
@@ -55,13 +56,21 @@ class StudyArguments(InitArguments):
     )
 
     def __post_init__(self):
+        super().__post_init__()
         self.task_parameters = TaskArguments(task_parameters=self.task_parameters).task_parameters
 
 
 def runs_of(study, model_args, args):
     """The arguments of every run, seed by seed, so that the first comparison of all arms comes early."""
     folders = {arm: re.sub(r"[^\w.+=,*-]+", "_", arm.strip("/")) for arm in study.init_from}
-    for name, values in (("task", study.task), ("init_from", folders.values()), ("seeds", study.seeds)):
+    arms = {arm: arm if arm == SCRATCH else str(parse_sources(arm)) for arm in study.init_from}
+    twice = [
+        ("task", study.task),
+        ("seeds", study.seeds),
+        ("init_from", arms.values()),
+        ("init_from", folders.values()),
+    ]
+    for name, values in twice:
         if len(set(values)) < len(getattr(study, name)):
             raise ValueError(f"{name}: something is named twice in {' '.join(map(str, getattr(study, name)))}")
     sources = [arm for arm in study.init_from if arm != SCRATCH]

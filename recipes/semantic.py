@@ -100,6 +100,7 @@ class TextStageArguments(StageArguments):
 
     _argument_group_name = StageArguments._argument_group_name
     best = "loss"
+    known = ("loss",)
 
 
 def load_text(text, seed: int):
@@ -127,6 +128,9 @@ def load_text(text, seed: int):
 
 def load_math(text, seed: int):
     """Tokenizer, training rows and validation rows of DeepMind-Math, and the problems of these by split/module."""
+    for name in ("tokenizer", "documents", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset"):
+        if getattr(text, name):
+            raise ValueError(f"{name}: DeepMind-Math is read by characters and modules, got {getattr(text, name)!r}")
     problems = {
         f"{split}/{module}": pairs
         for split in ("interpolate", "extrapolate")

@@ -182,9 +182,10 @@ def test_a_saved_study_is_a_configuration():
         (["--output_dir", "full/precious.txt"], "output_dir full/precious.txt is a file"),
         (["--output_dir", "runs/study"], "output_dir runs/study is not empty"),
         (
-            ["--output_dir", "runs/study", "--resume_from_checkpoint", "true"],
-            "runs/study belongs to a run with init_from ['scratch', 'runs/source', ",
+            ["--output_dir", "runs/study", "--resume_from_checkpoint", "true", "--learning_rate", "1e-3"],
+            "runs/study belongs to a run with learning_rate 0.01, not 0.001",
         ),
+        (["--init_from", "runs/source", "./runs/source/"], "init_from: something is named twice"),
     ],
     ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",
 )

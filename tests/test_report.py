@@ -326,8 +326,10 @@ def test_curves_are_those_of_the_log(probes, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: drawn.append(figure))
     report.draw(report.read_runs([probes]), tmp_path / "x.png")
-    tokens, flops = drawn[0].axes
-    assert len(tokens.lines) == len(flops.lines) == 11 + 1  # every seed, and the baseline's final value
+    steps, tokens, flops = drawn[0].axes
+    assert (
+        len(steps.lines) == len(tokens.lines) == len(flops.lines) == 11 + 1
+    )  # every seed, and the baseline's final value
     curve = next(line for line in tokens.lines if line.get_label() == "runs/set")
     assert curve.get_xdata().tolist() == [1000, 2000, 3000] and curve.get_ydata().tolist() == [0.1, 0.45, 0.9]
     final = next(line for line in flops.lines if line.get_label() == "scratch, final")
@@ -351,7 +353,9 @@ def folder(texts, monkeypatch):
     for name in ("none", "mixed", "broken", "listed", "headless", "sourceless", "yaml"):
         save_run(Path("faulty") / name / "run", losses(1))
     Path("faulty/none/run/recipe.yaml").unlink()
-    save_run(Path("faulty/mixed/other"), [{"eval_exact_match": 1.0}])
+    save_run(Path("faulty/mixed/other"), [{"eval_exact_match": 1.0}], {"seed": 7})
+    for copy in "ab":
+        save_run(Path("faulty/twice") / copy, losses(1))
     Path("faulty/broken/run/trainer_state.json").write_text('{"log_history": [')
     Path("faulty/listed/run/trainer_state.json").write_text("[]")
     Path("faulty/headless/run/trainer_state.json").write_text('{"log_history": [{"loss": 1}], "global_step": 1}')
@@ -380,6 +384,7 @@ def folder(texts, monkeypatch):
             ["faulty/mixed"],
             "no metric in common: faulty/mixed/other has eval_exact_match; faulty/mixed/run has eval_loss",
         ),
+        (["faulty/twice"], "seed 42 of scratch stands twice: faulty/twice/a and faulty/twice/b"),
         (["faulty/broken"], "faulty/broken/run/trainer_state.json cannot be read: "),
         (["faulty/listed"], "faulty/listed/run/trainer_state.json must hold keys and values, got list"),
         (["faulty/headless"], "faulty/headless/run/trainer_state.json is not the state of a Trainer: KeyError 'step'"),

@@ -335,13 +335,17 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--output_dir", "full"], "output_dir full is not empty"),
         (["--dataset", MATHS, "--sequence_length", "16"], "sequence_length must be at least"),
         (["--validation_problems", "0"], "validation_problems must be at least 1, got 0"),
+        (["--dataset", MATHS, "--documents", "3"], "documents: DeepMind-Math is read by characters and modules, got 3"),
+        (["--metric_for_best_model", "answer_accuracy"], "metric_for_best_model must be one of ('loss',)"),
+        (["--transfer", "atn"], "got 'atn': did you mean attn"),
         (["--dataset", "lacking"], "lacking: missing: train-hard/algebra__linear_1d.txt"),
         (["--dataset", "damaged"], "algebra__linear_1d.txt (line 3 has no end: the file was cut off)"),
     ],
     ids=lambda value: "_".join(map(str, value))[-50:] if isinstance(value, list) else "",
 )
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, home, monkeypatch, capsys):
-    text = TEXT[:-2] if "--tokenizer_size" in words else TEXT  # whose last words name a tokenizer
+    own = "--tokenizer_size" in words or {MATHS, "lacking", "damaged"} & set(words)
+    text = TEXT[:-2] if own else TEXT  # whose last words name a tokenizer
     words = [*text, "--max_steps", "3", "--output_dir", "runs/mistake", *words]
     assert message in error_of(monkeypatch, capsys, home, "semantic", *words)
 

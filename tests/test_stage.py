@@ -12,6 +12,7 @@ from transformers import default_data_collator
 
 import hf_procedural
 from hf_procedural import arguments, attention, blocks, modeling, stage
+from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -59,8 +60,10 @@ def test_sizes_and_configurations():
 
 def test_configuration_from_a_folder(tmp_path):
     build("llama", size="3_2_8").config.save_pretrained(tmp_path)
-    model = build(size=None, config_name=str(tmp_path))
+    model = build(None, size=None, config_name=str(tmp_path))
     assert (model.config.model_type, model.config.num_hidden_layers, model.config.vocab_size) == ("llama", 3, 22)
+    with pytest.raises(ValueError, match=f"model_type gpt2: {tmp_path} is a llama"):
+        build(size=None, config_name=str(tmp_path))
     with pytest.raises(ValueError, match="a configuration has a size of its own"):
         build(size="2_4_16", config_name=str(tmp_path))
 
@@ -162,6 +165,23 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
     scored = labels != -100
     assert torch.equal(mine[scored], reference[scored])
     assert torch.equal(reference[:, 1:], stock.logits[:, :-1].argmax(-1))
+
+
+def test_only_the_same_run_is_resumed(tmp_path):
+    run = [TaskArguments("sort-4", {"vocab_size": 9}), InitArguments("permuted:runs/a", train_components=["attn"])]
+    args = StageArguments(str(tmp_path), resume_from_checkpoint="true")
+    stage.save_provenance(args, *run, ModelArguments(context_length=20))
+    (tmp_path / "checkpoint-4").mkdir()
+    (tmp_path / "checkpoint-4" / "trainer_state.json").write_text("{}")
+    assert stage.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")
+    for others, key in (
+        ([TaskArguments("sort-4"), run[1], ModelArguments(context_length=20)], "task_parameters"),
+        ([run[0], InitArguments(train_components=["attn"]), ModelArguments(context_length=20)], "init_from"),
+        ([run[0], InitArguments("permuted:runs/a"), ModelArguments(context_length=20)], "train_components"),
+        ([*run, ModelArguments()], "context_length"),
+    ):
+        with pytest.raises(ValueError, match=f"belongs to a run with {key} .*, not None"):
+            stage.open_run(args, *others)
 
 
 def test_train_rows_are_those_of_load_dataset_for_any_number_of_workers():

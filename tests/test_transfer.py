@@ -358,6 +358,8 @@ BAD = [
         {"embeddings": "by_token", "source_tokenizer": Words("ab"), "tokenizer": Words("cd")},
         "by_token: no token string is in both",
     ),
+    ({"source": ""}, "source must read"),
+    ({"layers": "0:5"}, "layers: target layer 5 does not exist"),
     ({"layers": ["0:5"]}, "layers: target layer 5 does not exist; the target has 2 layers"),
     ({"layers": ["7:0"]}, "layers: source layer 7 does not exist; the source has 2 layers"),
     ({"layers": ["0:1", "1:1"]}, "layers: target layer 1 is named twice"),
@@ -417,6 +419,20 @@ def test_folders_that_are_no_models(tmp_path):
     torch.save({"model": {"nonsense": torch.ones(1)}}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="nonsense and others are no parameters of a GPT2LMHeadModel"):
         transfer(str(tmp_path / "other.pth"), build())
+
+
+def test_one_spelling_of_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    for word in ("runs/a", "runs/a/", "./runs/a", "permuted:./runs/a/"):
+        assert parse_sources(word)[0].path == "runs/a"
+
+
+def test_mixers_are_neither_attention_nor_mlp():
+    config = CONFIG_MAPPING["mamba"](vocab_size=11, hidden_size=8, num_hidden_layers=1, state_size=4)
+    found = components_of(AutoModelForCausalLM.from_config(config))
+    assert {kind for name, kind in found.items() if ".mixer." in name} == {"other"}
+    assert {kind for name, kind in found.items() if "norm" in name} == {"ln"}
 
 
 def test_words_for_sources(tmp_path):
