@@ -167,6 +167,19 @@ def steps_within(text, init, args) -> int:
     return steps
 
 
+def text_metrics(bytes_per_token: float):
+    """What follows from a logged evaluation loss, in nats per token."""
+
+    def derived(logs):
+        if "eval_loss" not in logs:
+            return {}
+        loss = logs["eval_loss"]
+        perplexity = math.inf if loss > 700 else math.exp(loss)
+        return {"eval_perplexity": perplexity, "eval_bits_per_byte": semantic.bits_per_byte(loss, bytes_per_token)}
+
+    return derived
+
+
 def math_metrics(modules):
     """A `compute_metrics`: accuracies over all problems and over those of each split."""
     splits = [module.partition("/")[0] for module in modules]
@@ -228,16 +241,12 @@ def main():
             preprocess_logits_for_metrics=stage.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        ratio = None if text.is_math else facts.setdefault("bytes_per_token", validation.bytes_per_token)
-
-    def derived(logs):
-        loss = logs.get("eval_loss")
-        if loss is None or text.is_math:
-            return {}
-        return {"eval_perplexity": math.exp(loss), "eval_bits_per_byte": semantic.bits_per_byte(loss, ratio)}
-
-    stage.LogMore(trainer, derived)
-    stage.SavePlace(trainer, checkpoint)
+        if text.is_math:
+            stage.LogMore(trainer)
+        else:
+            facts["bytes_per_token"] = validation.bytes_per_token
+            stage.LogMore(trainer, text_metrics(validation.bytes_per_token))
+        stage.SavePlace(trainer, checkpoint)
     stage.show_beginning(facts, args)
 
     # 2. Training, and all that another tool needs
