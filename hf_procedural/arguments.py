@@ -16,8 +16,9 @@ from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 
 from . import metrics, modeling
 from .launch import start_cpu_processes
+from .sources import check_components, parse_sources
 from .tasks import Task, task
-from .transfer import check_components, check_embeddings, layer_pairs, parse_sources
+from .transfer import check_embeddings, layer_pairs
 
 
 @dataclasses.dataclass

@@ -17,6 +17,7 @@ from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from . import metrics, transfer
 from .arguments import InitArguments, Loader, StageArguments
+from .sources import parse_sources
 from .tasks import IGNORE
 
 # Rows are padded on the right and models are causal, so that masks change nothing: transformers warns all the same.
@@ -176,7 +177,7 @@ def earlier_stages(init_from: str | None) -> dict | None:
     if init_from is None:
         return None
     sources = []
-    for source in transfer.parse_sources(init_from):
+    for source in parse_sources(init_from):
         facts = {"path": source.path, "control": source.control, "weight": source.weight}
         facts["components"] = source.components and list(source.components)
         folder = Path(source.path)

@@ -26,7 +26,7 @@ import torch
 
 from hf_procedural import arguments, metrics, report, stage
 from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, StageArguments, TaskArguments
-from hf_procedural.transfer import parse_sources
+from hf_procedural.sources import parse_sources
 
 
 @dataclasses.dataclass

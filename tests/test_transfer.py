@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 import hf_procedural as hp
-from hf_procedural.transfer import COMPONENTS, EMBEDDINGS, components_of, parse_sources, train_only, transfer
+from hf_procedural.sources import COMPONENTS, parse_sources
+from hf_procedural.transfer import EMBEDDINGS, components_of, train_only, transfer
 
 # Which of a layer's parameters belong to what, written by hand from the architectures' own names.
 ARCHITECTURES = {

@@ -1,0 +1,233 @@
+"""Sources of weights: the words that name them, their tensors, and the controls applied to these.
+
+The papers' controls ask what carried a gain: `permuted` shuffles the entries within each tensor, `statistics` draws
+each tensor at the source's mean and standard deviation (Wu et al. 2022, arXiv:2206.10139), `noise0.1` adds Gaussian
+noise of a tenth of a tensor's size.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+COMPONENTS = ("attn", "mlp", "ln", "embed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One source of weights: `path` is a folder, Hub id, reference .pth or a model."""
+
+    path: object
+    components: tuple[str, ...] | None = None  # those that come from it; None: those of the call
+    weight: float = 1.0  # its share where several sources are averaged
+    control: str | None = None
+
+
+def parse_sources(spec) -> list[Source]:
+    """The sources that a word such as those of --init_from names, joined by commas.
+
+    >>> parse_sources("attn+ln=runs/set,mlp=permuted:runs/eca")[1]
+    Source(path='runs/eca', components=('mlp',), weight=1.0, control='permuted')
+    >>> [source.weight for source in parse_sources("0.6*runs/set,0.4*runs/union")]
+    [0.6, 0.4]
+
+    A mapping of components to sources, a sequence of sources, a model or a `Source` mean what they say.
+    """
+    if isinstance(spec, Mapping):
+        return [
+            dataclasses.replace(source, components=tuple(components.split("+")))
+            for components, value in spec.items()
+            for source in parse_sources(value)
+        ]
+    if isinstance(spec, Source):
+        return [spec]
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
+        return [source for value in spec for source in parse_sources(value)]
+    if not isinstance(spec, str | Path):
+        return [Source(spec)]
+    if str(spec) and Path(spec).exists():
+        return [Source(_plain(str(spec)))]
+    return [_parse_source(part) for part in str(spec).split(",")]
+
+
+def _parse_source(text: str) -> Source:
+    grammar = r"(?:(?P<components>[\w+]+)=)?(?:(?P<weight>[\d.]+)\*)?(?:(?P<control>[\w.]+):)?(?P<path>[^=*]+)"
+    match = re.fullmatch(grammar, text.strip())
+    if match is None:
+        raise ValueError(
+            "source must read [COMPONENTS=][WEIGHT*][CONTROL:]PATH, such as attn=runs/set or permuted:runs/set, "
+            f"got {text!r}"
+        )
+    weight = match["weight"]
+    try:
+        weight = 1.0 if weight is None else float(weight)
+    except ValueError:
+        raise ValueError(f"source {text!r}: the weight before * must be a number, got {weight!r}") from None
+    if not 0 < weight < float("inf"):
+        raise ValueError(f"source {text!r}: the weight before * must be positive, got {weight}")
+    components = tuple(match["components"].split("+")) if match["components"] else None
+    check_components(components or ())
+    noise_of(match["control"])
+    return Source(_plain(match["path"]), components, weight, match["control"])
+
+
+def _plain(path: str) -> str:
+    """One spelling for a path that exists: without ./ and a slash at the end."""
+    return os.path.normpath(path) if Path(path).exists() else path
+
+
+def noise_of(control: str | None) -> float | None:
+    """The relative size of a control's noise. Raises ValueError for what is no control."""
+    if control in (None, "permuted", "statistics"):
+        return None
+    try:
+        size = float(control.removeprefix("noise")) if control.startswith("noise") else -1
+    except ValueError:
+        size = -1
+    if not 0 <= size < float("inf"):
+        raise ValueError(
+            f"control must be permuted, statistics, or noise and its size such as noise0.1, got {control!r}"
+        )
+    return size
+
+
+def check_components(components) -> None:
+    """Raises ValueError for what is no component."""
+    for component in components:
+        if component not in (*COMPONENTS, "all"):
+            close = difflib.get_close_matches(str(component), (*COMPONENTS, "all"), n=1, cutoff=0.4)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"components must be among {', '.join(COMPONENTS)} and all, got {component!r}{hint}")
+
+
+LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+def layer_of(name: str) -> int | None:
+    number = LAYER.search(name)
+    return None if number is None else int(number.group())
+
+
+def label_of(source: Source) -> str:
+    path = source.path if isinstance(source.path, str) else f"a {type(source.path).__name__}"
+    return f"{source.control}:{path}" if source.control else path
+
+
+def seeded(*key) -> torch.Generator:
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def blend(states: list[dict], weights: list[float]) -> dict[str, torch.Tensor]:
+    """The weighted average of checkpoints of the same shape."""
+    if len(states) == 1:
+        return states[0]
+    first, *others = states
+    for other in others:
+        if wrong := [n for n in first if n not in other or other[n].shape != first[n].shape]:
+            shapes = [list(state[wrong[0]].shape) if wrong[0] in state else "none" for state in (first, other)]
+            raise ValueError(
+                f"sources: {wrong[0]} has shapes {shapes[0]} and {shapes[1]}; only equal ones are averaged"
+            )
+    return {
+        name: sum(state[name].float() * (weight / sum(weights)) for state, weight in zip(states, weights, strict=True))
+        for name in first
+    }
+
+
+def state_of(source: Source, target, seed, loaded) -> dict[str, torch.Tensor]:
+    """A source's tensors by the target's names, its control applied to each."""
+    key = source.path if isinstance(source.path, str) else id(source.path)
+    if key not in loaded:
+        loaded[key] = _renamed(load_state(source.path, target), target)
+    if source.control is None:
+        return loaded[key]
+    return {
+        name: _perturbed(tensor, source.control, seeded(seed, source.control, name))
+        for name, tensor in loaded[key].items()
+    }
+
+
+def _perturbed(tensor, control, generator):
+    tensor = tensor.float()
+    size = noise_of(control)
+    if control == "permuted":
+        return tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].view_as(tensor)
+    noise = torch.randn(tensor.shape, generator=generator)
+    if control == "statistics":
+        return tensor.mean() + tensor.std(correction=0) * noise
+    return tensor + noise * size * tensor.norm() / tensor.numel() ** 0.5
+
+
+def load_state(source, target: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """The tensors of a model, folder, Hub id or reference ``.pth``, by their own names.
+
+    Raises ValueError for what cannot be read, or holds more than plain tensors.
+    """
+    if not str(source).endswith((".pth", ".pt", ".bin")):
+        model = source if isinstance(source, torch.nn.Module) else _pretrained(str(source))
+        _check_kinship(model, target, label_of(Source(source)))
+        return model.state_dict()
+    if not Path(source).is_file():
+        raise ValueError(f"no checkpoint {source}")
+    scalar, dtype = np.float64(0).__reduce__()[0], np.dtype
+    try:
+        with torch.serialization.safe_globals([scalar, dtype, type(dtype("f8")), type(dtype("f4")), type(dtype("i8"))]):
+            content = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises as many kinds as a file can be broken in
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{source} is not a checkpoint of plain tensors: {reason}") from error
+    state = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not any(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f'{source} has no tensors, neither at its top nor under "model"')
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def _pretrained(source: str) -> PreTrainedModel:
+    folder = Path(source)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ValueError(f"{source} is not a model's folder: it has no config.json")
+    if not folder.is_dir() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+        raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+    except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+        where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
+        raise ValueError(f"{source} cannot be loaded: {where}{str(error).splitlines()[0]}") from error
+    if found["missing_keys"]:
+        raise ValueError(f"{source} lacks {sorted(found['missing_keys'])[0]} and cannot be a source")
+    return model
+
+
+def _check_kinship(model, target, label: str) -> None:
+    theirs, ours = getattr(model, "config", None), target.config
+    if getattr(theirs, "model_type", ours.model_type) != ours.model_type:
+        raise ValueError(
+            f"{label} is a {theirs.model_type}, the target a {ours.model_type}: weights go between models of one kind"
+        )
+    heads, width = ([getattr(c, name, None) for c in (theirs, ours)] for name in ("num_attention_heads", "hidden_size"))
+    if heads[0] != heads[1] and width[0] == width[1]:
+        raise ValueError(
+            f"{label} has {heads[0]} attention heads, the target {heads[1]}: they cut the width differently"
+        )
+
+
+def _renamed(state: dict, target) -> dict[str, torch.Tensor]:
+    """By the target's names, whatever stands before them: of DDP, torch.compile, a class of its own."""
+    known = {LAYER.sub("*", name, count=1) for name, _ in target.named_parameters(remove_duplicate=False)}
+    base, found = target.base_model_prefix, {}
+    for key, value in state.items():
+        parts = key.split(".")
+        ends = [".".join(parts[cut:]) for cut in range(len(parts))]
+        names = [name for end in ends for name in (end, f"{base}.{end}") if LAYER.sub("*", name, count=1) in known]
+        found[names[0] if names else key] = value
+    if not any(LAYER.sub("*", name, count=1) in known for name in found):
+        raise ValueError(f"the source's {next(iter(state))} and others are no parameters of a {type(target).__name__}")
+    return found
