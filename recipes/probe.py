@@ -26,6 +26,7 @@ import torch
 
 from hf_procedural import arguments, metrics, report, stage
 from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, StageArguments, TaskArguments
+from hf_procedural.runs import read_runs
 from hf_procedural.sources import parse_sources
 
 
@@ -134,7 +135,7 @@ def main():
         if args.should_save:
             print(line, flush=True)
     if args.should_save:
-        print(report.write(report.read_runs([args.output_dir]), args.output_dir))
+        print(report.write(read_runs([args.output_dir]), args.output_dir))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import argparse
 
 from hf_procedural import report
 from hf_procedural.arguments import user_errors
+from hf_procedural.runs import read_runs
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,8 +33,7 @@ def main():
     args = parser.parse_args()
     with user_errors():
         report.check_output(args.output)
-        runs = report.read_runs(args.folders)
-        print(report.write(runs, args.output, args.baseline, args.metric, args.threshold))
+        print(report.write(read_runs(args.folders), args.output, args.baseline, args.metric, args.threshold))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from conftest import run_here
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_procedural import report
+from hf_procedural import report, runs
 
 SET = {"path": "runs/set", "control": None, "components": ["attn"], "weight": 1.0, "task": "set-64"}
 SET |= {"task_parameters": {"vocab_size": 9}, "tokens": 500, "flops": 1e6}
@@ -49,7 +49,7 @@ def accuracies(*values):
 
 
 def group_of(*folders, baseline=None):
-    (group,) = report.arms(report.read_runs(folders), baseline).values()
+    (group,) = runs.arms(runs.read_runs(folders), baseline).values()
     return group
 
 
@@ -66,15 +66,15 @@ def texts(tmp_path):
 
 def test_runs_are_found_at_any_depth_once_and_without_folders_that_only_hold_runs(texts):
     (texts / "recipe.yaml").write_text("init_from: [scratch, runs/set]\nseeds: [0, 1]\n")  # of a study
-    runs = report.read_runs([texts, texts / "set", texts / "set" / "a"])
-    assert [run.folder.name for run in runs] == ["scratch_0", "scratch_1", "a", "b"]
-    assert [run.finished for run in runs] == [True, True, False, True]
-    assert [run.seed for run in runs] == [0, 1, 0, 1]
+    found = runs.read_runs([texts, texts / "set", texts / "set" / "a"])
+    assert [run.folder.name for run in found] == ["scratch_0", "scratch_1", "a", "b"]
+    assert [run.finished for run in found] == [True, True, False, True]
+    assert [run.seed for run in found] == [0, 1, 0, 1]
 
 
 def test_measures_are_those_of_the_log(texts):
-    scratch, _, running, real = report.read_runs([texts])
-    found = report.measures(scratch)
+    scratch, _, running, real = runs.read_runs([texts])
+    found = runs.measures(scratch)
     assert found.pop("perplexity") == pytest.approx(math.exp(2.1))
     assert found == {
         "steps": 400,
@@ -86,15 +86,15 @@ def test_measures_are_those_of_the_log(texts):
         "training_loss": 7.0,
         "loss": 2.1,
     }
-    assert report.measures(real)["earlier_tokens"] == 500 and report.measures(real)["earlier_flops"] == 1e6
-    assert report.measures(running)["steps"] == 200 and "seconds" not in report.measures(running)
+    assert runs.measures(real)["earlier_tokens"] == 500 and runs.measures(real)["earlier_flops"] == 1e6
+    assert runs.measures(running)["steps"] == 200 and "seconds" not in runs.measures(running)
 
 
 def test_what_is_not_counted_is_absent(tmp_path):
     source = {"path": "hub/model", "control": None, "components": None, "weight": 1.0, "tokens": 0}
-    (run,) = report.read_runs([save_run(tmp_path / "run", losses(2, 1), sources=[source], counted=False)])
-    assert report.measures(run).keys() == {"steps", "training_loss", "loss", "perplexity"}
-    assert run.curve("eval_loss", report.TOKENS).shape == (2, 0)
+    (run,) = runs.read_runs([save_run(tmp_path / "run", losses(2, 1), sources=[source], counted=False)])
+    assert runs.measures(run).keys() == {"steps", "training_loss", "loss", "perplexity"}
+    assert run.curve("eval_loss", runs.TOKENS).shape == (2, 0)
 
 
 def test_an_entry_without_counts_has_those_of_its_step(tmp_path):
@@ -106,10 +106,10 @@ def test_an_entry_without_counts_has_those_of_its_step(tmp_path):
     state["log_history"].append({"step": 250, "eval_loss": 0.5, "eval_perplexity": 2.0, "eval_answer_accuracy": 0.95})
     state["log_history"].insert(0, {"step": 0, "eval_loss": 9.0, "num_input_tokens_seen": 0, "total_flos": 0})
     (folder / "trainer_state.json").write_text(json.dumps(state | {"global_step": 250, "total_flos": 3e5}))
-    (run,) = report.read_runs([folder])
-    assert run.curve("eval_loss", report.TOKENS).tolist() == [[0, 1000, 2000], [9, 2, 1]]
-    assert run.curve("eval_loss", report.FLOPS).tolist() == [[0, 1e5, 2e5, 3e5], [9, 2, 1, 0.5]]
-    assert report.measures(run)["perplexity"] == 2.0 and report.measures(run)["threshold_step"] == 250
+    (run,) = runs.read_runs([folder])
+    assert run.curve("eval_loss", runs.TOKENS).tolist() == [[0, 1000, 2000], [9, 2, 1]]
+    assert run.curve("eval_loss", runs.FLOPS).tolist() == [[0, 1e5, 2e5, 3e5], [9, 2, 1, 0.5]]
+    assert runs.measures(run)["perplexity"] == 2.0 and runs.measures(run)["threshold_step"] == 250
 
 
 def test_wall_time_is_of_all_sessions(tmp_path):
@@ -118,14 +118,14 @@ def test_wall_time_is_of_all_sessions(tmp_path):
     for entry, time in zip(state["log_history"][::2], (10, 25, 8), strict=True):  # resumed after 200 steps
         entry["train_runtime"] = time
     (folder / "trainer_state.json").write_text(json.dumps(state))
-    assert report.measures(*report.read_runs([folder]))["seconds"] == 25 + 8
+    assert runs.measures(*runs.read_runs([folder]))["seconds"] == 25 + 8
 
 
 def test_a_finished_run_that_was_resumed_for_more_steps_is_not_finished(tmp_path):
     folder = save_run(tmp_path / "run", losses(3, 2))
     save_run(tmp_path / "more", losses(3, 2, 1.5), finished=False)
     (tmp_path / "more" / "checkpoint-300").rename(folder / "checkpoint-300")
-    (run,) = report.read_runs([folder])
+    (run,) = runs.read_runs([folder])
     assert not run.finished and run.last("eval_loss") == 1.5
 
 
@@ -154,13 +154,13 @@ def test_runs_with_other_rows_or_text_are_another_group(tmp_path):
     recipes = [{}, {"seed": 1}, {"task_parameters": {"a": 1}}, {"task": None, "dataset": "c4", "validation_size": 5}]
     for index, recipe in enumerate(recipes):
         save_run(tmp_path / str(index), losses(1), recipe)
-    groups = report.arms(report.read_runs([tmp_path]))
+    groups = runs.arms(runs.read_runs([tmp_path]))
     assert {title: [run.folder.name for run in group["scratch"]] for title, group in groups.items()} == {
         "haystack-8 task_parameters=default": ["1", "0"],  # seeds 1 and 42, the default
         'haystack-8 task_parameters={"a": 1}': ["2"],
         "c4": ["3"],
     }
-    assert report.markdown(report.read_runs([tmp_path])).count("## ") == 3
+    assert report.markdown(runs.read_runs([tmp_path])).count("## ") == 3
 
 
 def test_baseline_is_the_scratch_arm_with_the_same_settings(tmp_path):
@@ -169,10 +169,10 @@ def test_baseline_is_the_scratch_arm_with_the_same_settings(tmp_path):
         save_run(tmp_path / f"{name}_set", losses(1), recipe, [SET])
     save_run(tmp_path / "c_set", losses(1), {"size": "4_4_16"}, [SET])
     group = group_of(tmp_path)
-    bases = {label: report.baseline_of(group, label) for label in group}
+    bases = {label: runs.baseline_of(group, label) for label in group}
     assert bases["runs/set size=2_4_64"] == "scratch size=2_4_64" and bases["runs/set size=4_4_16"] is None
-    assert "Without a baseline, so not compared: runs/set size=4_4_16." in report.markdown(report.read_runs([tmp_path]))
-    assert report.baseline_of(group, "runs/set size=4_4_16", "scratch size=2_4_16") == "scratch size=2_4_16"
+    assert "Without a baseline, so not compared: runs/set size=4_4_16." in report.markdown(runs.read_runs([tmp_path]))
+    assert runs.baseline_of(group, "runs/set size=4_4_16", "scratch size=2_4_16") == "scratch size=2_4_16"
 
 
 def test_efficiency_by_hand(texts):
@@ -180,22 +180,22 @@ def test_efficiency_by_hand(texts):
     running, real = group["runs/set"]
     # the baseline ends at (2.1 + 1.9) / 2 = 2; the real run is at 3 with 2,000 tokens and at 1 with 3,000: 2 at 2,500
     expected = {"tokens_needed": 2500, "share": 2500 / 4000, "share_with_earlier": 3000 / 4000}
-    assert report.efficiency(real, group["scratch"]) == expected
-    assert set(report.efficiency(running, group["scratch"]).values()) == {None}
+    assert runs.efficiency(real, group["scratch"]) == expected
+    assert set(runs.efficiency(running, group["scratch"]).values()) == {None}
     # seed 0 of the baseline never gets there, seed 1 between 3 at 3,000 and 1.9 at 4,000
-    first, second = (report.efficiency(run, group["scratch"])["tokens_needed"] for run in group["scratch"])
+    first, second = (runs.efficiency(run, group["scratch"])["tokens_needed"] for run in group["scratch"])
     assert first is None and second == pytest.approx(3000 + 1000 / 1.1)
-    assert report.efficiency(real, [running]) == {}  # a baseline that is not finished
+    assert runs.efficiency(real, [running]) == {}  # a baseline that is not finished
     # the other way round: scratch never reaches 0.5
-    assert report.efficiency(group["scratch"][0], [real])["share_with_earlier"] is None
+    assert runs.efficiency(group["scratch"][0], [real])["share_with_earlier"] is None
     real.sources[0].pop("tokens")
-    assert report.efficiency(real, group["scratch"]).keys() == {"tokens_needed", "share"}
+    assert runs.efficiency(real, group["scratch"]).keys() == {"tokens_needed", "share"}
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.floats(-1, 51), st.randoms(use_true_random=False))
 def test_crossing_agrees_with_a_dense_search(values, target, random):
     x = np.cumsum([random.randint(1, 20) for _ in values]).astype(float)
-    found = report.crossing(x, np.array(values, float), target)
+    found = runs.crossing(x, np.array(values, float), target)
     dense = np.union1d(x, np.linspace(x[0], x[-1], 200_001))
     below = dense[np.interp(dense, x, values) <= target + 1e-9]
     if found is None:
@@ -226,7 +226,7 @@ def probes(tmp_path):
 
 
 def test_controls_by_hand(probes):
-    rows = report.controls(group_of(probes), "eval_answer_accuracy")
+    rows = runs.controls(group_of(probes), "eval_answer_accuracy")
     assert {row["arm"] for row in rows} == {"runs/set"}
     assert {row["role"]: row["verdict"] for row in rows} == {
         "baseline": "separated",
@@ -249,18 +249,18 @@ def test_controls_by_hand(probes):
 
 def test_a_loss_is_better_when_smaller_and_no_gain_has_no_share(probes):
     group = group_of(probes)
-    assert report.controls(group, "eval_loss")[0]["gain"] == pytest.approx(0.76)
-    against_permuted = report.controls(group, "eval_loss", baseline="permuted:runs/set")
+    assert runs.controls(group, "eval_loss")[0]["gain"] == pytest.approx(0.76)
+    against_permuted = runs.controls(group, "eval_loss", baseline="permuted:runs/set")
     assert against_permuted[0]["verdict"] == "not separated" and against_permuted[0]["gain"] > 0
     assert [row["share"] for row in against_permuted[1:]] == [None, None]
-    assert "no gain" in report.markdown(report.read_runs([probes]), baseline="permuted:runs/set", metric="loss")
+    assert "no gain" in report.markdown(runs.read_runs([probes]), baseline="permuted:runs/set", metric="loss")
 
 
 def test_controls_have_the_settings_of_their_arm(probes):
     for seed in (0, 1):
         path = probes / "permuted" / f"seed_{seed}" / "recipe.yaml"
         path.write_text(path.read_text().replace("resample", "average"))
-    roles = [row["role"] for row in report.controls(group_of(probes), "eval_answer_accuracy")]
+    roles = [row["role"] for row in runs.controls(group_of(probes), "eval_answer_accuracy")]
     assert sorted(roles) == ["baseline", "shuffle_tokens", "statistics"]
 
 
@@ -269,10 +269,10 @@ def test_unfinished_runs_decide_nothing(probes):
         folder = probes / "set" / f"seed_{seed}"
         (folder / "checkpoint-300").mkdir()
         (folder / "trainer_state.json").rename(folder / "checkpoint-300" / "trainer_state.json")
-    rows = report.controls(group_of(probes), "eval_answer_accuracy")
+    rows = runs.controls(group_of(probes), "eval_answer_accuracy")
     assert {row["verdict"] for row in rows} == {"no finished run"}
     assert not any("gain" in row or "share" in row for row in rows)
-    assert "unfinished" in report.markdown(report.read_runs([probes]))
+    assert "unfinished" in report.markdown(runs.read_runs([probes]))
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_unfinished_runs_decide_nothing(probes):
     ],
 )
 def test_verdicts(values, others, sign, expected):
-    assert report.verdict(values, others, sign) == expected
+    assert runs.verdict(values, others, sign) == expected
 
 
 def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
@@ -317,7 +317,7 @@ def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
     (row,) = (row for row in rows if row["folder"] == str(texts / "set" / "b"))
     assert (float(row["share"]), row["seed"], row["answer_accuracy"]) == (0.625, "1", "")
     run_here(monkeypatch, "report", texts, "--output", output)  # over an earlier report
-    assert report.markdown(report.read_runs([texts])) == capsys.readouterr().out.removesuffix("\n")
+    assert report.markdown(runs.read_runs([texts])) == capsys.readouterr().out.removesuffix("\n")
 
 
 def test_curves_are_those_of_the_log(probes, tmp_path, monkeypatch):
@@ -325,7 +325,7 @@ def test_curves_are_those_of_the_log(probes, tmp_path, monkeypatch):
 
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: drawn.append(figure))
-    report.draw(report.read_runs([probes]), tmp_path / "x.png")
+    report.draw(runs.read_runs([probes]), tmp_path / "x.png")
     steps, tokens, flops = drawn[0].axes
     assert (
         len(steps.lines) == len(tokens.lines) == len(flops.lines) == 11 + 1
@@ -341,7 +341,7 @@ def test_runs_without_counts_or_evaluations_are_drawn_over_steps(tmp_path):
     save_run(tmp_path / "runs" / "a", [{}, {}], counted=False)
     for index in range(12):
         save_run(tmp_path / "runs" / str(index), [{}, {}], {"max_steps": index}, counted=False, finished=False)
-    text = report.write(report.read_runs([tmp_path]), tmp_path / "report")
+    text = report.write(runs.read_runs([tmp_path]), tmp_path / "report")
     assert "| scratch max_steps=3 | 42 | 200 | 0 | 0 | 7.0000 | unfinished |" in text
     assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
 
