@@ -290,7 +290,7 @@ def parse(description: str, *types, argv: list[str] | None = None):
         namespace, unknown = parser.parse_known_args([*([file] if file else []), *tokens, *argv[bool(file) :]])
         if unknown:
             flag = unknown[0].split("=")[0]
-            raise ValueError(f"unknown argument {flag}{_nearest(flag, known)} (--help lists all)")
+            raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (--help lists all)")
         if namespace.config != file:
             raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
         values = vars(namespace)
@@ -300,7 +300,8 @@ def parse(description: str, *types, argv: list[str] | None = None):
         )
 
 
-def _nearest(name: str, known) -> str:
+def nearest(name: str, known) -> str:
+    """The end of an error's line that names the closest of `known`; empty where none is close."""
     close = difflib.get_close_matches(name, known, n=1)
     return f": did you mean {close[0]}?" if close else ""
 
@@ -336,7 +337,7 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
     try:
         content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
     except FileNotFoundError:
-        near = _nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
+        near = nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
         raise ValueError(f"no configuration file {file}{near}") from None
     except IsADirectoryError:
         raise ValueError(f"{file} is a folder, not a YAML file") from None
@@ -348,7 +349,7 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
     words, direct = [], {}
     for key, value in content.items():
         if key not in actions:
-            raise ValueError(f"{file}: unknown key {key!r}{_nearest(str(key), actions)}")
+            raise ValueError(f"{file}: unknown key {key!r}{nearest(str(key), actions)}")
         action = actions[key]
         several = action.nargs == "+" or key == "report_to"
         mapping = isinstance(value, dict) and action.type in (dict, str)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from .arguments import Loader, _nearest
+from .arguments import Loader, nearest
 from .stage import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
 
 STATE = "trainer_state.json"
@@ -81,7 +81,7 @@ def read_runs(folders) -> list[Run]:
     for folder in map(Path, folders):
         if not folder.is_dir():
             beside = [other.name for other in folder.parent.glob("*") if other.is_dir()]
-            raise ValueError(f"no folder {folder}{_nearest(folder.name, beside)}")
+            raise ValueError(f"no folder {folder}{nearest(folder.name, beside)}")
         runs = [file.parent for file in sorted(folder.rglob(RECIPE)) if _states(file.parent)]
         if not runs:
             raise ValueError(f"{folder} holds no run: no {RECIPE} with a {STATE} beside it or in a checkpoint-N")
