@@ -4,14 +4,23 @@ accelerate 1.15 starts one process for that command and leaves the others to mpi
 command to torch's launcher, which `accelerate launch` itself uses on GPUs; needed until accelerate does so on CPUs.
 """
 
+import atexit
 import contextlib
 import os
 import sys
 
 import psutil
+import torch
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+
+
+@atexit.register
+def _leave_group() -> None:
+    """A process that ends inside its group is now and then aborted by gloo, whose threads are still running."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def start_cpu_processes() -> None:
