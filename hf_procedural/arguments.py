@@ -1,10 +1,9 @@
 """The arguments of recipes: dataclasses, read from YAML and command line, and errors in one line."""
 
 import argparse
-import contextlib
 import dataclasses
-import difflib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 from transformers import HfArgumentParser, TrainingArguments, get_scheduler
 
 from . import metrics, modeling
+from .command import Parser, nearest, user_errors
 from .launch import start_cpu_processes
 from .sources import check_components, parse_sources
 from .tasks import Task, task
@@ -220,6 +220,8 @@ class StageArguments(TrainingArguments):
     )
 
     def __post_init__(self):
+        if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
+            os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
         if self.patience is not None:
             if self.patience < 1:
                 raise ValueError(f"patience must be at least 1, got {self.patience}")
@@ -260,9 +262,8 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
     """The description as it is written, and every default."""
 
 
-class _Parser(HfArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
+class _Parser(Parser, HfArgumentParser):
+    """Of dataclasses, with errors in one line."""
 
 
 def parse(description: str, *types, argv: list[str] | None = None):
@@ -298,12 +299,6 @@ def parse(description: str, *types, argv: list[str] | None = None):
             kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
             for kind in types
         )
-
-
-def nearest(name: str, known) -> str:
-    """The end of an error's line that names the closest of `known`; empty where none is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {close[0]}?" if close else ""
 
 
 class Loader(yaml.SafeLoader):
@@ -360,14 +355,3 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
         else:
             words += [f"--{key}={value}"]
     return words, direct
-
-
-@contextlib.contextmanager
-def user_errors(*kinds: type[Exception]):
-    """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2."""
-    kinds = kinds or (ValueError, OSError, ImportError, RuntimeError)
-    try:
-        yield
-    except kinds as error:
-        print(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)

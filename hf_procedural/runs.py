@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from .arguments import Loader, nearest
+from .arguments import Loader
+from .command import nearest
 from .stage import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
 
 STATE = "trainer_state.json"

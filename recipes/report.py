@@ -10,15 +10,8 @@ seeds of one arm. Writes report.md, report.csv and report.png, and prints the ta
 import argparse
 
 from hf_procedural import report
-from hf_procedural.arguments import user_errors
+from hf_procedural.command import Parser, user_errors
 from hf_procedural.runs import read_runs
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def main():
