@@ -18,8 +18,8 @@ SIZES = {"train": 160_064, "validation": 4_096, "test": 4_096}  # rows; train is
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
 _SHARDS = (1, 2, 4, 6, 12, 24, 36, 48, 60, 120, 180, 240, 360, 720, 840, 1260, 1680, 2520, 5040)
 _VERSION = datasets.Version("1.0.0")  # rises whenever a row changes
-_URL = "https://arxiv.org/abs/2601.21725"
-_CITATION = """@inproceedings{jiang2026procedural,
+PAPER_URL = "https://arxiv.org/abs/2601.21725"
+CITATION = """@inproceedings{jiang2026procedural,
   title = {Procedural Pretraining},
   author = {Jiang and Shinnick and {van den Hengel} and Saratchandran and Teney},
   booktitle = {International Conference on Machine Learning},
@@ -101,8 +101,8 @@ class Procedural(datasets.ArrowBasedBuilder):
         return datasets.DatasetInfo(
             description=f"{self.config.task.config_name}: {self.config.task.summary}. {type(self.config.task).__doc__} "
             f"Source: {self.config.task.paper}.",
-            citation=_CITATION,
-            homepage=_URL,
+            citation=CITATION,
+            homepage=PAPER_URL,
             license="apache-2.0",
             features=datasets.Features(input_ids=column, labels=column),
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
