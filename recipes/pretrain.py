@@ -78,6 +78,7 @@ def prepare(data, init, model_args, args):
     callbacks = [growth] if growth else []
     if args.patience is not None:
         callbacks.append(EarlyStoppingCallback(args.patience))
+    stage.open_hub(args)
     trainer = Trainer(
         model,
         args,

@@ -89,8 +89,16 @@ def runs_of(study, model_args, args):
                 run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1
                 folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
+                run_args.hub_model_id = _repo_of(study, args, f"{task}-{folders[arm]}-seed_{seed}")
                 run_args.resume_from_checkpoint = "true" if folder.is_dir() else None
                 yield arm, data, init, model_args, run_args
+
+
+def _repo_of(study, args, run: str) -> str:
+    """The model repo of a run: `hub_model_id`, to which a study of several runs adds the run's name."""
+    base = args.hub_model_id or Path(args.output_dir).absolute().name
+    several = len(study.task) * len(study.seeds) * len(study.init_from) > 1
+    return base + re.sub(r"[^\w.-]+", "_", f"-{run}") if several else base
 
 
 def run_one(number: int, total: int, arm: str, run: tuple, threads: int | None = None) -> str:

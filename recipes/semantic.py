@@ -17,6 +17,7 @@ DeepMind-Math leaves modules.json, too.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -191,18 +192,21 @@ def math_metrics(modules):
     return compute
 
 
-def save_modules(text, problems, validation, trainer, results) -> None:
-    """DeepMind-Math's accuracies by module, as modules.json; whole answers also by greedy generation."""
-    args, found = trainer.args, trainer.predict(validation)
+def save_modules(text, problems, validation, trainer) -> dict[str, float]:
+    """DeepMind-Math's accuracies by module, as modules.json; whole answers also by greedy generation, if asked for.
+
+    Gives the generated answers' accuracies over all modules.
+    """
+    args, overall, found = trainer.args, {}, trainer.predict(validation)
     _, modules = deepmind_math.accuracy(found.predictions, found.label_ids, validation.modules)
     if not args.should_save:
-        return
+        return overall
     if text.greedy:
         answered = (trainer.model, trainer.processing_class, problems, args.eval_batch_size)
         overall, generated = deepmind_math.greedy_exact_match(*answered)
         modules = {module: scores | generated[module] for module, scores in modules.items()}
-        trainer.save_metrics("eval", results | {f"eval_{name}": value for name, value in overall.items()})
     Path(args.output_dir, MODULES).write_text(json.dumps(modules, indent=2) + "\n", encoding="utf-8")
+    return overall
 
 
 def main():
@@ -230,6 +234,7 @@ def main():
         if text.is_math:
             stage.score_labelled_only(model)
         stage.weigh_by_tokens(model, validation, args)
+        stage.open_hub(args)
         trainer = Trainer(
             model,
             args,
@@ -253,11 +258,8 @@ def main():
     with arguments.user_errors(documents.DataError):
         stage.save_provenance(args, text, init, model_args, **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    results = stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}")
-
-    # 3. DeepMind-Math by module
-    if text.is_math:
-        save_modules(text, *problems, validation, trainer, results)
+    by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
+    stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}", by_module)
 
 
 if __name__ == "__main__":

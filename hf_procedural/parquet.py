@@ -1,0 +1,132 @@
+"""Rows of a task as Parquet files, through the builder: constant memory, several processes, resumed file by file."""
+
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm.auto import tqdm
+
+from . import blocks
+
+_SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
+_GROUP_BLOCKS = 64  # blocks in a row group: some 64 MiB in memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One Parquet file: its name, and which rows of which split it holds."""
+
+    file: str
+    split: str
+    start: int  # the first of its rows
+    stop: int
+    facts: dict  # task, parameters, seed and fingerprint, which go into the file's metadata
+
+    @property
+    def metadata(self) -> bytes:
+        """What the file says about itself, under the key hf_procedural."""
+        return json.dumps(self.facts | {"split": self.split, "rows": [self.start, self.stop]}).encode()
+
+
+def shards(builder) -> list[Shard]:
+    """The files that hold all rows of a `Procedural` builder, in order: ``train-00000-of-00002.parquet`` and so on."""
+    task, seed = builder.config.task, builder.config.seed
+    block = blocks.block_rows(task)
+    rows_each = max(1, _SHARD_BYTES // (2 * 4 * task.max_length * block)) * block
+    planned = []
+    for split, rows in builder.config.rows().items():
+        count = math.ceil(rows / rows_each)
+        facts = {"task": task.key, "seed": seed, "fingerprint": blocks.fingerprint(task, seed, split)}
+        for number in range(count):
+            file = f"{split}-{number:05d}-of-{count:05d}.parquet"
+            planned.append(Shard(file, split, number * rows_each, min(rows, (number + 1) * rows_each), facts))
+    return planned
+
+
+def write(builder, folder, num_proc: int = 1) -> list[Path]:
+    """Writes all rows of a `Procedural` builder into `folder`, and gives the files.
+
+    A file that is there and holds the rows wanted is left alone; each is complete or not there at all. Raises
+    ValueError, before anything is written, where the folder holds other rows of these splits.
+    """
+    folder, planned = Path(folder), shards(builder)
+    if num_proc < 1:
+        raise ValueError(f"num_proc must be at least 1, got {num_proc}")
+    wanted = {shard.file: shard for shard in planned}
+    mine = [file for split in builder.config.rows() for file in sorted(folder.glob(f"{split}-*.parquet"))]
+    for file in mine:
+        if file.name not in wanted or _metadata(file) != wanted[file.name].metadata:
+            raise ValueError(f"{file} holds other rows: choose another folder, or remove it")
+    missing = [shard for shard in planned if not (folder / shard.file).exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = sum(shard.stop - shard.start for shard in planned)
+    done = rows - sum(shard.stop - shard.start for shard in missing)
+    name = builder.config.name
+    with tqdm(
+        desc=f"Writing {name}", unit=" rows", unit_scale=True, total=rows, initial=done, disable=not missing
+    ) as bar:
+        if num_proc == 1 or len(missing) < 2:
+            for shard in missing:
+                for count in _write(builder, shard, folder):
+                    bar.update(count)
+        else:
+            for count in _write_in_parallel(builder, missing, folder, num_proc):
+                bar.update(count)
+    return [folder / shard.file for shard in planned]
+
+
+def _metadata(file: Path) -> bytes | None:
+    try:
+        return (pq.read_schema(file).metadata or {}).get(b"hf_procedural")
+    except pa.ArrowInvalid:
+        return None
+
+
+def _write_in_parallel(builder, missing: list[Shard], folder: Path, num_proc: int):
+    """Writes files in processes of their own, and gives the number of rows of each. They end at once where one fails.
+
+    An interruption is for this process, which then ends the others: on a terminal all of them would be told.
+    """
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(
+        min(num_proc, len(missing)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
+        try:
+            for job in as_completed([pool.submit(_write_whole, builder, shard, folder) for shard in missing]):
+                yield job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
+
+
+def _write_whole(builder, shard: Shard, folder: Path) -> int:
+    return sum(_write(builder, shard, folder))
+
+
+def _write(builder, shard: Shard, folder: Path):
+    """Writes a file, and gives the number of rows of each of its row groups as it is written."""
+    schema = builder.info.features.arrow_schema
+    schema = schema.with_metadata(schema.metadata | {"hf_procedural": shard.metadata})
+    size = blocks.block_rows(builder.config.task)
+    first, last = shard.start // size, math.ceil(shard.stop / size)
+    temporary = folder / f".{shard.file}.tmp"  # hidden: load_dataset(folder) takes train-*.parquet.tmp for data
+    with pq.ParquetWriter(temporary, schema, write_statistics=False) as writer:
+        for start in range(first, last, _GROUP_BLOCKS):
+            ranges = [(start, min(last, start + _GROUP_BLOCKS))]
+            tables = [table for _, table in builder._generate_tables(shard.split, shard.stop, ranges)]
+            group = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
+            writer.write_table(group, row_group_size=len(group))
+            yield len(group)
+    os.replace(temporary, folder / shard.file)
