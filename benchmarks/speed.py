@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import documents, modeling, semantic, stage
+from hf_procedural import documents, modeling, parquet, semantic, stage
 from hf_procedural.arguments import StageArguments
 from hf_procedural.rows import TrainRows
 
@@ -124,6 +124,23 @@ def building() -> None:
     fast = (160_064 + 2 * 4096) * task.max_length / seconds(load, 3) / 1e6
     slow = 5000 * task.max_length / seconds(plain, 1, warmup=0) / 1e6
     report("load_dataset sort-64 from nothing", f"{fast:.1f} M tokens/s", f"{slow:.2f}", fast / slow, "15 M tokens/s")
+
+
+def writing() -> None:
+    """A million rows of sort-64 as Parquet against `Dataset.to_parquet` of the same rows, which are in the cache."""
+    rows = {"train_size": 1_000_000, "validation_size": 0, "test_size": 0}
+    builder = datasets.load_dataset_builder("procedural", "sort-64", **rows)
+
+    def write():
+        with tempfile.TemporaryDirectory() as folder:
+            parquet.write(builder, folder)
+
+    with tempfile.TemporaryDirectory() as cache:
+        cached = datasets.load_dataset("procedural", "sort-64", cache_dir=cache, split="train", **rows)
+        tokens = rows["train_size"] * builder.config.task.max_length / 1e6
+        fast = tokens / seconds(write, 3)
+        slow = tokens / seconds(lambda: cached.to_parquet(f"{cache}/plain.parquet"), 3)
+    report("Parquet sort-64, rows made", f"{fast:.1f} M tokens/s", f"{slow:.1f}", fast / slow, "10 M tokens/s")
 
 
 def feeding() -> None:
@@ -293,7 +310,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("sampling", "building", "feeding", "packing", "probing", "training")
+    parts = ("sampling", "building", "writing", "feeding", "packing", "probing", "training")
     parser.add_argument("parts", nargs="*", default=parts, help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
@@ -311,7 +328,7 @@ def main():
         elif part == "probing":
             probing(args.size)
         else:
-            {"sampling": sampling, "building": building, "feeding": feeding, "packing": packing}[part]()
+            {each.__name__: each for each in (sampling, building, writing, feeding, packing)}[part]()
 
 
 if __name__ == "__main__":

@@ -220,11 +220,8 @@ def _generate(args) -> None:
     builder = _builder(args.name, args.parameters, seed=args.seed, **sizes)
     files = parquet.write(builder, args.output, args.num_proc)
     size, tokens = sum(file.stat().st_size for file in files), args.rows * builder.config.task.max_length
-    print(f"{args.output}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {_count(len(files), 'Parquet file')}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    made = f"{len(files)} Parquet file{'s'[: len(files) - 1]}"
+    print(f"{args.output}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
 
 
 def _publish(args) -> None:

@@ -25,7 +25,7 @@ from datasets.data_files import FILES_TO_IGNORE, SPLIT_KEYWORDS
 from pyarrow.parquet import ParquetFile
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
-_FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
+FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
 
 
 class DataError(ValueError):
@@ -160,7 +160,7 @@ def _streamed(dataset, place: str) -> _Split:
 def _folder_splits(folder: str) -> dict[str, _Split]:
     """The splits that the words in the names of a folder's files mean to `datasets`."""
     splits = collections.defaultdict(list)
-    for path in sorted(path for path in Path(folder).rglob("*") if _FILE_NAME.search(path.name) and path.is_file()):
+    for path in sorted(path for path in Path(folder).rglob("*") if FILE_NAME.search(path.name) and path.is_file()):
         name = path.relative_to(folder).as_posix()
         if path.name not in FILES_TO_IGNORE and not f"/{name}".count("/."):
             words = set(re.split(r"[-._ 0-9/]", name))
@@ -187,10 +187,10 @@ def _splits(dataset: str, config: str | None) -> dict[str, _Split]:
     elif os.path.isdir(path):
         splits = _folder_splits(path)
     elif files:
-        if strange := [file for file in files if not _FILE_NAME.search(file)]:
+        if strange := [file for file in files if not FILE_NAME.search(file)]:
             raise ValueError(f"dataset: {strange[0]} is not {_KINDS}")
         splits = {"train": _files(files)}
-    elif _FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", dataset):
+    elif FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", dataset):
         raise ValueError(f"dataset {dataset!r}: there is no such file or folder")
     else:
         on_hub = True

@@ -15,21 +15,21 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig
 
 from .builder import CITATION, PAPER_URL
-from .documents import _FILE_NAME, CORPORA
-from .report import _COUNT, _NATS, _POWER, _SHARE, _table
-from .runs import ACCURACY, FLOPS, TOKENS, Run, _load, measures, read_runs
+from .documents import CORPORA, FILE_NAME
+from .report import COUNT, NATS, POWER, SHARE, markdown_table
+from .runs import ACCURACY, FLOPS, TOKENS, Run, measures, read_mapping, read_runs
 from .stage import PLOT, PROVENANCE, is_finished
 from .tasks import task
 from .transfer import Entry, TransferReport
 
 TAGS = ["hf_procedural", "procedural-pretraining", "generated_from_trainer"]
 _METRICS = {  # of eval_results.json: type on the Hub, name, format
-    "answer_accuracy": ("accuracy", "scored tokens right", _SHARE),
-    "exact_match": ("exact_match", "whole answers right", _SHARE),
-    "greedy_exact_match": ("exact_match", "whole answers right, generated greedily", _SHARE),
-    "loss": ("loss", "loss (nats per token)", _NATS),
+    "answer_accuracy": ("accuracy", "scored tokens right", SHARE),
+    "exact_match": ("exact_match", "whole answers right", SHARE),
+    "greedy_exact_match": ("exact_match", "whole answers right, generated greedily", SHARE),
+    "loss": ("loss", "loss (nats per token)", NATS),
     "perplexity": ("perplexity", "perplexity", "{:.2f}".format),
-    "bits_per_byte": ("bits_per_byte", "bits per byte", _NATS),
+    "bits_per_byte": ("bits_per_byte", "bits per byte", NATS),
 }
 _CORPORA = {"stdlib": "the source of Python's standard library", "pydoc": "Python's language reference"}
 _SIZES = {  # of a configuration
@@ -77,7 +77,7 @@ def model_card(folder, repo_id: str | None = None) -> ModelCard:
 
 
 def _read(run: Run, name: str) -> dict:
-    return _load(run.folder / name, json.loads) if (run.folder / name).is_file() else {}
+    return read_mapping(run.folder / name, json.loads) if (run.folder / name).is_file() else {}
 
 
 def _short(value):
@@ -100,7 +100,7 @@ def _on_hub(name: str) -> bool:
 
 
 def _hub_dataset(name: str) -> bool:
-    return name not in CORPORA and not _FILE_NAME.search(name) and _on_hub(name)
+    return name not in CORPORA and not FILE_NAME.search(name) and _on_hub(name)
 
 
 def _is_math(run: Run) -> bool:
@@ -218,7 +218,7 @@ def _results(run: Run, provenance: dict, results: dict) -> str:
         row |= {"metric": title, split or "value": show(value)}
     if not rows:
         return curve
-    parts = [_evaluated_on(run, provenance), _table(list(rows.values())), _modules(run), curve]
+    parts = [_evaluated_on(run, provenance), markdown_table(list(rows.values())), _modules(run), curve]
     return "\n\n".join(filter(None, parts))
 
 
@@ -240,10 +240,10 @@ def _evaluated_on(run: Run, provenance: dict) -> str:
 def _modules(run: Run) -> str:
     """DeepMind-Math by module."""
     lines = [
-        {"module": f"`{module}`"} | {_METRICS[name][1]: _SHARE(value) for name, value in scores.items()}
+        {"module": f"`{module}`"} | {_METRICS[name][1]: SHARE(value) for name, value in scores.items()}
         for module, scores in _read(run, "modules.json").items()
     ]
-    return _folded("By module", _table(lines), len(lines)) if lines else ""
+    return _folded("By module", markdown_table(lines), len(lines)) if lines else ""
 
 
 def _folded(title: str, text: str, lines: int) -> str:
@@ -258,9 +258,9 @@ def _stages(run: Run) -> str:
             "stage": title,
             "trained on": _trained_on(facts),
             "parameters": _parameters(facts),
-            "steps": _COUNT(facts["steps"]) if facts.get("steps") else "",
-            "tokens": _COUNT(facts["tokens"]) if facts.get("tokens") else "",
-            "FLOPs": _POWER(facts["flops"]) if facts.get("flops") else "",
+            "steps": COUNT(facts["steps"]) if facts.get("steps") else "",
+            "tokens": COUNT(facts["tokens"]) if facts.get("tokens") else "",
+            "FLOPs": POWER(facts["flops"]) if facts.get("flops") else "",
         }
         for title, facts in [
             *((f"before: `{_short(path)}`", source) for path, source in sources.items()),
@@ -278,7 +278,7 @@ def _stages(run: Run) -> str:
     if run.finished and run.recipe.get("load_best_model_at_end"):
         metric = run.recipe.get("metric_for_best_model", "loss").removeprefix("eval_")
         notes.append(f"The weights are those of the evaluation with the best {metric.replace('_', ' ')}.")
-    return "\n\n".join(filter(None, [_table(lines), " ".join(notes)]))
+    return "\n\n".join(filter(None, [markdown_table(lines), " ".join(notes)]))
 
 
 def _weights(provenance: dict) -> str:
@@ -333,7 +333,7 @@ def _versions(provenance: dict) -> str:
     digests = provenance.get("dataset_fingerprints", {})
     lines |= {f"fingerprint of the {split} rows": f"`{digest}`" for split, digest in digests.items()}
     lines |= provenance.get("versions", {})
-    return _table([{"what": what, "value": str(value)} for what, value in lines.items()]) if lines else ""
+    return markdown_table([{"what": what, "value": str(value)} for what, value in lines.items()]) if lines else ""
 
 
 def _limits(run: Run) -> str:

@@ -37,36 +37,36 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))
 
 
-_COUNT, _NATS, _SHARE, _POWER = "{:,.0f}".format, "{:.4f}".format, "{:.1%}".format, "{:.3g}".format
+COUNT, NATS, SHARE, POWER = "{:,.0f}".format, "{:.4f}".format, "{:.1%}".format, "{:.3g}".format
 _MEASURES = {  # title and format
-    "steps": ("steps", _COUNT),
+    "steps": ("steps", COUNT),
     "tokens": ("tokens", _si),
     "earlier_tokens": ("earlier tokens", _si),
-    "flops": ("FLOPs", _POWER),
-    "earlier_flops": ("earlier FLOPs", _POWER),
+    "flops": ("FLOPs", POWER),
+    "earlier_flops": ("earlier FLOPs", POWER),
     "seconds": ("wall time", _time),
-    "training_loss": ("training loss", _NATS),
-    "loss": ("evaluation loss", _NATS),
+    "training_loss": ("training loss", NATS),
+    "loss": ("evaluation loss", NATS),
     "perplexity": ("perplexity", "{:.2f}".format),
-    "bits_per_byte": ("bits per byte", _NATS),
-    "answer_accuracy": ("accuracy", _SHARE),
-    "exact_match": ("exact match", _SHARE),
-    "threshold_step": ("step at accuracy {}", _COUNT),
+    "bits_per_byte": ("bits per byte", NATS),
+    "answer_accuracy": ("accuracy", SHARE),
+    "exact_match": ("exact match", SHARE),
+    "threshold_step": ("step at accuracy {}", COUNT),
 }
 _EFFICIENCY = {
     "tokens_needed": ("tokens needed", _si),
-    "share": ("share", _SHARE),
+    "share": ("share", SHARE),
     "earlier_tokens": ("earlier tokens", _si),
-    "share_with_earlier": ("share with earlier tokens", _SHARE),
+    "share_with_earlier": ("share with earlier tokens", SHARE),
 }
 _AXES = {  # label and format of ticks
     TOKENS: ("tokens of this stage", lambda value, _: _si(value)),
-    FLOPS: ("FLOPs of this stage", lambda value, _: _POWER(value)),
+    FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
     "step": ("optimizer steps", lambda value, _: _si(value)),
 }
 
 
-def _table(lines: list[dict[str, str]]) -> str:
+def markdown_table(lines: list[dict[str, str]]) -> str:
     """A markdown table, without the columns that are empty in every line."""
     titles = [title for title in lines[0] if any(line[title] for line in lines)]
     cells = [titles, ["---"] * len(titles), *([line[title] or "-" for title in titles] for line in lines)]
@@ -94,23 +94,23 @@ def _run_table(rows: list[dict], columns: dict, threshold: float) -> str:
             lines.append({"arm": label, "seed": str(row["seed"])} | cells(one, row) | state)
         if len(finished := [row for row in runs if row["finished"]]) > 1:
             lines.append({"arm": label, "seed": f"mean of {len(finished)}"} | cells(spread, finished) | {"state": ""})
-    return _table(lines)
+    return markdown_table(lines)
 
 
 def _control_table(comparisons: list[dict], metric: str, threshold: float) -> str:
-    show = _SHARE if sign_of(metric) > 0 else _NATS
+    show = SHARE if sign_of(metric) > 0 else NATS
 
     def listed(values, show):
         return ", ".join("never" if value == math.inf else show(value) for value in values)
 
     def share(row):
-        return "" if "share" not in row else "no gain" if row["share"] is None else _SHARE(row["share"])
+        return "" if "share" not in row else "no gain" if row["share"] is None else SHARE(row["share"])
 
     def chance(row):
         both = len(row["values"] + row["against_values"])
         return f"1/{math.comb(both, len(row['values']))}" if row["verdict"].endswith("separated") else ""
 
-    return _table(
+    return markdown_table(
         [
             {
                 "arm": row["arm"],
@@ -121,8 +121,8 @@ def _control_table(comparisons: list[dict], metric: str, threshold: float) -> st
                 "share of the gain": share(row),
                 "verdict": row["verdict"],
                 "chance": chance(row),
-                f"its steps to {threshold}": listed(row.get("steps", ()), _COUNT),
-                f"the other's to {threshold}": listed(row.get("against_steps", ()), _COUNT),
+                f"its steps to {threshold}": listed(row.get("steps", ()), COUNT),
+                f"the other's to {threshold}": listed(row.get("against_steps", ()), COUNT),
                 "verdict on steps": row.get("steps_verdict", ""),
             }
             for row in comparisons

@@ -98,9 +98,9 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
-    recipe, sources = _load(folder / RECIPE, lambda text: yaml.load(text, Loader)), []
+    recipe, sources = read_mapping(folder / RECIPE, lambda text: yaml.load(text, Loader)), []
     if recipe.get("init_from"):
-        init = _load(folder / PROVENANCE, json.loads).get("init_from")
+        init = read_mapping(folder / PROVENANCE, json.loads).get("init_from")
         if not isinstance(init, dict) or not init.get("sources"):
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {recipe['init_from']}")
         sources = init["sources"]
@@ -112,7 +112,7 @@ def _read(folder: Path) -> Run:
 
 def _history(path: Path) -> tuple[int, dict[int, dict]]:
     """The last step of a trainer_state.json, and all that was logged, by step."""
-    state, history = _load(path, json.loads), {}
+    state, history = read_mapping(path, json.loads), {}
     try:
         for entry in sorted(state["log_history"], key=lambda entry: entry["step"]):
             history.setdefault(entry["step"], {}).update(entry)
@@ -126,11 +126,12 @@ def _history(path: Path) -> tuple[int, dict[int, dict]]:
         raise ValueError(f"{path} is not the state of a Trainer: {type(error).__name__} {error}") from None
 
 
-def _load(path: Path, parse) -> dict:
+def read_mapping(path: Path, parse) -> dict:
+    """What `parse` makes of a file's text. Raises ValueError, in one line, for a file that holds no mapping."""
     try:
         content = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
     return content

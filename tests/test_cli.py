@@ -1,0 +1,485 @@
+"""`hf-procedural` as users type it. Publishing to a Hub is tested in test_hub.py."""
+
+import importlib.metadata
+import io
+import json
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT
+from datasets import load_dataset
+from huggingface_hub import DatasetCard
+from huggingface_hub import logging as hub_logging
+from huggingface_hub.cli.extensions import ExtensionManifest
+from rich.console import Console
+
+import hf_procedural as hp
+from hf_procedural import blocks, cli, show
+from hf_procedural.builder import SIZES
+from hf_procedural.tasks import task_class
+
+COMMANDS = ("list", "show", "generate", "publish")
+SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
+SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
+GRID = [f"{name}-{size}" for name in hp.list_tasks() for size in task_class(name).sizes]
+
+
+@pytest.fixture(autouse=True)
+def shell(tmp_path, monkeypatch):
+    """An empty working folder, and the console of a log file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/hf-procedural"])
+    verbosity, hub_verbosity = datasets.logging.get_verbosity(), hub_logging.get_verbosity()
+    yield
+    datasets.logging.set_verbosity(verbosity)
+    hub_logging.set_verbosity(hub_verbosity)
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command, given as it is typed or as its words, and gives what it prints."""
+
+    def run(*words) -> str:
+        cli.main(shlex.split(words[0]) if len(words) == 1 else list(map(str, words)))
+        return capsys.readouterr().out
+
+    return run
+
+
+def flags_of(parameters: dict) -> list[str]:
+    return [word for key, value in parameters.items() for word in (f"--{key}", json.dumps(value))]
+
+
+def tree(folder) -> dict:
+    return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*")}
+
+
+def rows_of(dataset) -> list:
+    return list(dataset.with_format(None))
+
+
+# ---------------------------------------------------------------- list
+
+
+def test_list_names_every_task(run):
+    printed = run("list")
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= 80 and "\x1b" not in printed
+    flat = " ".join(printed.split())
+    for name in hp.list_tasks():
+        kind = task_class(name)
+        task = hp.task(f"{name}-{kind.sizes[-1]}")
+        (line,) = (line for line in lines if line.split()[0:1] == [name])
+        numbers = [*map(str, kind.sizes), f"{len(task.vocabulary):,}", f"{task.max_length:,}"]
+        assert line.split()[1 : 1 + len(numbers)] == numbers
+        assert task.paper in flat
+        assert task.summary.split()[0] in line
+
+
+def test_list_as_json_is_the_registry(run):
+    listed = json.loads(run("list --json"))
+    assert [each["name"] for each in listed] == hp.list_tasks()
+    for each in listed:
+        kind = task_class(each["name"])
+        task = hp.task(f"{each['name']}-{kind.sizes[-1]}")
+        assert each["sizes"] == list(kind.sizes) and each["headline"] == kind.headline
+        assert each["summary"] == task.summary and each["paper"] == task.paper
+        assert [each["vocabulary_size"], each["row_length"]] == [len(task.vocabulary), task.max_length]
+        assert each["is_language"] == task.is_language
+        assert each["parameters"].keys() | {"shuffle_tokens"} == task.parameters.keys() | {"shuffle_tokens"}
+        assert all(facts["help"] and facts["accepted"] for facts in each["parameters"].values())
+        defaults = {key: facts["default"] for key, facts in each["parameters"].items()}
+        assert hp.task(each["name"], **defaults).parameters == defaults  # each is a flag
+
+
+# ---------------------------------------------------------------- show
+
+
+def test_show_draws_the_first_rows_of_load_dataset(run, specimen, task):
+    name, parameters = specimen
+    words = ["show", name, *flags_of(parameters), "-n", 5, "--seed", 7, "--split", "validation"]
+    data = load_dataset("procedural", name, seed=7, **parameters, **SMALL_SIZES)["validation"]
+    rows = [np.array(column, np.int32) for column in (data["input_ids"], data["labels"])]
+    drawn = Console(file=io.StringIO(), width=80)
+    show.show(task, *rows, console=drawn)
+    printed = run(*words)
+    assert printed == drawn.file.getvalue() and "row 5" in printed
+    assert max(map(len, printed.splitlines())) <= 80 and "\x1b" not in printed
+    listed = json.loads(run(*words, "--json"))
+    assert listed == show.as_json(task, *rows)
+    assert [row["input_ids"] for row in listed] == list(data["input_ids"])
+
+
+def test_show_more_rows_than_a_block_has(run):
+    shown = json.loads(run("show dyck-2 --length 16384 -n 9 --json"))
+    data = load_dataset("procedural", "dyck-2", length=16384, train_size=9, validation_size=0, test_size=0)
+    assert blocks.block_rows(hp.task("dyck-2", length=16384)) == 8
+    assert [row["input_ids"] for row in shown] == list(data["train"]["input_ids"])
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "parameters"),
+    [
+        ("dyck-3 --length 32", "dyck-3", {"length": 32}),
+        ("dyck-3 --length=32 --balanced", "dyck-3", {"length": 32, "balanced": True}),
+        ("dyck-3 --balanced --length 32", "dyck-3", {"length": 32, "balanced": True}),
+        ("dyck-3 --length 32 --balanced true", "dyck-3", {"length": 32, "balanced": True}),
+        ("dyck-3 --length 32 --balanced True", "dyck-3", {"length": 32, "balanced": True}),
+        ("dyck-3 --length 32 --balanced false", "dyck-3", {"length": 32}),
+        ("dyck-3 --length 32 --p_open=0.4", "dyck-3", {"length": 32, "p_open": 0.4}),
+        ("dyck-3 --length 32 --max_depth 4", "dyck-3", {"length": 32, "max_depth": 4}),
+        ("dyck-3 --length 32 --max_depth None", "dyck-3", {"length": 32}),
+        ("dyck --k 3 --length 32", "dyck-3", {"length": 32}),
+        ("sort-17", "sort-17", {}),
+        ("sort-4 --shuffle_tokens", "sort-4", {"shuffle_tokens": True}),
+        ("eca-30 --width 40 --steps 20", "eca-30", {"width": 40, "steps": 20}),
+        ("sort-4+set-6 --weights '[0.6, 0.4]'", "sort-4+set-6", {"weights": [0.6, 0.4]}),
+        ("sort-4+dyck-2 --dyck.length 64", "sort-4+dyck-2", {"dyck.length": 64}),
+        (
+            "sort-4+dyck-2 --length=16 --vocab_size 20 --shuffle_tokens",
+            "sort-4+dyck-2",
+            {"length": 16, "vocab_size": 20, "shuffle_tokens": True},
+        ),
+    ],
+)
+def test_parameters_are_flags(words, name, parameters, run):
+    shown = json.loads(run(f"show {words} --json"))
+    expected = blocks.block(hp.task(name, **parameters), 0, "train", 0)[0][:3]
+    assert [row["input_ids"] for row in shown] == expected.tolist()
+
+
+# ---------------------------------------------------------------- generate
+
+
+def test_generated_files_hold_the_rows(run, specimen, tmp_path):
+    name, parameters = specimen
+    printed = run("generate", name, *flags_of(parameters), "--rows", 40, "--seed", 3, "--output", "data")
+    run("generate", name, *flags_of(parameters), "--rows", 7, "--seed", 3, "--output", "data", "--split", "test")
+    sizes = {"train_size": 40, "validation_size": 0, "test_size": 7}
+    expected = load_dataset("procedural", name, seed=3, **parameters, **sizes)
+    loaded = load_dataset("data", cache_dir=str(tmp_path / "cache"))
+    assert loaded.keys() == expected.keys()
+    for split in loaded:
+        assert loaded[split].features == expected[split].features
+        assert rows_of(loaded[split]) == rows_of(expected[split])
+    tokens = 40 * hp.task(name, **parameters).max_length
+    assert re.fullmatch(rf"data: 40 rows, {tokens:,} tokens, 0\.\d MB in 1 Parquet file\n", printed)
+
+
+def test_generate_again_changes_nothing(run, tmp_path):
+    words = "generate sort-4 --rows 40 --output data"
+    printed, before = run(words), tree(tmp_path)
+    assert run(words) == printed and tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("num_proc", [1, 2])
+def test_an_interruption_is_one_line_and_the_next_run_goes_on(num_proc, tmp_path):
+    """SIGINT for the whole process group, as on a terminal."""
+    script = "from hf_procedural import cli, parquet; parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
+    words = ["generate", "sort-64", "--rows", "300_000", "--output", "data", "--num_proc", str(num_proc)]
+    command, pipes = [sys.executable, "-c", script, *words], {"stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, start_new_session=True, **pipes)
+    deadline = time.time() + 60
+    while not list(tmp_path.glob("data/*.parquet")) and process.poll() is None and time.time() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    last = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
+    assert process.returncode == 1 and errors.splitlines()[-1] == last
+    assert {line[:7] for line in errors.splitlines()[:-1]} <= {"", "Writing"}  # the progress bar
+    made = sorted(tmp_path.glob("data/*.parquet"))
+    before = {file: file.stat().st_mtime_ns for file in made}
+    assert 0 < len(made) < 290
+    wanted = len(made) + 3  # a smaller order in another folder has the same first files
+    assert pq.read_table(made[0]).num_rows == blocks.block_rows(hp.task("sort-64"))
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "300,000 rows" in finished.stdout and wanted
+    after = {file: file.stat().st_mtime_ns for file in tmp_path.glob("data/*.parquet")}
+    assert before.items() <= after.items() and len(after) == 296
+    assert not list(tmp_path.glob("data/*.tmp")) + list(tmp_path.glob("data/.*.tmp"))
+
+
+# ---------------------------------------------------------------- publish, to a folder
+
+
+def test_publish_twice(run, tmp_path):
+    words = f"publish sort-8 dyck-3+set-6 --dyck.length 16 --output data {shlex.join(SMALL)} --seed 2"
+    with pytest.raises(SystemExit):  # sort has no such parameter
+        run(words)
+    words = words.replace("sort-8 ", "")
+    assert run(words).splitlines() == ["[1/1] dyck-3+set-6-dyck.length_16: in data"]
+    printed = run(f"publish sort-8 set-4 --output data {shlex.join(SMALL)} --seed 2 --num_proc 2").splitlines()
+    assert printed == ["[1/2] sort-8: in data", "[2/2] set-4: in data"]
+    before = tree(tmp_path)
+    assert run(words).splitlines() == [
+        "[1/1] dyck-3+set-6-dyck.length_16: already there",
+        "nothing to do: all of it is there already",
+    ]
+    assert tree(tmp_path).keys() == before.keys()
+    files = {path for path in before if path.is_file()}
+    assert {path: tree(tmp_path)[path] for path in files if path.suffix == ".parquet"} == {
+        path: before[path] for path in files if path.suffix == ".parquet"
+    }
+    configs = {"sort-8": {}, "set-4": {}, "dyck-3+set-6-dyck.length_16": {"dyck.length": 16}}
+    assert set(datasets.get_dataset_config_names("data")) == set(configs)
+    for config, parameters in configs.items():
+        name = "dyck-3+set-6" if parameters else config
+        loaded = load_dataset("data", config, cache_dir=str(tmp_path / "cache"))
+        expected = load_dataset("procedural", name, seed=2, **parameters, **SMALL_SIZES)
+        assert loaded.keys() == expected.keys()
+        for split in loaded:
+            assert loaded[split].features == expected[split].features
+            assert rows_of(loaded[split]) == rows_of(expected[split])
+    card = DatasetCard.load("data/README.md")
+    assert {config["config_name"] for config in card.data["configs"]} == set(configs)
+    assert all(f"### {config}\n" in card.text for config in configs)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sort-4",
+        "sort",
+        "dyck-3 --length 16 --p_open=0.4 --balanced --seed 4",
+        "dyck-3 --length 16 --max_depth none",
+        "sort-4+dyck-2 --dyck.length 16 --weights '[0.6, 0.4]' --shuffle_tokens",
+    ],
+)
+def test_a_config_names_the_command_that_makes_it(words, run, tmp_path):
+    run(f"publish {words} --output 'my data' {shlex.join(SMALL)}")
+    ((config, entry),) = json.loads(Path("my data/hf_procedural.json").read_text()).items()
+    assert f"`{entry['command']}`" in Path("my data/README.md").read_text()
+    before = {path.relative_to("my data"): path.read_bytes() for path in Path("my data").glob("*/*")}
+    Path("my data").rename("first")
+    name, *command = shlex.split(entry["command"])
+    assert name == "hf-procedural" and run(*command) == f"[1/1] {config}: in my data\n"
+    assert {path.relative_to("my data"): path.read_bytes() for path in Path("my data").glob("*/*")} == before
+    assert json.loads(Path("my data/hf_procedural.json").read_text()) == {config: entry}
+
+
+def test_dry_run_of_the_grid(run, tmp_path):
+    run(f"publish sort-16 --output data {shlex.join(SMALL)}")
+    before = tree(tmp_path)
+    printed = run("publish --all --dry_run --output data")
+    table = {line.split()[0]: line.split(maxsplit=3)[1:] for line in printed.splitlines()[1:-1]}
+    assert list(table) == GRID and max(map(len, printed.splitlines())) <= 80
+    rows = sum(SIZES.values())
+    for name, (shown_rows, tokens, what) in table.items():
+        assert [shown_rows, tokens] == [f"{rows:,}", f"{rows * hp.task(name).max_length:,}"]
+        assert what.strip() == ("other rows" if name == "sort-16" else "new")
+    assert printed.splitlines()[-1] == "Nothing was pushed or written: --dry_run. It would go to data."
+    assert run(f"publish sort-16 --output data --dry_run {shlex.join(SMALL)}").split("\n")[1].endswith("already there")
+    run("publish sort-16 --output new/folder --dry_run")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("other", ["--train_size 31", "--test_size 5", "--seed 1"])
+def test_other_rows_of_a_config_are_refused(other, run, tmp_path, error_of):
+    words = f"publish sort-4 --output data {shlex.join(SMALL)}"
+    run(words)
+    message = error_of(f"{words} {other}", tmp_path)
+    assert "data/sort-4/" in message and "holds other rows: choose another folder, or remove it" in message
+
+
+def test_script_of_a_checkout(monkeypatch, capsys):
+    script = ROOT / "dataset_scripts" / "publish.py"
+    monkeypatch.setattr(sys, "argv", [str(script), "sort-8", "--output", "data", *SMALL])
+    runpy.run_path(str(script), run_name="__main__")
+    assert capsys.readouterr().out == "[1/1] sort-8: in data\n"
+    assert load_dataset("data", "sort-8").num_rows == {"train": 30, "validation": 5, "test": 4}
+    for command in re.findall(r"^    python dataset_scripts/publish.py (.*?) +#", script.read_text(), re.MULTILINE):
+        cli._parse(["publish", *shlex.split(command)])
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.fixture
+def error_of(capsys):
+    """The one line with which a command ends that is refused, and changes nothing in a folder."""
+
+    def error_of(command: str, folder) -> str:
+        before = tree(folder)
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(shlex.split(command))
+        captured = capsys.readouterr()
+        assert exit_.value.code == 2 and captured.out == ""
+        assert captured.err.count("\n") == 1, captured.err
+        assert re.match(r"hf-procedural( \w+)?: error: ", captured.err)
+        assert tree(folder) == before
+        return captured.err
+
+    return error_of
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("", "required: COMMAND"),
+        ("lst", "choose from 'list', 'show', 'generate', 'publish'"),
+        ("list --jsn", "unknown argument '--jsn': did you mean --json?"),
+        ("list sort-64", "unknown argument 'sort-64'"),
+        ("show", "required: NAME"),
+        ("show srot-64", "unknown task 'srot': did you mean sort"),
+        ("show sort-x", "the size after the dash must be an integer, as in sort-64, got 'x'"),
+        ("show sort-4+srot-3", "unknown task 'srot': did you mean sort"),
+        ("show sort-4 set-4", "unknown argument 'set-4'"),
+        ("show sort-4 --vocabsize 30", "unknown argument --vocabsize: did you mean --vocab_size?"),
+        ("show sort-4 --lenght=30", "unknown argument --lenght: did you mean --length?"),
+        ("show sort-4 --spl train", "unknown argument --spl: did you mean --split?"),
+        ("show sort-4 --split dev", "invalid choice: 'dev' (choose from 'train', 'validation', 'test')"),
+        ("show sort-4 --vocab_size x", "vocab_size must be an integer in 2..1048576, got 'x'"),
+        ("show sort-4 --vocab_size", "vocab_size must be an integer in 2..1048576, got True"),
+        ("show sort-4 --length 5", "length=5 contradicts the size in the name"),
+        ("show sort-4 --weights '[1]'", "unknown parameter 'weights'"),
+        ("show sort-4 --train_size 5", "unknown argument --train_size"),
+        ("show dyck-3 --p_open 2", "p_open must be a number in 0..1, got 2"),
+        ("show sort-4+dyck-2 --dyk.length 64", "no member has a parameter 'dyk.length'"),
+        ("show sort-4+dyck-2 --weights 3", "weights must be 2 positive numbers"),
+        ("show sort-4 -n 0", "-n must be at least 1, got 0"),
+        ("show sort-4 --seed -1", "seed must be an integer >= 0, got -1"),
+        ("show sort-1 --vocab_size 3 -n 9 --split test", "sort"),
+        ("generate sort-4 --rows 5", "required: --output"),
+        ("generate sort-4 --output data", "required: --rows"),
+        ("generate sort-4 --output data --rows 0", "--rows must be at least 1, got 0"),
+        ("generate sort-4 --output data --rows 1e6", "invalid int value: '1e6'"),
+        ("generate sort-4 --output data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
+        ("generate sort-4 --output data --rows 5 --num_procs 2", "did you mean --num_proc?"),
+        ("generate sort-4 --output file --rows 5", "file"),
+        ("generate sort-4 --output taken --rows 5", "taken/train-00000-of-00001.parquet holds other rows"),
+        ("publish", "name the tasks to publish, such as sort-64, or give --all; one of the two"),
+        ("publish sort-4 --all --output data", "one of the two"),
+        ("publish sort-4", "where to? Give --repo USER/NAME, or --output DIR for a folder"),
+        ("publish srot-4 --output data", "unknown task 'srot': did you mean sort"),
+        ("publish sort-4 srot-4 --output data", "unknown task 'srot': did you mean sort"),
+        ("publish sort-4 --output data --trian_size 3", "unknown argument --trian_size: did you mean --train_size?"),
+        ("publish sort-4 --output data --dry-run", "unknown argument --dry-run: did you mean --dry_run?"),
+        ("publish sort-4 --output data --train_size 0 --validation_size 0 --test_size 0", "there are no rows"),
+        ("publish sort-4 --output data --num_proc 0", "num_proc must be at least 1, got 0"),
+        ("publish sort-4 --output file", "file"),
+        ("publish sort-4 --output strange", "strange is not a folder of published data"),
+        ("publish run --output data", "where to? Give --repo USER/NAME for the run run"),
+        ("publish sort-4 --repo", "argument --repo: expected one argument"),
+    ],
+)
+def test_a_mistake_is_one_line_and_changes_nothing(command, message, run, tmp_path, error_of, capsys):
+    Path("file").write_text("x")
+    for folder in ("strange", "run"):
+        Path(folder).mkdir()
+    Path("strange/hf_procedural.json").write_text("{")
+    Path("run/config.json").write_text("{}")
+    run("generate set-4 --rows 5 --output taken")
+    assert message in error_of(command, tmp_path)
+
+
+# ---------------------------------------------------------------- help
+
+
+def help_of(capsys, *words) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*words, "--help"])
+    assert not exit_.value.code
+    return capsys.readouterr().out
+
+
+def examples_in(text: str) -> list[str]:
+    return [line.partition("#")[0].strip() for line in re.findall(r"^    ((?:hf-procedural|python) .*)", text, re.M)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
+    text = help_of(capsys, command)
+    words = {"list": [], "publish": []}.get(command, ["sort-4"])
+    required = ["--rows", "1", "--output", "x"] if command == "generate" else []
+    args = cli._parse([command, *words, *required])
+    for action in args.parser._actions:
+        assert action.help and all(flag in text for flag in action.option_strings)
+        assert action.option_strings or action.metavar in text
+    examples = examples_in(text)
+    assert len(examples) >= 2
+    for example in examples:
+        if example.startswith("python"):
+            exec(shlex.split(example)[2], {})
+            assert "num_rows: 20" in capsys.readouterr().out
+            continue
+        name, *words = shlex.split(example.partition("|")[0])
+        words = [("20" if before == "--rows" else word) for before, word in zip([name, *words], words, strict=False)]
+        assert name == "hf-procedural" and words[0] == command
+        if "--repo" in words:
+            assert cli._parse(words).repo  # test_hub.py publishes
+        else:
+            assert run(*words, *(SMALL if command == "publish" else ()))
+
+
+def test_help_names_the_commands(capsys, run):
+    text = help_of(capsys)
+    assert all(re.search(rf"^    {command} ", text, re.M) for command in COMMANDS)
+    examples = [shlex.split(example)[1:] for example in examples_in(text)]
+    assert [words[0] for words in examples] == list(COMMANDS)
+    assert [cli._parse(words).run for words in examples] == [cli._list, cli._show, cli._generate, cli._publish]
+
+
+# ---------------------------------------------------------------- as a command of the shell
+
+
+SCRIPT = Path(sys.executable).with_name("hf-procedural")
+
+
+def test_console_script():
+    (entry,) = importlib.metadata.entry_points(group="console_scripts", name="hf-procedural")
+    assert entry.load() is cli.main and SCRIPT.is_file()
+
+
+def test_extension_of_hf(tmp_path, monkeypatch, run):
+    """`hf procedural list`, with the manifest that `hf extensions install` writes."""
+    ExtensionManifest(
+        owner="me",
+        repo="hf-procedural",
+        repo_id="me/hf-procedural",
+        short_name="procedural",
+        executable_path=str(SCRIPT),
+        type="python",
+        installed_at=datetime.now(timezone.utc),
+    ).save(tmp_path / ".local/share/hf/extensions/hf-procedural")
+    settings = {"HOME": str(tmp_path), "HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    hf = [Path(sys.executable).with_name("hf"), "procedural"]
+    pipes = {"env": os.environ | settings, "capture_output": True, "text": True}
+    listed = subprocess.run([*hf, "list"], check=True, **pipes)
+    assert listed.stdout == run("list") and listed.stderr == ""
+    mistake = subprocess.run([*hf, "show", "srot-64"], **pipes)
+    assert mistake.returncode == 2 and mistake.stderr.startswith("hf-procedural: error: unknown task 'srot'")
+
+
+@pytest.mark.parametrize("words", ["list", "show sort-64 -n 300 --json"])
+def test_head_has_seen_enough(words):
+    """What is not read is no mistake."""
+    command = f"{shlex.quote(str(SCRIPT))} {words} | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert len(done.stdout) == 1 and done.stderr == "" and done.returncode in (0, 1)
+
+
+def test_looking_needs_no_torch():
+    """Which takes seconds to import."""
+    script = """
+import sys
+from hf_procedural import cli
+heavy = ("torch", "transformers", "numba", "matplotlib")
+for words in (["list"], ["show", "sort-8"], ["generate", "sort-8", "--rows", "9", "--output", "data"]):
+    cli.main(words)
+    print("loaded:", *(name for name in heavy if name in sys.modules))
+"""
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert [line for line in printed.splitlines() if line.startswith("loaded:")] == ["loaded:"] * 3
