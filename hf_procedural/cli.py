@@ -127,11 +127,15 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         one.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
     args, others = parser.parse_known_args(argv)
     flags = [flag for action in args.parser._actions for flag in action.option_strings]
-    args.parameters = _parameters(others, args, flags)
+    names = getattr(args, "names", [getattr(args, "name", "")])
+    for flag, value in zip(argv, argv[1:], strict=False):
+        if flag in others and flag[2:].rpartition(".")[2] in _own(list_tasks()) | {"weights"} and value in names:
+            raise ValueError(f"{flag} {value}: the name of a task comes first, its parameters follow")
+    args.parameters = _parameters(others, args, names or list_tasks(), flags)  # publish --all has none
     return args
 
 
-def _parameters(words: list[str], args, flags: list[str]) -> dict:
+def _parameters(words: list[str], args, names: list[str], flags: list[str]) -> dict:
     """The task's parameters from what is left of the command line: ``--length 128 --balanced --p_open=0.4``."""
     parameters, words = {}, list(words)
     while words:
@@ -139,8 +143,7 @@ def _parameters(words: list[str], args, flags: list[str]) -> dict:
         if not flag.startswith("--") or not args.takes_parameters:
             raise ValueError(f"unknown argument {flag!r}{nearest(flag, flags)} (--help lists all)")
         key = flag[2:]
-        names = getattr(args, "names", None) or [getattr(args, "name", "")]
-        own = {field.name for name in names for part in name.split("+") for field in _fields(part)} | {"shuffle_tokens"}
+        own = _own(names)
         if key.rpartition(".")[2] not in own | {"weights"}:
             known = [*flags, *(f"--{name}" for name in sorted(own))]
             raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (accepted: {' '.join(known)})")
@@ -153,8 +156,10 @@ def _parameters(words: list[str], args, flags: list[str]) -> dict:
     return parameters
 
 
-def _fields(name: str):
-    return dataclasses.fields(task_class(name.partition("-")[0]))
+def _own(names: list[str]) -> set[str]:
+    """The names of all parameters of tasks, and of the members of mixtures."""
+    tasks = [task_class(part.partition("-")[0]) for name in names for part in name.split("+")]
+    return {field.name for each in tasks for field in dataclasses.fields(each)} | {"shuffle_tokens"}
 
 
 def _list(args) -> None:
@@ -248,10 +253,8 @@ def _publish_tasks(args) -> None:
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
         config = hub.config_name(builder.config.task, name, args.parameters)
         configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
-    place = hub.patiently(lambda: hub.read_repo(args.repo, args.revision), args.repo) if args.repo else None
-    place = place or hub.read_folder(args.output)
     if args.dry_run:
-        _dry_run(args, configs, place)
+        _dry_run(args, configs)
         return
     repo = hub.open_repo(args.repo, args.private, args.revision, "dataset") if args.repo else None
     new = 0
@@ -278,14 +281,22 @@ def _publish_run(args, folder: str) -> None:
     print(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
 
 
-def _dry_run(args, configs, place) -> None:
-    from .hub import is_there
+def _dry_run(args, configs) -> None:
+    from . import hub
 
+    if args.repo:
+        place = hub.patiently(lambda: hub.read_repo(args.repo, args.revision), args.repo)
+    else:
+        place = hub.read_folder(args.output)
     table = Table("config", "rows", "tokens", "what", box=None, pad_edge=False)
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
         known = (
-            "already there" if is_there(place, config, made) else "other rows" if config in place.published else "new"
+            "already there"
+            if hub.is_there(place, config, made)
+            else "other rows"
+            if config in place.published
+            else "new"
         )
         table.add_row(config, f"{rows:,}", f"{rows * builder.config.task.max_length:,}", known)
     console = Console(markup=False, highlight=False)

@@ -140,9 +140,7 @@ def read_repo(repo: str, revision: str | None = None) -> Place:
     api = HfApi()
     try:
         info = api.repo_info(repo, repo_type="dataset", revision=revision)
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        if error.response.status_code == 401 and get_token() is not None:
-            raise
+    except (RepositoryNotFoundError, RevisionNotFoundError):
         return Place({}, None, set())
     files = {sibling.rfilename for sibling in info.siblings}
     at = {"repo_type": "dataset", "revision": info.sha}
@@ -156,13 +154,15 @@ def read_repo(repo: str, revision: str | None = None) -> Place:
 
 
 def is_there(place: Place, config: str, made: dict) -> bool:
-    """Whether a place has a config with the rows of the entry `made`."""
+    """Whether a place has a config with the rows of the entry `made`, and files of each of its splits."""
 
     def rows(entry):
         return {name: (split["rows"], split["fingerprint"]) for name, split in entry["splits"].items()}
 
     known = place.published.get(config)
-    return known is not None and rows(known) == rows(made)
+    if known is None or rows(known) != rows(made):
+        return False
+    return all(any(file.startswith(f"{config}/{split}-") for file in place.files) for split in made["splits"])
 
 
 def open_repo(repo: str, private: bool | None = None, revision: str | None = None, repo_type: str = "model") -> str:

@@ -252,7 +252,7 @@ parquet.write(load_dataset_builder("procedural", "identity-64", **sizes), sys.ar
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
     peaks = []
-    for rows in (30_000, 300_000):  # 31 and 310 MB of integers
+    for rows in (20_000, 200_000):  # 21 and 206 MB of integers
         command = [sys.executable, "-c", script, str(tmp_path / str(rows)), str(rows)]
         peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1000)
     assert peaks[1] - peaks[0] < 30, peaks
