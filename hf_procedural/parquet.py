@@ -95,14 +95,13 @@ def _write_in_parallel(builder, missing: list[Shard], folder: Path, num_proc: in
     An interruption is for this process, which then ends the others: on a terminal all of them would be told.
     """
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(
-        min(num_proc, len(missing)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
+    spawn = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
+    with ProcessPoolExecutor(min(num_proc, len(missing)), spawn) as pool:
         try:
-            for job in as_completed([pool.submit(_write_whole, builder, shard, folder) for shard in missing]):
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the new processes inherit
+            jobs = [pool.submit(_write_whole, builder, shard, folder) for shard in missing]
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for job in as_completed(jobs):
                 yield job.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
