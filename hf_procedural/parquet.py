@@ -54,17 +54,11 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     """Writes all rows of a `Procedural` builder into `folder`, and gives the files.
 
     A file that is there and holds the rows wanted is left alone; each is complete or not there at all. Raises
-    ValueError, before anything is written, where the folder holds other rows of these splits.
+    ValueError, before anything is written, as `missing_shards` does.
     """
-    folder, planned = Path(folder), shards(builder)
     if num_proc < 1:
         raise ValueError(f"num_proc must be at least 1, got {num_proc}")
-    wanted = {shard.file: shard for shard in planned}
-    mine = [file for split in builder.config.rows() for file in sorted(folder.glob(f"{split}-*.parquet"))]
-    for file in mine:
-        if file.name not in wanted or _metadata(file) != wanted[file.name].metadata:
-            raise ValueError(f"{file} holds other rows: choose another folder, or remove it")
-    missing = [shard for shard in planned if not (folder / shard.file).exists()]
+    folder, planned, missing = Path(folder), shards(builder), missing_shards(builder, folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = sum(shard.stop - shard.start for shard in planned)
     done = rows - sum(shard.stop - shard.start for shard in missing)
@@ -80,6 +74,24 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
             for count in _write_in_parallel(builder, missing, folder, num_proc):
                 bar.update(count)
     return [folder / shard.file for shard in planned]
+
+
+def missing_shards(builder, folder) -> list[Shard]:
+    """The shards that `folder` does not hold yet.
+
+    Raises ValueError where it holds Parquet files of other rows; those of other splits of the same task may be there.
+    """
+    folder, planned = Path(folder), shards(builder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name a folder")
+    wanted = {shard.file: shard.metadata for shard in planned}
+    for file in sorted(folder.glob("*.parquet")):
+        found = _metadata(file)
+        other_split = found is not None and json.loads(found)["split"] not in builder.config.rows()
+        same_task = found is not None and json.loads(found)["task"] == builder.config.task.key
+        if not (other_split and same_task) and found != wanted.get(file.name, b""):
+            raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
+    return [shard for shard in planned if not (folder / shard.file).exists()]
 
 
 def _metadata(file: Path) -> bytes | None:
