@@ -351,7 +351,8 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
         if (value is None and action.default is None) or (isinstance(value, list) and several) or mapping:
             direct[key] = value
         elif value is None or isinstance(value, list | dict):
-            raise ValueError(f"{file}: {key} must be a single value, got {value!r}")
+            shown = "something else" if key.endswith("_token") else repr(value)
+            raise ValueError(f"{file}: {key} must be a single value, got {shown}")
         else:
             words += [f"--{key}={value}"]
     return words, direct

@@ -24,7 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from . import blocks
+from . import __version__, blocks
 from .builder import SIZES
 from .command import Parser, nearest, user_errors
 from .tasks import Task, list_tasks, task, task_class
@@ -75,7 +75,8 @@ are who `hf auth login` or HF_TOKEN says."""
 def main(argv: list[str] | None = None) -> None:
     """The console script. A user's mistake ends with one line and exit code 2."""
     datasets.logging.set_verbosity_error()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what we tell ourselves
+    if not {"HF_DEBUG", "HF_HUB_VERBOSITY"} & os.environ.keys():
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what we tell ourselves
     try:
         with user_errors():
             args = _parse(sys.argv[1:] if argv is None else argv)
@@ -92,6 +93,7 @@ def main(argv: list[str] | None = None) -> None:
 def _parse(argv: list[str]) -> argparse.Namespace:
     kind = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = Parser("hf-procedural", description=__doc__, **kind)
+    parser.add_argument("--version", action="version", version=f"hf_procedural {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(name, run, text, takes_parameters=True):
@@ -241,10 +243,13 @@ def _generate(args) -> None:
 
 
 def _publish(args) -> None:
-    if len(args.names) == 1 and Path(args.names[0], "config.json").is_file():
-        _publish_run(args, args.names[0])
-    else:
+    runs = [name for name in args.names if Path(name).is_dir() or "/" in name]
+    if not runs:
         _publish_tasks(args)
+    elif len(args.names) == 1 and not (args.all or args.output or args.parameters):
+        _publish_run(args, runs[0])
+    else:
+        raise ValueError(f"{runs[0]} is a folder: a run is published alone, with --repo, --private and --revision")
 
 
 def _publish_tasks(args) -> None:
@@ -272,22 +277,29 @@ def _publish_tasks(args) -> None:
     for config, (builder, _) in configs.items():
         if args.output:  # what cannot be written is found before anything is
             parquet.missing_shards(builder, Path(args.output, config))
-    repo = hub.open_repo(args.repo, args.private, args.revision, "dataset") if args.repo else None
-    new = 0
-    where = {key: getattr(args, key) for key in ("output", "private", "revision", "num_proc")}
+    if args.output:
+        hub.read_folder(args.output)
+    if args.repo:
+        repo, private = hub.open_dataset(args.repo, args.private, args.revision)
+    nothing = True
     for number, (config, (builder, made)) in enumerate(configs.items(), 1):
-        changed = hub.publish_config(builder, config, made, repo, **where)
-        new += changed
-        beside = f", tokenizer in {tokenizer_repo(repo, config)}" if repo else ""
-        done = f"in {repo or args.output}{beside}" if changed else "already there"
-        print(f"[{number}/{len(configs)}] {config}: {done}", flush=True)
-    if not new:
+        if args.repo:
+            done = hub.publish_config(builder, config, made, repo, private, args.revision, args.output, args.num_proc)
+            where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
+        else:
+            done, where = hub.write_config(builder, config, made, args.output, args.num_proc), args.output
+        nothing = nothing and not done
+        told = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
+        print(f"[{number}/{len(configs)}] {config}: {told}", flush=True)
+    if nothing:
         print("nothing to do: all of it is there already")
 
 
 def _publish_run(args, folder: str) -> None:
     from . import hub
 
+    if not Path(folder, "config.json").is_file():
+        raise ValueError(f"{folder} is neither a task nor the folder of a run (it has no config.json)")
     if not args.repo:
         raise ValueError(f"where to? Give --repo USER/NAME for the run {folder}")
     if args.dry_run:
@@ -307,13 +319,8 @@ def _dry_run(args, configs) -> None:
     table = Table("config", "rows", "tokens", "what", box=None, pad_edge=False)
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
-        known = (
-            "already there"
-            if hub.is_there(place, config, made)
-            else "other rows"
-            if config in place.published
-            else "new"
-        )
+        other = "other rows" if config in place.published else "new"
+        known = "already there" if hub.is_there(place, config, made) else other
         table.add_row(config, f"{rows:,}", f"{rows * builder.config.task.max_length:,}", known)
     console = Console(markup=False, highlight=False)
     console.print(table)
@@ -326,17 +333,11 @@ def _command(args, name: str, sizes: dict) -> str:
     for key, value in args.parameters.items():
         words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
     asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}
-    words += [
-        word
-        for key, value in (sizes | {"seed": args.seed}).items()
-        if value != asked[key]
-        for word in _flag(key, value)
-    ]
-    return shlex.join([*words, *(_flag("repo", args.repo) if args.repo else _flag("output", args.output))])
-
-
-def _flag(key: str, value) -> list[str]:
-    return [f"--{key}", str(value)]
+    where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output": args.output}
+    for key, value in (sizes | {"seed": args.seed} | where).items():
+        if value is not None and value != asked.get(key):
+            words += [f"--{key}", str(value)]
+    return shlex.join(words)
 
 
 def _builder(name: str, parameters: dict, **settings):

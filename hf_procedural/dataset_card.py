@@ -1,8 +1,7 @@
 """The cards of published data sets and tokenizers, made from the registry and from what was written.
 
 A data-set repo holds a folder of Parquet files for each config, the card, and `PUBLISHED`: a JSON object with an
-`entry` for each config, from which the card's text is made. What others write into the card, outside of our two marks,
-stays; so do the configs that they add.
+`entry` for each config, from which the card's text is made. Configs that others add stay.
 """
 
 import inspect
@@ -10,15 +9,14 @@ import json
 
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData
 
 from . import __version__, blocks
 from .builder import CITATION, PAPER_URL
+from .cards import Card, merged
 from .show import as_json
 from .tasks import Task
 
 PUBLISHED = "hf_procedural.json"
-_BEGIN, _END = "<!-- hf_procedural: begin -->", "<!-- hf_procedural: end -->"
 _SHOWN = 48  # tokens of an example
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _SIZES += ((10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"), (10**11, "10B<n<100B"))
@@ -37,11 +35,12 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
     return {
         "task": name,
         "parameters": parameters,
+        "all_parameters": task.parameters,
         "seed": seed,
         "splits": splits,
         "summary": task.summary,
         "layout": _layout(task),
-        "example": _example(task, seed),
+        "example": _example(task, seed, next(iter(splits))),
         "row_length": task.max_length,
         "vocabulary_size": len(task.vocabulary),
         "paper": task.paper,
@@ -56,9 +55,9 @@ def _layout(task: Task) -> str:
     return "\n\n".join(dict.fromkeys(inspect.getdoc(type(each)) for each in described))
 
 
-def _example(task: Task, seed: int) -> dict[str, str]:
-    """The first training row as text: prompt and answer, or the text of a language."""
-    (row,) = as_json(task, *(rows[:1] for rows in blocks.block(task, seed, "train", 0)))
+def _example(task: Task, seed: int, split: str) -> dict[str, str]:
+    """The first row of a split as text: prompt and answer, or the text of a language."""
+    (row,) = as_json(task, *(rows[:1] for rows in blocks.block(task, seed, split, 0)))
     parts = {"text": row["text"].split()} if "text" in row else {part: row[part] for part in ("prompt", "answer")}
     return {part: _cut(words) for part, words in parts.items()}
 
@@ -72,42 +71,50 @@ def dataset_card(
     where: str,
     published: dict[str, dict],
     infos: DatasetInfosDict,
-    card: DatasetCard | None = None,
+    before: Card | None = None,
+    revision: str | None = None,
     is_folder: bool = False,
-) -> DatasetCard:
-    """The `DatasetCard` of a repo (or folder) with the `published` configs, each an `entry`.
+) -> str:
+    """The card of a repo (or folder) with the `published` configs, each an `entry`, over the card that was there.
 
-    `infos` are the infos of configs that the YAML does not have yet, or has otherwise; `card` is the one that is there.
+    `infos` are the infos of configs that the YAML does not have yet, or has otherwise. Configs in the YAML that are
+    ours by name of `published` get its files; others stay. Raises ValueError for YAML that is not a data set's.
     """
-    data = card.data if card else DatasetCardData()
-    MetadataConfigs(
-        {
-            name: {"data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in made["splits"]]}
-            for name, made in published.items()
-        }
-    ).to_dataset_card_data(data)
-    infos.to_dataset_card_data(data)
-    rows = [sum(split["rows"] for split in made["splits"].values()) for made in published.values()]
-    size = next((label for limit, label in _SIZES if sum(rows) < limit), "n>1T")
+    metadata = dict(before.metadata) if before else {}
     ours = {
+        name: {"data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in made["splits"]]}
+        for name, made in published.items()
+    }
+    try:
+        MetadataConfigs(ours).to_dataset_card_data(metadata)
+        infos.to_dataset_card_data(metadata)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"the YAML of README.md of {where} is not that of a data set: {error}") from None
+    rows = sum(split["rows"] for made in published.values() for split in made["splits"].values())
+    usual = {
         "license": "apache-2.0",
         "pretty_name": "Procedural pretraining data",
         "task_categories": ["text-generation"],
-        "size_categories": [size],
     }
-    for key, value in ours.items():
-        if key == "size_categories" or data.get(key) is None:
-            data[key] = value
-    tags = ["procedural", "synthetic", "procedural-pretraining", "hf_procedural"]
-    data["tags"] = list(dict.fromkeys([*(data.get("tags") or []), *tags]))
-    text = f"{_BEGIN}\n{_body(where, published, is_folder)}\n{_END}"
-    before, after = "", ""
-    if card and _BEGIN in card.text and _END in card.text:
-        before, after = card.text.split(_BEGIN)[0].strip("\n"), card.text.split(_END)[-1].strip("\n")
-    elif card:
-        before = card.text.strip("\n")
-    parts = [part for part in (before, text, after) if part]
-    return DatasetCard(f"---\n{data}\n---\n\n" + "\n\n".join(parts) + "\n")
+    tags = metadata.get("tags") or []
+    tags = [tags] if isinstance(tags, str) else tags
+    metadata = usual | metadata
+    metadata["size_categories"] = [next((label for limit, label in _SIZES if rows < limit), "n>1T")]
+    metadata["tags"] = list(
+        dict.fromkeys([*tags, "procedural", "synthetic", "procedural-pretraining", "hf_procedural"])
+    )
+    return merged(_body(where, published, revision, is_folder), metadata, before)
+
+
+def without(metadata: dict, configs: set[str]) -> dict:
+    """A card's YAML without some configs."""
+    kept = dict(metadata)
+    for key in ("configs", "dataset_info"):
+        if isinstance(kept.get(key), list):
+            kept[key] = [each for each in kept[key] if each.get("config_name") not in configs]
+    if isinstance(kept.get("dataset_info"), dict) and kept["dataset_info"].get("config_name") in configs:
+        del kept["dataset_info"]
+    return kept
 
 
 def tokenizer_repo(repo: str, config: str) -> str:
@@ -115,43 +122,39 @@ def tokenizer_repo(repo: str, config: str) -> str:
     return f"{repo}-{config}".replace("+", "_and_")
 
 
-def tokenizer_card(task: Task, repo: str, config: str) -> ModelCard:
-    """The `ModelCard` of the tokenizer of a config of the data set `repo`."""
-    data = ModelCardData(library_name="transformers", license="apache-2.0", datasets=[repo], tags=["hf_procedural"])
-    example = next(iter(_example(task, 0).values()))
-    name = tokenizer_repo(repo, config)
-    vocabulary = task.vocabulary
-    first = ", ".join(f"`{token}`" for token in vocabulary[:8])
-    last = ", ".join(f"`{token}`" for token in vocabulary[-2:])
-    return ModelCard(f"""---
-{data}
----
+def tokenizer_card(task: Task, made: dict, repo: str, config: str) -> str:
+    """The card of the tokenizer of a config, whose entry is `made`, of the data set `repo`."""
+    metadata = {"library_name": "transformers", "license": "apache-2.0", "datasets": [repo], "tags": ["hf_procedural"]}
+    words = next(iter(made["example"].values())).split(" ...")[0]
+    first = ", ".join(f"`{token}`" for token in task.vocabulary[:8])
+    last = ", ".join(f"`{token}`" for token in task.vocabulary[-2:])
+    text = f"""# Tokenizer of {config}
 
-# Tokenizer of {config}
-
-A tokenizer, no model: each of the {len(vocabulary):,} tokens of the procedural task {config} ({task.summary}) is a
+A tokenizer, no model: each of the {len(task.vocabulary):,} tokens of the procedural task {config} ({task.summary}) is a
 word, words are separated by spaces. Ids in order: {first} ... {last}. It belongs to the config `{config}` of the data
 set [{repo}](https://huggingface.co/datasets/{repo}), whose rows are {task.max_length:,} tokens long.
 
 ```python
 from transformers import AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained("{name}")
-tokenizer("{example.split(" ...")[0]}")["input_ids"]
+tokenizer = AutoTokenizer.from_pretrained("{tokenizer_repo(repo, config)}")
+tokenizer({words!r})["input_ids"]
 ```
 
-Made with hf_procedural {__version__}; nothing but transformers is needed to load it. Source of the task: {task.paper}.
-""")
+Made with hf_procedural {__version__}; nothing but transformers is needed to load it. Source of the task:
+{task.paper}."""
+    return merged(text, metadata)
 
 
-def _body(where: str, published: dict[str, dict], is_folder: bool) -> str:
+def _body(where: str, published: dict[str, dict], revision: str | None, is_folder: bool) -> str:
     name, first = next(iter(published.items()))
+    at = f', revision="{revision}"' if revision else ""
     if is_folder:
         words = "".join(f", {key}={value!r}" for key, value in first["parameters"].items())
         imported, load = "import hf_procedural", f'hf_procedural.tokenizer("{first["task"]}"{words})'
     else:
         imported = "from transformers import AutoTokenizer"
-        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}")'
+        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
     length, vocabulary = first["row_length"], first["vocabulary_size"]
     table = [
         "| config | what is learned | rows: train, validation, test | row length | tokens |",
@@ -182,7 +185,7 @@ those faster. Generated, not collected: no text of any person is in it.
 from datasets import load_dataset
 {imported}
 
-rows = load_dataset("{where}", "{name}")  # or streaming=True
+rows = load_dataset("{where}", "{name}"{at})  # or streaming=True
 tokenizer = {load}
 print(tokenizer.decode(rows["train"][0]["input_ids"]))
 ```
@@ -220,9 +223,10 @@ The tasks' sources stand with them; the method is that of [Procedural Pretrainin
 
 def _section(config: str, made: dict) -> str:
     example = "\n".join(f"{part}: {text}" for part, text in made["example"].items())
-    parameters = json.dumps(made["parameters"]) if made["parameters"] else "defaults"
+    parameters = ", ".join(f"{key} = {json.dumps(value)}" for key, value in made["all_parameters"].items())
     fingerprints = ", ".join(f"{split} `{facts['fingerprint']}`" for split, facts in made["splits"].items())
-    size = sum(facts.get("bytes", 0) for facts in made["splits"].values())
+    size = sum(facts["bytes"] for facts in made["splits"].values())
+    size = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
     return f"""### {config}
 
 {made["summary"][0].upper()}{made["summary"][1:]}.
@@ -233,7 +237,7 @@ def _section(config: str, made: dict) -> str:
 {example}
 ```
 
-- Parameters: {parameters}; seed {made["seed"]}.
-- Size: {size / 1e6:,.1f} MB of Parquet. Fingerprints: {fingerprints}.
+- Parameters: `{parameters}`; seed {made["seed"]}.
+- Size: {size} of Parquet. Fingerprints: {fingerprints}.
 - Source: {made["paper"]}.
 - Made with hf_procedural {made["version"]}: `{made["command"]}`"""

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datasets.info import DatasetInfosDict
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetCard, HfApi, constants, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import (
     HfHubHTTPError,
+    HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
     LocalTokenNotFoundError,
@@ -26,7 +27,9 @@ from huggingface_hub.errors import (
 )
 
 from . import parquet
-from .dataset_card import PUBLISHED, dataset_card, tokenizer_card, tokenizer_repo
+from .cards import Card, parse_card
+from .dataset_card import PUBLISHED, dataset_card, tokenizer_card, tokenizer_repo, without
+from .model_card import model_card
 from .tasks import task as hf_procedural_task
 from .tokenization import tokenizer
 
@@ -39,6 +42,7 @@ class HubError(RuntimeError):
 
 
 _AGAIN = "run the same command again, it goes on where it stopped"
+_LATER = "try again later, or without push_to_hub and publish the run afterwards"
 
 
 @contextlib.contextmanager
@@ -73,7 +77,8 @@ def _reason(error: Exception, repo: str, again: str) -> str | None:
         return f"no Hugging Face token to reach {repo} with: run hf auth login, or set HF_TOKEN"
     if status == 401:
         return f"the Hub does not accept the token{said}: check HF_TOKEN, or run hf auth login"
-    if status in (402, 413, 507) or "quota" in said.lower() or "storage" in said.lower():
+    full = status == 403 and any(word in said.lower() for word in ("quota", "storage"))
+    if full or status in (402, 413, 507):
         return f"the Hub has no room for {repo}{said}"
     if status == 403:
         return f"the token may not write {repo}{said}: use one with write access to that namespace"
@@ -117,55 +122,70 @@ def config_name(task, name: str, parameters: dict) -> str:
 class Place:
     """What a data-set repo, or a folder laid out as one, holds: its configs by name, card, files, and commit."""
 
-    published: dict[str, dict]
-    card: DatasetCard | None
-    files: set[str]
+    published: dict[str, dict] = dataclasses.field(default_factory=dict)
+    card: Card | None = None
+    files: set[str] = dataclasses.field(default_factory=set)
     commit: str | None = None
 
 
-def read_folder(folder) -> Place:
-    """The `Place` of a folder; empty where there is none. Raises ValueError for a file that is not readable."""
-    folder = Path(folder)
+def _place(where: str, texts: dict[str, str], files: set[str], commit: str | None = None) -> Place:
+    """A place from the texts of its `PUBLISHED` and card. Raises ValueError where one of them is damaged."""
     try:
-        read = {name: (folder / name).read_text("utf-8") for name in (PUBLISHED, _README) if (folder / name).is_file()}
-        published = json.loads(read.get(PUBLISHED, "{}"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} is not a folder of published data: {error}") from None
-    files = {str(path.relative_to(folder)) for path in folder.glob("*/*.parquet")}
-    return Place(published, DatasetCard(read[_README]) if _README in read else None, files)
+        published = json.loads(texts.get(PUBLISHED, "{}"))
+        for made in published.values():
+            for split in made["splits"].values():
+                split["rows"], split["fingerprint"], split["files"], split["bytes"]  # noqa: B018
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{PUBLISHED} of {where} is damaged ({error!r}): mend or delete it") from None
+    return Place(published, parse_card(texts[_README], where) if _README in texts else None, files, commit)
 
 
-def read_repo(repo: str, revision: str | None = None) -> Place:
-    """The `Place` of a data-set repo at a revision; empty where there is none that the token may see."""
+def read_folder(folder) -> Place:
+    """The `Place` of a folder; empty where there is none. Raises ValueError for files that are damaged."""
+    folder = Path(folder)
+    texts = {name: (folder / name).read_text("utf-8") for name in (PUBLISHED, _README) if (folder / name).is_file()}
+    return _place(str(folder), texts, {path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet")})
+
+
+def read_repo(repo: str, revision: str | None = None, repo_type: str = "dataset") -> Place:
+    """The `Place` of a repo at a revision; empty where there is none that the token may see.
+
+    Raises ValueError for files that are damaged.
+    """
     api = HfApi()
     try:
-        info = api.repo_info(repo, repo_type="dataset", revision=revision)
+        info = api.repo_info(repo, repo_type=repo_type, revision=revision)
     except (RepositoryNotFoundError, RevisionNotFoundError):
-        return Place({}, None, set())
+        return Place()
     files = {sibling.rfilename for sibling in info.siblings}
-    at = {"repo_type": "dataset", "revision": info.sha}
-    read = {
+    at = {"repo_type": repo_type, "revision": info.sha}
+    texts = {
         name: Path(api.hf_hub_download(repo, name, **at)).read_text("utf-8")
         for name in (PUBLISHED, _README)
         if name in files
     }
-    published = json.loads(read.get(PUBLISHED, "{}"))
-    return Place(published, DatasetCard(read[_README]) if _README in read else None, files, info.sha)
+    return _place(repo, texts, files, info.sha)
+
+
+def _files_of(place: Place, config: str, split: str) -> list[str]:
+    return [file for file in place.files if file.startswith(f"{config}/{split}-") and file.endswith(".parquet")]
 
 
 def is_there(place: Place, config: str, made: dict) -> bool:
-    """Whether a place has a config with the rows of the entry `made`, and files of each of its splits."""
-
-    def rows(entry):
-        return {name: (split["rows"], split["fingerprint"]) for name, split in entry["splits"].items()}
-
+    """Whether a place has a config with the rows of the entry `made`, and all files of it."""
     known = place.published.get(config)
-    if known is None or rows(known) != rows(made):
+    if known is None or known["splits"].keys() != made["splits"].keys():
         return False
-    return all(any(file.startswith(f"{config}/{split}-") for file in place.files) for split in made["splits"])
+    return all(
+        all(known["splits"][split][key] == facts[key] for key in ("rows", "fingerprint"))
+        and len(_files_of(place, config, split)) == known["splits"][split]["files"]
+        for split, facts in made["splits"].items()
+    )
 
 
-def open_repo(repo: str, private: bool | None = None, revision: str | None = None, repo_type: str = "model") -> str:
+def open_repo(
+    repo: str, private: bool | None = None, revision: str | None = None, repo_type: str = "model", again: str = _AGAIN
+) -> str:
     """Makes a repo, and the branch `revision`, where they are not there; gives the repo's full name. Raises HubError.
 
     A repo that exists and is public is refused where `private` is asked for.
@@ -180,36 +200,134 @@ def open_repo(repo: str, private: bool | None = None, revision: str | None = Non
             api.create_branch(made, branch=revision, repo_type=repo_type, exist_ok=True)
         return made
 
-    return patiently(make, repo)
+    try:
+        return patiently(make, repo, again)
+    except HFValidationError as error:
+        raise ValueError(f"the name of the repo, {repo!r}: {error}") from None
 
 
-def push_tokenizer(task, repo: str, config: str, private: bool | None, revision: str | None) -> bool:
-    """Pushes the tokenizer of a config, with its card, to a repo of its own; whether anything was new."""
-    name = open_repo(tokenizer_repo(repo, config), private, revision)
+def open_dataset(repo: str, private: bool | None = None, revision: str | None = None) -> tuple[str, bool]:
+    """As `open_repo` for a data set; gives its name and whether it is private, as its tokenizers then are, too."""
+    name = open_repo(repo, private, revision, "dataset")
+    return name, patiently(lambda: HfApi().repo_info(name, repo_type="dataset").private, name)
+
+
+def push_tokenizer(task, made: dict, repo: str, config: str, private: bool, revision: str | None = None) -> bool:
+    """Pushes the tokenizer of a config, with its card, to a repo of its own; whether anything was new.
+
+    A new repo is `private` or not; one that is there stays as it is.
+    """
+    name, api = tokenizer_repo(repo, config), HfApi()
+    patiently(lambda: api.create_repo(name, private=private or None, exist_ok=True), name)
+    open_repo(name, revision=revision)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer(task).save_pretrained(folder)
-        tokenizer_card(task, repo, config).save(Path(folder) / _README)
+        Path(folder, _README).write_text(tokenizer_card(task, made, repo, config), encoding="utf-8")
         return _upload(folder, name, f"Tokenizer of {config}", revision)
 
 
-def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = _AGAIN) -> bool:
-    """Pushes the run of a folder, its checkpoints apart, with its model card; whether anything was new.
+def publish_config(builder, config: str, made: dict, repo: str, private: bool, revision=None, output=None, num_proc=1):
+    """Publishes a config, its tokenizer first, in one commit; gives what it did: "new", "replaced", or "" for nothing.
 
-    Raises HubError, and ValueError where the folder is not that of a run.
+    `made` is its `entry`. Rows are written to the folder `output`, as by `write_config`, or to a temporary one where
+    that is None. Raises HubError, and ValueError where `output` holds other rows or the name is somebody else's.
     """
-    from .model_card import model_card
+    tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
+    place = patiently(lambda: read_repo(repo, revision), repo)
+    _check_ours(place, config, repo)
+    if is_there(place, config, made) and output is None:
+        return "new" if tokenizer_is_new else ""
+    with contextlib.ExitStack() as stack:
+        folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory()))
+        if output is not None:
+            write_config(builder, config, made, folder, num_proc, repo, revision)
+        files = parquet.write(builder, folder / config, num_proc)
+        infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
+        done = patiently(lambda: _commit(repo, revision, config, made, infos, files), repo)
+    return done or ("new" if tokenizer_is_new else "")
 
-    name = open_repo(repo, private, revision)
-    model_card(folder, name).save(Path(folder) / _README)
-    return _upload(folder, name, "Model", revision, again)
+
+def write_config(
+    builder, config: str, made: dict, output, num_proc: int = 1, repo: str | None = None, revision: str | None = None
+) -> str:
+    """Writes a config into a folder that is laid out as a repo; gives "new", or "" where it was there.
+
+    Raises ValueError where the folder holds other rows under its name.
+    """
+    folder = Path(output)
+    there = is_there(read_folder(folder), config, made)
+    files = parquet.write(builder, folder / config, num_proc)
+    infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
+    for name, text in _texts(read_folder(folder), config, made, infos, repo or str(folder), revision, not repo).items():
+        (folder / f"{name}.tmp").write_text(text, encoding="utf-8")
+        os.replace(folder / f"{name}.tmp", folder / name)
+    return "" if there else "new"
+
+
+def with_sizes(builder, made: dict, files: list[Path]):
+    """The builder's info with the sizes of what was written, which the entry `made` gets, too."""
+    info, width = builder.info.copy(), builder.config.task.max_length
+    for name, split in made["splits"].items():
+        mine = [file for file in files if file.name.startswith(f"{name}-")]
+        split |= {"files": len(mine), "bytes": sum(file.stat().st_size for file in mine)}
+        info.splits[name].num_bytes = split["rows"] * width * 2 * 4
+    info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
+    info.download_size = sum(split["bytes"] for split in made["splits"].values())
+    return info
+
+
+def _check_ours(place: Place, config: str, where: str) -> None:
+    configs = place.card.metadata.get("configs") if place.card else None
+    names = [each.get("config_name") for each in configs or [] if isinstance(each, dict)]
+    if config in names and config not in place.published:
+        raise ValueError(f"{where} has a config {config} of somebody else's: choose another repo, or delete it there")
+
+
+def _texts(place: Place, config: str, made: dict, infos, where: str, revision: str | None, is_folder: bool) -> dict:
+    """The contents of `PUBLISHED` and of the card, by name, with a config more and those without files left out."""
+    gone = {
+        name
+        for name, entry in place.published.items()
+        if name != config and not all(_files_of(place, name, split) for split in entry["splits"])
+    }
+    published = {name: entry for name, entry in place.published.items() if name not in gone} | {config: made}
+    published = dict(sorted(published.items()))
+    before = place.card and Card(without(place.card.metadata, gone), place.card.text)
+    card = dataset_card(where, published, infos, before, revision, is_folder)
+    return {PUBLISHED: json.dumps(published, indent=2) + "\n", _README: card}
+
+
+def _commit(repo: str, revision: str | None, config: str, made: dict, infos: DatasetInfosDict, files) -> str:
+    """One commit: Parquet, card and entry of a config, and what it replaces; "" where they were there already."""
+    place = read_repo(repo, revision)
+    if is_there(place, config, made):
+        return ""
+    _check_ours(place, config, repo)
+    names = {f"{config}/{file.name}": file for file in files}
+    texts = _texts(place, config, made, infos, repo, revision, is_folder=False)
+    operations = [
+        *(CommitOperationAdd(name, file) for name, file in names.items()),
+        *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
+        *(CommitOperationDelete(name) for name in sorted(place.files - names.keys()) if name.startswith(f"{config}/")),
+    ]
+    HfApi().create_commit(
+        repo,
+        operations,
+        commit_message=f"Publish {config}",
+        repo_type="dataset",
+        revision=revision,
+        parent_commit=place.commit,
+    )
+    return "replaced" if config in place.published else "new"
 
 
 def _upload(folder, repo: str, message: str, revision: str | None, again: str = _AGAIN) -> bool:
+    """Uploads a folder, all but hidden files and checkpoints, in one commit; whether anything was new."""
     api = HfApi()
 
     def upload():
         before = api.repo_info(repo, revision=revision).sha
-        ignored = ["_*", "checkpoint-*", "*.tmp"]
+        ignored = [".*", "_*", "checkpoint-*", "*.tmp"]
         after = api.upload_folder(
             repo_id=repo, folder_path=folder, commit_message=message, revision=revision, ignore_patterns=ignored
         )
@@ -218,84 +336,49 @@ def _upload(folder, repo: str, message: str, revision: str | None, again: str = 
     return patiently(upload, repo, again)
 
 
-def publish_config(
-    builder,
-    config: str,
-    made: dict,
-    repo: str | None,
-    output=None,
-    private: bool | None = None,
-    revision: str | None = None,
-    num_proc: int = 1,
-) -> bool:
-    """Publishes a config, its tokenizer first, in one commit; whether anything was new.
+def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = _AGAIN) -> bool:
+    """Pushes the run of a folder, its checkpoints apart, with its model card; whether anything was new.
 
-    Rows are written to `output` (a folder that is laid out as the repo), or to a temporary folder where that is None.
-    Raises HubError, and ValueError where `output` holds other rows.
+    What others wrote into the card on the Hub stays. Raises HubError, and ValueError for a folder that is no run.
     """
-    new = False
-    if repo is not None:
-        new = push_tokenizer(builder.config.task, repo, config, private, revision)
-        if is_there(patiently(lambda: read_repo(repo, revision), repo), config, made) and output is None:
-            return new
-    with contextlib.ExitStack() as stack:
-        folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory()))
-        there = is_there(read_folder(folder), config, made)
-        files = parquet.write(builder, folder / config, num_proc)
-        infos = DatasetInfosDict({config: _with_sizes(builder, made, files)})
-        if output is not None:
-            new = new or not there
-            _write_folder(folder, config, made, infos, repo)
-        if repo is not None:
-            new = patiently(lambda: _commit(repo, revision, config, made, infos, files), repo) or new
-    return new
+    model_card(folder, repo)  # what is wrong with the folder is found first
+    name = open_repo(repo, private, revision, again=again)
+    there = patiently(lambda: read_repo(name, revision, "model"), name, again).card
+    leave_card(folder, name, there)
+    return _upload(folder, name, "Model", revision, again)
 
 
-def _with_sizes(builder, made: dict, files: list[Path]):
-    """The builder's info with the sizes of what was written, which `made` gets, too."""
-    info, width = builder.info.copy(), builder.config.task.max_length
-    for name, split in made["splits"].items():
-        split["bytes"] = sum(file.stat().st_size for file in files if file.name.startswith(f"{name}-"))
-        info.splits[name].num_bytes = split["rows"] * width * 2 * 4
-    info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
-    info.download_size = sum(split["bytes"] for split in made["splits"].values())
-    return info
+def leave_card(folder, repo: str | None = None, before: Card | None = None) -> None:
+    """Writes the model card of a run into its folder, over the card `before`, or over the one that is in it."""
+    file = Path(folder, _README)
+    if before is None and file.is_file():
+        before = parse_card(file.read_text(encoding="utf-8"), str(folder))
+    file.write_text(model_card(folder, repo, before), encoding="utf-8")
 
 
-def _write_folder(folder: Path, config: str, made: dict, infos: DatasetInfosDict, repo: str | None) -> None:
-    place = read_folder(folder)
-    published = dict(sorted((place.published | {config: made}).items()))
-    files = {
-        PUBLISHED: json.dumps(published, indent=2) + "\n",
-        _README: str(dataset_card(repo or str(folder), published, infos, place.card, is_folder=repo is None)),
-    }
-    for name, text in files.items():
-        (folder / f"{name}.tmp").write_text(text, encoding="utf-8")
-        os.replace(folder / f"{name}.tmp", folder / name)
+def connected(make: Callable, args):
+    """The Trainer that `make()` makes; with `push_to_hub`, its repo is there before. Raises HubError."""
+    if not args.push_to_hub:
+        return make()
+    name = args.hub_model_id or Path(args.output_dir).absolute().name
+    if args.should_save:
+        open_repo(name, args.hub_private_repo, args.hub_revision, again=_LATER)
+    return patiently(make, name, _LATER)
 
 
-def _commit(repo: str, revision: str | None, config: str, made: dict, infos: DatasetInfosDict, files) -> bool:
-    """One commit: Parquet, card and entry of a config, and what it replaces; False where they were there already."""
-    place = read_repo(repo, revision)
-    if is_there(place, config, made):
-        return False
-    published = dict(sorted((place.published | {config: made}).items()))
-    card = dataset_card(repo, published, infos, place.card)
-    texts = {PUBLISHED: json.dumps(published, indent=2) + "\n", _README: str(card)}
-    names = {f"{config}/{file.name}": file for file in files}
-    stale = sorted(name for name in place.files - names.keys() if name.startswith(f"{config}/"))
-    operations = [
-        *(CommitOperationAdd(name, file) for name, file in names.items()),
-        *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
-        *(CommitOperationDelete(name) for name in stale),
-    ]
-    api = HfApi()
-    api.create_commit(
-        repo,
-        operations,
-        commit_message=f"Publish {config}",
-        repo_type="dataset",
-        revision=revision,
-        parent_commit=place.commit,
-    )
-    return True
+def hand_over(trainer) -> None:
+    """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
+
+    The Trainer pushes; where it fails, we try longer. Raises HubError, which says how to push the run later.
+    """
+    args = trainer.args
+    if args.should_save:
+        leave_card(args.output_dir, trainer.hub_model_id)
+    if not args.push_to_hub:
+        return
+    trainer.create_model_card = lambda **_: None  # the Trainer would write its own over it, and has no switch for that
+    again = f"the run is complete, hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
+    with contextlib.suppress(OSError, RuntimeError):
+        trainer.push_to_hub()
+        return
+    push_run(args.output_dir, trainer.hub_model_id, revision=args.hub_revision, again=again)

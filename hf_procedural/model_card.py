@@ -11,10 +11,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 import yaml
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import EvalResult, ModelCardData
 from transformers import AutoConfig
 
 from .builder import CITATION, PAPER_URL
+from .cards import Card, merged
 from .documents import CORPORA, FILE_NAME
 from .report import COUNT, NATS, POWER, SHARE, markdown_table
 from .runs import ACCURACY, FLOPS, TOKENS, Run, measures, read_mapping, read_runs
@@ -43,11 +44,11 @@ _ABSOLUTE = re.compile(r"(\s*(?:[\w+]+=)?(?:[\d.]+\*)?(?:[\w.]+:(?!//))?)(/.*)")
 _LONG = 16  # lines of a table that is folded away
 
 
-def model_card(folder, repo_id: str | None = None) -> ModelCard:
-    """The card of the run in `folder`, finished or not; `repo_id` names the model and tells where to load it from.
+def model_card(folder, repo_id: str | None = None, before: Card | None = None) -> str:
+    """The content of the card of the run in `folder`, finished or not, over a card that was there `before`.
 
-    Absolute paths are cut to their last two parts. Raises ValueError for a folder that is no run, and for a file of it
-    that is damaged.
+    `repo_id` names the model and tells where to load it from, else the folder does. Absolute paths are cut to their
+    last two parts. Raises ValueError for a folder that is no run, and for a file of it that is damaged.
     """
     run = next((run for run in read_runs([folder]) if run.folder == Path(folder)), None)
     if run is None:
@@ -73,7 +74,7 @@ def model_card(folder, repo_id: str | None = None) -> ModelCard:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} has a file that no recipe wrote: {type(error).__name__} {error}") from error
     body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections if text)
-    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n# {name}\n\n{body}\n")
+    return merged(f"# {name}\n\n{body}", data.to_dict(), before)
 
 
 def _read(run: Run, name: str) -> dict:
@@ -313,7 +314,8 @@ No package but transformers, with PyTorch, is needed."""
 
 
 def _training(run: Run) -> str:
-    recipe = {key: value for key, value in run.recipe.items() if not key.endswith("_token")}
+    others = ("hub_", "push_to_hub")  # whoever runs it again pushes to another place, if anywhere
+    recipe = {key: value for key, value in run.recipe.items() if not key.startswith(others)}
     script, shown = "semantic" if "dataset" in recipe else "pretrain", _short(recipe)
     cut = "" if shown == recipe else "\n\nOf absolute paths only the last two parts are shown."
     return f"""With hf_procedural and this `recipe.yaml`, to which all arguments were resolved:

@@ -15,9 +15,8 @@ import torch
 import yaml
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from . import hub, metrics, transfer
+from . import metrics, transfer
 from .arguments import InitArguments, Loader, StageArguments
-from .command import user_errors
 from .sources import parse_sources
 from .tasks import IGNORE
 
@@ -287,7 +286,7 @@ def metric_function(more=None):
 def finish(trainer, trained: dict, title: str, more=dict) -> dict:
     """Evaluates, and saves results, state, model and plot; eval_results.json last, as the mark of a finished run.
 
-    The model card comes after it, and the push if asked for. `trained` are the metrics of training, `more()` gives
+    `trained` are the metrics of training, `more()` gives
     further results of the evaluation by name, without ``eval_``. Gives all results of the evaluation.
     """
     args, model = trainer.args, trainer.model
@@ -301,32 +300,7 @@ def finish(trainer, trained: dict, title: str, more=dict) -> dict:
     if args.should_save:
         plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", title)
     trainer.save_metrics("eval", results)
-    if args.should_save:
-        from .model_card import model_card  # which reads what this module writes
-
-        model_card(args.output_dir, trainer.hub_model_id).save(Path(args.output_dir) / "README.md")
-    if args.push_to_hub:
-        _push(trainer)
     return results
-
-
-def open_hub(args) -> None:
-    """Makes the repo on the Hub that a run with `push_to_hub` needs, before it trains. Raises HubError."""
-    if args.push_to_hub and args.should_save:
-        name = args.hub_model_id or Path(args.output_dir).absolute().name
-        hub.open_repo(name, args.hub_private_repo, args.hub_revision)
-
-
-def _push(trainer) -> None:
-    """The Trainer's own push, with our card; where it fails, ours, which tries longer."""
-    args = trainer.args
-    trainer.create_model_card = lambda **_: None  # it is there
-    try:
-        trainer.push_to_hub()
-    except (OSError, RuntimeError):
-        again = f"the run is complete: hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
-        with user_errors(hub.HubError):
-            hub.push_run(args.output_dir, trainer.hub_model_id, revision=args.hub_revision, again=again)
 
 
 class LogMore(TrainerCallback):

@@ -13,12 +13,13 @@ fingerprints), all_results.json, trainer_state.json and training.png.
 """
 
 import dataclasses
+import functools
 
 from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import arguments, blocks, stage
+from hf_procedural import arguments, blocks, hub, stage
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
@@ -78,8 +79,8 @@ def prepare(data, init, model_args, args):
     callbacks = [growth] if growth else []
     if args.patience is not None:
         callbacks.append(EarlyStoppingCallback(args.patience))
-    stage.open_hub(args)
-    trainer = Trainer(
+    make = functools.partial(
+        Trainer,
         model,
         args,
         data_collator=default_data_collator,
@@ -90,6 +91,7 @@ def prepare(data, init, model_args, args):
         preprocess_logits_for_metrics=stage.predictions,
         callbacks=callbacks,
     )
+    trainer = hub.connected(make, args)
     stage.LogMore(trainer)
     return trainer, checkpoint, facts
 
@@ -101,7 +103,10 @@ def train(trainer, checkpoint, facts, *recipe) -> dict:
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, LengthCurriculum):
             callback.set_length(callback.final)
-    return stage.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
+    results = stage.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
+    with arguments.user_errors(hub.HubError):
+        hub.hand_over(trainer)
+    return results
 
 
 def main():

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
-from hf_procedural import arguments, deepmind_math, documents, semantic, stage
+from hf_procedural import arguments, deepmind_math, documents, hub, semantic, stage
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
@@ -234,8 +234,8 @@ def main():
         if text.is_math:
             stage.score_labelled_only(model)
         stage.weigh_by_tokens(model, validation, args)
-        stage.open_hub(args)
-        trainer = Trainer(
+        make = functools.partial(
+            Trainer,
             model,
             args,
             data_collator=default_data_collator,
@@ -246,6 +246,7 @@ def main():
             preprocess_logits_for_metrics=stage.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
+        trainer = hub.connected(make, args)
         if text.is_math:
             stage.LogMore(trainer)
         else:
@@ -260,6 +261,8 @@ def main():
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
     stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}", by_module)
+    with arguments.user_errors(hub.HubError):
+        hub.hand_over(trainer)
 
 
 if __name__ == "__main__":

@@ -372,8 +372,8 @@ def error_of(capsys):
         ("publish sort-4 --output data --train_size 0 --validation_size 0 --test_size 0", "there are no rows"),
         ("publish sort-4 --output data --num_proc 0", "num_proc must be at least 1, got 0"),
         ("publish sort-4 --output file", "file"),
-        ("publish sort-4 --output strange", "strange is not a folder of published data"),
-        ("publish run --output data", "where to? Give --repo USER/NAME for the run run"),
+        ("publish sort-4 --output strange", "hf_procedural.json of strange is damaged"),
+        ("publish run --output data", "run is a folder: a run is published alone"),
         ("publish sort-4 --repo", "argument --repo: expected one argument"),
     ],
 )

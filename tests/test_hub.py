@@ -150,6 +150,36 @@ card.push_to_hub("alice/procedural")
     assert "[1, 2]" in python(script, environment(hub, tmp_path / "fresh"))
 
 
+def test_a_config_of_somebody_else_is_left_alone(hub, command, tmp_path):
+    script = "from datasets import Dataset; Dataset.from_dict({'x': [1]}).push_to_hub('alice/procedural', 'sort-8')"
+    python(script, environment(hub, tmp_path / "home", "hf_alice"))
+    before = hub.files("datasets", "alice/procedural")
+    message = line_of(command("publish", "sort-8", "--repo", "alice/procedural", *SIZES))
+    assert "alice/procedural has a config sort-8 of somebody else's" in message
+    assert hub.files("datasets", "alice/procedural") == before
+
+
+def test_a_config_whose_files_are_gone_leaves_the_card(hub, command, tmp_path):
+    good(command(*BOTH))
+    script = "import huggingface_hub as h; h.delete_folder('sort-8', 'alice/procedural', repo_type='dataset')"
+    python(script, environment(hub, tmp_path / "home", "hf_alice"))
+    good(command("publish", "stack-8", "--repo", "alice/procedural", *SIZES))
+    found = json.loads(python(LOAD, environment(hub, tmp_path / "fresh", bare=True), "alice/procedural"))
+    assert sorted(found) == ["set-8", "stack-8"]
+    assert "in alice/procedural" in good(command(*BOTH))
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", '{"sort-8": 3}', '{"a":', '{"set-8": {}}'])
+def test_damaged_facts_are_told(content, command, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hf_procedural.json").write_text(content)
+    message = line_of(command("publish", "sort-8", "--output", "data", *SIZES, "--repo", "alice/procedural"))
+    assert "hf_procedural.json of data is damaged" in message
+    (tmp_path / "data" / "hf_procedural.json").unlink()
+    (tmp_path / "data" / "README.md").write_text("---\nfoo: [1\n---\n")
+    assert "README.md of data is damaged" in line_of(command("publish", "sort-8", "--output", "data", *SIZES))
+
+
 def test_a_killed_publish_is_completed_by_the_next(hub, command, tmp_path):
     words = [sys.executable, "-m", "hf_procedural.cli", *BOTH]
     process = subprocess.Popen(words, env=environment(hub, tmp_path / "home", "hf_alice"), cwd=tmp_path)
@@ -227,7 +257,10 @@ def test_private_and_revision(hub, command, tmp_path):
     assert hub.repos["datasets", "alice/procedural"].private and hub.repos["models", "alice/procedural-sort-8"].private
     assert "README.md" not in hub.files("datasets", "alice/procedural")
     assert "sort-8/train-00000-of-00001.parquet" in hub.files("datasets", "alice/procedural", revision="draft")
+    assert 'revision="draft"' in hub.files("datasets", "alice/procedural", revision="draft")["README.md"].decode()
     assert "nothing to do" in good(command(*words, "--revision", "draft"))
+    good(command("publish", "set-8", "--repo", "alice/procedural", *SIZES))  # of a private data set
+    assert hub.repos["models", "alice/procedural-set-8"].private
     good(command(*words))
     good(command("publish", "set-8", "--repo", "alice/open", *SIZES))
     assert "alice/open exists and is public" in line_of(
@@ -257,6 +290,7 @@ def logits(hub, tmp_path, source: str):
 
 
 def test_a_recipe_leaves_a_model_repo_with_its_card(hub, command, tmp_path):
+    hub.before("POST", "/api/repos/create", lambda request: None)  # ours works, the Trainer's own fails
     hub.fail("POST", "/api/repos/create", status=500, times=2)
     run = command(*RUN, "--output_dir", "run", "--hub_model_id", "alice/sorter", recipe="recipes/pretrain.py")
     good(run)
@@ -272,6 +306,16 @@ def test_a_recipe_leaves_a_model_repo_with_its_card(hub, command, tmp_path):
     assert "nothing to do" in good(command("publish", "run", "--repo", "alice/sorter"))
     good(command("publish", "run", "--repo", "alice/copy"))
     assert "alice/copy" in hub.files("models", "alice/copy")["README.md"].decode()
+    # what somebody writes into the card, on the Hub or here, stays; hidden files stay here
+    python(
+        "from huggingface_hub import ModelCard; card = ModelCard.load('alice/copy'); card.text += '\\n\\nMine.'\n"
+        "card.data.tags.append('sorted'); card.push_to_hub('alice/copy')",
+        environment(hub, tmp_path / "home", "hf_alice"),
+    )
+    (tmp_path / "run" / ".env").write_text("secret")
+    good(command("publish", "run", "--repo", "alice/copy"))
+    copied = hub.files("models", "alice/copy")
+    assert "Mine." in copied["README.md"].decode() and ".env" not in copied
 
 
 def test_a_push_that_fails_loses_nothing(hub, command, tmp_path):

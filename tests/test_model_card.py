@@ -35,12 +35,17 @@ TYPES = {"accuracy", "exact_match", "loss", "perplexity", "bits_per_byte"}
 TIMES = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
 
 
+def card_of(*words) -> ModelCard:
+    return ModelCard(model_card(*words))
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A working folder with a run of every kind, one from an absolute path, with a secret and frozen in part."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
+        patch.setenv("HF_TOKEN", "")  # which --hub_token sets
         run_here(patch, "pretrain", *TINY, *SORT, "--output_dir", "runs/sort")
         begin = ["--init_from", f"permuted:{home}/runs/sort", "--transfer", "attn", "mlp", "--train_components", "attn"]
         more = ["--hub_token", "hf_SECRET", "--load_best_model_at_end", "true", "--seed", "3"]
@@ -101,7 +106,7 @@ def fenced(text, kind) -> str:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_saved_card_loads_with_exactly_what_was_measured(name, tmp_path):
-    model_card(RUNS[name], "me/tiny").save(tmp_path / "README.md")
+    card_of(RUNS[name], "me/tiny").save(tmp_path / "README.md")
     data = ModelCard.load(tmp_path / "README.md").data
     assert (data.library_name, data.pipeline_tag, data.tags) == ("transformers", "text-generation", TAGS)
     if name == "killed":
@@ -119,7 +124,7 @@ def test_a_saved_card_loads_with_exactly_what_was_measured(name, tmp_path):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_metadata_are_plain_yaml(name):
-    _, front, _ = str(model_card(RUNS[name])).split("---\n", 2)
+    _, front, _ = str(card_of(RUNS[name])).split("---\n", 2)
     names = {"library_name", "license", "pipeline_tag", "tags", "model-index"}
     names -= {"model-index"} if name == "killed" else set()
     names -= {"license"} if name not in ("sort", "killed") else set()  # text, or a source that may have seen some
@@ -138,19 +143,19 @@ def test_every_number_of_the_stages_is_in_the_files(name):
     sources = read(RUNS[name], "provenance.json").get("init_from", {}).get("sources", [])
     stages = [(None, source["tokens"], source["flops"]) for source in sources]
     stages.append((state["global_step"], state["num_input_tokens_seen"], state["total_flos"]))
-    ((titles, _, *rows),) = tables(section(model_card(RUNS[name]), "Stages"))
+    ((titles, _, *rows),) = tables(section(card_of(RUNS[name]), "Stages"))
     columns = [[title.strip() for title in titles].index(title) for title in ("steps", "tokens", "FLOPs")]
     assert len(rows) == len(stages)
     for row, (steps, tokens, flops) in zip(rows, stages, strict=True):
         shown = [row[column].strip() for column in columns]
         assert shown == ["-" if steps is None else f"{steps:,}", f"{tokens:,}", f"{flops:.3g}"]
     counted = "without" if name == "pydoc" else "with"
-    assert f"Tokens are counted {counted} padding." in model_card(RUNS[name]).text
+    assert f"Tokens are counted {counted} padding." in card_of(RUNS[name]).text
 
 
 @pytest.mark.parametrize("name", FINISHED)
 def test_the_results_shown_are_those_measured_and_the_curve_is_there(name):
-    results, text = read(RUNS[name], "eval_results.json"), section(model_card(RUNS[name]), "Results")
+    results, text = read(RUNS[name], "eval_results.json"), section(card_of(RUNS[name]), "Results")
     (titles, _, *rows), *_ = tables(text)
     for row in rows:
         for title, cell in zip(titles[1:], row[1:], strict=True):
@@ -166,7 +171,7 @@ def test_the_results_shown_are_those_measured_and_the_curve_is_there(name):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_tables_are_well_formed(name):
-    found = tables(model_card(RUNS[name]).text)
+    found = tables(card_of(RUNS[name]).text)
     assert found
     for titles, line, *rows in found:
         assert set("".join(line).replace(" ", "")) == {"-"} and rows
@@ -188,17 +193,17 @@ def test_tables_are_well_formed(name):
     ],
 )
 def test_it_says_what_the_model_is(name, sentence):
-    assert sentence in model_card(RUNS[name]).text
+    assert sentence in card_of(RUNS[name]).text
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_limits_are_told_of_models_that_read_no_text(name):
-    limits = section(model_card(RUNS[name]), "Limits")
+    limits = section(card_of(RUNS[name]), "Limits")
     assert (limits is None) == (name in ("pydoc", "maths"))
 
 
 def test_it_tells_which_weights_came_from_where_and_which_were_trained():
-    provenance, text = read("runs/set", "provenance.json"), section(model_card("runs/set"), "Initial weights")
+    provenance, text = read("runs/set", "provenance.json"), section(card_of("runs/set"), "Initial weights")
     sizes = {"copied": 0, "skipped": 0}
     for entry in provenance["transfer"]["entries"]:
         sizes[entry["action"]] += entry["size"]
@@ -208,22 +213,22 @@ def test_it_tells_which_weights_came_from_where_and_which_were_trained():
     assert sum(int(line.split()[3].replace(",", "")) for line in lines[1:]) == sum(sizes.values())
     assert any("attn.c_attn.weight" in line and line.endswith("from permuted:runs/sort") for line in lines)
     assert "{trained:,} weights were trained, {frozen:,} were frozen.".format(**provenance["weights"]) in text
-    assert section(model_card("runs/sort"), "Initial weights") is None
+    assert section(card_of("runs/sort"), "Initial weights") is None
 
 
 @pytest.mark.parametrize("name", FINISHED)
 def test_the_way_to_load_it_works(name):
-    code = fenced(section(model_card(RUNS[name]), "How to load it"), "python")
+    code = fenced(section(card_of(RUNS[name]), "How to load it"), "python")
     exec(compile(code, "README.md", "exec"), scope := {})
     assert isinstance(scope["model"], PreTrainedModel)
     assert len(scope["tokenizer"]) == scope["model"].config.vocab_size
     assert "hf_procedural" not in code
-    assert 'from_pretrained("me/tiny")' in model_card(RUNS[name], "me/tiny").text
+    assert 'from_pretrained("me/tiny")' in card_of(RUNS[name], "me/tiny").text
 
 
 @pytest.mark.parametrize("name", FINISHED)
 def test_the_recipe_is_that_of_the_run_and_is_accepted(name, monkeypatch):
-    text = section(model_card(RUNS[name]), "How it was trained")
+    text = section(card_of(RUNS[name]), "How it was trained")
     recipe, path = ({"pydoc": "semantic", "maths": "semantic"}.get(name, "pretrain"), Path(RUNS[name], "recipe.yaml"))
     assert f"accelerate launch recipes/{recipe}.py recipe.yaml" in text
     shown, used = (yaml.load(part, arguments.Loader) for part in (fenced(text, "yaml"), path.read_text()))
@@ -231,7 +236,7 @@ def test_the_recipe_is_that_of_the_run_and_is_accepted(name, monkeypatch):
 
 
 def test_versions_seeds_and_fingerprints_are_those_of_the_run():
-    provenance, text = read("runs/set", "provenance.json"), section(model_card("runs/set"), "Versions, seeds, data")
+    provenance, text = read("runs/set", "provenance.json"), section(card_of("runs/set"), "Versions, seeds, data")
     ((_, _, *rows),) = tables(text)
     found = {what.strip(): value.strip().strip("`") for what, value in rows}
     assert (found.pop("seed"), found.pop("seed of the data")) == ("3", "3")
@@ -244,11 +249,11 @@ def test_versions_seeds_and_fingerprints_are_those_of_the_run():
 def test_no_secret_and_no_path_of_this_machine_is_in_it(name, home, copy):
     folder = copy(name)
     edit(folder, "recipe.yaml", hub_token="hf_SECRET", tokenizer=f"{home}/deep/own", deepspeed=f"{home}/deep/zero.json")
-    for card in (model_card(RUNS[name]), model_card(folder), model_card(home / RUNS[name])):
+    for card in (card_of(RUNS[name]), card_of(folder), card_of(home / RUNS[name])):
         text = str(card)
         assert "SECRET" not in text and "_token:" not in text
         assert str(home.parent) not in text and str(home.parent.parent) not in text and str(MATHS.parent) not in text
-    text = model_card(folder).text
+    text = card_of(folder).text
     assert "tokenizer: deep/own\n" in text and "deepspeed: deep/zero.json\n" in text
     assert "Of absolute paths only the last two parts are shown." in text
 
@@ -267,7 +272,7 @@ def test_no_secret_and_no_path_of_this_machine_is_in_it(name, home, copy):
 def test_absolute_paths_are_cut(spec, short, copy):
     folder = copy("sort")
     edit(folder, "recipe.yaml", config_name=spec)
-    assert yaml.safe_load(fenced(model_card(folder).text, "yaml"))["config_name"] == short
+    assert yaml.safe_load(fenced(card_of(folder).text, "yaml"))["config_name"] == short
 
 
 @pytest.mark.parametrize(
@@ -283,10 +288,10 @@ def test_absolute_paths_are_cut(spec, short, copy):
 )
 def test_what_the_folder_lacks_is_left_out(name, files, gone, copy):
     folder = copy(name)
-    before = model_card(folder)
+    before = card_of(folder)
     for file in files:
         (folder / file).unlink()
-    after = model_card(folder)
+    after = card_of(folder)
     assert (str(after) == str(before)) == (gone is None)
     if gone:
         assert gone in before.text and gone not in after.text
@@ -296,15 +301,15 @@ def test_what_the_folder_lacks_is_left_out(name, files, gone, copy):
 @pytest.mark.parametrize("name", RUNS)
 def test_it_needs_nothing_outside_the_folder(name, home, tmp_path, monkeypatch):
     shutil.copytree(RUNS[name], tmp_path / "elsewhere")
-    here = str(model_card(RUNS[name], "me/tiny"))
+    here = str(card_of(RUNS[name], "me/tiny"))
     monkeypatch.chdir(tmp_path)
-    assert str(model_card("elsewhere", "me/tiny")) == here
+    assert str(card_of("elsewhere", "me/tiny")) == here
 
 
 def test_a_value_that_is_not_finite_is_shown_and_not_in_the_model_index(copy):
     folder = copy("pydoc")
     edit(folder, "eval_results.json", eval_perplexity=math.inf)
-    card = model_card(folder)
+    card = card_of(folder)
     assert "| perplexity | inf |" in card.text
     assert [result.metric_type for result in card.data.eval_results] == ["loss", "bits_per_byte"]
 
@@ -322,8 +327,8 @@ def test_a_value_that_is_not_finite_is_shown_and_not_in_the_model_index(copy):
 def test_only_models_of_the_hub_are_base_models(source, base, copy):
     folder = copy("set")
     edit(folder, "provenance.json", init_from={"spec": source["path"], "sources": [source]})
-    assert model_card(folder).data.base_model == base
-    ((*_, first, _),) = tables(section(model_card(folder), "Stages"))
+    assert card_of(folder).data.base_model == base
+    ((*_, first, _),) = tables(section(card_of(folder), "Stages"))
     assert first[0].strip() == f"before: `{source['path']}`" and (first[-1].strip() == "-") == ("flops" not in source)
 
 
@@ -341,7 +346,7 @@ def test_only_models_of_the_hub_are_base_models(source, base, copy):
 def test_only_data_sets_of_the_hub_are_data_sets(recipe, datasets, kind, label, copy):
     folder = copy("pydoc")
     edit(folder, "recipe.yaml", **recipe)
-    data = model_card(folder).data
+    data = card_of(folder).data
     assert data.datasets == datasets and data.license is None
     assert {(result.dataset_type, result.dataset_name) for result in data.eval_results} == {(kind, label)}
 
@@ -368,5 +373,5 @@ def test_what_is_no_run_or_damaged_is_an_error_in_one_line(change, message, copy
         (folder / "trainer_state.json").unlink()
     change(folder)
     with pytest.raises(ValueError) as error:
-        model_card(folder)
+        card_of(folder)
     assert message in str(error.value) and str(folder) in str(error.value) and "\n" not in str(error.value)
