@@ -38,6 +38,12 @@ def flag(default, help):
     return _parameter(default, lambda value: isinstance(value, bool), "true or false", help)
 
 
+def choice(default, options, help):
+    """A dataclass field for one of some words; as a headline, the word after the dash: ``lime-induct``."""
+    options = tuple(options)
+    return _parameter(default, options.__contains__, f"one of {', '.join(options)}", help)
+
+
 def _parameter(default, valid, accepted, help, optional=False):
     if optional:
         required, accepted = valid, f"{accepted}, or null"
@@ -59,8 +65,8 @@ class Task:
     """
 
     name: ClassVar[str]
-    headline: ClassVar[str]  # the parameter that the number in "sort-64" sets
-    sizes: ClassVar[tuple[int, ...]]  # the published sizes
+    headline: ClassVar[str]  # the parameter that the number in "sort-64", or the word in "lime-induct", sets
+    sizes: ClassVar[tuple[int | str, ...]]  # the published sizes
     summary: ClassVar[str]  # one line, for tables and cards
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
@@ -143,6 +149,33 @@ class Task:
     def _close(self, prompt: list[int]) -> list[int]:
         """The prompt with its closing separator."""
         return prompt
+
+    def is_answer(self, prompt_ids, answer_ids) -> bool:
+        """Whether an answer is right: that of `solve`, unless a task has several right ones and says so here."""
+        return list(answer_ids) == self.solve(prompt_ids)
+
+    def score(self, prompt, completion) -> float:
+        """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
+
+        1 where `is_answer` takes all of the completion before its first <eos> or <pad> (of a language: where `accepts`
+        takes both together), else 0. A completion with a word that is no token has 0. Raises ValueError for a prompt
+        with one, and TypeError for rows that have no answer, such as shuffled ones.
+        """
+        ids = {token: index for index, token in enumerate(self.vocabulary)}
+        if isinstance(prompt, str):
+            if unknown := [word for word in prompt.split() if word not in ids]:
+                raise ValueError(f"{self.config_name}: the prompt's {unknown[0]!r} is no token of the task")
+            prompt = [ids[word] for word in prompt.split()]
+        if isinstance(completion, str):
+            completion = [ids.get(word, -1) for word in completion.split()]
+        prompt, completion = [int(token) for token in prompt], [int(token) for token in completion]
+        ends = [completion.index(end) for end in (self.pad_id, ids.get("<eos>")) if end in completion]
+        completion = completion[: min(ends, default=len(completion))]
+        if any(not 0 <= token < len(ids) for token in completion):
+            return 0.0
+        if self.is_language:
+            return float(self.accepts(prompt + completion))
+        return float(self.is_answer(self._close(prompt), completion))
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
@@ -246,12 +279,13 @@ def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
     cls = task_class(bare)
     if not dash:
         return cls, dict(parameters)
-    try:
-        size = int(size)
-    except ValueError:
-        raise ValueError(
-            f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
-        ) from None
+    if not isinstance(cls.sizes[-1], str):
+        try:
+            size = int(size)
+        except ValueError:
+            raise ValueError(
+                f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
+            ) from None
     if parameters.get(cls.headline, size) != size:
         raise ValueError(f"{name}: {cls.headline}={parameters[cls.headline]!r} contradicts the size in the name")
     return cls, {cls.headline: size, **parameters}
