@@ -26,7 +26,7 @@ def check_task(task: Task, rows: int = 64) -> None:
         hash(task)
     except TypeError as error:
         raise ValueError(f"{task.name}: parameters must be plain values, which JSON and hash() take: {error}") from None
-    has_oracle = hasattr(task, "solve") or hasattr(task, "accepts") or hasattr(task, "inner")
+    has_oracle = any(hasattr(task, name) for name in ("solve", "accepts", "inner", "members"))
     demand(has_oracle, "define solve(prompt_ids), or of a language accepts(token_ids)")
 
     words = task.vocabulary
