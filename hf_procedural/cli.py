@@ -1,4 +1,5 @@
-"""hf-procedural: the tasks at hand, their rows to look at, and data sets on disk or on the Hugging Face Hub.
+"""hf-procedural: the tasks at hand, their rows to look at, and data sets on disk
+or on the Hugging Face Hub.
 
     hf-procedural list                                     # tasks, sizes, vocabularies, papers
     hf-procedural show dyck-8 --length 32 -n 3             # a few rows, as people read them
@@ -9,6 +10,7 @@ COMMAND --help tells more. As an extension of the hf command it is called hf pro
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import logging
@@ -27,15 +29,16 @@ from .builder import SIZES
 from .command import Parser, nearest, user_errors
 from .tasks import Task, list_tasks, task, task_class
 
-_PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The task's own parameters are
-flags, too: --length 128, --vocab_size 50, --balanced (hf-procedural list --json has them all)."""
+_PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
+task's own parameters are flags, too: --length 128, --vocab_size 50, --balanced
+(hf-procedural list --json has them all)."""
 
-_LIST = """Lists the tasks: what is learned, the published sizes, vocabulary and row length.
+_LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
 
     hf-procedural list
     hf-procedural list --json | jq '.[].name'
 
-Any size works, not only the published ones: sort-17 is as good a name as sort-64."""
+Any size works, not only the published ones: sort-17 is as good as sort-64."""
 
 _SHOW = """Shows rows of a task, as people read them.
 
@@ -43,29 +46,30 @@ _SHOW = """Shows rows of a task, as people read them.
     hf-procedural show eca-30 --width 40 --steps 20 -n 1
     hf-procedural show haystack-30 --split validation --json
 
-The rows are the first of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. In colour on a terminal, plain elsewhere.
-"""
+The rows are the first of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. In
+colour on a terminal, plain elsewhere."""
 
 _GENERATE = """Writes rows of a task as Parquet files, in constant memory.
 
     hf-procedural generate sort-64 --output data/sort-64 --rows 10000000
-    hf-procedural generate dyck-8 --length 128 --output data/dyck --rows 5000 --split validation
+    hf-procedural generate dyck-8 --length 128 --output data/dyck --rows 5000
     python -c 'import datasets; print(datasets.load_dataset("data/sort-64"))'
 
-The rows are those of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. After an interruption, run it again:
-it goes on with the next file."""
+The rows are those of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. After
+an interruption, run it again: it goes on with the next file."""
 
-_PUBLISH = """Publishes tasks as configs of one data set on the Hub, each with its tokenizer in REPO-CONFIG.
+_PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tokenizers.
 
-    hf-procedural publish sort-64 set-64 --repo me/procedural --dry_run    # what would be pushed
+    hf-procedural publish sort-64 set-64 --repo me/procedural --dry_run
     hf-procedural publish sort-64 set-64 --repo me/procedural
-    hf-procedural publish --all --repo me/procedural --private             # the papers' grid
-    hf-procedural publish sort-64 --output data/published                  # the same layout on disk
-    hf-procedural publish runs/sort --repo me/gpt2-sort                    # a run's model, with its card
+    hf-procedural publish --all --repo me/procedural    # the papers' grid
+    hf-procedural publish sort-64 --output data/published    # on disk instead
+    hf-procedural publish runs/sort --repo me/gpt2-sort    # a run, its card too
 
-Anyone can then load_dataset("me/procedural", "sort-64") and AutoTokenizer.from_pretrained("me/procedural-sort-64").
-What is there with the same fingerprint is skipped: run again after an interruption, it goes on. You are who
-`hf auth login` or HF_TOKEN says."""
+Anyone can then load_dataset("me/procedural", "sort-64") and
+AutoTokenizer.from_pretrained("me/procedural-sort-64"). What is there with the
+same fingerprint is skipped: run again after an interruption, it goes on. You
+are who `hf auth login` or HF_TOKEN says."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,6 +144,8 @@ def _parameters(words: list[str], args, names: list[str], flags: list[str]) -> d
     parameters, words = {}, list(words)
     while words:
         flag, equals, value = words.pop(0).partition("=")
+        if not flag.startswith("-"):
+            raise ValueError(f"unknown argument {flag!r}: names come first, all together")
         if not flag.startswith("--") or not args.takes_parameters:
             raise ValueError(f"unknown argument {flag!r}{nearest(flag, flags)} (--help lists all)")
         key = flag[2:]
@@ -149,11 +155,16 @@ def _parameters(words: list[str], args, names: list[str], flags: list[str]) -> d
             raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (accepted: {' '.join(known)})")
         if not equals:
             value = words.pop(0) if words and not words[0].startswith("--") else "true"
-        try:
-            parameters[key] = json.loads(value)
-        except json.JSONDecodeError:
-            parameters[key] = {"none": None, "true": True, "false": False}.get(value.lower(), value)
+        parameters[key] = _value(value)
     return parameters
+
+
+def _value(text: str):
+    """A word of the command line as JSON would read it, with Python's spellings, too: ``True``, ``None``, ``.4``."""
+    for read in (json.loads, {"none": None, "true": True, "false": False}.__getitem__, float):
+        with contextlib.suppress(ValueError, KeyError):
+            return read(text.lower())
+    return text
 
 
 def _own(names: list[str]) -> set[str]:
@@ -237,7 +248,7 @@ def _publish(args) -> None:
 
 
 def _publish_tasks(args) -> None:
-    from . import hub
+    from . import hub, parquet
     from .dataset_card import entry, tokenizer_repo
 
     if args.all == bool(args.names):
@@ -253,9 +264,14 @@ def _publish_tasks(args) -> None:
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
         config = hub.config_name(builder.config.task, name, args.parameters)
         configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
+    if args.num_proc < 1:
+        raise ValueError(f"num_proc must be at least 1, got {args.num_proc}")
     if args.dry_run:
         _dry_run(args, configs)
         return
+    for config, (builder, _) in configs.items():
+        if args.output:  # what cannot be written is found before anything is
+            parquet.missing_shards(builder, Path(args.output, config))
     repo = hub.open_repo(args.repo, args.private, args.revision, "dataset") if args.repo else None
     new = 0
     where = {key: getattr(args, key) for key in ("output", "private", "revision", "num_proc")}

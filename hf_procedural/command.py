@@ -23,7 +23,7 @@ def nearest(name: str, known) -> str:
 @contextlib.contextmanager
 def user_errors(*kinds: type[Exception]):
     """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2."""
-    kinds = kinds or (ValueError, OSError, ImportError, RuntimeError)
+    kinds = kinds or (ValueError, OSError, ImportError, RuntimeError, MemoryError)
     try:
         yield
     except kinds as error:

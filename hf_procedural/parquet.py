@@ -54,17 +54,11 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     """Writes all rows of a `Procedural` builder into `folder`, and gives the files.
 
     A file that is there and holds the rows wanted is left alone; each is complete or not there at all. Raises
-    ValueError, before anything is written, where the folder holds other rows of these splits.
+    ValueError, before anything is written, as `missing_shards` does.
     """
-    folder, planned = Path(folder), shards(builder)
     if num_proc < 1:
         raise ValueError(f"num_proc must be at least 1, got {num_proc}")
-    wanted = {shard.file: shard for shard in planned}
-    mine = [file for split in builder.config.rows() for file in sorted(folder.glob(f"{split}-*.parquet"))]
-    for file in mine:
-        if file.name not in wanted or _metadata(file) != wanted[file.name].metadata:
-            raise ValueError(f"{file} holds other rows: choose another folder, or remove it")
-    missing = [shard for shard in planned if not (folder / shard.file).exists()]
+    folder, planned, missing = Path(folder), shards(builder), missing_shards(builder, folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = sum(shard.stop - shard.start for shard in planned)
     done = rows - sum(shard.stop - shard.start for shard in missing)
@@ -82,6 +76,24 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     return [folder / shard.file for shard in planned]
 
 
+def missing_shards(builder, folder) -> list[Shard]:
+    """The shards that `folder` does not hold yet.
+
+    Raises ValueError where it holds Parquet files of other rows; those of other splits of the same task may be there.
+    """
+    folder, planned = Path(folder), shards(builder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name a folder")
+    wanted = {shard.file: shard.metadata for shard in planned}
+    for file in sorted(folder.glob("*.parquet")):
+        found = _metadata(file)
+        other_split = found is not None and json.loads(found)["split"] not in builder.config.rows()
+        same_task = found is not None and json.loads(found)["task"] == builder.config.task.key
+        if not (other_split and same_task) and found != wanted.get(file.name, b""):
+            raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
+    return [shard for shard in planned if not (folder / shard.file).exists()]
+
+
 def _metadata(file: Path) -> bytes | None:
     try:
         return (pq.read_schema(file).metadata or {}).get(b"hf_procedural")
@@ -95,14 +107,13 @@ def _write_in_parallel(builder, missing: list[Shard], folder: Path, num_proc: in
     An interruption is for this process, which then ends the others: on a terminal all of them would be told.
     """
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(
-        min(num_proc, len(missing)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
+    spawn = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
+    with ProcessPoolExecutor(min(num_proc, len(missing)), spawn) as pool:
         try:
-            for job in as_completed([pool.submit(_write_whole, builder, shard, folder) for shard in missing]):
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the new processes inherit
+            jobs = [pool.submit(_write_whole, builder, shard, folder) for shard in missing]
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for job in as_completed(jobs):
                 yield job.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

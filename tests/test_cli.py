@@ -287,7 +287,7 @@ def test_other_rows_of_a_config_are_refused(other, run, tmp_path, error_of):
     words = f"publish sort-4 --output data {shlex.join(SMALL)}"
     run(words)
     message = error_of(f"{words} {other}", tmp_path)
-    assert "data/sort-4/" in message and "holds other rows: choose another folder, or remove it" in message
+    assert "data/sort-4/" in message and "does not hold these rows: choose another folder, or remove it" in message
 
 
 def test_script_of_a_checkout(monkeypatch, capsys):
@@ -358,7 +358,7 @@ def error_of(capsys):
         ("generate sort-4 --output data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
         ("generate sort-4 --output data --rows 5 --num_procs 2", "did you mean --num_proc?"),
         ("generate sort-4 --output file --rows 5", "file"),
-        ("generate sort-4 --output taken --rows 5", "taken/train-00000-of-00001.parquet holds other rows"),
+        ("generate sort-4 --output taken --rows 5", "taken/train-00000-of-00001.parquet does not hold these rows"),
         ("publish", "name the tasks to publish, such as sort-64, or give --all; one of the two"),
         ("publish sort-4 --all --output data", "one of the two"),
         ("publish --length 32 dyck-3 --output data", "--length 32: the name of a task comes first"),

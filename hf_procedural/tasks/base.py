@@ -234,8 +234,8 @@ def task_class(name: str) -> type[Task]:
     """The class of a task by its bare name, such as ``sort``."""
     if name not in _REGISTRY:
         close = difflib.get_close_matches(name, _REGISTRY, n=3, cutoff=0.4)
-        hint = f"did you mean {', '.join(close)}? " if close else ""
-        raise ValueError(f"unknown task {name!r}: {hint}(tasks: {', '.join(_REGISTRY)})")
+        hint = f": did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"unknown task {name!r}{hint} (tasks: {', '.join(_REGISTRY)})")
     return _REGISTRY[name]
 
 
@@ -260,8 +260,8 @@ def task(name: str, /, **parameters) -> Task:
     for key in parameters:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise ValueError(f"{cls.name}: unknown parameter {key!r}: {hint}(parameters: {', '.join(known)})")
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
     shuffle = parameters.pop("shuffle_tokens", False)
     if not isinstance(shuffle, bool | np.bool_):
         raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
