@@ -6,7 +6,9 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 
 import dataclasses
 import difflib
+import functools
 import json
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -214,10 +216,16 @@ class Task:
 
 
 _REGISTRY: dict[str, type[Task]] = {}
+CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
 
 
 def register(cls: type[Task]) -> type[Task]:
-    """Class decorator: adds a task to the registry under its `name`."""
+    """Class decorator: adds a task to the registry under its `name`.
+
+    Raises ValueError for a class without what every task has, or a name that is taken. A class from outside of this
+    package is checked by `check_task` when it is first used.
+    """
+    _check_class(cls)
     known = _REGISTRY.setdefault(cls.name, cls)
     if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
         raise ValueError(f"task name {cls.name!r} is taken by {known.__module__}.{known.__qualname__}")
@@ -225,13 +233,44 @@ def register(cls: type[Task]) -> type[Task]:
     return cls
 
 
+def _check_class(cls) -> None:
+    wanted = {
+        "name": lambda value: isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value),
+        "headline": lambda value: value in {field.name for field in dataclasses.fields(cls)},
+        "sizes": lambda value: isinstance(value, tuple) and value,
+        "summary": lambda value: isinstance(value, str) and value,
+    }
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    if not (isinstance(cls, type) and issubclass(cls, Task) and "__dataclass_params__" in vars(cls)):
+        raise ValueError(f"{where} must be a subclass of Task with @dataclasses.dataclass(frozen=True) below @register")
+    for attribute, valid in wanted.items():
+        if not valid(getattr(cls, attribute, None)):
+            accepted = {
+                "name": "a word of lower-case letters, digits and _",
+                "headline": "one of its fields",
+                "sizes": "a tuple of values of the headline",
+                "summary": "a line that says what is learned",
+            }[attribute]
+            raise ValueError(f"{where}: {attribute} must be {accepted}, got {getattr(cls, attribute, None)!r}")
+
+
+@functools.cache
+def _load_entry_points() -> None:
+    from .own import load_entry_points
+
+    load_entry_points()
+
+
 def list_tasks() -> list[str]:
-    """The names of all tasks, in the order of their definition."""
+    """The names of all tasks, in the order of their definition; those of installed packages come last."""
+    _load_entry_points()
     return list(_REGISTRY)
 
 
 def task_class(name: str) -> type[Task]:
     """The class of a task by its bare name, such as ``sort``."""
+    if name not in _REGISTRY:
+        _load_entry_points()
     if name not in _REGISTRY:
         close = difflib.get_close_matches(name, _REGISTRY, n=3, cutoff=0.4)
         hint = f": did you mean {', '.join(close)}?" if close else ""
@@ -240,7 +279,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def task(name: str, /, **parameters) -> Task:
-    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, with parameters as keywords.
+    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, or of a preset; parameters as keywords.
 
     >>> task("sort-4", vocab_size=10).vocabulary[-2:]
     ('<sep>', '<pad>')
@@ -251,6 +290,11 @@ def task(name: str, /, **parameters) -> Task:
     """
     if not isinstance(name, str) or not name:
         raise ValueError(f"task must be a name such as sort-64, got {name!r}")
+    from .presets import PRESETS
+
+    if name in PRESETS:
+        preset = PRESETS[name]
+        return task(preset.task, **preset.parameters | parameters)
     if "+" in name:
         from .mixture import mixture
 
@@ -266,11 +310,21 @@ def task(name: str, /, **parameters) -> Task:
     if not isinstance(shuffle, bool | np.bool_):
         raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
     chosen = cls(**parameters)
+    if not is_ours(cls) and cls not in CHECKED:
+        from .check import check_task
+
+        check_task(chosen)
+        CHECKED.add(cls)
     if shuffle:
         from .shuffled import Shuffled
 
         return Shuffled(chosen)
     return chosen
+
+
+def is_ours(cls: type[Task]) -> bool:
+    """Whether a class of tasks is of this package, so that its version tells what its rows are."""
+    return cls.__module__.startswith(__name__.partition(".")[0] + ".")
 
 
 def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
