@@ -353,7 +353,7 @@ def _dry_run(args, configs) -> None:
 
 def _command(args, name: str, sizes: dict) -> str:
     """The command that publishes one config alone."""
-    words = ["hf-procedural", "publish", name]
+    words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
     for key, value in args.parameters.items():
         words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
     asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}

@@ -200,7 +200,9 @@ def test_an_interrupted_file_is_not_there(five, tmp_path, monkeypatch):
 def test_other_rows_are_refused(five, other, tmp_path):
     parquet.write(five, tmp_path)
     before = state(tmp_path)
-    with pytest.raises(ValueError, match=r"-of-0000\d.parquet does not hold these rows: choose another folder, or remove it$"):
+    with pytest.raises(
+        ValueError, match=r"-of-0000\d.parquet does not hold these rows: choose another folder, or remove it$"
+    ):
         parquet.write(builder_of(**other), tmp_path)
     assert state(tmp_path) == before
 

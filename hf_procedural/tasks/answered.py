@@ -1,11 +1,35 @@
-"""The layout that families of prompts and answers share, where both differ in length from row to row."""
+"""The layouts that several families share: rows that are all text, and prompts with answers of any length."""
 
 import dataclasses
 from typing import ClassVar
 
 import numpy as np
 
-from .base import IGNORE, Task
+from .base import IGNORE, Task, integer
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream(Task):
+    """Rows of `length` tokens, all labelled but the first. A subclass has `fill`."""
+
+    length: int = integer(2048, 2, "tokens in a row")
+
+    @property
+    def max_length(self) -> int:
+        return self.length
+
+    def fill(self, state: np.ndarray, input_ids: np.ndarray) -> None:
+        """Writes rows into `input_ids`, drawing from `state`, a stream of the kernels."""
+        raise TypeError(f"{type(self).__name__} must define fill(state, input_ids)")
+
+    def sample(self, rng, n):
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        self.fill(kernels.stream(rng), input_ids)
+        labels[:] = input_ids
+        labels[:, 0] = IGNORE
+        return input_ids, labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +74,17 @@ class Answered(Task):
         input_ids[: len(row)] = row
         labels[len(prompt) : len(row)] = row[len(prompt) :]
         return input_ids, labels
+
+    def is_row(self, input_ids, labels):
+        prompt = self.prompt_of(input_ids, labels)
+        row = [int(token) for token in input_ids]
+        end = row.index(self.eos_id, len(prompt)) if self.eos_id in row[len(prompt) :] else -1
+        where = np.arange(len(row))
+        expected = np.where((where >= len(prompt)) & (where <= end), input_ids, IGNORE)
+        padded = all(token == self.pad_id for token in row[end + 1 :])
+        return (
+            end >= 0 and padded and np.array_equal(labels, expected) and self.is_answer(prompt, row[len(prompt) : end])
+        )
 
     def _close(self, prompt):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]

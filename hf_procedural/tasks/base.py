@@ -156,6 +156,12 @@ class Task:
         """Whether an answer is right: that of `solve`, unless a task has several right ones and says so here."""
         return list(answer_ids) == self.solve(prompt_ids)
 
+    def is_row(self, input_ids, labels) -> bool:
+        """Whether a row, ``[max_length]``, is one that the oracle makes: its answer (or word) and its labels."""
+        if self.is_language:
+            return self.accepts(input_ids) and np.array_equal(self.example(input_ids)[1], labels)
+        return all(map(np.array_equal, self.example(self.prompt_of(input_ids, labels)), (input_ids, labels)))
+
     def score(self, prompt, completion) -> float:
         """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
 
@@ -225,10 +231,10 @@ def register(cls: type[Task]) -> type[Task]:
     Raises ValueError for a class without what every task has, or a name that is taken. A class from outside of this
     package is checked by `check_task` when it is first used.
     """
-    _check_class(cls)
-    known = _REGISTRY.setdefault(cls.name, cls)
+    known = _REGISTRY.get(getattr(cls, "name", None), cls)
     if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
         raise ValueError(f"task name {cls.name!r} is taken by {known.__module__}.{known.__qualname__}")
+    _check_class(cls)
     _REGISTRY[cls.name] = cls
     return cls
 
