@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from .tasks import IGNORE, Task, automata, dyck, languages, nca, nonsense, probes, sequence, simpler
+from .tasks import IGNORE, Task, automata, dyck, languages, lime, nca, nonsense, probes, sequence, simpler
 from .tasks.mixture import Mixture
 
 _GUTTER = 8  # cells on the left, for labels
@@ -602,3 +602,42 @@ def _filled(words, fit: int, style) -> list[Text]:
         else:
             drawn.append(Text.assemble("  " if drawn else "", text))
     return drawn
+
+
+# ---------------------------------------------------------------- LIME
+
+
+_LIME = {"substitution": "where", "rules": "rule", "string": "string", "last": "becomes", "strings": "becomes"}
+
+
+@legend.register
+def _(task: lime.Lime):
+    rewrites = task.mode in lime.REWRITE
+    return [
+        Text.assemble("ids are dealt anew in each row; those in ", ("this colour", _MARK), " (upper) are variables"),
+        "a rule's variables stand for one lower id each" if rewrites else "where: what each variable stands for",
+        "<UPPER>, <LOWER>, <MATH>, <space>, <sep> and <eos> are not drawn",
+    ]
+
+
+@lines.register
+def _(task: lime.Lime, row, width):
+    header, *given = lime.split(row.prompt[:-1], "<space>")
+    ends = [header.index(mark) for mark in ("<UPPER>", "<LOWER>", "<MATH>")]
+    upper, lower, maths = (header[start + 1 : end] for start, end in zip(ends, [*ends[1:], None], strict=True))
+
+    def cells(part, style):
+        return [Text(word, _MARK if word in upper else style) for word in part]
+
+    for label, kind in (("upper", upper), ("lower", lower), ("math", maths)):
+        yield from _grid(label, cells(kind, _LABEL), width)
+    asked = lime.split(row.answer[:-1], "<space>")
+    for names, parts, style in zip(lime.MODES[task.mode], (given, asked), ("", _ANSWER), strict=True):
+        names = [names[0]] * (len(parts) - len(names)) + list(names)
+        for name, part in zip(names, parts, strict=True):
+            name = name.removesuffix(" 2")
+            if name == "substitution":
+                part = [Text(" ").join(cells(one, style)) for one in lime.split(part, ",")]
+            else:
+                part = cells(part, style)
+            yield from _grid(_LIME.get(name, name), part, width)

@@ -113,6 +113,10 @@ PARAMETERS = {
     "complexity": st.sampled_from([None, (0, 2)]),
     "rules": st.none() | st.integers(1, 9),
     "rules_seed": st.integers(0, 9),
+    "mode": st.sampled_from(
+        [mode for mode in task_class("lime").sizes if mode not in ("induct_v3", "induct_v2_double")]
+    ),
+    "min_steps": st.integers(1, 6),
     "nonsense.operation": st.sampled_from(task_class("nonsense").sizes),
     "nonsense.sentences": st.integers(8, 12),
     "words": st.integers(10, 14),
@@ -137,6 +141,9 @@ def test_sample_agrees_with_the_oracle_for_any_parameters(name, data):
         parameters["length"] += parameters["length"] % 2
     if name == "haystack":
         parameters["vocab_size"] += 4 * parameters["length"]
+    if name == "lime":
+        parameters["vocab_size"] += 68
+        parameters["min_steps"] = min(parameters["min_steps"], parameters["steps"])
     if name == "nca":
         parameters["length"] += (parameters["grid"] // parameters["patch"]) ** 2 + 2
     if name == "simpler":

@@ -329,6 +329,8 @@ def _explained(results, listed) -> tuple:
     could as well stand in the pattern; of two neighbours that occur once, the first is as long as can be.
     """
     symbols = (*listed.lower, *listed.math)
+    if not set().union(*results) <= set(symbols):
+        return (None,)
     letters = {symbol: chr(index) for index, symbol in enumerate(symbols)}  # so that a result is a str
     lower, maths = ({letters[symbol] for symbol in kind} for kind in (listed.lower, listed.math))
     texts = ["".join(letters[symbol] for symbol in result) for result in results]

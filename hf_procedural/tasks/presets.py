@@ -21,6 +21,8 @@ _HU = "Hu et al. 2025, arXiv:2502.19249"
 _KRISHNA = "Krishna et al. 2021, arXiv:2109.04953"
 _STEP = f"{_KRISHNA}; tasks of Zou et al. 2020, arXiv:2004.01853"
 _DOCUMENTS = "100,000 documents to train on, 5,000 to validate"
+_LIME = "Wu et al. 2021, arXiv:2101.06223"
+_EXAMPLES = "5,000,000 examples"
 _DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
 _T5 = "T5-small, 80,000 steps of 128 rows out of 1,000,000"
 _MIXED = f"mixed by us, the paper trains on one at a time; {_T5}"
@@ -38,6 +40,17 @@ PRESETS = {
     **{
         f"lee2026-gzip_{low}_{high}": Preset("nca-10", {"complexity": (low / 100, high / 100)}, _LEE, "band study")
         for low, high in ((20, 30), (30, 40), (40, 50), (50, 100))
+    },
+    "wu2021-mixed": Preset("lime-induct+lime-deduct+lime-abduct", {}, _LIME, _EXAMPLES),
+    **{
+        f"wu2021-{mode}": Preset(f"lime-{mode}", {}, _LIME, note)
+        for mode, note in (
+            ("induct", f"{_EXAMPLES}, as for the mixture"),
+            ("deduct", f"{_EXAMPLES}, as for the mixture"),
+            ("abduct", f"{_EXAMPLES}, as for the mixture"),
+            ("rewrite_multistep_hard", _EXAMPLES),
+            ("rewrite_multistep_easy", "budget not published"),
+        )
     },
     "wu2022-set": Preset("simpler-set", {}, _WU, f"65 % of natural pretraining's benefit; {_T5}"),
     "wu2022-identity": Preset("simpler-copy", {}, _WU, _T5),
