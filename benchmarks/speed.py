@@ -13,8 +13,10 @@ import contextlib
 import functools
 import itertools
 import random
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import datasets
 import torch
@@ -101,6 +103,49 @@ def sampling() -> None:
     fast = seconds(lambda: task.sample(generator, 64)) / 64
     slow = seconds(lambda: [plain_word(task, rng) for _ in range(4)], 3) / 4
     report("sample dyck-64 x 2048", f"{fast * 1e6:.1f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "25")
+
+
+def families() -> None:
+    """`sample` of the other families against the plain references that their tests compare them with."""
+    import numpy as np
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    import test_languages
+    import test_lime
+    import test_nca
+    import test_nonsense
+    import test_simpler
+
+    rng, generator, numbers = random.Random(0), np.random.default_rng(0), range(2, 32_000)
+    letters = [test_nonsense.nonsense.word(index) for index in range(5000)]
+    vectors = test_languages._vectors(16_000)
+    weights = test_nca.random_weights(generator, 10)
+    references = {
+        "lime-induct": lambda: test_lime.reference(rng, "induct"),
+        "lime-rewrite_multistep_hard": lambda: test_lime.reference(rng, "rewrite_multistep_hard"),
+        "simpler-set": lambda: test_simpler.reference_row(rng, "set", 10, 220, numbers),
+        "simpler-union": lambda: test_simpler.reference_row(rng, "union", 10, 220, numbers),
+        "nonsense-composite": lambda: test_nonsense.reference(rng, "composite", letters),
+        "nonsense-masked_document_generation": lambda: test_nonsense.step_reference(
+            rng, "masked_document_generation", letters, 512, 256, (100, 255)
+        ),
+        "nca-10": lambda: test_nca.nca.simulate(
+            weights, test_nca.random_grid(generator, 10, 12), 27, 10, 1, 1e-4, 0.0, generator
+        ),
+    }
+    for name, reference in references.items():
+        task = hf_procedural.task(name, **({"complexity": None, "rules": None} if name == "nca-10" else {}))
+        fast = seconds(lambda task=task: task.sample(generator, 1000), 3) / 1000
+        slow = seconds(lambda reference=reference: [reference() for _ in range(50)], 3) / 50
+        report(f"sample {name}", f"{fast * 1e6:.2f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "20")
+    for name, distribution in (("words", "zipf"), ("nesting", "zipf"), ("flat", "zipf"), ("words", "log_linear")):
+        task = hf_procedural.task(f"{name}-16000", distribution=distribution)
+        plain = test_languages.Reference(16_000, distribution, vectors)
+        ids, _ = task.sample(generator, 200)
+        fast = seconds(lambda task=task: task.sample(generator, 200), 3) / (ids == task.eos_id).sum()
+        slow = seconds(lambda plain=plain, name=name: [getattr(plain, name)() for _ in range(100)], 3) / 100
+        what = f"sample {task.config_name}, {distribution}"
+        report(what, f"{fast * 1e6:.2f} us/sentence", f"{slow * 1e6:.0f} us/sentence", slow / fast, "20")
 
 
 def building() -> None:
@@ -310,7 +355,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("sampling", "building", "writing", "feeding", "packing", "probing", "training")
+    parts = ("sampling", "families", "building", "writing", "feeding", "packing", "probing", "training")
     parser.add_argument("parts", nargs="*", default=parts, help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
@@ -328,7 +373,7 @@ def main():
         elif part == "probing":
             probing(args.size)
         else:
-            {each.__name__: each for each in (sampling, building, writing, feeding, packing)}[part]()
+            {each.__name__: each for each in (sampling, families, building, writing, feeding, packing)}[part]()
 
 
 if __name__ == "__main__":

@@ -6,10 +6,23 @@ Importing this package makes ``datasets.load_dataset("procedural", "sort-64")`` 
 import importlib
 
 from . import registration as _registration
-from .tasks import Task, list_tasks, register, task
+from .tasks import Task, check_task, choice, flag, integer, list_tasks, load_task_file, probability, register, task
 
 __version__ = "0.1.0"
-__all__ = ["Task", "list_tasks", "register", "task", "tokenizer", "transfer"]
+__all__ = [
+    "Task",
+    "check_task",
+    "choice",
+    "flag",
+    "integer",
+    "list_tasks",
+    "load_task_file",
+    "probability",
+    "register",
+    "task",
+    "tokenizer",
+    "transfer",
+]
 
 _registration.register()
 

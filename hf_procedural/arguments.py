@@ -17,7 +17,7 @@ from . import metrics, modeling
 from .command import Parser, nearest, user_errors
 from .launch import start_cpu_processes
 from .sources import check_components, parse_sources
-from .tasks import Task, task
+from .tasks import Task, load_task_file, task
 from .transfer import check_embeddings, layer_pairs
 
 
@@ -32,6 +32,9 @@ class TaskArguments:
     )
     task_parameters: dict | str | None = dataclasses.field(
         default=None, metadata={"help": """The task's other parameters as JSON, such as '{"vocab_size": 50}'."""}
+    )
+    task_file: str | None = dataclasses.field(
+        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
     )
     train_size: int = dataclasses.field(
         default=160_064, metadata={"help": "Training rows. The default is the budget of Jiang et al. 2026."}
@@ -52,6 +55,8 @@ class TaskArguments:
 
     def __post_init__(self):
         self.task_parameters = _mapping("task_parameters", self.task_parameters)
+        if self.task_file is not None:
+            load_task_file(self.task_file)
 
     def resolve(self) -> Task:
         """The task itself. Raises ValueError for a name or parameter that is not one."""

@@ -13,6 +13,7 @@ from datasets.builder import Key
 from . import blocks
 from .streaming import Stream
 from .tasks import Task, list_tasks, task, task_class
+from .tasks.base import is_ours
 
 SIZES = {"train": 160_064, "validation": 4_096, "test": 4_096}  # rows; train is the budget of Jiang et al. 2026
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
@@ -53,7 +54,13 @@ class ProceduralConfig(datasets.BuilderConfig):
     def create_config_id(self, config_kwargs, custom_features=None):
         """The cache folder's name: the config's, and a digest of all that its rows depend on."""
         sizes = [getattr(self, f"{split}_size") for split in SIZES]
-        everything = json.dumps([self.task.key, self.seed, sizes])
+        everything = [self.task.key, self.seed, sizes]
+        parts = getattr(self.task, "members", [self.task])
+        if not all(
+            is_ours(type(getattr(part, "inner", part))) for part in parts
+        ):  # whose rows no version of ours tells
+            everything.append(blocks.fingerprint(self.task, self.seed, "train"))
+        everything = json.dumps(everything)
         return f"{self.name[:60]}-{sha256(everything.encode()).hexdigest()[:16]}"
 
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from . import __version__, blocks
 from .builder import SIZES
 from .command import Parser, nearest, user_errors
-from .tasks import Task, list_tasks, task, task_class
+from .tasks import PRESETS, Task, list_tasks, load_task_file, task, task_class
 
 _PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
 task's own parameters are flags, too: --length 128, --vocab_size 50, --balanced
@@ -36,6 +36,7 @@ task's own parameters are flags, too: --length 128, --vocab_size 50, --balanced
 _LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
 
     hf-procedural list
+    hf-procedural list --presets
     hf-procedural list --json | jq '.[].name'
 
 Any size works, not only the published ones: sort-17 is as good as sort-64."""
@@ -105,6 +106,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         return made
 
     listed = command("list", _list, _LIST, takes_parameters=False)
+    listed.add_argument("--presets", action="store_true", help="The papers' settings instead.")
     shown = command("show", _show, _SHOW)
     generated = command("generate", _generate, _GENERATE)
     published = command("publish", _publish, _PUBLISH)
@@ -113,6 +115,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         one.add_argument("--split", default="train", choices=list(SIZES), help="Default: train.")
     for one in (listed, shown):
         one.add_argument("--json", action="store_true", help="JSON instead, for programs.")
+    shown.add_argument("--image", metavar="FILE", help="A PNG or GIF of the rows instead (automata).")
+    for one in (listed, shown, generated, published):
+        one.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     for one in (shown, generated, published):
         one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     shown.add_argument("-n", type=int, default=3, metavar="ROWS", help="Number of rows (default: 3).")
@@ -132,6 +137,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     for one in (generated, published):
         one.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
     args, others = parser.parse_known_args(argv)
+    if args.task_file:
+        load_task_file(args.task_file)
     flags = [flag for action in args.parser._actions for flag in action.option_strings]
     names = getattr(args, "names", [getattr(args, "name", "")])
     for flag, value in zip(argv, argv[1:], strict=False):
@@ -171,11 +178,30 @@ def _value(text: str):
 
 def _own(names: list[str]) -> set[str]:
     """The names of all parameters of tasks, and of the members of mixtures."""
+    names = [PRESETS[name].task if name in PRESETS else name for name in names]
     tasks = [task_class(part.partition("-")[0]) for name in names for part in name.split("+")]
     return {field.name for each in tasks for field in dataclasses.fields(each)} | {"shuffle_tokens"}
 
 
+def _list_presets(args) -> None:
+    if args.json:
+        print(json.dumps({name: dataclasses.asdict(preset) for name, preset in PRESETS.items()}, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("preset", no_wrap=True)
+    for name in ("task and parameters", "source"):
+        table.add_column(name)
+    for name, preset in PRESETS.items():
+        parameters = "".join(f" {key}={value}" for key, value in preset.parameters.items())
+        note = f"; {preset.note}" if preset.note else ""
+        table.add_row(name, preset.task + parameters, preset.source + note)
+    Console(markup=False, highlight=False).print(table)
+
+
 def _list(args) -> None:
+    if args.presets:
+        _list_presets(args)
+        return
     tasks = [task(f"{name}-{task_class(name).sizes[-1]}") for name in list_tasks()]
     if args.json:
         print(json.dumps([_facts(each) for each in tasks], indent=2))
@@ -223,7 +249,12 @@ def _show(args) -> None:
     count = -(-args.n // blocks.block_rows(chosen))
     made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
     rows = [np.concatenate(part)[: args.n] for part in zip(*made, strict=True)]
-    if args.json:
+    if args.image:
+        from .image import image
+
+        image(chosen, *rows, args.image)
+        print(f"{args.image}: {args.n} row{'s'[: args.n - 1]} of {chosen.config_name}")
+    elif args.json:
         print(json.dumps(as_json(chosen, *rows)))
     else:
         show(chosen, *rows)
@@ -329,7 +360,7 @@ def _dry_run(args, configs) -> None:
 
 def _command(args, name: str, sizes: dict) -> str:
     """The command that publishes one config alone."""
-    words = ["hf-procedural", "publish", name]
+    words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
     for key, value in args.parameters.items():
         words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
     asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}

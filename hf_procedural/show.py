@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from .tasks import IGNORE, Task, automata, dyck, probes, sequence
+from .tasks import IGNORE, Task, automata, dyck, languages, lime, nca, nonsense, probes, sequence, simpler
 from .tasks.mixture import Mixture
 
 _GUTTER = 8  # cells on the left, for labels
@@ -124,10 +124,7 @@ def _as_row_of(member: Task, mixture: Mixture, input_ids, labels):
     ids = np.array([own[word] for word in words[:width]], np.int32)
     own_labels = np.where(np.asarray(labels[:width]) == IGNORE, IGNORE, ids)
     try:
-        if member.is_language:
-            right = member.accepts(ids)
-        else:
-            right = all(map(np.array_equal, member.example(member.prompt_of(ids, own_labels)), (ids, own_labels)))
+        right = member.is_row(ids, own_labels)
     except Exception:  # an oracle may stumble over the row of another member; a shuffled task has none
         return None
     return (member, ids, own_labels) if right else None
@@ -435,3 +432,212 @@ def _(task: probes._Arithmetic, row, width):
     if task.reverse:
         usual = f"{a[::-1]:>{task.digits}} {task.operator} {b[::-1]:>{task.digits}} = {answer[::-1]}"
         yield from _labelled("reads", [Text(usual[start : start + fit]) for start in range(0, len(usual), fit)])
+
+
+# ---------------------------------------------------------------- simpler synthetic tasks
+
+
+_SEARCHING = ("count", "search", "delete", "filter", "get_index")
+
+
+def _plainly(answer: list[int], highest: int) -> Text:
+    """What an answer means that is no list of symbols: a number up to `highest`, or a word."""
+    numbers = (str(number) for number in range(-1, highest + 1) if simpler.pieces(number) == answer)
+    words = {simpler.YES: "yes", simpler.NO: "no", simpler.NOTHING: "nothing"}
+    return Text(words.get(answer[0]) or next(numbers, ""), _ANSWER)
+
+
+@legend.register
+def _(task: simpler.Simpler):
+    return [
+        "does: what the prompt asks for, list and with: its arguments; a symbol is the id of a T5 piece",
+        "| stands between words, ^ marks the first place of what is searched for",
+    ]
+
+
+@lines.register
+def _(task: simpler.Simpler, row, width):
+    operation, first, second = task.parse(int(word) for word in row.prompt if word.isdecimal())
+    start = simpler.index_of(first, second) if operation in _SEARCHING else -1
+    marks = [start >= 0 and start <= index < start + len(second) for index in range(len(first))]
+    answer, size = [int(word) for word in row.answer if word.isdecimal()], max(map(len, row.words[: row.start - 1]))
+    yield from _labelled("does", [Text(operation, "bold")])
+    yield from _grid(
+        "list", ["|" if token == simpler.WORD_END else str(token) for token in first], width, "", size, marks
+    )
+    if simpler.AND in map(int, filter(str.isdecimal, row.prompt)):
+        yield from _grid("with", map(str, second), width, size=size)
+    yield from _grid("answer", row.answer, width, _ANSWER, size)
+    if answer == [simpler.NOTHING] or operation in ("length", "count", "search", "get_index"):
+        yield from _labelled("that is", [_plainly(answer, task.length)])
+
+
+# ---------------------------------------------------------------- artificial languages
+
+
+def _sentences(words: list[str]) -> list[list[str]]:
+    ends = [index for index, word in enumerate(words) if word == "<eos>"]
+    parts = [words[start:end] for start, end in itertools.pairwise([0, *(end + 1 for end in ends), len(words)])]
+    return [[word for word in part if word != "<eos>"] for part in parts if part]
+
+
+def _coloured(task: languages._Sentences, words: list[str]) -> Iterator[Text]:
+    """The words of a sentence, both of a pair in one colour; without pairs, equal words in equal colours."""
+    if not isinstance(task, languages._Pairs):
+        yield from (Text(word, _PALETTE[int(word) % len(_PALETTE)]) for word in words)
+        return
+    opened, colours = [], itertools.cycle(_PALETTE)  # the open heads with their colours, the newest first
+    for word in words:
+        kind = word.strip("()")
+        closable = [other for other, _ in task._closable(opened)]
+        if word.endswith(")") or (task.style == "parenthesis" and kind in closable):
+            _, colour = opened.pop(closable.index(kind))
+        else:
+            colour = next(colours)
+            opened.insert(0, (kind, colour))
+        yield Text(word, colour)
+
+
+@legend.register
+def _(task: languages._Sentences):
+    alike = "the two words of a pair" if isinstance(task, languages._Pairs) else "equal words"
+    return ["a sentence to a line or more, with its number; <eos> is not drawn", f"{alike} have one colour"]
+
+
+@lines.register
+def _(task: languages._Sentences, row, width):
+    sentences, drawn = _sentences(row.words), 0
+    for number, words in enumerate(sentences):
+        if drawn >= _LINES:
+            return (yield from _more(len(sentences) - number, "sentences"))
+        panel = list(_grid(f"{number + 1:>6}", _coloured(task, words), width))
+        yield from panel
+        drawn += len(panel)
+
+
+@legend.register
+def _(task: languages.Repeated):
+    return ["a string and its copy, again and again; the last one is mostly unfinished"]
+
+
+@lines.register
+def _(task: languages.Repeated, row, width):
+    words, drawn, cell = row.words, 0, len(str(task.symbols - 1))
+    while words and drawn < _LINES:
+        sizes = range(task.shortest, len(words))
+        size = next((size for size in sizes if words[size : 2 * size] == words[: len(words) - size][:size]), len(words))
+        panel = list(_grid("string", words[:size], width, size=cell))
+        if words[size:]:
+            panel += _grid("copy", words[size : 2 * size], width, _ANSWER, size=cell)
+        yield from panel
+        words, drawn = words[2 * size :], drawn + len(panel)
+    yield from _more(len(words), "tokens")
+
+
+# ---------------------------------------------------------------- neural cellular automata
+
+
+@legend.register
+def _(task: nca.NeuralAutomaton):
+    cells = "a digit (0-9, a-z)" if task.states <= 36 else "two hexadecimal digits"
+    return [
+        f"a grid for each frame, its step above it, {cells} for the state of each cell",
+        "the loss counts on all but the first frame; <frame> and </frame> are not drawn",
+    ]
+
+
+@lines.register
+def _(task: nca.NeuralAutomaton, row, width):
+    ids = {word: number for number, word in enumerate(task.vocabulary)}
+    frames = task.frames([ids[word] for word in row.words])
+    size = 1 if task.states <= 36 else 2
+    room = max((width - _GUTTER) // size, 1)
+    side = min(task.grid, room)
+    fit = max((width - _GUTTER + 2) // (side * size + 2), 1)
+
+    def cell(state):
+        return np.base_repr(state, 36 if size == 1 else 16).lower().zfill(size), _PALETTE[state % len(_PALETTE)]
+
+    shown = drawn = 0
+    while shown < len(frames) and drawn < _LINES:
+        some = range(shown, min(shown + fit, len(frames)))
+        steps = "  ".join(f"{task.burn_in + number * task.dt:<{side * size}}" for number in some)
+        grids = (
+            Text("  ").join(Text.assemble(*map(cell, frames[number][y, :side])) for number in some)
+            for y in range(task.grid)
+        )
+        yield from [Text()] * (shown > 0)
+        yield from _labelled("step", [Text(steps, _LABEL)])
+        yield from _labelled("", grids)
+        shown, drawn = shown + len(some), drawn + task.grid + 1
+    yield from _more(len(frames) - shown, "frames")
+    yield from _more(task.grid - side, "cells in each line, to the right")
+    yield from _more(len(row.words) - len(frames) * task.frame_length, "tokens, of a frame that is cut")
+
+
+# ---------------------------------------------------------------- documents
+
+
+@legend.register
+def _(task: nonsense.Nonsense):
+    return ["a line for each sentence; __d8__bullet__ is a keyword of sub-task d8; <sep> and <eos> are not drawn"]
+
+
+@lines.register
+def _(task: nonsense.Nonsense, row, width):
+    for label, words, style in (("prompt", row.prompt, ""), ("answer", row.answer, _ANSWER)):
+        sentences = nonsense.sentences_of([word for word in words if word not in ("<sep>", "<eos>")])
+        drawn = [line for sentence in sentences for line in _filled(sentence, width - _GUTTER, style)]
+        yield from _labelled(label, drawn[:_LINES] or [Text("(empty)", _LABEL)])
+        yield from _more(len(drawn) - _LINES, "lines")
+
+
+def _filled(words, fit: int, style) -> list[Text]:
+    """Words in lines of at most `fit` cells, the later ones indented; keywords and masks are marked."""
+    drawn = []
+    for word in words:
+        text = Text(word, _MARK if word.startswith(("__", "<extra_id")) else style)
+        if drawn and len(drawn[-1]) + 1 + len(text) <= fit:
+            drawn[-1] = Text.assemble(drawn[-1], " ", text)
+        else:
+            drawn.append(Text.assemble("  " if drawn else "", text))
+    return drawn
+
+
+# ---------------------------------------------------------------- LIME
+
+
+_LIME = {"substitution": "where", "rules": "rule", "string": "string", "last": "becomes", "strings": "becomes"}
+
+
+@legend.register
+def _(task: lime.Lime):
+    rewrites = task.mode in lime.REWRITE
+    return [
+        Text.assemble("ids are dealt anew in each row; those in ", ("this colour", _MARK), " (upper) are variables"),
+        "a rule's variables stand for one lower id each" if rewrites else "where: what each variable stands for",
+        "<UPPER>, <LOWER>, <MATH>, <space>, <sep> and <eos> are not drawn",
+    ]
+
+
+@lines.register
+def _(task: lime.Lime, row, width):
+    header, *given = lime.split(row.prompt[:-1], "<space>")
+    ends = [header.index(mark) for mark in ("<UPPER>", "<LOWER>", "<MATH>")]
+    upper, lower, maths = (header[start + 1 : end] for start, end in zip(ends, [*ends[1:], None], strict=True))
+
+    def cells(part, style):
+        return [Text(word, _MARK if word in upper else style) for word in part]
+
+    for label, kind in (("upper", upper), ("lower", lower), ("math", maths)):
+        yield from _grid(label, cells(kind, _LABEL), width)
+    asked = lime.split(row.answer[:-1], "<space>")
+    for names, parts, style in zip(lime.MODES[task.mode], (given, asked), ("", _ANSWER), strict=True):
+        names = [names[0]] * (len(parts) - len(names)) + list(names)
+        for name, part in zip(names, parts, strict=True):
+            name = name.removesuffix(" 2")
+            if name == "substitution":
+                part = [Text(" ").join(cells(one, style)) for one in lime.split(part, ",")]
+            else:
+                part = cells(part, style)
+            yield from _grid(_LIME.get(name, name), part, width)

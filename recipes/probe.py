@@ -42,6 +42,9 @@ class StudyArguments(InitArguments):
     task_parameters: dict | str | None = dataclasses.field(
         default=None, metadata={"help": "The tasks' other parameters as JSON."}
     )
+    task_file: str | None = dataclasses.field(
+        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+    )
     validation_size: int = dataclasses.field(default=4_000, metadata={"help": "Validation rows."})
     init_from: list[str] = dataclasses.field(
         default_factory=lambda: [SCRATCH],
@@ -58,7 +61,9 @@ class StudyArguments(InitArguments):
 
     def __post_init__(self):
         super().__post_init__()
-        self.task_parameters = TaskArguments(task_parameters=self.task_parameters).task_parameters
+        self.task_parameters = TaskArguments(
+            task_parameters=self.task_parameters, task_file=self.task_file
+        ).task_parameters
 
 
 def runs_of(study, model_args, args):
@@ -79,7 +84,9 @@ def runs_of(study, model_args, args):
         like = InitArguments(init_from=sources[0]).config_source()
         model_args = dataclasses.replace(model_args, config_name=like)
     for task in study.task:
-        data = TaskArguments(task, study.task_parameters, validation_size=study.validation_size, streaming=True)
+        data = TaskArguments(
+            task, study.task_parameters, study.task_file, validation_size=study.validation_size, streaming=True
+        )
         for seed in study.seeds:
             for arm in study.init_from:
                 shared = {field.name: getattr(study, field.name) for field in dataclasses.fields(InitArguments)}

@@ -20,7 +20,7 @@ def test_the_table_tells_every_task_as_it_is(name):
     row = next(line for line in README.splitlines() if line.startswith(f"| `{name}-{cls.sizes[-1]}` |"))
     _, _, headline, summary, parameters, _ = (cell.strip() for cell in row.split("|"))
     assert (headline, summary) == (cls.headline, cls.summary)
-    written = dict(re.findall(r"`(\w+)` \(([^)]+)\)", parameters))
+    written = dict(re.findall(r"`(\w+)` \((.+?)\)(?:, |$)", parameters))
     defaults = {field.name: field.default for field in dataclasses.fields(cls) if field.name != cls.headline}
     assert written == {key: "none" if value is None else str(value).lower() for key, value in defaults.items()}
 

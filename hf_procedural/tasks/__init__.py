@@ -1,6 +1,24 @@
 """The tasks: what the data is. One module for each family, one registry for all."""
 
 from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they register their tasks, in this order)
-from .base import IGNORE, Task, flag, integer, list_tasks, probability, register, task, task_class
+from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
+from .base import IGNORE, Task, choice, flag, integer, list_tasks, probability, register, task, task_class
+from .check import check_task
+from .own import load_task_file
+from .presets import PRESETS
 
-__all__ = ["IGNORE", "Task", "flag", "integer", "list_tasks", "probability", "register", "task", "task_class"]
+__all__ = [
+    "IGNORE",
+    "PRESETS",
+    "Task",
+    "check_task",
+    "choice",
+    "flag",
+    "integer",
+    "list_tasks",
+    "load_task_file",
+    "probability",
+    "register",
+    "task",
+    "task_class",
+]

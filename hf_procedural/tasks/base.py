@@ -6,7 +6,9 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 
 import dataclasses
 import difflib
+import functools
 import json
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -38,6 +40,12 @@ def flag(default, help):
     return _parameter(default, lambda value: isinstance(value, bool), "true or false", help)
 
 
+def choice(default, options, help):
+    """A dataclass field for one of some words; as a headline, the word after the dash: ``lime-induct``."""
+    options = tuple(options)
+    return _parameter(default, options.__contains__, f"one of {', '.join(options)}", help)
+
+
 def _parameter(default, valid, accepted, help, optional=False):
     if optional:
         required, accepted = valid, f"{accepted}, or null"
@@ -59,8 +67,8 @@ class Task:
     """
 
     name: ClassVar[str]
-    headline: ClassVar[str]  # the parameter that the number in "sort-64" sets
-    sizes: ClassVar[tuple[int, ...]]  # the published sizes
+    headline: ClassVar[str]  # the parameter that the number in "sort-64", or the word in "lime-induct", sets
+    sizes: ClassVar[tuple[int | str, ...]]  # the published sizes
     summary: ClassVar[str]  # one line, for tables and cards
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
@@ -144,6 +152,39 @@ class Task:
         """The prompt with its closing separator."""
         return prompt
 
+    def is_answer(self, prompt_ids, answer_ids) -> bool:
+        """Whether an answer is right: that of `solve`, unless a task has several right ones and says so here."""
+        return list(answer_ids) == self.solve(prompt_ids)
+
+    def is_row(self, input_ids, labels) -> bool:
+        """Whether a row, ``[max_length]``, is one that the oracle makes: its answer (or word) and its labels."""
+        if self.is_language:
+            return self.accepts(input_ids) and np.array_equal(self.example(input_ids)[1], labels)
+        return all(map(np.array_equal, self.example(self.prompt_of(input_ids, labels)), (input_ids, labels)))
+
+    def score(self, prompt, completion) -> float:
+        """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
+
+        1 where `is_answer` takes all of the completion before its first <eos> or <pad> (of a language: where `accepts`
+        takes both together), else 0. A completion with a word that is no token has 0. Raises ValueError for a prompt
+        with one, and TypeError for rows that have no answer, such as shuffled ones.
+        """
+        ids = {token: index for index, token in enumerate(self.vocabulary)}
+        if isinstance(prompt, str):
+            if unknown := [word for word in prompt.split() if word not in ids]:
+                raise ValueError(f"{self.config_name}: the prompt's {unknown[0]!r} is no token of the task")
+            prompt = [ids[word] for word in prompt.split()]
+        if isinstance(completion, str):
+            completion = [ids.get(word, -1) for word in completion.split()]
+        prompt, completion = [int(token) for token in prompt], [int(token) for token in completion]
+        ends = [completion.index(end) for end in (self.pad_id, ids.get("<eos>")) if end in completion]
+        completion = completion[: min(ends, default=len(completion))]
+        if any(not 0 <= token < len(ids) for token in completion):
+            return 0.0
+        if self.is_language:
+            return float(self.accepts(prompt + completion))
+        return float(self.is_answer(self._close(prompt), completion))
+
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
 
@@ -181,24 +222,61 @@ class Task:
 
 
 _REGISTRY: dict[str, type[Task]] = {}
+CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
 
 
 def register(cls: type[Task]) -> type[Task]:
-    """Class decorator: adds a task to the registry under its `name`."""
-    known = _REGISTRY.setdefault(cls.name, cls)
+    """Class decorator: adds a task to the registry under its `name`.
+
+    Raises ValueError for a class without what every task has, or a name that is taken. A class from outside of this
+    package is checked by `check_task` when it is first used.
+    """
+    known = _REGISTRY.get(getattr(cls, "name", None), cls)
     if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
         raise ValueError(f"task name {cls.name!r} is taken by {known.__module__}.{known.__qualname__}")
+    _check_class(cls)
     _REGISTRY[cls.name] = cls
     return cls
 
 
+def _check_class(cls) -> None:
+    wanted = {
+        "name": lambda value: isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value),
+        "headline": lambda value: value in {field.name for field in dataclasses.fields(cls)},
+        "sizes": lambda value: isinstance(value, tuple) and value,
+        "summary": lambda value: isinstance(value, str) and value,
+    }
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    if not (isinstance(cls, type) and issubclass(cls, Task) and "__dataclass_params__" in vars(cls)):
+        raise ValueError(f"{where} must be a subclass of Task with @dataclasses.dataclass(frozen=True) below @register")
+    for attribute, valid in wanted.items():
+        if not valid(getattr(cls, attribute, None)):
+            accepted = {
+                "name": "a word of lower-case letters, digits and _",
+                "headline": "one of its fields",
+                "sizes": "a tuple of values of the headline",
+                "summary": "a line that says what is learned",
+            }[attribute]
+            raise ValueError(f"{where}: {attribute} must be {accepted}, got {getattr(cls, attribute, None)!r}")
+
+
+@functools.cache
+def _load_entry_points() -> None:
+    from .own import load_entry_points
+
+    load_entry_points()
+
+
 def list_tasks() -> list[str]:
-    """The names of all tasks, in the order of their definition."""
+    """The names of all tasks, in the order of their definition; those of installed packages come last."""
+    _load_entry_points()
     return list(_REGISTRY)
 
 
 def task_class(name: str) -> type[Task]:
     """The class of a task by its bare name, such as ``sort``."""
+    if name not in _REGISTRY:
+        _load_entry_points()
     if name not in _REGISTRY:
         close = difflib.get_close_matches(name, _REGISTRY, n=3, cutoff=0.4)
         hint = f": did you mean {', '.join(close)}?" if close else ""
@@ -207,7 +285,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def task(name: str, /, **parameters) -> Task:
-    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, with parameters as keywords.
+    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, or of a preset; parameters as keywords.
 
     >>> task("sort-4", vocab_size=10).vocabulary[-2:]
     ('<sep>', '<pad>')
@@ -218,6 +296,11 @@ def task(name: str, /, **parameters) -> Task:
     """
     if not isinstance(name, str) or not name:
         raise ValueError(f"task must be a name such as sort-64, got {name!r}")
+    from .presets import PRESETS
+
+    if name in PRESETS:
+        preset = PRESETS[name]
+        return task(preset.task, **preset.parameters | parameters)
     if "+" in name:
         from .mixture import mixture
 
@@ -233,11 +316,21 @@ def task(name: str, /, **parameters) -> Task:
     if not isinstance(shuffle, bool | np.bool_):
         raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
     chosen = cls(**parameters)
+    if not is_ours(cls) and cls not in CHECKED:
+        from .check import check_task
+
+        check_task(chosen)
+        CHECKED.add(cls)
     if shuffle:
         from .shuffled import Shuffled
 
         return Shuffled(chosen)
     return chosen
+
+
+def is_ours(cls: type[Task]) -> bool:
+    """Whether a class of tasks is of this package, so that its version tells what its rows are."""
+    return cls.__module__.startswith(__name__.partition(".")[0] + ".")
 
 
 def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
@@ -246,12 +339,13 @@ def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
     cls = task_class(bare)
     if not dash:
         return cls, dict(parameters)
-    try:
-        size = int(size)
-    except ValueError:
-        raise ValueError(
-            f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
-        ) from None
+    if not isinstance(cls.sizes[-1], str):
+        try:
+            size = int(size)
+        except ValueError:
+            raise ValueError(
+                f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
+            ) from None
     if parameters.get(cls.headline, size) != size:
         raise ValueError(f"{name}: {cls.headline}={parameters[cls.headline]!r} contradicts the size in the name")
     return cls, {cls.headline: size, **parameters}

@@ -8,18 +8,18 @@ and the distributions. The opening bracket of kind j is id j, written ``(j``; it
 import dataclasses
 from typing import ClassVar
 
-from .base import IGNORE, Task, flag, integer, probability, register
+from .answered import Stream
+from .base import flag, integer, probability, register
 
 
 @dataclasses.dataclass(frozen=True)
-class _Brackets(Task):
+class _Brackets(Stream):
     """Shared layout: `length` brackets of `k` kinds, all labelled but the first."""
 
     headline: ClassVar[str] = "k"
     sizes: ClassVar[tuple[int, ...]] = (8, 16, 32, 64)
 
     k: int = integer(64, 1, "kinds of brackets", high=2**20)
-    length: int = integer(2048, 2, "brackets in a row")
     p_open: float = probability(0.5, "probability of an opening bracket where both are possible")
     balanced: bool = flag(False, "end with every bracket closed, for which the length must be even")
 
@@ -34,21 +34,8 @@ class _Brackets(Task):
         return (*(f"({kind}" for kind in kinds), *(f"){kind}" for kind in kinds), "<pad>")
 
     @property
-    def max_length(self) -> int:
-        return self.length
-
-    @property
     def pad_id(self) -> int:
         return 2 * self.k
-
-    def sample(self, rng, n):
-        from . import kernels
-
-        input_ids, labels = self.empty_rows(n)
-        self._fill(kernels, kernels.stream(rng), input_ids)
-        labels[:] = input_ids
-        labels[:, 0] = IGNORE
-        return input_ids, labels
 
 
 @register
@@ -81,8 +68,10 @@ class Dyck(_Brackets):
                 return False
         return not opened
 
-    def _fill(self, kernels, stream, input_ids):
-        kernels.dyck(stream, input_ids, self.k, float(self.p_open), self.max_depth or self.length)
+    def fill(self, state, input_ids):
+        from . import kernels
+
+        kernels.dyck(state, input_ids, self.k, float(self.p_open), self.max_depth or self.length)
 
 
 @register
@@ -110,5 +99,7 @@ class DyckShuffle(_Brackets):
                 return False
         return not (self.balanced and any(counts))
 
-    def _fill(self, kernels, stream, input_ids):
-        kernels.dyck_shuffle(stream, input_ids, self.k, float(self.p_open), self.max_depth, self.balanced)
+    def fill(self, state, input_ids):
+        from . import kernels
+
+        kernels.dyck_shuffle(state, input_ids, self.k, float(self.p_open), self.max_depth, self.balanced)

@@ -103,6 +103,16 @@ def _close(input_ids, labels, start, end, pad):
 
 
 @njit
+def close_rows(input_ids, labels, starts, stops, pad):
+    """Labels on each row's tokens starts..stops-1, <pad> behind them."""
+    for row in range(len(input_ids)):
+        labels[row, : starts[row]] = _IGNORE
+        labels[row, starts[row] : stops[row]] = input_ids[row, starts[row] : stops[row]]
+        input_ids[row, stops[row] :] = pad
+        labels[row, stops[row] :] = _IGNORE
+
+
+@njit
 def write_distinct(input_ids, labels, start, size, pad):
     """After `start`: the distinct symbols 1..size-1 before it, in order of first appearance, then padding."""
     seen = np.full(size + 1, -1, np.int64)

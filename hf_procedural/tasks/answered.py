@@ -1,0 +1,90 @@
+"""The layouts that several families share: rows that are all text, and prompts with answers of any length."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from .base import IGNORE, Task, integer
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream(Task):
+    """Rows of `length` tokens, all labelled but the first. A subclass has `fill`."""
+
+    length: int = integer(2048, 2, "tokens in a row")
+
+    @property
+    def max_length(self) -> int:
+        return self.length
+
+    def fill(self, state: np.ndarray, input_ids: np.ndarray) -> None:
+        """Writes rows into `input_ids`, drawing from `state`, a stream of the kernels."""
+        raise TypeError(f"{type(self).__name__} must define fill(state, input_ids)")
+
+    def sample(self, rng, n):
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        self.fill(kernels.stream(rng), input_ids)
+        labels[:] = input_ids
+        labels[:, 0] = IGNORE
+        return input_ids, labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Answered(Task):
+    """``prompt <sep> answer <eos>``, then <pad>; the loss counts on the answer and on <eos>.
+
+    The references of these families are encoder-decoders: their source is the prompt, their target, with its end of
+    sequence, the answer. A subclass has `vocabulary` (with <sep>, <eos> and <pad>), `max_length`, `solve` (the answer,
+    without <eos>) and `write`.
+    """
+
+    sep_id: ClassVar[int]
+    eos_id: ClassVar[int]
+
+    @property
+    def prompt_end(self) -> int:
+        return self.sep_id
+
+    def write(self, rng: np.random.Generator, input_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Draws a prompt and writes it with <sep>, its answer and <eos> into each row of `input_ids`.
+
+        Gives where answers begin, and where rows end (behind <eos>), int32 ``[n]`` each.
+        """
+        raise TypeError(f"{type(self).__name__} must define write(rng, input_ids)")
+
+    def sample(self, rng, n):
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        starts, stops = self.write(rng, input_ids)
+        kernels.close_rows(input_ids, labels, starts, stops, self.pad_id)
+        return input_ids, labels
+
+    def example(self, prompt_ids):
+        prompt = self._close([int(token) for token in prompt_ids])
+        row = [*prompt, *self.solve(prompt), self.eos_id]
+        if len(row) > self.max_length:
+            width = self.max_length
+            raise ValueError(f"{self.config_name}: prompt and answer take {len(row)} tokens, more than {width}")
+        input_ids = np.full(self.max_length, self.pad_id, np.int32)
+        labels = np.full(self.max_length, IGNORE, np.int32)
+        input_ids[: len(row)] = row
+        labels[len(prompt) : len(row)] = row[len(prompt) :]
+        return input_ids, labels
+
+    def is_row(self, input_ids, labels):
+        prompt = self.prompt_of(input_ids, labels)
+        row = [int(token) for token in input_ids]
+        end = row.index(self.eos_id, len(prompt)) if self.eos_id in row[len(prompt) :] else -1
+        where = np.arange(len(row))
+        expected = np.where((where >= len(prompt)) & (where <= end), input_ids, IGNORE)
+        padded = all(token == self.pad_id for token in row[end + 1 :])
+        return (
+            end >= 0 and padded and np.array_equal(labels, expected) and self.is_answer(prompt, row[len(prompt) : end])
+        )
+
+    def _close(self, prompt):
+        return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]

@@ -1,0 +1,75 @@
+"""The contract of a task, as a check that anyone can run on a task of their own."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from .base import IGNORE, Task
+from .splits import SHARES
+
+
+def check_task(task: Task, rows: int = 64) -> None:
+    """Raises ValueError, with the reason, where a task breaks the contract of `Task`; else does nothing.
+
+    Looks at parameters, vocabulary and `rows` sampled rows: shapes, dtypes, labels, padding, that equal generators give
+    equal rows, that `solve` (or `accepts`) agrees with every row, and that each split can be drawn from.
+    """
+
+    def demand(condition, reason):
+        if not condition:
+            raise ValueError(f"{task.name}: {reason}")
+
+    demand(dataclasses.is_dataclass(task) and task.__dataclass_params__.frozen, "the class must be a frozen dataclass")
+    try:
+        json.dumps(task.parameters)
+        hash(task)
+    except TypeError as error:
+        raise ValueError(f"{task.name}: parameters must be plain values, which JSON and hash() take: {error}") from None
+    has_oracle = any(hasattr(task, name) for name in ("solve", "accepts", "inner", "members"))
+    demand(has_oracle, "define solve(prompt_ids), or of a language accepts(token_ids)")
+
+    words = task.vocabulary
+    strings = isinstance(words, tuple) and all(isinstance(word, str) for word in words)
+    demand(strings, "vocabulary must be a tuple of str")
+    demand(len(set(words)) == len(words), "vocabulary has a token twice")
+    bad = [word for word in words if not word or word.split() != [word]]
+    demand(not bad, f"vocabulary: a token must be a word without spaces, got {bad[:1]}")
+    demand("<pad>" in words and words[task.pad_id] == "<pad>", "vocabulary must have <pad>, at pad_id")
+    width = task.max_length
+    demand(isinstance(width, int) and width > 0, f"max_length must be a positive integer, got {width!r}")
+
+    for n in (0, 1, rows):
+        sampled = task.sample(np.random.default_rng(n), n)
+        demand(isinstance(sampled, tuple) and len(sampled) == 2, "sample must give two arrays, input_ids and labels")
+        for name, array in zip(("input_ids", "labels"), sampled, strict=True):
+            demand(isinstance(array, np.ndarray), f"sample: {name} must be an array, got {type(array).__name__}")
+            demand(array.shape == (n, width), f"sample: {name} must have the shape {(n, width)}, got {array.shape}")
+            demand(array.dtype == np.int32, f"sample: {name} must be int32, got {array.dtype}")
+    input_ids, labels = sampled
+    demand(((input_ids >= 0) & (input_ids < len(words))).all(), "sample: input_ids outside of the vocabulary")
+    demand(((labels == IGNORE) | (labels == input_ids)).all(), "sample: labels must be -100 or equal to input_ids")
+    demand((labels != IGNORE).any(axis=1).all(), "sample: a row without a label teaches nothing")
+    padding = input_ids == task.pad_id
+    demand((padding[:, :-1] <= padding[:, 1:]).all(), "sample: <pad> must stand on the right alone")
+    again = task.sample(np.random.default_rng(rows), rows)
+    same = np.array_equal(again[0], input_ids) and np.array_equal(again[1], labels)
+    demand(same, "sample: equal generators must give equal rows (draw from rng alone)")
+
+    if not hasattr(task, "inner") and not hasattr(task, "members"):
+        for ids, row_labels in zip(input_ids, labels, strict=True):
+            _check_row(task, ids, row_labels, demand)
+    for split in SHARES:
+        task.sample_split(np.random.default_rng(0), 4, split)
+
+
+def _check_row(task, input_ids, labels, demand):
+    if task.is_row(input_ids, labels):
+        return
+    row = " ".join(task.vocabulary[token] for token in input_ids if token != task.pad_id)
+    if task.is_language:
+        demand(not task.accepts(input_ids), f"example and sample label a row differently: {row}")
+        demand(False, f"accepts refuses a sampled row: {row}")
+    expected = task.example(task.prompt_of(input_ids, labels))
+    demand(not np.array_equal(expected[0], input_ids), f"example and sample label a row differently: {row}")
+    demand(False, f"solve contradicts a row: {row}")

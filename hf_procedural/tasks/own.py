@@ -1,0 +1,72 @@
+"""Tasks of other people's: from a file, or from a package with the entry point ``hf_procedural.tasks``."""
+
+import importlib.metadata
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+
+from . import base
+from .check import check_task
+
+GROUP = "hf_procedural.tasks"
+
+
+def load_task_file(file) -> list[str]:
+    """Runs a Python file and gives the names of the tasks that it registers.
+
+    Raises ValueError, with the reason, for a file that cannot be run, registers nothing, or has a task that breaks the
+    contract (see `check_task`), which is then not registered.
+    """
+    path, before = Path(file).absolute(), set(base._REGISTRY)
+    if not path.is_file() or path.suffix != ".py":
+        raise ValueError(f"task_file must be a Python file, got {file}")
+    name = path.stem
+    module = sys.modules.get(name)
+    if module is None or Path(getattr(module, "__file__", None) or "").absolute() != path:
+        if module is not None or name in sys.stdlib_module_names:
+            raise ValueError(f"task_file {file}: there is a module {name} already; give the file another name")
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        sys.path.append(str(path.parent))  # where other processes look for it
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            _forget(set(base._REGISTRY) - before)
+            raise ValueError(f"task_file {file}: {type(error).__name__}: {error}") from error
+    names = [key for key, cls in base._REGISTRY.items() if cls.__module__ == name]
+    if not names:
+        raise ValueError(f"task_file {file} registers no task: decorate a class with @hf_procedural.register")
+    for key in names:
+        _checked(key)
+    return names
+
+
+def load_entry_points() -> None:
+    """Registers the tasks of installed packages; a broken one is told in a warning and left out."""
+    for point in importlib.metadata.entry_points(group=GROUP):
+        before = set(base._REGISTRY)
+        try:
+            point.load()
+            for key in set(base._REGISTRY) - before:
+                _checked(key)
+        except Exception as error:
+            _forget(set(base._REGISTRY) - before)
+            warnings.warn(f"entry point {point.name} = {point.value}: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def _checked(name: str) -> None:
+    cls = base._REGISTRY[name]
+    try:
+        check_task(cls(**{cls.headline: cls.sizes[0]}))
+    except Exception as error:
+        _forget({name})
+        reason = error if isinstance(error, ValueError) else f"{name}: {type(error).__name__}: {error}"
+        raise ValueError(str(reason)) from error
+    base.CHECKED.add(cls)
+
+
+def _forget(names) -> None:
+    for name in names:
+        base._REGISTRY.pop(name, None)

@@ -1,0 +1,98 @@
+"""The papers' settings by name: ``load_dataset("procedural", "lee2026-web")``. Names are author, year and setting."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A task or mixture with parameters, where the setting comes from, and what it was used for."""
+
+    task: str
+    parameters: dict
+    source: str
+    note: str = ""
+
+
+_JIANG = "Jiang et al. 2026, arXiv:2601.21725"
+_LEE = "Lee et al. 2026, arXiv:2603.10055"
+_WU = "Wu et al. 2022, arXiv:2206.10139"
+_RI = "Ri and Tsuruoka 2022, arXiv:2203.10326"
+_HU = "Hu et al. 2025, arXiv:2502.19249"
+_KRISHNA = "Krishna et al. 2021, arXiv:2109.04953"
+_STEP = f"{_KRISHNA}; tasks of Zou et al. 2020, arXiv:2004.01853"
+_DOCUMENTS = "100,000 documents to train on, 5,000 to validate"
+_LIME = "Wu et al. 2021, arXiv:2101.06223"
+_EXAMPLES = "5,000,000 examples"
+_DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
+_T5 = "T5-small, 80,000 steps of 128 rows out of 1,000,000"
+_MIXED = f"mixed by us, the paper trains on one at a time; {_T5}"
+
+PRESETS = {
+    "jiang2026-dyck": Preset("dyck-64", {"length": 2048}, _JIANG, "32.8M tokens; no bound on the depth"),
+    "jiang2026-dyck_shuffle": Preset("dyck_shuffle-64", _DEEP, _JIANG, "32.8M tokens"),
+    "lee2026-dyck": Preset(
+        "dyck-64", _DEEP | {"length": 1024}, _LEE, "164M tokens; the length is that of their NCA rows"
+    ),
+    "lee2026-web": Preset(
+        "nca-10", {"complexity": (0.5, 1.0)}, _LEE, "for web text and maths; 160,000 rows, 164M tokens"
+    ),
+    "lee2026-code": Preset("nca-10", {"complexity": (0.3, 0.4)}, _LEE, "for code; 160,000 rows, 164M tokens"),
+    **{
+        f"lee2026-gzip_{low}_{high}": Preset("nca-10", {"complexity": (low / 100, high / 100)}, _LEE, "band study")
+        for low, high in ((20, 30), (30, 40), (40, 50), (50, 100))
+    },
+    "wu2021-mixed": Preset("lime-induct+lime-deduct+lime-abduct", {}, _LIME, _EXAMPLES),
+    **{
+        f"wu2021-{mode}": Preset(f"lime-{mode}", {}, _LIME, note)
+        for mode, note in (
+            ("induct", f"{_EXAMPLES}, as for the mixture"),
+            ("deduct", f"{_EXAMPLES}, as for the mixture"),
+            ("abduct", f"{_EXAMPLES}, as for the mixture"),
+            ("rewrite_multistep_hard", _EXAMPLES),
+            ("rewrite_multistep_easy", "budget not published"),
+        )
+    },
+    "wu2022-set": Preset("simpler-set", {}, _WU, f"65 % of natural pretraining's benefit; {_T5}"),
+    "wu2022-identity": Preset("simpler-copy", {}, _WU, _T5),
+    "wu2022-unary": Preset("simpler-unary", {}, _WU, _MIXED),
+    "wu2022-binary": Preset("simpler-binary", {}, _WU, _MIXED),
+    "wu2022-set_operations": Preset("simpler-set_operations", {}, _WU, _MIXED),
+    "wu2022-all": Preset("simpler-all", {}, _WU, _MIXED),
+    "krishna2021-our_tasks": Preset("nonsense-composite", {}, _KRISHNA, _DOCUMENTS),
+    "krishna2021-step_reordering": Preset("nonsense-sentence_reordering", {}, _STEP, _DOCUMENTS),
+    "krishna2021-step_next": Preset("nonsense-next_sentence_generation", {}, _STEP, _DOCUMENTS),
+    "krishna2021-step_masked": Preset("nonsense-masked_document_generation", {}, _STEP, _DOCUMENTS),
+    "krishna2021-step": Preset(
+        "nonsense-sentence_reordering+nonsense-next_sentence_generation+nonsense-masked_document_generation",
+        {},
+        _STEP,
+        "the three in equal parts, which is our choice",
+    ),
+    **{
+        f"ri2022-{name}_{words}": Preset(task, {"distribution": words} | more, _RI, note)
+        for words in ("uniform", "zipf", "log_linear")
+        for name, task, more, note in (
+            ("words", "words-16000", {}, "no structure"),
+            ("nesting", "nesting-8000", {"style": "dependency"}, "transferred best"),
+            ("flat", "flat-8000", {"style": "dependency"}, ""),
+        )
+    },
+    "ri2022-nesting_parenthesis": Preset("nesting-16000", {"style": "parenthesis"}, _RI),
+    "ri2022-flat_parenthesis": Preset("flat-16000", {"style": "parenthesis"}, _RI),
+    **{f"hu2025-dyck_{k}": Preset(f"dyck-{k}", _DEEP, _HU, "best after 65.5M tokens") for k in (8, 16, 32, 64)},
+    **{
+        f"hu2025-dyck_shuffle_{k}": Preset(f"dyck_shuffle-{k}", _DEEP, _HU, "best after 32.8M tokens")
+        for k in (8, 16, 32, 64)
+    },
+    "hu2025-dyck_1": Preset("dyck-1", _DEEP, _HU, "length and depth are those of k-Dyck"),
+    "hu2025-repository": Preset(
+        "dyck_shuffle-64", {"length": 2048, "p_open": 0.51, "max_depth": 8}, _HU, "the defaults of their code"
+    ),
+    "hu2025-ww": Preset("ww-64", {"length": 2048, "shortest": 10, "longest": 510}, _HU, "control"),
+    "hu2025-random_binary": Preset(
+        "words-2", {"distribution": "uniform", "sentences": False, "length": 2048}, _HU, "control"
+    ),
+    "hu2025-random_integers": Preset(
+        "words-128", {"distribution": "uniform", "sentences": False, "length": 2048}, _HU, "control; 128 is ours"
+    ),
+}
