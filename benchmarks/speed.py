@@ -117,7 +117,7 @@ def families() -> None:
     import test_simpler
 
     rng, generator, numbers = random.Random(0), np.random.default_rng(0), range(2, 32_000)
-    letters = [test_nonsense.nonsense.word(index) for index in range(5000)]
+    letters = hf_procedural.task("nonsense-composite").vocabulary[:5000]
     vectors = test_languages._vectors(16_000)
     weights = test_nca.random_weights(generator, 10)
     references = {

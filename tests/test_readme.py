@@ -28,7 +28,19 @@ def test_the_table_tells_every_task_as_it_is(name):
 def test_every_flag_and_file_named_exists(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "recipes")
     known = {"help", "quiet", "cpu", "num_processes", "compile", "output"}  # of accelerate launch and plain scripts
-    known |= {"length", "width", "json", "repo", "all", "rows", "private", "revision", "dry_run"}  # of hf-procedural
+    known |= {
+        "length",
+        "width",
+        "json",
+        "repo",
+        "all",
+        "rows",
+        "private",
+        "revision",
+        "dry_run",
+        "presets",
+        "image",
+    }  # of hf-procedural
     for recipe in ("pretrain", "probe", "semantic"):
         kinds = [kind for kind in vars(importlib.import_module(recipe)).values() if dataclasses.is_dataclass(kind)]
         known |= {field.name for kind in kinds for field in dataclasses.fields(kind)}
