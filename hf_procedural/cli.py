@@ -22,6 +22,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from . import __version__, blocks
@@ -187,15 +188,13 @@ def _list_presets(args) -> None:
     if args.json:
         print(json.dumps({name: dataclasses.asdict(preset) for name, preset in PRESETS.items()}, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("preset", no_wrap=True)
-    for name in ("task and parameters", "source"):
-        table.add_column(name)
+    console = Console(markup=False, highlight=False)
     for name, preset in PRESETS.items():
-        parameters = "".join(f" {key}={value}" for key, value in preset.parameters.items())
-        note = f"; {preset.note}" if preset.note else ""
-        table.add_row(name, preset.task + parameters, preset.source + note)
-    Console(markup=False, highlight=False).print(table)
+        flags = "".join(f" --{key} {shlex.quote(_shown(value))}" for key, value in preset.parameters.items())
+        console.print(name, style="bold")
+        for line in (preset.task + flags, preset.source, preset.note):
+            if line:
+                console.print(Padding(line, (0, 0, 0, 4)))
 
 
 def _list(args) -> None:
@@ -212,14 +211,25 @@ def _list(args) -> None:
         table.add_column(name, justify=justify, no_wrap=name == "task")
     table.add_column("what is learned")
     for each in tasks:
-        sizes = " ".join(map(str, type(each).sizes))
+        sizes = each.headline if _has_words(each) else " ".join(map(str, type(each).sizes))
         learned = f"{each.summary} [{papers.index(each.paper) + 1}]"
         table.add_row(each.name, sizes, f"{len(each.vocabulary):,}", f"{each.max_length:,}", learned)
     console = Console(markup=False, highlight=False)
     console.print(table)
-    console.print("\ntokens in the vocabulary and in a row are those of the last size. Papers:")
+    console.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
+    for each in filter(_has_words, tasks):
+        console.print(Padding(f"{each.name}-: {', '.join(type(each).sizes)}", (0, 0, 0, 4)))
+    console.print("\nPapers:")
     for number, paper in enumerate(papers, 1):
         console.print(f"[{number}] {paper}")
+
+
+def _has_words(each: Task) -> bool:
+    return isinstance(type(each).sizes[-1], str)
+
+
+def _shown(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _facts(each: Task) -> dict:
@@ -362,7 +372,7 @@ def _command(args, name: str, sizes: dict) -> str:
     """The command that publishes one config alone."""
     words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
     for key, value in args.parameters.items():
-        words += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
+        words += [f"--{key}", _shown(value)]
     asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}
     where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output": args.output}
     for key, value in (sizes | {"seed": args.seed} | where).items():

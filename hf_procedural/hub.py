@@ -30,6 +30,7 @@ from . import parquet
 from .cards import Card, parse_card
 from .dataset_card import PUBLISHED, dataset_card, tokenizer_card, tokenizer_repo, without
 from .model_card import model_card
+from .tasks import PRESETS
 from .tasks import task as hf_procedural_task
 from .tokenization import tokenizer
 
@@ -111,10 +112,10 @@ def patiently(call: Callable, repo: str, again: str = _AGAIN):
 
 
 def config_name(task, name: str, parameters: dict) -> str:
-    """The name of a published config: the task's, and all parameters that are not its defaults."""
+    """The name of a published config: the task's or preset's, and all parameters that are not its own."""
     usual = hf_procedural_task(name).parameters
     own = {key: value for key, value in parameters.items() if usual.get(key) != value}
-    words = [task.config_name, *(f"{key}_{value}" for key, value in own.items())]
+    words = [name if name in PRESETS else task.config_name, *(f"{key}_{value}" for key, value in own.items())]
     return re.sub(r"_*[^\w.+-]+_*", "_", "-".join(words)).strip("_")
 
 

@@ -18,7 +18,7 @@ import datasets
 import numpy as np
 import pytest
 from conftest import ROOT
-from datasets import load_dataset
+from datasets import get_dataset_config_names, load_dataset
 from huggingface_hub import DatasetCard
 from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
@@ -280,6 +280,17 @@ def test_dry_run_of_the_grid(run, tmp_path):
     assert run(f"publish sort-16 --output data --dry_run {shlex.join(SMALL)}").split("\n")[1].endswith("already there")
     run("publish sort-16 --output new/folder --dry_run")
     assert tree(tmp_path) == before
+
+
+def test_presets_are_configs_of_their_own(run, tmp_path):
+    small = "--output data --train_size 20 --validation_size 4 --test_size 0"
+    run(f"publish lee2026-web wu2021-mixed nca-10 {small}")
+    run(f"publish lee2026-web --length 76 {small}")
+    names = get_dataset_config_names(str(tmp_path / "data"))
+    assert names == ["lee2026-web", "lee2026-web-length_76", "nca-10", "wu2021-mixed"]
+    listed = run("list --presets")
+    assert all(name in listed for name in hp.tasks.PRESETS) and max(map(len, listed.splitlines())) <= 80
+    assert json.loads(run("list --presets --json"))["lee2026-code"]["parameters"] == {"complexity": [0.3, 0.4]}
 
 
 @pytest.mark.parametrize("other", ["--train_size 31", "--test_size 5", "--seed 1"])
