@@ -357,15 +357,15 @@ def _dry_run(args, configs) -> None:
         place = hub.patiently(lambda: hub.read_repo(args.repo, args.revision), args.repo)
     else:
         place = hub.read_folder(args.output)
-    table = Table("config", "rows", "tokens", "what", box=None, pad_edge=False)
+    tokens = 0
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
         other = "other rows" if config in place.published else "new"
         known = "already there" if hub.is_there(place, config, made) else other
-        table.add_row(config, f"{rows:,}", f"{rows * builder.config.task.max_length:,}", known)
-    console = Console(markup=False, highlight=False)
-    console.print(table)
-    console.print(f"Nothing was pushed or written: --dry_run. It would go to {args.repo or args.output}.")
+        tokens += 0 if known == "already there" else rows * builder.config.task.max_length
+        print(f"{known:<13} {rows:>10,} rows  {config}")
+    print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
+    print(f"It would go to {args.repo or args.output}.")
 
 
 def _command(args, name: str, sizes: dict) -> str:
