@@ -57,6 +57,7 @@ class TaskArguments:
         self.task_parameters = _mapping("task_parameters", self.task_parameters)
         if self.task_file is not None:
             load_task_file(self.task_file)
+            self.task_file = str(Path(self.task_file).absolute())  # as recipe.yaml keeps it
 
     def resolve(self) -> Task:
         """The task itself. Raises ValueError for a name or parameter that is not one."""

@@ -101,15 +101,15 @@ class Procedural(datasets.ArrowBasedBuilder):
         return config, config_id or config.create_config_id(parameters, custom_features)
 
     def _info(self):
-        width = self.config.task.max_length
+        width, is_method = self.config.task.max_length, Task.paper in self.config.task.paper
         column = datasets.List(datasets.Value("int32"), length=width)
         # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
         splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
         return datasets.DatasetInfo(
             description=f"{self.config.task.config_name}: {self.config.task.summary}. {type(self.config.task).__doc__} "
             f"Source: {self.config.task.paper}.",
-            citation=CITATION,
-            homepage=PAPER_URL,
+            citation=CITATION if is_method else "",
+            homepage=PAPER_URL if is_method else "",
             license="apache-2.0",
             features=datasets.Features(input_ids=column, labels=column),
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),

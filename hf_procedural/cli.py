@@ -234,7 +234,8 @@ def _shown(value) -> str:
 
 def _facts(each: Task) -> dict:
     parameters = {
-        field.name: {"default": field.default, "accepted": field.metadata["accepted"], "help": field.metadata["help"]}
+        field.name: {"default": getattr(each, field.name)}
+        | {key: field.metadata.get(key, "") for key in ("accepted", "help")}
         for field in dataclasses.fields(each)
     }
     return {

@@ -18,7 +18,7 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
     words = {token: index for index, token in enumerate(chosen.vocabulary)}
     words_only = Tokenizer(models.WordLevel(words))
     words_only.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {f"{role}_token": f"<{role}>" for role in ("pad", "sep") if f"<{role}>" in words}
+    special = {f"{role}_token": f"<{role}>" for role in ("pad", "sep", "eos") if f"<{role}>" in words}
     return PreTrainedTokenizerFast(
         tokenizer_object=words_only,
         model_max_length=chosen.max_length,

@@ -96,7 +96,8 @@ def runs_of(study, model_args, args):
                 run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1
                 folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
-                run_args.hub_model_id = _repo_of(study, args, f"{task}-{folders[arm]}-seed_{seed}")
+                if args.push_to_hub:
+                    run_args.hub_model_id = _repo_of(study, args, f"{task}-{folders[arm]}-seed_{seed}")
                 run_args.resume_from_checkpoint = "true" if folder.is_dir() else None
                 yield arm, data, init, model_args, run_args
 

@@ -129,9 +129,12 @@ def test_a_broken_one_is_refused_with_the_reason(right, wrong, reason, file, cap
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("name", "reason"), [("no.py", "got no.py"), ("json.py", "give the file another name")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("no.py", "no task_file no.py"), ("json.py", "give the file another name"), ("no.txt", "got no.txt")],
+)
 def test_files_that_cannot_be_tasks(name, reason, file):
-    if name != "no.py":
+    if name == "json.py":
         file.rename(name)
     with pytest.raises(ValueError, match=reason):
         hp.load_task_file(name)

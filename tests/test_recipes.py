@@ -15,6 +15,7 @@ from conftest import CONFIGS, RECIPES, error_of, history, kill_when, run_here, s
 
 import hf_procedural
 from hf_procedural import arguments, blocks, documents, semantic
+from hf_procedural.tasks import task_class
 
 PRETRAIN = str(RECIPES / "pretrain.py")
 MATHS = Path(__file__).parent / "data" / "deepmind_math"
@@ -140,7 +141,8 @@ def test_there_is_a_yaml_for_every_task():
     contents = {config.stem: yaml.load(config.read_text(), arguments.Loader) for config in CONFIGS}
     named = [content["task"] for content in contents.values() if "task" in content]
     tasks = [task for name in named for task in (name if isinstance(name, list) else [name])]
-    assert {task.split("-")[0] for task in tasks} >= set(hf_procedural.list_tasks())
+    families = {task_class(task.split("-")[0]).__module__ for task in tasks}
+    assert families == {task_class(name).__module__ for name in hf_procedural.list_tasks()}
     assert any("+" in task for task in tasks)
     texts = {stem for stem, content in contents.items() if "dataset" in content}
     assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *documents.CORPORA}

@@ -65,6 +65,40 @@ def test_name_and_parameters_give_the_task_back(specimen, task):
             task.length = 1
 
 
+def test_scores(task):
+    """A row's own answer is right, in ids and in words; anything else has a score all the same."""
+    if is_shuffled(task):
+        with pytest.raises(TypeError, match="shuffled rows have no answer"):
+            parts_of(task)[0].score([], [])
+        return
+    for input_ids, labels in zip(*task.sample(np.random.default_rng(3), 20), strict=True):
+        prompt = [] if task.is_language else task.prompt_of(input_ids, labels)
+        rest = [int(token) for token in input_ids[len(prompt) :]]
+        assert task.score(prompt, rest) == 1
+        words = (" ".join(task.vocabulary[token] for token in part) for part in (prompt, rest))
+        assert task.score(*words) == 1
+        for wrong in ([], rest[:1], rest[::-1], [*rest, 0], [-1], [len(task.vocabulary)], "no_such_word"):
+            assert 0 <= task.score(prompt, wrong) <= 1
+        assert task.score(prompt, "no_such_word") == 0
+        with pytest.raises(ValueError, match="."):
+            task.score("no_such_word", rest)
+
+
+def test_an_unknown_prompt_choice_or_preset_is_told():
+    with pytest.raises(ValueError, match="lime: mode must be one of .*, got 'indict': did you mean induct"):
+        hp.task("lime-indict")
+    with pytest.raises(ValueError, match="unknown preset 'lee2026-codee': did you mean lee2026-code?"):
+        hp.task("lee2026-codee")
+    with pytest.raises(ValueError, match="wu2022-set is a preset, which cannot be mixed: name its task, simpler-set"):
+        hp.task("sort-8+wu2022-set")
+    for name in ("lime-induct", "nonsense-copy_quoted", "simpler-sort", "addition-3"):
+        with pytest.raises(ValueError, match="no prompt of this task|is no token"):
+            hp.task(name).score([5, 5], [5])
+    assert hp.task("nesting-8", p_open=1) == hp.task("nesting-8", p_open=1.0)
+    assert hp.task("nesting-8", p_open=1).key == hp.task("nesting-8", p_open=1.0).key
+    assert hp.task("wu2021-mixed").paper == hp.task("lime-induct").paper
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets(name):
     """Rows of a preset are whole: they fit, and end where the loss counts on their end of sequence."""

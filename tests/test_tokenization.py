@@ -33,7 +33,8 @@ def test_vocabulary_and_special_tokens_are_those_of_the_task(specimen, task):
     assert (tokenizer.pad_token, tokenizer.pad_token_id, tokenizer.padding_side) == ("<pad>", task.pad_id, "right")
     assert tokenizer.model_max_length == task.max_length
     assert tokenizer.sep_token == ("<sep>" if "<sep>" in task.vocabulary else None)
-    assert tokenizer.bos_token is tokenizer.eos_token is tokenizer.unk_token is None
+    assert tokenizer.bos_token is tokenizer.unk_token is None
+    assert tokenizer.eos_token == ("<eos>" if "<eos>" in task.vocabulary else None)
 
 
 def test_a_task_is_as_good_as_its_name(task):
@@ -78,3 +79,10 @@ def test_a_saved_tokenizer_needs_no_package_of_ours(tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "all\n"), done.stderr
+
+
+def test_the_end_of_sequence_is_one():
+    for name in ("lime-induct", "simpler-set", "nonsense-copy_quoted", "words-8"):
+        task = hp.task(name)
+        tokenizer = hp.tokenizer(task)
+        assert (tokenizer.eos_token, tokenizer.eos_token_id) == ("<eos>", task.eos_id)

@@ -32,7 +32,7 @@ def probability(default, help):
     def valid(value):
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
-    return _parameter(default, valid, "a number in 0..1", help)
+    return _parameter(default, valid, "a number in 0..1", help, convert=float)
 
 
 def flag(default, help):
@@ -43,17 +43,17 @@ def flag(default, help):
 def choice(default, options, help):
     """A dataclass field for one of some words; as a headline, the word after the dash: ``lime-induct``."""
     options = tuple(options)
-    return _parameter(default, options.__contains__, f"one of {', '.join(options)}", help)
+    return _parameter(default, options.__contains__, f"one of {', '.join(options)}", help, options=options)
 
 
-def _parameter(default, valid, accepted, help, optional=False):
+def _parameter(default, valid, accepted, help, optional=False, **more):
     if optional:
         required, accepted = valid, f"{accepted}, or null"
 
         def valid(value):
             return value is None or required(value)
 
-    metadata = {"valid": valid, "accepted": accepted, "help": help}
+    metadata = {"valid": valid, "accepted": accepted, "help": help} | more
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -80,7 +80,11 @@ class Task:
                 value = value.item()
                 object.__setattr__(self, field.name, value)
             if not field.metadata.get("valid", lambda _: True)(value):
-                raise ValueError(f"{self.name}: {field.name} must be {field.metadata['accepted']}, got {value!r}")
+                close = difflib.get_close_matches(str(value), field.metadata.get("options", ()), n=1)
+                hint = f": did you mean {close[0]}?" if close else ""
+                raise ValueError(f"{self.name}: {field.name} must be {field.metadata['accepted']}, got {value!r}{hint}")
+            if "convert" in field.metadata:
+                object.__setattr__(self, field.name, field.metadata["convert"](value))
 
     @property
     def parameters(self) -> dict:
@@ -166,8 +170,9 @@ class Task:
         """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
 
         1 where `is_answer` takes all of the completion before its first <eos> or <pad> (of a language: where `accepts`
-        takes both together), else 0. A completion with a word that is no token has 0. Raises ValueError for a prompt
-        with one, and TypeError for rows that have no answer, such as shuffled ones.
+        takes both together), else 0. A completion with a word that is no token has 0. Raises ValueError for what is no
+        prompt of the task, and TypeError for rows that have no answer, such as shuffled ones. Where a task has no truth
+        to compare with, as some of `nonsense`, this judges no more than the form.
         """
         ids = {token: index for index, token in enumerate(self.vocabulary)}
         if isinstance(prompt, str):
@@ -179,11 +184,19 @@ class Task:
         prompt, completion = [int(token) for token in prompt], [int(token) for token in completion]
         ends = [completion.index(end) for end in (self.pad_id, ids.get("<eos>")) if end in completion]
         completion = completion[: min(ends, default=len(completion))]
+        if wrong := [token for token in prompt if not 0 <= token < len(ids)]:
+            raise ValueError(f"{self.config_name}: the prompt's {wrong[0]} is no token id of the task")
         if any(not 0 <= token < len(ids) for token in completion):
             return 0.0
         if self.is_language:
             return float(self.accepts(prompt + completion))
-        return float(self.is_answer(self._close(prompt), completion))
+        prompt = self._close(prompt)
+        try:
+            self.solve(prompt)
+        except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
+            words = " ".join(self.vocabulary[token] for token in prompt)
+            raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
+        return float(self.is_answer(prompt, completion))
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
@@ -301,6 +314,9 @@ def task(name: str, /, **parameters) -> Task:
     if name in PRESETS:
         preset = PRESETS[name]
         return task(preset.task, **preset.parameters | parameters)
+    if re.match(r"[a-z]+\d{4}-", name):
+        hint = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0)
+        raise ValueError(f"unknown preset {name!r}: did you mean {hint[0]}? (hf-procedural list --presets has all)")
     if "+" in name:
         from .mixture import mixture
 

@@ -16,6 +16,17 @@ def check_task(task: Task, rows: int = 64) -> None:
     equal rows, that `solve` (or `accepts`) agrees with every row, and that each split can be drawn from.
     """
 
+    if not isinstance(task, Task):
+        raise ValueError(f"a task must be an instance of a subclass of Task, got {task!r}")
+    try:
+        _check(task, rows)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{task.name}: {type(error).__name__}: {error}") from error
+
+
+def _check(task: Task, rows: int) -> None:
     def demand(condition, reason):
         if not condition:
             raise ValueError(f"{task.name}: {reason}")
@@ -46,7 +57,7 @@ def check_task(task: Task, rows: int = 64) -> None:
             demand(isinstance(array, np.ndarray), f"sample: {name} must be an array, got {type(array).__name__}")
             demand(array.shape == (n, width), f"sample: {name} must have the shape {(n, width)}, got {array.shape}")
             demand(array.dtype == np.int32, f"sample: {name} must be int32, got {array.dtype}")
-    input_ids, labels = sampled
+    input_ids, labels = (array.copy() for array in sampled)  # the next call may write into them
     demand(((input_ids >= 0) & (input_ids < len(words))).all(), "sample: input_ids outside of the vocabulary")
     demand(((labels == IGNORE) | (labels == input_ids)).all(), "sample: labels must be -100 or equal to input_ids")
     demand((labels != IGNORE).any(axis=1).all(), "sample: a row without a label teaches nothing")

@@ -8,8 +8,8 @@ and the distributions. The opening bracket of kind j is id j, written ``(j``; it
 import dataclasses
 from typing import ClassVar
 
-from .answered import Stream
 from .base import flag, integer, probability, register
+from .layouts import Stream
 
 
 @dataclasses.dataclass(frozen=True)

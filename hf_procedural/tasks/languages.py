@@ -18,8 +18,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .answered import Stream
 from .base import choice, flag, integer, probability, register
+from .layouts import Stream
 
 _RI = "Ri and Tsuruoka 2022, Pretraining with Artificial Language, arXiv:2203.10326"
 _HU = "Hu et al. 2025, Between Circuits and Chomsky, arXiv:2502.19249"

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .answered import Answered
 from .base import choice, integer, register
+from .layouts import Answered
 
 MARKS = ("<UPPER>", "<LOWER>", "<MATH>", "<space>", ":", "[", "]", ",", "->", "<sep>", "<eos>", "<pad>")
 REASON = {  # mode: the parts of its prompt and of its answer

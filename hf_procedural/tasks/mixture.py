@@ -1,5 +1,6 @@
 """Mixtures: rows of several tasks in given proportions over the union of their vocabularies."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -7,6 +8,7 @@ import json
 import numpy as np
 
 from .base import IGNORE, Task, parse, task
+from .presets import PRESETS
 
 
 def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
@@ -21,6 +23,8 @@ def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
         raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
     used, members = set(), []
     for name in names:
+        if name in PRESETS:
+            raise ValueError(f"{name} is a preset, which cannot be mixed: name its task, {PRESETS[name].task}")
         cls, sized = parse(name, {})
         fields = {*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"}
         mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
@@ -61,6 +65,10 @@ class Mixture(Task):
     weights: tuple[float, ...]
 
     @property
+    def paper(self) -> str:
+        return "; ".join(dict.fromkeys(member.paper for member in self.members))
+
+    @property
     def config_name(self) -> str:
         return "+".join(member.config_name for member in self.members)
 
@@ -97,6 +105,25 @@ class Mixture(Task):
     def example(self, prompt_ids):
         """Not of a mixture: raises TypeError."""
         raise TypeError(f"{self.config_name}: a prompt belongs to one member; use that member's example")
+
+    def score(self, prompt, completion) -> float:
+        """The best score that a member gives, of those that take the prompt; ids are the mixture's."""
+        if not isinstance(prompt, str):
+            prompt = " ".join(self.vocabulary[token] for token in prompt)
+        if not isinstance(completion, str):
+            words = dict(enumerate(self.vocabulary))
+            completion = " ".join(words.get(int(token), "<unknown>") for token in completion)
+        scores = []
+        for member in self.members:
+            with contextlib.suppress(ValueError):
+                scores.append(member.score(prompt, completion))
+        if not scores:
+            raise ValueError(f"{self.config_name}: no member takes the prompt {prompt!r}")
+        return max(scores)
+
+    def is_row(self, input_ids, labels):
+        """Not of a mixture: raises TypeError."""
+        raise TypeError(f"{self.config_name}: a row belongs to one member; ask that one")
 
     def sample(self, rng, n):
         return self._mix(rng, n, lambda member, count: member.sample(rng, count))

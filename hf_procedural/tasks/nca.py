@@ -20,6 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import IGNORE, Task, _parameter, integer, register
+from .splits import SHARES
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SCORED = 10  # frames of which the complexity of a rule is measured
@@ -228,6 +229,10 @@ class NeuralAutomaton(Task):
         """The weights of a rule of a split's pool, as `simulate` takes them."""
         from . import nca_kernels
 
+        if split not in SHARES or not 0 <= number < (self.rules or 2**63):
+            raise ValueError(
+                f"{self.config_name}: no rule {number} of {split}: it has {self.rules} in each of {[*SHARES]}"
+            )
         keys = self._keys(np.array([number]), split)
         shapes = {"conv0": (3, 3, self.states + 2, 4), "conv1": (4, 16), "conv2": (16, self.states)}
         kernels = {f"{name}_kernel": np.empty(shape, np.float32) for name, shape in shapes.items()}

@@ -27,8 +27,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .answered import Answered
 from .base import choice, integer, register
+from .layouts import Answered
 
 SUBTASKS = (
     "copy_first_sentence",
@@ -359,7 +359,7 @@ class Nonsense(Answered):
     def _cut(self, tokens: list[int]) -> list[list[int]]:
         """The sentences of a text without keywords."""
         ends = [index for index, token in enumerate(tokens, 1) if token == self.vocab_size or index == len(tokens)]
-        return [tokens[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+        return [tokens[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
     def write(self, rng, input_ids):
         from . import kernels, nonsense_kernels

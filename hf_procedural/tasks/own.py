@@ -19,8 +19,10 @@ def load_task_file(file) -> list[str]:
     contract (see `check_task`), which is then not registered.
     """
     path, before = Path(file).absolute(), set(base._REGISTRY)
-    if not path.is_file() or path.suffix != ".py":
+    if path.suffix != ".py":
         raise ValueError(f"task_file must be a Python file, got {file}")
+    if not path.is_file():
+        raise ValueError(f"there is no task_file {file}")
     name = path.stem
     module = sys.modules.get(name)
     if module is None or Path(getattr(module, "__file__", None) or "").absolute() != path:
@@ -31,7 +33,7 @@ def load_task_file(file) -> list[str]:
         sys.path.append(str(path.parent))  # where other processes look for it
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             _forget(set(base._REGISTRY) - before)
             raise ValueError(f"task_file {file}: {type(error).__name__}: {error}") from error
@@ -59,11 +61,11 @@ def load_entry_points() -> None:
 def _checked(name: str) -> None:
     cls = base._REGISTRY[name]
     try:
-        check_task(cls(**{cls.headline: cls.sizes[0]}))
+        for size in cls.sizes:
+            check_task(cls(**{cls.headline: size}))
     except Exception as error:
         _forget({name})
-        reason = error if isinstance(error, ValueError) else f"{name}: {type(error).__name__}: {error}"
-        raise ValueError(str(reason)) from error
+        raise ValueError(str(error) if isinstance(error, ValueError) else f"{name}: {error}") from error
     base.CHECKED.add(cls)
 
 

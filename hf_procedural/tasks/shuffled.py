@@ -37,6 +37,10 @@ class Shuffled(Task):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use example without shuffle_tokens")
 
+    def score(self, prompt, completion):
+        """Not of shuffled rows: raises TypeError."""
+        raise TypeError(f"{self.config_name}: shuffled rows have no answer; use score without shuffle_tokens")
+
     def sample(self, rng, n):
         return self._shuffle(rng, *self.inner.sample(rng, n))
 

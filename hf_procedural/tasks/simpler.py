@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .answered import Answered
 from .base import choice, integer, register
+from .layouts import Answered
 
 SYMBOLS = 31_998  # from FIRST on
 FIRST, EOS, NOTHING, AND, WORD_END, NAME_END, SEP = 2, 1, 32_096, 32_097, 32_098, 32_099, 32_100
