@@ -126,7 +126,8 @@ def test_info_tells_what_the_data_is(specimen, task):
     info = load_dataset_builder("procedural", name, **SMALL, **parameters).info
     assert info.config_name == name and info.dataset_name == "procedural"
     assert task.summary in info.description
-    assert "2601.21725" in info.citation and info.homepage.startswith("https://") and info.license == "apache-2.0"
+    assert info.homepage.startswith("https://") == ("2601.21725" in info.citation) == ("2601.21725" in task.paper)
+    assert task.paper in info.description and info.license == "apache-2.0"
     assert info.features["labels"].length == task.max_length
     assert {split: part.num_examples for split, part in info.splits.items()} == {
         split: SMALL[f"{split}_size"] for split in SPLITS

@@ -295,7 +295,7 @@ def test_rules_are_the_first_candidates_in_the_band(band):
     for key, attempt in zip(keys, found, strict=True):
         keys, attempts = np.full(attempt + 1, key), np.arange(attempt + 1, dtype=np.int32)
         numbers = np.empty((attempt + 1, 360), np.int32)
-        task._fill(np.empty(4, np.uint64), keys, attempts, numbers, True, False)
+        task._fill(keys, attempts, keys, numbers, True)
         inside = [band[0] < nca.complexity(row) < band[1] for row in numbers]
         assert inside == [False] * attempt + [True]
 
@@ -362,7 +362,7 @@ def test_kept_rules_are_those_of_the_reference():
     theirs = np.array([nca.complexity([_numbers(frame) for frame in row]) for row in reference(10, 12, 1e-4, 300)])
     task = hp.task("nca-10")
     keys, numbers = task._keys(np.arange(2000), "train"), np.empty((2000, 360), np.int32)
-    task._fill(np.empty(4, np.uint64), keys, np.zeros(2000, np.int32), numbers, True, False)
+    task._fill(keys, np.zeros(2000, np.int32), keys, numbers, True)
     mine = np.array([nca.complexity(row) for row in numbers])
     edges = [0.1, 0.2, 0.3, 0.4, 0.5]
     table = [np.bincount(np.digitize(part, edges), minlength=6) for part in (mine, theirs)]

@@ -210,6 +210,19 @@ class Task:
         labelled = np.flatnonzero(np.asarray(labels) != IGNORE)
         return tokens[: labelled[0] if len(labelled) else len(tokens) - tokens.count(self.pad_id)]
 
+    def candidates(self, rng: np.random.Generator, n: int):
+        """`n` rows of which `sample_split` keeps some, and a function that writes those kept into two arrays.
+
+        Where whole rows are dear, a task may give less of them: `input_ids` and `labels` as far as prompts go.
+        """
+        rows = self.sample(rng, n)
+
+        def write(kept, *targets):
+            for source, target in zip(rows, targets, strict=True):
+                np.take(source, kept, axis=0, out=target, mode="clip")
+
+        return rows, write
+
     def sample_split(self, rng: np.random.Generator, n: int, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Like `sample`, but only rows whose prompt belongs to `split` ("train", "validation" or "test").
 
@@ -220,12 +233,12 @@ class Task:
         rows = self.empty_rows(n)
         done = drawn = 0
         while done < n:
-            candidates = self.sample(rng, min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16))
+            number = min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16)
+            candidates, write = self.candidates(rng, number)
             kept = np.flatnonzero(splits.of_rows(self, *candidates) == splits.INDEX[split])[: n - done]
-            for source, target in zip(candidates, rows, strict=True):
-                np.take(source, kept, axis=0, out=target[done : done + len(kept)], mode="clip")
+            write(kept, *(target[done : done + len(kept)] for target in rows))
             done += len(kept)
-            drawn += len(candidates[0])
+            drawn += number
             if drawn > 10_000 and done < drawn / 2_000:
                 raise ValueError(
                     f"{self.config_name}: too few distinct prompts for a {split} split of its own ({done} of {drawn} "

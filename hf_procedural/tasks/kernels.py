@@ -50,6 +50,12 @@ def _below(state, n):
 
 
 @njit
+def _between(state, low, high):
+    """Uniform on low..high."""
+    return low + _below(state, high - low + 1)
+
+
+@njit
 def _uniform(state):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(_next(state) >> np.uint64(11)) * 2.0**-53

@@ -6,7 +6,7 @@ the ids that stand there. The marks' ids follow those of the vocabulary, in the 
 
 import numpy as np
 
-from .kernels import _below, njit
+from .kernels import _below, _between, njit
 
 _LOWER, _MATH, _END = 24, 48, 68  # where each kind of symbol ends and the next begins
 _UPPERS, _LOWERS, _MATHS, _SPACE, _COLON, _OPEN, _CLOSE, _COMMA, _ARROW, _SEP, _EOS = range(11)
@@ -27,12 +27,6 @@ def _shuffle(state, items, size):
     for i in range(size - 1, 0, -1):
         j = _below(state, i + 1)
         items[i], items[j] = items[j], items[i]
-
-
-@njit
-def _between(state, low, high):
-    """Uniform on low..high."""
-    return low + _below(state, high - low + 1)
 
 
 @njit

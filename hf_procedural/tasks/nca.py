@@ -239,9 +239,8 @@ class NeuralAutomaton(Task):
         nca_kernels.draw_rule(np.empty(4, np.uint64), keys[0], self._find(keys)[0], *kernels.values())
         return kernels | {f"{name}_bias": np.zeros(shape[-1], np.float32) for name, shape in shapes.items()}
 
-    def sample(self, rng, n):
-        from . import kernels
-
+    def _draw(self, rng, n):
+        """Which rule each of `n` rows has, and the seed of its simulation."""
         if self.rules is None:
             keys = rng.integers(2**64, size=n, dtype=np.uint64)
             attempts = self._find(keys)
@@ -251,9 +250,23 @@ class NeuralAutomaton(Task):
             attempts_of[new] = self._find(self._keys(new, self._split))
             keys = self._keys(numbers, self._split)
             attempts = attempts_of[numbers]
+        return keys, attempts, rng.integers(2**64, size=n, dtype=np.uint64)
+
+    def sample(self, rng, n):
         input_ids, labels = self.empty_rows(n)
-        self._fill(kernels.stream(rng), keys, attempts, input_ids, False, True)
+        self._fill(*self._draw(rng, n), input_ids, False)
         return input_ids, self._labels(input_ids, labels)
+
+    def candidates(self, rng, n):
+        drawn = self._draw(rng, n)
+        first = np.empty((n, self.frame_length), np.int32)  # which decides the split
+        self._fill(*drawn, first, False)
+
+        def write(kept, input_ids, labels):
+            self._fill(*(part[kept] for part in drawn), input_ids, False)
+            self._labels(input_ids, labels)
+
+        return (first, np.full_like(first, IGNORE)), write
 
     def sample_split(self, rng, n, split):
         of_split = dataclasses.replace(self)
@@ -265,12 +278,13 @@ class NeuralAutomaton(Task):
         digest = hashlib.blake2b(f"{self.rules_seed} {split}".encode(), digest_size=8).digest()
         return np.uint64(int.from_bytes(digest, "little")) + numbers.astype(np.uint64)
 
-    def _fill(self, stream, keys, attempts, rows, own, delimited):
+    def _fill(self, keys, attempts, seeds, rows, own):
+        """A simulation of each rule in `rows`: as tokens, or (its `own`, which tells its complexity) without frames."""
         from . import nca_kernels
 
         size = (self.states, self.grid, self.patch)
         dynamics = (self.burn_in, self.dt, self.temperature, self.identity_bias)
-        nca_kernels.fill(stream, keys, attempts, rows, own, size, dynamics, delimited)
+        nca_kernels.fill(keys, attempts, seeds, rows, own, size, dynamics)
 
     def _find(self, keys):
         """The number of the first candidate of each key that is in the band, int32 ``[n]``."""
@@ -282,7 +296,7 @@ class NeuralAutomaton(Task):
         while len(pending):
             some = pending[:256]
             numbers = np.empty((len(some), _SCORED * (self.frame_length - 2)), np.int32)
-            self._fill(np.empty(4, np.uint64), keys[some], attempts[some], numbers, True, False)
+            self._fill(keys[some], attempts[some], keys[some], numbers, True)
             found = [complexity(row) for row in numbers]
             outside = [not low < ratio < high for ratio in found]
             attempts[some[outside]] += 1

@@ -234,21 +234,22 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
 
 
 @njit
-def fill(state, keys, attempts, rows, own, size, dynamics, delimited):
+def fill(keys, attempts, seeds, rows, own, size, dynamics):
     """A simulation for each row: the candidate `attempts` of its key, from a random first grid.
 
-    Draws from `state`, or from the `own` stream of the candidate behind its weights.
+    Draws from a stream of its seed and delimits frames, or draws from the candidate's `own`, behind its weights.
     """
     states, grid, patch = size
     burn_in, dt, temperature, identity_bias = dynamics
     conv0 = np.empty((3, 3, states + 2, CHANNELS), np.float32)
     conv1, conv2 = np.empty((CHANNELS, HIDDEN), np.float32), np.empty((HIDDEN, states), np.float32)
     bias0, bias1, bias2 = (np.zeros(CHANNELS, np.float32), np.zeros(HIDDEN, np.float32), np.zeros(states, np.float32))
-    rule, candidate = empty_rule(states), np.empty(4, np.uint64)
+    rule, candidate, seeded = empty_rule(states), np.empty(4, np.uint64), np.empty(4, np.uint64)
     cells, share = np.empty((grid, grid), np.uint8), np.empty(states)
     for row in range(len(rows)):
         draw_rule(candidate, keys[row], attempts[row], conv0, conv1, conv2)
         prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule)
-        stream = candidate if own else state
+        _seed(seeded, seeds[row], np.int32(-1))
+        stream = candidate if own else seeded
         first_grid(stream, cells, share)
-        simulate(stream, rule, cells, rows[row], patch, burn_in, dt, temperature, identity_bias, delimited)
+        simulate(stream, rule, cells, rows[row], patch, burn_in, dt, temperature, identity_bias, not own)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kernels import _below, _uniform, njit
+from .kernels import _below, _between, _uniform, njit
 from .simpler import AND, EOS, FIRST, NAME_END, NO, NOTHING, SEP, WORD_END, YES
 
 # the operations' codes, in the order of simpler's
@@ -44,11 +44,6 @@ def rows(state, input_ids, operations, names, numbers, low, high, pool):
 
 
 # ---------------------------------------------------------------- bodies
-
-
-@njit
-def _between(state, low, high):
-    return low + _below(state, high - low + 1)
 
 
 @njit
