@@ -219,7 +219,7 @@ def test_what_has_no_answer_or_is_no_prompt_is_refused(mode):
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("lime-indukt", {}, "lime: mode must be one of induct, deduct, .*, got 'indukt': did you mean induct\?"),
+        ("lime-indukt", {}, r"lime: mode must be one of induct, deduct, .*, got 'indukt': did you mean induct\?"),
         ("lime", {"vocab_size": 67}, "lime: vocab_size must be an integer in 68..1048576, got 67"),
         ("lime", {"steps": 0}, "lime: steps must be an integer in 1..32, got 0"),
         ("lime", {"steps": 2, "min_steps": 3}, "lime: min_steps must be at most steps = 2, got 3"),
