@@ -118,13 +118,13 @@ def families() -> None:
 
     rng, generator, numbers = random.Random(0), np.random.default_rng(0), range(2, 32_000)
     letters = hf_procedural.task("nonsense-composite").vocabulary[:5000]
-    vectors = test_languages._vectors(16_000)
+    simpler, vectors = hf_procedural.task("simpler"), test_languages._vectors(16_000)
     weights = test_nca.random_weights(generator, 10)
     references = {
         "lime-induct": lambda: test_lime.reference(rng, "induct"),
         "lime-rewrite_multistep_hard": lambda: test_lime.reference(rng, "rewrite_multistep_hard"),
-        "simpler-set": lambda: test_simpler.reference_row(rng, "set", 10, 220, numbers),
-        "simpler-union": lambda: test_simpler.reference_row(rng, "union", 10, 220, numbers),
+        "simpler-set": lambda: simpler.solve(test_simpler.reference_row(rng, "set", 10, 220, numbers)),
+        "simpler-union": lambda: simpler.solve(test_simpler.reference_row(rng, "union", 10, 220, numbers)),
         "nonsense-composite": lambda: test_nonsense.reference(rng, "composite", letters),
         "nonsense-masked_document_generation": lambda: test_nonsense.step_reference(
             rng, "masked_document_generation", letters, 512, 256, (100, 255)
