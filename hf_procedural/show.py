@@ -614,7 +614,7 @@ _LIME = {"substitution": "where", "rules": "rule", "string": "string", "last": "
 def _(task: lime.Lime):
     rewrites = task.mode in lime.REWRITE
     return [
-        Text.assemble("ids are dealt anew in each row; those in ", ("this colour", _MARK), " (upper) are variables"),
+        Text.assemble("ids are dealt anew in each row; the ", ("upper", _MARK), " ones are variables"),
         "a rule's variables stand for one lower id each" if rewrites else "where: what each variable stands for",
         "<UPPER>, <LOWER>, <MATH>, <space>, <sep> and <eos> are not drawn",
     ]
