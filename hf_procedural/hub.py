@@ -185,17 +185,22 @@ def is_there(place: Place, config: str, made: dict) -> bool:
 
 
 def open_repo(
-    repo: str, private: bool | None = None, revision: str | None = None, repo_type: str = "model", again: str = _AGAIN
+    repo: str,
+    private: bool | None = None,
+    revision: str | None = None,
+    repo_type: str = "model",
+    again: str = _AGAIN,
+    as_it_is: bool = False,
 ) -> str:
     """Makes a repo, and the branch `revision`, where they are not there; gives the repo's full name. Raises HubError.
 
-    A repo that exists and is public is refused where `private` is asked for.
+    A repo that exists and is public is refused where `private` is asked for, unless it may stay `as_it_is`.
     """
     api = HfApi()
 
     def make():
         made = api.create_repo(repo, repo_type=repo_type, private=private or None, exist_ok=True).repo_id
-        if private and not api.repo_info(made, repo_type=repo_type).private:
+        if private and not as_it_is and not api.repo_info(made, repo_type=repo_type).private:
             raise HubError(f"{made} exists and is public: make it private in its settings, or choose another name")
         if revision is not None:
             api.create_branch(made, branch=revision, repo_type=repo_type, exist_ok=True)
@@ -218,9 +223,7 @@ def push_tokenizer(task, made: dict, repo: str, config: str, private: bool, revi
 
     A new repo is `private` or not; one that is there stays as it is.
     """
-    name, api = tokenizer_repo(repo, config), HfApi()
-    patiently(lambda: api.create_repo(name, private=private or None, exist_ok=True), name)
-    open_repo(name, revision=revision)
+    name = open_repo(tokenizer_repo(repo, config), private, revision, as_it_is=True)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer(task).save_pretrained(folder)
         Path(folder, _README).write_text(tokenizer_card(task, made, repo, config), encoding="utf-8")
@@ -233,9 +236,9 @@ def publish_config(builder, config: str, made: dict, repo: str, private: bool, r
     `made` is its `entry`. Rows are written to the folder `output`, as by `write_config`, or to a temporary one where
     that is None. Raises HubError, and ValueError where `output` holds other rows or the name is somebody else's.
     """
-    tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
     place = patiently(lambda: read_repo(repo, revision), repo)
     _check_ours(place, config, repo)
+    tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
     if is_there(place, config, made) and output is None:
         return "new" if tokenizer_is_new else ""
     with contextlib.ExitStack() as stack:

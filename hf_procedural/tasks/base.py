@@ -192,11 +192,11 @@ class Task:
             return float(self.accepts(prompt + completion))
         prompt = self._close(prompt)
         try:
-            self.solve(prompt)
+            answer = self.solve(prompt)
         except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
             words = " ".join(self.vocabulary[token] for token in prompt)
             raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
-        return float(self.is_answer(prompt, completion))
+        return float(completion == answer or self.is_answer(prompt, completion))
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
