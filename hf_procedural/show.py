@@ -1,8 +1,8 @@
 """Rows of a task as a person wants to see them, on a terminal in colour, elsewhere in plain text.
 
-A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py; any other task
-has those of drawing.py, which need no more than the contract of `Task`. A row is drawn from its words, not
-its ids, so that a mixture's rows are drawn like those of their members.
+A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py; any other
+task has those of drawing.py, which need no more than the contract of `Task`. A row is drawn from its words, not its
+ids, so that a mixture's rows are drawn like those of their members.
 """
 
 import inspect
