@@ -23,7 +23,7 @@ from .transfer import check_embeddings, layer_pairs
 
 @dataclasses.dataclass
 class TaskArguments:
-    """Which rows to train on."""
+    """Which task, and how it is validated."""
 
     _argument_group_name = "task and data"
 
@@ -36,13 +36,7 @@ class TaskArguments:
     task_file: str | None = dataclasses.field(
         default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
     )
-    train_size: int = dataclasses.field(
-        default=160_064, metadata={"help": "Training rows. The default is the budget of Jiang et al. 2026."}
-    )
     validation_size: int = dataclasses.field(default=4_096, metadata={"help": "Validation rows."})
-    streaming: bool = dataclasses.field(
-        default=False, metadata={"help": "Make training rows on the fly, without a cache on disk."}
-    )
     curriculum: bool = dataclasses.field(
         default=False,
         metadata={"help": "Begin with short rows and lengthen them each time validation accuracy shows mastery."},
@@ -59,14 +53,37 @@ class TaskArguments:
             load_task_file(self.task_file)
             self.task_file = str(Path(self.task_file).absolute())  # as recipe.yaml keeps it
 
+    @property
+    def curriculum_settings(self) -> dict:
+        """As LengthCurriculum takes them."""
+        return {name: getattr(self, f"curriculum_{name}") for name in ("start", "step", "threshold")}
+
     def resolve(self) -> Task:
         """The task itself. Raises ValueError for a name or parameter that is not one."""
         if self.task is None:
             raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
-        for name in ("train_size", "validation_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.validation_size < 1:
+            raise ValueError(f"validation_size must be at least 1, got {self.validation_size}")
         return task(self.task, **self.task_parameters)
+
+
+@dataclasses.dataclass
+class RowArguments(TaskArguments):
+    """Which rows to train on, and how many."""
+
+    _argument_group_name = TaskArguments._argument_group_name
+
+    train_size: int = dataclasses.field(
+        default=160_064, metadata={"help": "Training rows. The default is the budget of Jiang et al. 2026."}
+    )
+    streaming: bool = dataclasses.field(
+        default=False, metadata={"help": "Make training rows on the fly, without a cache on disk."}
+    )
+
+    def resolve(self) -> Task:
+        if self.train_size < 1:
+            raise ValueError(f"train_size must be at least 1, got {self.train_size}")
+        return super().resolve()
 
 
 @dataclasses.dataclass
@@ -244,7 +261,7 @@ class StageArguments(TrainingArguments):
         super().__post_init__()
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
-        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in self.known:
+        if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:
             raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

@@ -9,8 +9,23 @@ import dataclasses
 from transformers import TrainerCallback
 
 from .rows import TrainRows, ValidationRows
+from .tasks import Task
 
-_LENGTH, _ACCURACY = "eval_curriculum_length", "eval_answer_accuracy"
+_LENGTH = "eval_curriculum_length"
+
+
+def size_parameter(task: Task) -> str:
+    """The parameter that a curriculum raises: `length`, or the headline size where there is none, as of `addition`.
+
+    Raises ValueError for a task that has neither, or whose tokens change their meaning with it.
+    """
+    name = "length" if "length" in task.parameters else task.headline
+    value = task.parameters.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"curriculum: {task.config_name} has no parameter length")
+    if dataclasses.replace(task, **{name: max(1, value // 2)}).vocabulary != task.vocabulary:
+        raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its {name}")
+    return name
 
 
 class LengthCurriculum(TrainerCallback):
@@ -21,11 +36,12 @@ class LengthCurriculum(TrainerCallback):
     with the row that follows the last one trained on.
 
     Args:
-        train, validation: their `task` must have a parameter `length`; that is the final length.
+        train, validation: their `task` must have a `size_parameter`; its value is the final length.
         start: symbols in the first rows.
         step: symbols added at a time.
-        threshold: validation answer accuracy that counts as mastery.
+        threshold: validation accuracy that counts as mastery.
         rows_per_step: rows in one optimizer step, over all processes.
+        accuracy: the metric that is meant by validation accuracy.
     """
 
     def __init__(
@@ -36,26 +52,28 @@ class LengthCurriculum(TrainerCallback):
         start: int = 2,
         step: int = 2,
         threshold: float = 0.99,
+        accuracy: str = "answer_accuracy",
     ):
-        self.final = train.task.length
+        self.parameter = size_parameter(train.task)
+        self.final = getattr(train.task, self.parameter)
         if not 1 <= start <= self.final:
-            raise ValueError(f"curriculum_start must be in 1..{self.final} (the task's length), got {start}")
+            raise ValueError(f"curriculum_start must be in 1..{self.final} (the task's {self.parameter}), got {start}")
         if step < 1:
             raise ValueError(f"curriculum_step must be at least 1, got {step}")
         if not 0 < threshold <= 1:
             raise ValueError(f"curriculum_threshold must be in (0, 1], got {threshold}")
         self.train, self.validation, self.rows_per_step = train, validation, rows_per_step
-        self.start, self.step, self.threshold = start, step, threshold
+        self.start, self.step, self.threshold, self.accuracy = start, step, threshold, f"eval_{accuracy}"
         self.set_length(start)
 
     @property
     def length(self) -> int:
         """Symbols in the current rows."""
-        return self.train.task.length
+        return getattr(self.train.task, self.parameter)
 
     def set_length(self, length: int) -> None:
         """Makes the rows that long. Raises ValueError where the task has too few distinct prompts of that length."""
-        shorter = dataclasses.replace(self.train.task, length=length)
+        shorter = dataclasses.replace(self.train.task, **{self.parameter: length})
         self.train.task = self.validation.task = shorter
 
     def _grow(self, length: int, accuracy: float) -> int:
@@ -64,11 +82,11 @@ class LengthCurriculum(TrainerCallback):
     def on_train_begin(self, args, state, control, **kwargs):
         evaluations = [entry for entry in state.log_history if _LENGTH in entry]
         if evaluations:
-            self.set_length(self._grow(int(evaluations[-1][_LENGTH]), evaluations[-1][_ACCURACY]))
+            self.set_length(self._grow(int(evaluations[-1][_LENGTH]), evaluations[-1][self.accuracy]))
         self.train.start = 0  # on a resume the Trainer skips the rows that were trained on
 
     def on_evaluate(self, args, state, control, metrics, **kwargs):
-        longer = self._grow(self.length, metrics[_ACCURACY])
+        longer = self._grow(self.length, metrics[self.accuracy])
         if longer > self.length:
             self.set_length(longer)
             self.train.start = state.global_step * self.rows_per_step

@@ -217,7 +217,7 @@ class Documents:
 
     Args:
         rows: gives the rows of a column.
-        column: of the text.
+        column: of the text; or several, whose texts a blank line joins, without those that are empty.
         limit: so many documents at most, counted before any is left out.
         part: "train" or "validation", to leave out the others: see `_part`.
         shuffle_buffer: each document is drawn from the next so many at random; 0 keeps the order.
@@ -231,7 +231,10 @@ class Documents:
         for name, value, least in (("documents", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
-        self._rows, self._column, self._limit, self._part = rows, column, limit, part
+        self._rows, self._limit, self._part = rows, limit, part
+        self._columns = [column] if isinstance(column, str) else list(column)
+        if not self._columns:
+            raise ValueError("text_column must name at least one column, got none")
         self._shuffle_buffer, self._seed, self._skip_empty = shuffle_buffer, seed, skip_empty
 
     def __iter__(self) -> Iterator[str]:
@@ -245,13 +248,17 @@ class Documents:
         return itertools.islice(texts, start, None)
 
     def _texts(self) -> Iterator[str]:
-        for index, (text, place, number) in enumerate(itertools.islice(self._rows(self._column), self._limit)):
+        rows = zip(*map(self._rows, self._columns), strict=True)  # each column is read for itself
+        for index, parts in enumerate(itertools.islice(rows, self._limit)):
             if self._part is not None and _part(index) != self._part:
                 continue
-            if text is not None and not isinstance(text, str):
-                kind = type(text).__name__
-                raise DataError(f"text_column {self._column!r} of {place}, document {number}, holds {kind}, not text")
-            if text is None or _is_empty(text):
+            _, place, number = parts[0]
+            for column, (text, *_) in zip(self._columns, parts, strict=True):
+                if text is not None and not isinstance(text, str):
+                    kind = type(text).__name__
+                    raise DataError(f"text_column {column!r} of {place}, document {number}, holds {kind}, not text")
+            text = "\n\n".join(text for text, *_ in parts if text is not None and not _is_empty(text))
+            if not text:
                 if self._skip_empty:
                     continue
                 raise DataError(f"{place}, document {number}: empty; skip_empty leaves empty documents out")
@@ -316,7 +323,7 @@ def train_and_validation(
     train_split: str = "train",
     validation_split: str | None = None,
     validation_dataset: str | None = None,
-    text_column: str = "text",
+    text_column: str | list[str] = "text",
     limit: int | None = None,
     shuffle_buffer: int = 0,
     seed: int = 0,

@@ -6,11 +6,13 @@ command to torch's launcher, which `accelerate launch` itself uses on GPUs; need
 
 import atexit
 import contextlib
+import datetime
 import os
 import sys
 
 import psutil
 import torch
+from accelerate import PartialState
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -21,6 +23,12 @@ def _leave_group() -> None:
     """A process that ends inside its group is now and then aborted by gloo, whose threads are still running."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def processes() -> PartialState:
+    """This process and the others of a recipe without a Trainer, which may have to wait long for the last one."""
+    cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" or not torch.accelerator.is_available()
+    return PartialState(cpu=cpu, timeout=datetime.timedelta(days=7))
 
 
 def start_cpu_processes() -> None:

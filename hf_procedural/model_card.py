@@ -18,6 +18,7 @@ from .builder import CITATION, PAPER_URL
 from .cards import Card, merged
 from .documents import CORPORA, FILE_NAME
 from .report import COUNT, NATS, POWER, SHARE, markdown_table
+from .rl.questions import THRESHOLDS
 from .runs import ACCURACY, FLOPS, TOKENS, Run, measures, read_mapping, read_runs
 from .stage import PLOT, PROVENANCE, is_finished
 from .tasks import task
@@ -31,6 +32,8 @@ _METRICS = {  # of eval_results.json: type on the Hub, name, format
     "loss": ("loss", "loss (nats per token)", NATS),
     "perplexity": ("perplexity", "perplexity", "{:.2f}".format),
     "bits_per_byte": ("bits_per_byte", "bits per byte", NATS),
+    **{f"accuracy_{name}": ("accuracy", f"next tokens right, {name} questions", SHARE) for name in THRESHOLDS},
+    **{f"pass@{2**i}": ("pass@k", f"pass@{2**i}, sampled", SHARE) for i in range(11)},
 }
 _CORPORA = {"stdlib": "the source of Python's standard library", "pydoc": "Python's language reference"}
 _SIZES = {  # of a configuration
@@ -68,7 +71,7 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
             ("How it was trained", _training(run)),
             ("Versions, seeds, data", _versions(provenance)),
             ("Limits", _limits(run)),
-            ("Citation", f"The method is that of [Procedural Pretraining]({PAPER_URL}).\n\n```bibtex\n{CITATION}\n```"),
+            ("Citation", _citation(run)),
         ]
         data = _metadata(run, provenance, results, name)
     except (KeyError, TypeError, AttributeError) as error:
@@ -113,7 +116,7 @@ def _is_math(run: Run) -> bool:
 
 def _metadata(run: Run, provenance: dict, results: dict, name: str) -> ModelCardData:
     recipe, found = run.recipe, _eval_results(run, results)
-    text = recipe["dataset"] if "bytes_per_token" in provenance else None
+    text = recipe.get("questions") or (recipe["dataset"] if "bytes_per_token" in provenance else None)
     untold = [s["path"] for s in run.sources if not s.get("control") and not {"task", "dataset", "tokens"} & s.keys()]
     base = [path for path in dict.fromkeys(untold) if not path.endswith((".pth", ".pt", ".bin")) and _on_hub(path)]
     return ModelCardData(
@@ -144,6 +147,9 @@ def _eval_results(run: Run, results: dict) -> list[EvalResult]:
         arguments = (recipe.get("task_parameters") or {}) | {"seed": recipe.get("data_seed", run.seed)}
         about = {"dataset_type": "procedural", "dataset_name": f"procedural {recipe['task']}"}
         about |= {"dataset_config": recipe["task"], "dataset_split": "validation", "dataset_args": arguments}
+    elif "questions" in recipe:
+        about = {"dataset_type": recipe["questions"] if _hub_dataset(recipe["questions"]) else "text"}
+        about |= {"dataset_name": f"next-token questions, {_short(recipe['questions'])}", "dataset_split": "validation"}
     elif _is_math(run):
         about = {"dataset_type": "mathematics_dataset", "dataset_name": "DeepMind-Math"}
     else:
@@ -169,7 +175,7 @@ def _eval_results(run: Run, results: dict) -> list[EvalResult]:
 
 def _trained_on(facts: dict) -> str:
     """The data of a recipe or of an earlier stage; empty where these do not tell."""
-    name = facts.get("task") or facts.get("dataset")
+    name = facts.get("task") or facts.get("dataset") or facts.get("questions")
     return f"`{_short(name)}`" if name else ""
 
 
@@ -179,7 +185,9 @@ def _parameters(facts: dict) -> str:
 
 def _summary(run: Run) -> str:
     recipe, data = run.recipe, _trained_on(run.recipe)
-    if "task" in recipe:
+    if "questions" in recipe:
+        data = f"next-token questions of {data}"
+    elif "task" in recipe:
         about = ""
         with contextlib.suppress(ValueError):  # a task of the user's own
             about = f" ({task(recipe['task'], **recipe.get('task_parameters') or {}).summary})"
@@ -189,8 +197,10 @@ def _summary(run: Run) -> str:
     else:
         config, known = recipe.get("dataset_config"), _CORPORA.get(recipe["dataset"])
         data = f"text of {data}" + (f", `{config}`" if config else "") + (f" ({known})" if known else "")
-    start = f"from weights of `{_short(recipe['init_from'])}`" if run.sources else "from scratch"
-    lines = [f"{_architecture(run)} trained {start} on {data}."]
+    source = recipe.get("model_name_or_path") or recipe.get("init_from")
+    start = f"from weights of `{_short(source)}`" if run.sources else "from scratch"
+    how = f", by reinforcement learning (GRPO, reward `{recipe['reward']}`)" if "reward" in recipe else ""
+    lines = [f"{_architecture(run)} trained {start} on {data}{how}."]
     if run.control:
         lines[0] += f" Its initial weights are a control: {run.control}."
     if not run.finished:
@@ -227,6 +237,9 @@ def _evaluated_on(run: Run, provenance: dict) -> str:
     recipe = run.recipe
     if "task" in recipe:
         return f"On {recipe['validation_size']:,} validation rows; their prompts are in no training row."
+    if "questions" in recipe:
+        known = provenance.get("questions", {}).get("validation")
+        return f"On {known or recipe['validation_size']:,} held-out questions, graded by the entropy of a proxy model."
     if _is_math(run):
         each = recipe["validation_problems"]
         return f"On the first problems of each module in `interpolate` and `extrapolate`, at most {each} of each."
@@ -273,7 +286,8 @@ def _stages(run: Run) -> str:
     if run.last(TOKENS):
         notes.append(f"Tokens are counted {counted} padding.")
     if run.last(FLOPS):
-        notes.append("FLOPs are the Trainer's estimate, 6 for each token and weight outside of the embeddings.")
+        each = "8 for each token (2 to generate it, 6 to train on it)" if "reward" in run.recipe else "6 for each token"
+        notes.append(f"FLOPs are an estimate, {each} and weight outside of the embeddings.")
     if any(source.get("tokens") for source in run.sources):
         notes.append("The figures of an earlier stage include the stages before it.")
     if run.finished and run.recipe.get("load_best_model_at_end"):
@@ -316,7 +330,8 @@ No package but transformers, with PyTorch, is needed."""
 def _training(run: Run) -> str:
     others = ("hub_", "push_to_hub")  # whoever runs it again pushes to another place, if anywhere
     recipe = {key: value for key, value in run.recipe.items() if not key.startswith(others)}
-    script, shown = "semantic" if "dataset" in recipe else "pretrain", _short(recipe)
+    kinds = {"questions": "rpt", "reward": "rlvr", "dataset": "semantic"}
+    script, shown = next((kinds[key] for key in kinds if key in recipe), "pretrain"), _short(recipe)
     cut = "" if shown == recipe else "\n\nOf absolute paths only the last two parts are shown."
     return f"""With hf_procedural and this `recipe.yaml`, to which all arguments were resolved:
 
@@ -338,7 +353,13 @@ def _versions(provenance: dict) -> str:
     return markdown_table([{"what": what, "value": str(value)} for what, value in lines.items()]) if lines else ""
 
 
+def _citation(run: Run) -> str:
+    if "questions" in run.recipe:
+        return "The method is that of [Reinforcement Pre-Training](https://arxiv.org/abs/2506.08007), Dong et al. 2025."
+    return f"The method is that of [Procedural Pretraining]({PAPER_URL}).\n\n```bibtex\n{CITATION}\n```"
+
+
 def _limits(run: Run) -> str:
-    if "task" not in run.recipe:
+    if "task" not in run.recipe or "model_name_or_path" in run.recipe:
         return ""
     return "Its tokenizer knows the symbols of its task and nothing else: this is not a language model for text."

@@ -9,6 +9,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTr
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from . import attention
+from .tokenization import load_tokenizer
 
 
 def parse_size(size: str) -> dict[str, int]:
@@ -122,3 +123,24 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         ) from error
     model.loss_type = model.loss_type or "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
     return model
+
+
+def load_pretrained(name: str, **keywords):
+    """The causal language model and the fast tokenizer in a folder or on the Hub; keywords are `from_pretrained`'s.
+
+    Raises ValueError where one of them is not there, or the model is no causal language model: BERT's and T5's kin
+    would load with some weights left over or new.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+        raise ValueError(f"{name}: no model there ({(str(error) or type(error).__name__).splitlines()[0]})") from error
+    causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    if not causal.intersection(config.architectures or ()) or config.is_encoder_decoder:
+        kind = ", ".join(config.architectures or [config.model_type])
+        raise ValueError(f"{name} is no causal language model of transformers but {kind}")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, config=config, trust_remote_code=False, **keywords)
+    except Exception as error:
+        raise ValueError(f"{name}: the model cannot be loaded: {' '.join(str(error).split())}") from error
+    return model, load_tokenizer(name)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from .documents import DataError, Documents
 from .tasks import IGNORE
@@ -37,17 +37,6 @@ _AHEAD = 4  # batches that are made before they are needed
 
 
 # Tokenizers
-
-
-def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
-    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
-    if not tokenizer.is_fast:
-        raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
-    return tokenizer
 
 
 def train_tokenizer(documents: Iterable[str], vocab_size: int, max_bytes: int = 2**28) -> PreTrainedTokenizerFast:

@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def open_run(args: StageArguments, *others) -> str | None:
     automatic = str(wanted).lower() == "true"
     checkpoint = last_checkpoint(output) if automatic else wanted
     if checkpoint is None:
-        ours = re.compile(rf"({RECIPE}|{PROVENANCE})(\.tmp)?|checkpoint-\d+")
+        ours = re.compile(rf"({RECIPE}|{PROVENANCE})(\.tmp)?|checkpoint-\d+|completions")
         strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
         if strangers:
             raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
@@ -128,7 +129,8 @@ def save_provenance(args, *others, **facts) -> None:
     output.mkdir(parents=True, exist_ok=True)
     recipe = {key: value for key, value in recipe_of(*others, args).items() if key != "resume_from_checkpoint"}
     _write(output / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
-    packages = ("hf-procedural", "torch", "transformers", "datasets", "accelerate", "tokenizers", "numpy", "numba")
+    packages = ["hf-procedural", "torch", "transformers", "datasets", "accelerate", "tokenizers", "numpy", "numba"]
+    packages += ["trl"] if "trl" in sys.modules else []
     provenance = {
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "seed": args.seed,
@@ -184,7 +186,7 @@ def earlier_stages(init_from: str | None) -> dict | None:
         run = folder.parent if folder.name.startswith("checkpoint-") else folder
         if (run / RECIPE).is_file():
             recipe = yaml.load((run / RECIPE).read_text(encoding="utf-8"), Loader)
-            facts |= {key: recipe[key] for key in ("task", "task_parameters", "dataset") if key in recipe}
+            facts |= {key: recipe[key] for key in ("task", "task_parameters", "dataset", "questions") if key in recipe}
         if (folder / "trainer_state.json").is_file():
             state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
             before = _earlier_sources(run)
@@ -318,7 +320,23 @@ class LogMore(TrainerCallback):
         state.log_history[-1].update(more)
 
 
-class SavePlace(TrainerCallback):
+class RestoreRandom(TrainerCallback):
+    """Sets the random state of `checkpoint`, from which `trainer` resumes, right before the first step.
+
+    The Trainer does so earlier, and a data loader draws a number when it starts.
+    """
+
+    def __init__(self, trainer, checkpoint: str | None):
+        self.trainer, self.checkpoint = trainer, checkpoint
+        trainer.add_callback(self)
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if self.checkpoint is not None:
+            self.trainer._load_rng_state(self.checkpoint)
+            self.checkpoint = None
+
+
+class SavePlace(RestoreRandom):
     """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
 
     The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `semantic.PackedRows`.
@@ -327,9 +345,9 @@ class SavePlace(TrainerCallback):
     FILE = "rows.json"
 
     def __init__(self, trainer, checkpoint: str | None):
-        self.rows, self.trainer, self.checkpoint = trainer.train_dataset, trainer, checkpoint
+        super().__init__(trainer, checkpoint)
+        self.rows = trainer.train_dataset
         self.ahead = 0  # rows more than the steps so far have now, where earlier steps had others
-        trainer.add_callback(self)
         if checkpoint is not None:
             step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
@@ -339,36 +357,48 @@ class SavePlace(TrainerCallback):
             self.rows.start_at(row, known)
             trainer.args.ignore_data_skip = True  # the rows before it are not read again
 
-    def on_step_begin(self, args, state, control, **kwargs):
-        if self.checkpoint is not None:  # a data loader draws a number when it starts, after the Trainer has done this
-            self.trainer._load_rng_state(self.checkpoint)
-            self.checkpoint = None
-
     def on_save(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
             mark = self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
             _write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
 
 
+# What a plot shows on the right where the key on the left was evaluated: (label of the axis, curves).
+_MEASURES = {
+    "eval_bits_per_byte": ("bits per byte", {"eval_bits_per_byte": "validation"}),
+    "eval_accuracy_easy": (
+        "validation accuracy",
+        {f"eval_accuracy_{name}": f"{name} questions" for name in ("easy", "medium", "hard")},
+    ),
+    "eval_pass@1": (
+        "validation accuracy",
+        {"eval_exact_match": "whole answers, greedy"} | {f"eval_pass@{k}": f"pass@{k}" for k in (1, 8, 64)},
+    ),
+    "eval_answer_accuracy": (
+        "validation accuracy",
+        {"eval_answer_accuracy": "answer tokens", "eval_exact_match": "whole answers"},
+    ),
+}
+
+
 def plot(history: list[dict], path, title: str) -> None:
-    """Draws loss, and answer accuracy or bits per byte, over steps from a Trainer's log history, as a PNG."""
+    """Draws loss or reward, and what was evaluated, over steps from a Trainer's log history, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    curves = [
-        (left, "loss", "training"),
-        (left, "eval_loss", "validation"),
-        (right, "eval_answer_accuracy", "answer tokens"),
-        (right, "eval_exact_match", "whole answers"),
-        (right, "eval_bits_per_byte", "validation"),
-    ]
-    for axis, key, label in curves:
-        points = [(entry["step"], entry[key]) for entry in history if key in entry]
-        if points:
-            axis.plot(*np.array(points).T, label=label, marker="." if len(points) < 40 else None)
+    logged = {key for entry in history for key in entry}
+    by_reward = "reward" in logged
+    measure = next((key for key in _MEASURES if key in logged), "eval_answer_accuracy")
+    label, measures = _MEASURES[measure]
+    losses = {"reward": "training"} if by_reward else {"loss": "training", "eval_loss": "validation"}
+    for axis, curves in ((left, losses), (right, measures)):
+        for key, name in curves.items():
+            points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
+            if points:
+                axis.plot(*np.array(points).T, label=name, marker="." if len(points) < 40 else None)
     lengths = [
         (entry["step"], entry["eval_curriculum_length"]) for entry in history if "eval_curriculum_length" in entry
     ]
@@ -376,14 +406,10 @@ def plot(history: list[dict], path, title: str) -> None:
         twin = right.twinx()
         twin.step(*np.array(lengths).T, color="gray", where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
-    is_text = any("eval_bits_per_byte" in entry for entry in history)
-    if not is_text:
+    if label == "validation accuracy":
         right.set_ylim(0, 1.02)
-    for axis, label in (
-        (left, "loss (nats per token)"),
-        (right, "bits per byte" if is_text else "validation accuracy"),
-    ):
-        axis.set(xlabel="optimizer step", ylabel=label)
+    for axis, name in ((left, "mean reward" if by_reward else "loss (nats per token)"), (right, label)):
+        axis.set(xlabel="optimizer step", ylabel=name)
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend()

@@ -1,7 +1,7 @@
-"""A task's vocabulary as a fast tokenizer: tokens are words, separated by spaces."""
+"""Fast tokenizers: a task's vocabulary, whose tokens are words separated by spaces, and others by name."""
 
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from .tasks import Task, task
 
@@ -26,3 +26,16 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         **special,
     )
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
+    if not tokenizer.is_fast:
+        raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
+    if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
+        raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
+    return tokenizer

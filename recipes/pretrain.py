@@ -12,7 +12,6 @@ gets the model, its tokenizer, recipe.yaml (the resolved arguments), provenance.
 fingerprints), all_results.json, trainer_state.json and training.png.
 """
 
-import dataclasses
 import functools
 
 from datasets import load_dataset
@@ -20,7 +19,7 @@ from transformers import EarlyStoppingCallback, Trainer, default_data_collator, 
 
 import hf_procedural
 from hf_procedural import arguments, blocks, hub, stage
-from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
+from hf_procedural.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -39,18 +38,13 @@ def load_rows(data, task, args):
     return TrainRows(task, seed, batch), ValidationRows(task, seed, data.validation_size)
 
 
-def length_curriculum(data, task, args, train, validation):
+def length_curriculum(data, args, train, validation):
     """The callback that lengthens rows, if asked for."""
     if not data.curriculum:
         return None
-    if "length" not in task.parameters:
-        raise ValueError(f"curriculum: {task.config_name} has no parameter length")
-    if dataclasses.replace(task, length=max(1, task.length // 2)).vocabulary != task.vocabulary:
-        raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its length")
     if args.eval_strategy != "steps":
         raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy}")
-    settings = (data.curriculum_start, data.curriculum_step, data.curriculum_threshold)
-    return LengthCurriculum(train, validation, stage.rows_per_step(args), *settings)
+    return LengthCurriculum(train, validation, stage.rows_per_step(args), **data.curriculum_settings)
 
 
 def parts(data, init, model_args, args):
@@ -69,7 +63,7 @@ def parts(data, init, model_args, args):
     train, validation = load_rows(data, task, args)
     splits = ("train", "validation")
     facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
-    growth = length_curriculum(data, task, args, train, validation)
+    growth = length_curriculum(data, args, train, validation)
     return checkpoint, tokenizer, model, facts, train, validation, growth
 
 
@@ -110,7 +104,7 @@ def train(trainer, checkpoint, facts, *recipe) -> dict:
 
 
 def main():
-    types = (TaskArguments, InitArguments, ModelArguments, StageArguments)
+    types = (RowArguments, InitArguments, ModelArguments, StageArguments)
     data, init, model_args, args = arguments.parse(__doc__, *types)
     with arguments.user_errors():
         prepared = prepare(data, init, model_args, args)

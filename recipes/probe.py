@@ -25,7 +25,7 @@ import pretrain
 import torch
 
 from hf_procedural import arguments, metrics, report, stage
-from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, StageArguments, TaskArguments
+from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageArguments
 from hf_procedural.runs import read_runs
 from hf_procedural.sources import parse_sources
 
@@ -61,7 +61,7 @@ class StudyArguments(InitArguments):
 
     def __post_init__(self):
         super().__post_init__()
-        self.task_parameters = TaskArguments(
+        self.task_parameters = RowArguments(
             task_parameters=self.task_parameters, task_file=self.task_file
         ).task_parameters
 
@@ -84,7 +84,7 @@ def runs_of(study, model_args, args):
         like = InitArguments(init_from=sources[0]).config_source()
         model_args = dataclasses.replace(model_args, config_name=like)
     for task in study.task:
-        data = TaskArguments(
+        data = RowArguments(
             task, study.task_parameters, study.task_file, validation_size=study.validation_size, streaming=True
         )
         for seed in study.seeds:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
-from hf_procedural import arguments, deepmind_math, documents, hub, semantic, stage
+from hf_procedural import arguments, deepmind_math, documents, hub, semantic, stage, tokenization
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
@@ -121,7 +121,7 @@ def load_text(text, seed: int):
     if text.tokenizer is None:
         tokenizer = semantic.train_tokenizer(train, text.tokenizer_size)
     else:
-        tokenizer = semantic.load_tokenizer(text.tokenizer)
+        tokenizer = tokenization.load_tokenizer(text.tokenizer)
     rows = (tokenizer, text.sequence_length, text.separator)
     held_out = semantic.validation_rows(validation, *rows, rows=text.validation_rows, cut=text.cut_validation)
     return tokenizer, semantic.PackedRows(train, *rows), held_out

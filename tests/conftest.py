@@ -34,7 +34,7 @@ hypothesis.settings.load_profile("replayable")
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "recipes"
-CONFIGS = sorted((RECIPES / "configs").glob("*.yaml"))
+CONFIGS = sorted(path for path in (RECIPES / "configs").glob("*.yaml") if not path.name.startswith(("rlvr_", "rpt_")))
 
 # (name, parameters): small, with enough prompts for all three splits. Every task of the registry is among them.
 SPECIMENS = [

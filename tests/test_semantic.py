@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from hf_procedural import documents, semantic
+from hf_procedural import documents, semantic, tokenization
 from hf_procedural.documents import DataError, Documents
 from hf_procedural.semantic import PackedRows
 
@@ -325,7 +325,7 @@ def test_a_trained_tokenizer_reads_no_more_than_it_may():
 
 def test_a_trained_tokenizer_loads_again(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
-    again = semantic.load_tokenizer(str(tmp_path))
+    again = tokenization.load_tokenizer(str(tmp_path))
     assert again(TEXTS[3])["input_ids"] == tokenizer(TEXTS[3])["input_ids"]
     assert again.bos_token == again.eos_token == again.pad_token == "<|endoftext|>"
     assert again.eos_token_id == 0
@@ -342,10 +342,10 @@ def test_tokenizers_that_are_none(tmp_path):
         semantic.train_tokenizer(TEXTS, 256)
     for name in ("no/such", str(tmp_path)):
         with pytest.raises(ValueError, match=rf"^tokenizer '{name}' cannot be loaded: [^\n]*$"):
-            semantic.load_tokenizer(name)
+            tokenization.load_tokenizer(name)
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "CanineTokenizer"}')
     with pytest.raises(ValueError, match=r"is a slow one, without a tokenizer.json; a fast one is needed$"):
-        semantic.load_tokenizer(str(tmp_path))
+        tokenization.load_tokenizer(str(tmp_path))
     with pytest.raises(DataError, match="^here, document 2: empty"):
         semantic.train_tokenizer(listed(["a", ""]), 300)
 
@@ -494,9 +494,9 @@ def test_two_processes_read_one_stream(tokenizer, tmp_path):
 import itertools, sys
 import torch
 from accelerate import Accelerator
-from hf_procedural import documents, semantic
+from hf_procedural import documents, semantic, tokenization
 accelerator = Accelerator(cpu=True)
-rows = semantic.PackedRows(documents.documents("pydoc"), semantic.load_tokenizer(sys.argv[1]), 64)
+rows = semantic.PackedRows(documents.documents("pydoc"), tokenization.load_tokenizer(sys.argv[1]), 64)
 loader = accelerator.prepare(torch.utils.data.DataLoader(rows, batch_size=2))
 batches = [accelerator.gather(batch["input_ids"]) for batch in itertools.islice(loader, 5)]
 if accelerator.is_main_process:
@@ -522,9 +522,9 @@ def test_memory_is_flat(tmp_path):
     script = r"""
 import itertools, re, sys
 from pathlib import Path
-from hf_procedural import documents, semantic
+from hf_procedural import documents, semantic, tokenization
 documents = documents.documents(sys.argv[1], shuffle_buffer=100)
-rows = semantic.PackedRows(documents, semantic.load_tokenizer(sys.argv[2]), 64)
+rows = semantic.PackedRows(documents, tokenization.load_tokenizer(sys.argv[2]), 64)
 for row in itertools.islice(rows, int(sys.argv[3])):
     pass
 peak = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())

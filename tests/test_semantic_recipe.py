@@ -16,7 +16,7 @@ import torch
 import yaml
 from conftest import CONFIGS, RECIPES, error_of, history, kill_when, run_here, same_weights, weights
 
-from hf_procedural import arguments, deepmind_math, documents, semantic
+from hf_procedural import arguments, deepmind_math, documents, semantic, tokenization
 
 MATHS = Path(__file__).parent / "data" / "deepmind_math"
 WEB = Path(__file__).parent.parent.parent / "shared" / "data" / "web"
@@ -231,7 +231,7 @@ def test_web_text_trains_with_the_settings_of_c4(monkeypatch, tmp_path):
 
 
 def test_the_saved_model_has_the_same_loss_without_this_package(run):
-    tokenizer = semantic.load_tokenizer(str(run))
+    tokenizer = tokenization.load_tokenizer(str(run))
     _, held_out = documents.train_and_validation("text/*.jsonl.gz", text_column="content")
     rows = semantic.validation_rows(held_out, tokenizer, 32, "bos", rows=40)
     np.save("rows.npy", torch.stack([row["labels"] for row in rows]).numpy())

@@ -12,7 +12,7 @@ from transformers import default_data_collator
 
 import hf_procedural
 from hf_procedural import arguments, attention, blocks, modeling, stage
-from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments, TaskArguments
+from hf_procedural.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rows import TrainRows, ValidationRows
 
@@ -168,14 +168,14 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
 
 
 def test_only_the_same_run_is_resumed(tmp_path):
-    run = [TaskArguments("sort-4", {"vocab_size": 9}), InitArguments("permuted:runs/a", train_components=["attn"])]
+    run = [RowArguments("sort-4", {"vocab_size": 9}), InitArguments("permuted:runs/a", train_components=["attn"])]
     args = StageArguments(str(tmp_path), resume_from_checkpoint="true")
     stage.save_provenance(args, *run, ModelArguments(context_length=20))
     (tmp_path / "checkpoint-4").mkdir()
     (tmp_path / "checkpoint-4" / "trainer_state.json").write_text("{}")
     assert stage.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")
     for others, key in (
-        ([TaskArguments("sort-4"), run[1], ModelArguments(context_length=20)], "task_parameters"),
+        ([RowArguments("sort-4"), run[1], ModelArguments(context_length=20)], "task_parameters"),
         ([run[0], InitArguments(train_components=["attn"]), ModelArguments(context_length=20)], "init_from"),
         ([run[0], InitArguments("permuted:runs/a"), ModelArguments(context_length=20)], "train_components"),
         ([*run, ModelArguments()], "context_length"),

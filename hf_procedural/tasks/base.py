@@ -7,6 +7,7 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 import dataclasses
 import difflib
 import functools
+import itertools
 import json
 import re
 from typing import ClassVar
@@ -166,13 +167,15 @@ class Task:
             return self.accepts(input_ids) and np.array_equal(self.example(input_ids)[1], labels)
         return all(map(np.array_equal, self.example(self.prompt_of(input_ids, labels)), (input_ids, labels)))
 
-    def score(self, prompt, completion) -> float:
+    def score(self, prompt, completion, graded: bool = False) -> float:
         """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
 
         1 where `is_answer` takes all of the completion before its first <eos> or <pad> (of a language: where `accepts`
-        takes both together), else 0. A completion with a word that is no token has 0. Raises ValueError for what is no
-        prompt of the task, and TypeError for rows that have no answer, such as shuffled ones. Where a task has no truth
-        to compare with, as some of `nonsense`, this judges no more than the form.
+        takes both together), else 0. With `graded`, a wrong one has the share of tokens before its first error, counted
+        against `solve`: k / max(len(answer), len(completion)), below 1. A language has no answer to count against, so
+        `graded` changes nothing there. A completion with a word that is no token has 0. Raises ValueError for what is
+        no prompt of the task, and TypeError for rows that have no answer, such as shuffled ones. Where a task has no
+        truth to compare with, as some of `nonsense`, this judges no more than the form.
         """
         ids = {token: index for index, token in enumerate(self.vocabulary)}
         if isinstance(prompt, str):
@@ -196,7 +199,12 @@ class Task:
         except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
             words = " ".join(self.vocabulary[token] for token in prompt)
             raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
-        return float(completion == answer or self.is_answer(prompt, completion))
+        if completion == answer or self.is_answer(prompt, completion):
+            return 1.0
+        if not graded:
+            return 0.0
+        equal = (ours == theirs for ours, theirs in zip(completion, answer, strict=False))
+        return sum(itertools.takewhile(bool, equal)) / max(len(answer), len(completion))
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.

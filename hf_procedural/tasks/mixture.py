@@ -106,7 +106,7 @@ class Mixture(Task):
         """Not of a mixture: raises TypeError."""
         raise TypeError(f"{self.config_name}: a prompt belongs to one member; use that member's example")
 
-    def score(self, prompt, completion) -> float:
+    def score(self, prompt, completion, graded=False) -> float:
         """The best score that a member gives, of those that take the prompt; ids are the mixture's."""
         if not isinstance(prompt, str):
             prompt = " ".join(self.vocabulary[token] for token in prompt)
@@ -116,7 +116,7 @@ class Mixture(Task):
         scores = []
         for member in self.members:
             with contextlib.suppress(ValueError):
-                scores.append(member.score(prompt, completion))
+                scores.append(member.score(prompt, completion, graded))
         if not scores:
             raise ValueError(f"{self.config_name}: no member takes the prompt {prompt!r}")
         return max(scores)

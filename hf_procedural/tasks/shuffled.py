@@ -37,7 +37,7 @@ class Shuffled(Task):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use example without shuffle_tokens")
 
-    def score(self, prompt, completion):
+    def score(self, prompt, completion, graded=False):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use score without shuffle_tokens")
 

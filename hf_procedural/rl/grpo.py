@@ -1,0 +1,321 @@
+"""TRL's GRPOTrainer, with what our recipes add: evaluation by verified answers, and dynamic sampling."""
+
+import contextlib
+import copy
+import dataclasses
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from datasets import Dataset, IterableDataset
+from datasets.utils import tqdm
+from transformers import EarlyStoppingCallback
+
+from ..arguments import StageArguments
+from ..stage import LogMore, RestoreRandom
+
+try:
+    from accelerate.utils import gather_object
+    from trl import GRPOConfig, GRPOTrainer
+except ImportError as error:
+    raise ImportError(f"this recipe needs TRL: pip install 'hf-procedural[rl]' ({error})") from error
+
+# TRL 1.16 asks transformers 5.23 under an old name, at every generation.
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+
+_ROUNDS = 8  # of generation in a step of dynamic sampling, at most
+
+
+@dataclasses.dataclass
+class RLArguments(StageArguments, GRPOConfig):
+    """All of trl.GRPOConfig, `patience`, and when dynamic sampling begins.
+
+    Defaults that differ from TRL's: those of the other recipes (StageArguments), max_completion_length (the recipe's),
+    eval_on_start (true: what the model could before), log_completions (true, as Parquet files, nothing is printed) and
+    disable_dropout (true). GRPO in TRL begins with beta 0 (no KL term), clipping at 0.2 and groups of 8.
+    """
+
+    _argument_group_name = "training: all of trl.GRPOConfig, and"
+    best = "exact_match"
+    known = ("exact_match",)
+
+    learning_rate: float = dataclasses.field(default=1e-6, metadata={"help": "Peak learning rate of AdamW."})
+    remove_unused_columns: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Must stay false: rewards read the columns."}
+    )
+    include_num_input_tokens_seen: str = dataclasses.field(
+        default="no", metadata={"help": "Must stay no: TRL counts tokens itself, prompts and completions."}
+    )
+    logging_steps: float = dataclasses.field(default=10, metadata={"help": "Steps between two logs."})
+    eval_steps: float | None = dataclasses.field(default=100, metadata={"help": "Steps between two evaluations."})
+    eval_on_start: bool = dataclasses.field(default=True, metadata={"help": "Evaluate before the first step, too."})
+    log_completions: bool = dataclasses.field(
+        default=True,
+        metadata={"help": "Keep prompts, completions and rewards of logged steps in completions/*.parquet."},
+    )
+    num_completions_to_print: int | None = dataclasses.field(
+        default=0, metadata={"help": "Completions that are also printed at each log."}
+    )
+    disable_dropout: bool = dataclasses.field(default=True, metadata={"help": "Train without dropout."})
+    max_completion_length: int | None = dataclasses.field(
+        default=None, metadata={"help": "Tokens of a completion. Default: what the recipe needs."}
+    )
+    dynamic_sampling_from: int | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "From this step on, leave out groups with equal rewards, and sample other questions instead. "
+            "Default: never."
+        },
+    )
+
+    def __post_init__(self):
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
+        for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
+            if getattr(self, name) not in (value, "no"):
+                raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")
+        if self.num_generations < 2:
+            raise ValueError(
+                f"num_generations must be at least 2, so that completions compare; got {self.num_generations}"
+            )
+        if self.dynamic_sampling_from is not None and self.dynamic_sampling_from < 0:
+            raise ValueError(f"dynamic_sampling_from must be at least 0, got {self.dynamic_sampling_from}")
+        if self.eval_strategy == "steps" and self.num_generations_eval is None:
+            self.num_generations_eval = self.num_generations
+        if self.load_best_model_at_end:
+            self.metric_for_best_model = self.metric_for_best_model or self.best
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            if "num_generations" not in str(error):
+                raise
+            raise ValueError(
+                f"num_generations {self.num_generations} must divide the batch, per_device_train_batch_size "
+                f"{self.per_device_train_batch_size} x gradient_accumulation_steps {self.gradient_accumulation_steps} "
+                f"x {self.world_size} processes, and per_device_eval_batch_size {self.per_device_eval_batch_size} x "
+                f"{self.world_size} (or that its num_generations_eval)"
+            ) from error
+        if self.dynamic_sampling_from is not None and self.completions_per_process % self.num_generations:
+            raise ValueError(
+                f"dynamic_sampling_from: each process must have whole groups, but num_generations "
+                f"{self.num_generations} does not divide its {self.completions_per_process} completions"
+            )
+
+    @property
+    def completions_per_process(self) -> int:
+        """Completions that one process generates at a time."""
+        return self.per_device_train_batch_size * self.steps_per_generation
+
+    @property
+    def questions_per_step(self) -> int:
+        """Questions in one optimizer step, over all processes."""
+        completions = self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
+        return completions // self.num_generations // self.num_iterations
+
+
+class GRPO(GRPOTrainer):
+    """The stock trainer, which also
+
+    - reads `questions` without an end: an iterable of rows that have a prompt, as TRL takes it, and whatever columns
+      the reward wants;
+    - evaluates by `measure(self)`, a function of the recipe's that asks `scores`;
+    - ends a completion at the row's `answer_length`, where there is this column: in the rows of most procedural tasks
+      nothing else says where an answer ends;
+    - with `args.dynamic_sampling_from` leaves out groups whose rewards are all equal, which teach nothing, and samples
+      completions of others, `questions.draw(generator, number)`, in their place (Yu et al. 2025, DAPO,
+      arXiv:2503.14476; Dong et al. 2025, RPT, from step 500);
+    - numbers positions from the first token that is not padding, as generation does. TRL numbers padding, too, so that
+      the log-probabilities of models with absolute positions, such as GPT-2, would not be those of what was sampled.
+    """
+
+    def __init__(
+        self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=(), checkpoint=None
+    ):
+        self.questions, self.measure = questions, measure
+        self._lengths = []  # of the completions that are asked for, in tokens, or None
+        args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
+        super().__init__(
+            model,
+            reward,
+            args,
+            train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
+            eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
+            processing_class=tokenizer,
+            callbacks=[*callbacks, *([EarlyStoppingCallback(args.patience)] if args.patience else [])],
+        )
+        _positions_from_mask(self.model)
+        LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
+        RestoreRandom(self, checkpoint)
+
+    def create_model_card(self, *args, **kwargs):
+        """Nothing: the card is ours, see `hub.hand_over`."""
+
+    def floating_point_ops(self, inputs):
+        """0: see `store_flos`."""
+        return 0
+
+    def store_flos(self):
+        """FLOPs so far: for each weight outside of the embeddings and token, 2 to generate it and 6 to train on it."""
+        weights = self.accelerator.unwrap_model(self.model).num_parameters(exclude_embeddings=True)
+        self.state.total_flos = 8.0 * weights * self.state.num_input_tokens_seen
+
+    # Evaluation
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
+        """The metrics of `measure`, with the same random numbers each time, which are not taken from training's."""
+        self.model.eval()
+        with torch.random.fork_rng():
+            torch.manual_seed(self.args.seed + self.args.process_index)
+            found = self.measure(self) | {"num_tokens": self.state.num_input_tokens_seen}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        with contextlib.ExitStack() as stack:
+            if self.log_completions:  # those of the last step are logged with the step
+                stack.callback(setattr, self, "log_completions", True)
+                self.log_completions = False
+            self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def scores(self, rows: list[dict], verify: Callable, samples: int = 1, greedy: bool = False) -> np.ndarray:
+        """What `verify`, a reward function, gives to `samples` completions of each row: float64 ``[rows, samples]``.
+
+        They are sampled as in training, or `greedy`. Collective: all processes ask for the same rows.
+        """
+        with self.accelerator.split_between_processes(list(range(len(rows))), apply_padding=True) as mine:
+            wanted = [rows[index] for index in mine for _ in range(samples)]
+        size, found = self.args.per_device_eval_batch_size, []
+        with self._decoding(greedy), torch.no_grad():
+            for first in tqdm(
+                range(0, len(wanted), size), desc="Evaluating", leave=False, disable=self.args.disable_tqdm
+            ):
+                found += self._verified(wanted[first : first + size], verify)
+        scores = np.array(gather_object(found), np.float64).reshape(-1, samples)
+        return scores[: len(rows)]
+
+    def _verified(self, rows: list[dict], verify: Callable) -> list[float]:
+        prompt_ids, images, more = self._tokenize_prompts([row["prompt"] for row in rows])
+        self._lengths = [row.get("answer_length") for row in rows]
+        ids, _ = self._generate_single_turn(prompt_ids, images, more, 1)
+        columns = {f"{key}s" if key == "prompt" else key: [row[key] for row in rows] for key in rows[0]}
+        texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+        return verify(completions=texts, completion_ids=ids, **columns)
+
+    @contextlib.contextmanager
+    def _decoding(self, greedy: bool):
+        """Greedy decoding, if asked for, by whatever generates."""
+        if not greedy:
+            yield
+            return
+        engine, changes = (self, {"generation_config": copy.deepcopy(getattr(self, "generation_config", None))})
+        if self.use_vllm:
+            engine, changes = self.vllm_generation, {"temperature": 0.0}
+        else:
+            changes["generation_config"].update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None)
+        before = {name: getattr(engine, name) for name in changes}
+        try:
+            for name, value in changes.items():
+                setattr(engine, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(engine, name, value)
+
+    # Generation
+
+    def _generate_single_turn(self, *args, **kwargs):
+        completions, logprobs = super()._generate_single_turn(*args, **kwargs)
+        completions = [ids[:length] for ids, length in zip(completions, self._lengths, strict=True)]
+        logprobs = logprobs and [values[:length] for values, length in zip(logprobs, self._lengths, strict=True)]
+        return completions, logprobs
+
+    # Dynamic sampling
+
+    def _generate_and_score_completions(self, inputs):
+        batch, start = self._sample(inputs), self.args.dynamic_sampling_from
+        if not self.model.training or start is None or self.state.global_step < start:
+            return batch
+        return self._with_mixed_groups(batch, len(inputs))
+
+    def _sample(self, rows: list[dict]) -> dict:
+        self._lengths = [row.get("answer_length") for row in rows]
+        return super()._generate_and_score_completions(rows)
+
+    def _with_mixed_groups(self, batch: dict, size: int) -> dict:
+        """A batch of `size` completions, in groups whose rewards differ as far as a few rounds of sampling find them.
+
+        The other groups are masked out: they count neither in the loss nor in what it is divided by.
+        """
+        groups, found = size // self.num_generations, []
+        for number in range(_ROUNDS):
+            if number:
+                batch = self._sample(self._other_questions(number, groups))
+            mixed = (batch["advantages"].abs() > 1e-6).view(groups, -1).any(1)
+            found.append(_rows_of(batch, mixed.repeat_interleave(self.num_generations)))
+            missing = size - sum(len(part["advantages"]) for part in found)
+            if not self.accelerator.reduce(torch.tensor(float(missing > 0), device=mixed.device)):
+                break
+        if missing > 0:
+            rest = _rows_of(batch, ~mixed.repeat_interleave(self.num_generations))
+            found.append({name: value[:missing] for name, value in rest.items()})
+            found[-1]["completion_mask"] = torch.zeros_like(found[-1]["completion_mask"])
+        merged = {name: value[:size] for name, value in _joined(found, self._tokenizer.pad_token_id).items()}
+        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
+        self._metrics["train"]["dynamic_sampling/rounds"].append(number + 1)
+        self._metrics["train"]["dynamic_sampling/left_out"].append(max(missing, 0) / size)
+        return merged
+
+    def _other_questions(self, number: int, groups: int) -> list[dict]:
+        """This process's share of the questions of a round, each as often as a group is large."""
+        args = self.args
+        generator = np.random.default_rng([args.seed, self.state.global_step, number])
+        rows = list(self.questions.draw(generator, groups * args.world_size))[args.process_index * groups :][:groups]
+        return [row for row in rows for _ in range(self.num_generations)]
+
+
+def _rows_of(batch: dict, chosen: torch.Tensor) -> dict:
+    """The chosen rows, bool ``[rows]``, of all that a batch has by row."""
+    return {
+        name: value[chosen]
+        for name, value in batch.items()
+        if isinstance(value, torch.Tensor) and value.dim() and len(value) == len(chosen)
+    }
+
+
+def _joined(parts: list[dict], pad_token_id: int) -> dict:
+    """Batches below each other, padded to one width: prompts on the left, completions on the right."""
+    joined = {}
+    for name in parts[0]:
+        values = [part[name] for part in parts]
+        if values[0].dim() == 2 and (width := max(value.shape[1] for value in values)) > 1:
+            fill = pad_token_id if name.endswith("_ids") else 0
+            sides = [
+                (width - value.shape[1], 0) if name.startswith("prompt") else (0, width - value.shape[1])
+                for value in values
+            ]
+            values = [
+                torch.nn.functional.pad(value, side, value=fill) for value, side in zip(values, sides, strict=True)
+            ]
+        joined[name] = torch.cat(values)
+    return joined
+
+
+def _positions_from_mask(model) -> None:
+    """Makes `model` number positions by its attention mask, where it is given one and no positions: a hook."""
+    if "position_ids" not in inspect.signature(model.forward).parameters:
+        return
+
+    def before(module, args, inputs):
+        mask = inputs.get("attention_mask")
+        if (
+            mask is not None
+            and mask.dim() == 2
+            and inputs.get("position_ids") is None
+            and not inputs.get("past_key_values")
+        ):
+            inputs = inputs | {"position_ids": (mask.long().cumsum(-1) - 1).clamp(min=0)}
+        return args, inputs
+
+    model.register_forward_pre_hook(before, with_kwargs=True)

@@ -1,0 +1,95 @@
+"""Prompts: a task's, as tokens or in words, and templates: text with ``{name}`` where something is filled in."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .. import blocks
+from ..tasks import IGNORE, Task
+
+
+def read_template(path, *required: str) -> str:
+    """The text of a template file, which must have each of the places ``{name}`` that are `required`.
+
+    Raises ValueError for a file that is not there, is not text, or has no such place.
+    """
+    try:
+        template = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"template {path} cannot be read: {error}") from error
+    for name in required:
+        if f"{{{name}}}" not in template:
+            raise ValueError(f"template {path} has no place {{{name}}}, where the {name} goes")
+    return template.rstrip("\n")
+
+
+def fill(template: str, **values: str) -> str:
+    r"""The template with its places filled in; what is filled in is not read again.
+
+    >>> fill("Say {word} in \\boxed{}.", word="{word}")
+    'Say {word} in \\boxed{}.'
+    """
+    places = re.compile("|".join(rf"\{{{re.escape(name)}\}}" for name in values))
+    return places.sub(lambda found: values[found[0][1:-1]], template)
+
+
+def as_prompt(text: str, tokenizer) -> str | list[dict[str, str]]:
+    """A prompt as TRL takes it: a user's message where the tokenizer has a chat template, else the text itself."""
+    return [{"role": "user", "content": text}] if tokenizer.chat_template else text
+
+
+def words(task: Task, prompt_ids: list[int]) -> str:
+    """A prompt as the task's tokens, separated by spaces: what its tokenizer reads."""
+    return " ".join(task.vocabulary[token] for token in prompt_ids)
+
+
+def in_words(template: str, tokenizer) -> Callable[[Task, list[int]], str | list[dict]]:
+    """A function that puts a prompt of a task into a template, for a model that reads text.
+
+    Places: {prompt}, {summary} (of the task), and {example_prompt} with {example_answer}, a solved one.
+    """
+
+    def prompt(task, prompt_ids):
+        ids, labels = (rows[0] for rows in task.sample_split(np.random.default_rng(0), 1, "train"))
+        example = task.prompt_of(ids, labels)
+        values = {"summary": task.summary, "prompt": words(task, prompt_ids), "example_prompt": words(task, example)}
+        return as_prompt(fill(template, **values, example_answer=words(task, task.solve(example))), tokenizer)
+
+    return prompt
+
+
+class TaskPrompts:
+    """The prompts of a split, which is endless, by number: those of the rows that the procedural stage would have.
+
+    A row has `prompt_ids` and `prompt`: these tokens as text, with `answer_length`, the number of labelled tokens; or,
+    where that is given, `show(task, prompt_ids)`. Another task may be assigned to `task`, for the next iterator, which
+    begins at row `start`.
+    """
+
+    def __init__(self, task: Task, seed: int, split: str, show: Callable | None = None):
+        self.task, self.seed, self.split, self.show = task, seed, split, show
+        self.start = 0
+
+    def __iter__(self) -> Iterator[dict]:
+        task, size, number = self.task, blocks.block_rows(self.task), self.start
+        while True:
+            rows = self._rows(task, *blocks.block(task, self.seed, self.split, number // size))
+            for row in rows[number % size :]:
+                yield row
+                number += 1
+
+    def draw(self, generator: np.random.Generator, number: int) -> list[dict]:
+        """So many rows of the split from `generator`."""
+        return self._rows(self.task, *self.task.sample_split(generator, number, self.split))
+
+    def _rows(self, task: Task, input_ids: np.ndarray, labels: np.ndarray) -> list[dict]:
+        prompts = [task.prompt_of(*row) for row in zip(input_ids, labels, strict=True)]
+        if self.show is not None:
+            return [{"prompt": self.show(task, prompt), "prompt_ids": prompt} for prompt in prompts]
+        lengths = (labels != IGNORE).sum(1).tolist()
+        return [
+            {"prompt": words(task, prompt), "prompt_ids": prompt, "answer_length": length}
+            for prompt, length in zip(prompts, lengths, strict=True)
+        ]

@@ -1,0 +1,217 @@
+"""Accuracy over training compute, and the scaling form of Reinforcement Pre-Training fitted to it.
+
+    P(C) = A / C^alpha + P*        C: FLOPs, P: next-token accuracy (a share), P*: where it levels off
+
+One fit for each run and difficulty, as in Dong et al. 2025 (Reinforcement Pre-Training, arXiv:2506.08007, section 4).
+A is negative where accuracy rises. FLOPs are 8 for each parameter and each of TRL's `num_tokens`, of prompts and
+completions so far: 2 to generate with it, 6 to train on it. A constant factor in C changes A alone.
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from ..report import COUNT, POWER, markdown_table
+from ..runs import STATE, read_mapping
+from ..stage import last_checkpoint
+from .questions import THRESHOLDS
+
+FILES = ("scaling.md", "scaling.json", "scaling.png")
+FLOPS_PER_TOKEN = 8  # and parameter
+ALPHAS = np.geomspace(1e-3, 10, 401)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """P(C) = A / C^alpha + P_star; called with FLOPs it gives accuracies."""
+
+    A: float  # FLOPs^alpha
+    alpha: float
+    P_star: float
+    r_squared: float
+
+    def __call__(self, compute):
+        return self.A / np.asarray(compute, float) ** self.alpha + self.P_star
+
+    @property
+    def remark(self) -> str:
+        """What keeps the figures from meaning what they say; empty where nothing does."""
+        if math.isnan(self.alpha):
+            return "constant: nothing to fit"
+        if not ALPHAS[1] < self.alpha < ALPHAS[-2]:
+            return f"alpha is not determined: the points want it outside of {ALPHAS[0]:g} to {ALPHAS[-1]:g}"
+        if not 0 <= self.P_star <= 1:
+            return "P* is no accuracy: the points do not show where it levels off"
+        return ""
+
+
+def fit(compute, accuracy) -> Fit:
+    """The least-squares fit of P(C) = A / C^alpha + P*, with alpha between the ends of `ALPHAS`.
+
+    For a given alpha, A and P* are a linear regression, which leaves a search in one dimension: a grid, then golden
+    section around its best. Accuracies that are all the same give A 0, that value as P*, and NaN for the rest.
+
+    Args:
+        compute: FLOPs, positive, ``[points]``, at 4 different values or more.
+        accuracy: ``[points]``, in any unit, which is that of A and P*.
+
+    Raises ValueError for points that allow no fit.
+    """
+    compute, accuracy = np.asarray(compute, float), np.asarray(accuracy, float)
+    if compute.ndim != 1 or compute.shape != accuracy.shape:
+        raise ValueError(f"compute and accuracy must be as many numbers, got {compute.shape} and {accuracy.shape}")
+    if not (np.isfinite(compute) & np.isfinite(accuracy) & (compute > 0)).all():
+        raise ValueError("compute must be positive, and compute and accuracy finite, at every point")
+    if (different := len(np.unique(compute))) < 4:
+        raise ValueError(f"three parameters need accuracies at 4 different amounts of compute or more, got {different}")
+    mean, least = accuracy.mean(), compute.min()
+    if np.ptp(accuracy) == 0:
+        return Fit(0.0, math.nan, float(accuracy[0]), math.nan)
+
+    def regress(alpha):
+        """Squared error, slope and intercept over (1 - (C / least)^-alpha) / alpha, which is safe at any scale."""
+        rise = -np.expm1(-alpha * np.log(compute / least)) / alpha
+        centred = rise - rise.mean()
+        slope = centred @ accuracy / (centred @ centred)
+        errors = accuracy - mean - slope * centred
+        return errors @ errors, slope, mean - slope * rise.mean()
+
+    best = int(np.argmin([regress(alpha)[0] for alpha in ALPHAS]))
+    low, high = np.log(ALPHAS[[max(best - 1, 0), min(best + 1, len(ALPHAS) - 1)]])
+    for _ in range(60):
+        step = (math.sqrt(5) - 1) / 2 * (high - low)
+        if regress(np.exp(high - step))[0] < regress(np.exp(low + step))[0]:
+            high = low + step
+        else:
+            low = high - step
+    alpha = math.exp((low + high) / 2)
+    error, slope, intercept = regress(alpha)
+    r_squared = 1 - error / ((accuracy - mean) ** 2).sum()
+    return Fit(float(-slope / alpha * least**alpha), alpha, float(intercept + slope / alpha), float(r_squared))
+
+
+def read_points(folder) -> dict[str, np.ndarray]:
+    """FLOPs and accuracies of a run's evaluations after step 0, float64 ``[2, points]`` by difficulty.
+
+    From the run's trainer_state.json, or that of its newest checkpoint where that is further. Raises ValueError, in one
+    line, for a folder that is no run, and for a history without accuracies or without tokens.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"runs: no folder {folder}")
+    places = [folder, Path(last_checkpoint(folder) or folder)]
+    files = [place / STATE for place in places if (place / STATE).is_file()]
+    if not files:
+        raise ValueError(f"runs: {folder} is no run: no {STATE} in it or in a checkpoint-N")
+    try:
+        state = max((read_mapping(file, json.loads) for file in files), key=lambda state: state["global_step"])
+        history = {}
+        for entry in state["log_history"]:
+            history.setdefault(entry["step"], {}).update(entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{files[0]} is not the state of a Trainer: {type(error).__name__} {error}") from None
+    size = parameters(next((place for place in places if (place / "config.json").is_file()), folder))
+    points = {}
+    for step, entry in sorted(history.items()):
+        found = [name for name in THRESHOLDS if f"eval_accuracy_{name}" in entry]
+        tokens = entry.get("eval_num_tokens", entry.get("num_tokens"))
+        if found and step and not tokens:
+            raise ValueError(f"runs: {folder} has no num_tokens at step {step}, so that its compute is not known")
+        for name in found if step else ():
+            points.setdefault(name, []).append((FLOPS_PER_TOKEN * size * tokens, entry[f"eval_accuracy_{name}"]))
+    if not points:
+        raise ValueError(f"runs: {folder} has no evaluation after step 0 with eval_accuracy_{' or _'.join(THRESHOLDS)}")
+    return {name: np.array(values, float).T for name, values in points.items()}
+
+
+def parameters(folder) -> int:
+    """Parameters of the causal language model in a folder, from its configuration alone; tied ones count once."""
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder}: the size of its model is not known: {' '.join(str(error).split())}") from error
+
+
+def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit]], path) -> None:
+    """Draws a PNG: a panel for each difficulty, a colour for each run, P* dashed. Both are by run and difficulty."""
+    from matplotlib import colormaps, ticker
+    from matplotlib.figure import Figure
+
+    names = [name for name in THRESHOLDS if any(name in run for run in points.values())]
+    figure = Figure(figsize=(5 * len(names), 4.4 + 0.2 * len(points)), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for index, run in enumerate(points):
+            if name in points[run]:
+                (compute, accuracy), found, color = points[run][name], fits[run][name], colormaps["tab10"](index % 10)
+                figures = rf"$P^*$ {found.P_star:.1%}, $\alpha$ {found.alpha:.3g}, $R^2$ {found.r_squared:.3f}"
+                label = f"{run}: {found.remark.partition(':')[0] or figures}"
+                curve = np.geomspace(compute.min(), compute.max(), 200)
+                axis.plot(compute, 100 * accuracy, "o", color=color, markersize=4)
+                axis.plot(curve, 100 * found(curve), color=color, label=label)
+                if not found.remark:  # else it is not known, or far from all points
+                    axis.axhline(100 * found.P_star, color=color, linestyle="--", linewidth=1)
+        axis.set(xscale="log", xlabel="training compute C (FLOPs)", ylabel="next-token accuracy (%)")
+        axis.set_title(f"{name} (entropy > {THRESHOLDS[name]:g})")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(ticker.FuncFormatter(_scientific))
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+        axis.tick_params(axis="x", labelsize="small")
+        axis.grid(alpha=0.3)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
+    figure.suptitle(r"$P(C) = A\,/\,C^{\alpha} + P^*$, with $P^*$ dashed")
+    figure.savefig(path, dpi=120)
+
+
+def _scientific(value: float, _) -> str:
+    factor, power = f"{value:.1e}".replace(".0", "").split("e")
+    return ("" if factor == "1" else rf"{factor}$\times$") + f"$10^{{{int(power)}}}$"
+
+
+def write(folders, output) -> str:
+    """Fits every run, writes scaling.md, scaling.json (with the points) and scaling.png into `output`; gives the table.
+
+    Raises ValueError, before anything is written, for what `read_points` and `fit` refuse.
+    """
+    points, fits, rows = {str(folder): read_points(folder) for folder in folders}, {}, []
+    for run, found in points.items():
+        for name, (compute, accuracy) in found.items():
+            try:
+                result = fits.setdefault(run, {})[name] = fit(compute, accuracy)
+            except ValueError as error:
+                raise ValueError(f"runs: {run}, {name}: {error}") from error
+            values = {key: value if math.isfinite(value) else None for key, value in dataclasses.asdict(result).items()}
+            shown = {"compute": compute.tolist(), "accuracy": accuracy.tolist(), "remark": result.remark}
+            rows.append({"run": run, "difficulty": name} | values | shown)
+
+    def cell(row, key, show=POWER):
+        return "" if row[key] is None else show(row[key])
+
+    table = markdown_table(
+        [
+            {
+                "run": row["run"],
+                "difficulty": row["difficulty"],
+                "evaluations": COUNT(len(row["compute"])),
+                "A": cell(row, "A"),
+                "alpha": cell(row, "alpha"),
+                "P*": cell(row, "P_star", "{:.2%}".format),
+                "R squared": cell(row, "r_squared", "{:.4f}".format),
+                "remark": row["remark"],
+            }
+            for row in rows
+        ]
+    )
+    text = f"P(C) = A / C^alpha + P*, with C in FLOPs (8 for each parameter and token) and P a share.\n\n{table}\n"
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / FILES[0]).write_text(f"# Accuracy over compute\n\n![fit]({FILES[2]})\n\n{text}", encoding="utf-8")
+    (output / FILES[1]).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    draw(points, fits, output / FILES[2])
+    return text

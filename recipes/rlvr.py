@@ -1,0 +1,174 @@
+"""Reinforcement learning with verifiable rewards: trains on a procedural task by reward instead of labels, with GRPO.
+
+    accelerate launch recipes/rlvr.py recipes/configs/rlvr_sort.yaml --init_from runs/sort
+    accelerate launch recipes/rlvr.py --task reverse-16 --init_from runs/reverse --max_steps 200 --output_dir runs/rl
+    accelerate launch recipes/rlvr.py --task sort-16+addition-4 --init_from runs/mixture --max_steps 200
+    accelerate launch recipes/rlvr.py recipes/configs/rlvr_instruct.yaml --model_name_or_path ORG/INSTRUCT-MODEL
+    accelerate launch recipes/rlvr.py runs/rl/recipe.yaml --resume_from_checkpoint true   # after an interruption
+
+A checkpoint of recipes/pretrain.py (--init_from) reads a prompt as the task's tokens and answers at once; a model of
+the Hub (--model_name_or_path) reads it in words, by a template, and answers in a \\boxed{}. Any task or mixture with
+`solve` is its own verifier. The trainer is TRL's GRPOTrainer, so that every field of GRPOConfig is a flag: vLLM is
+--use_vllm. Evaluation is on prompts of the validation split, which training never sees: exact match (decoded greedily)
+and pass@k (sampled). The output folder is that of recipes/pretrain.py, and completions/*.parquet.
+"""
+
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+
+import numpy as np
+from transformers import set_seed
+
+import hf_procedural
+from hf_procedural import arguments, blocks, hub, modeling, stage
+from hf_procedural.arguments import InitArguments, ModelArguments, TaskArguments
+from hf_procedural.curriculum import LengthCurriculum
+from hf_procedural.rl import answer_reward, prompts
+from hf_procedural.tasks import IGNORE
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.rl.evaluation import pass_at_k
+    from hf_procedural.rl.grpo import GRPO, RLArguments
+
+REWARDS = ("exact", "graded", "zero")
+
+
+@dataclasses.dataclass
+class QuestionArguments(TaskArguments):
+    """Which task, what is rewarded, and how it is validated."""
+
+    validation_size: int = dataclasses.field(default=256, metadata={"help": "Validation prompts."})
+    curriculum: bool = dataclasses.field(
+        default=False, metadata={"help": "Begin with short prompts and lengthen them each time exact match is reached."}
+    )
+    curriculum_threshold: float = dataclasses.field(
+        default=0.9, metadata={"help": "Validation exact match that counts as mastery."}
+    )
+    reward: str = dataclasses.field(
+        default="exact",
+        metadata={
+            "help": "exact (1 for the right answer), graded (share of right tokens up to the first error), or zero, "
+            "a control from which nothing can be learned."
+        },
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.reward not in REWARDS:
+            raise ValueError(f"reward must be one of {', '.join(REWARDS)}, got {self.reward!r}")
+
+
+@dataclasses.dataclass
+class PolicyArguments(InitArguments):
+    """The model to begin with: a checkpoint of the procedural stage, or a model that reads text."""
+
+    _argument_group_name = "model to begin with"
+
+    embeddings: str = dataclasses.field(
+        default="by_token",
+        metadata={"help": "Token embeddings: by_token (each token keeps its own), or as in recipes/pretrain.py."},
+    )
+    model_name_or_path: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of a model that reads text, instead of --init_from."}
+    )
+    template: str = dataclasses.field(
+        default=str(Path(__file__).parent / "templates" / "rlvr.txt"),
+        metadata={"help": "With model_name_or_path: the prompt, with {prompt} where the task's goes."},
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.init_from is None) == (self.model_name_or_path is None):
+            raise ValueError("give one of --init_from (a run of recipes/pretrain.py) and --model_name_or_path (Hub id)")
+
+
+def load_policy(task, policy, model_args, args):
+    """Model, tokenizer, how a prompt is shown, and facts for provenance.json."""
+    if policy.model_name_or_path is not None:
+        dtype = "bfloat16" if args.bf16 else "float32"
+        model, tokenizer = modeling.load_pretrained(policy.model_name_or_path, dtype=dtype)
+        show = prompts.in_words(prompts.read_template(policy.template, "prompt"), tokenizer)
+        args.max_completion_length = args.max_completion_length or 512
+        return model, tokenizer, show, {"init_from": stage.earlier_stages(policy.model_name_or_path)}
+    tokenizer = hf_procedural.tokenizer(task)
+    tokenizer.eos_token = tokenizer.eos_token or tokenizer.pad_token  # whoever pads has ended
+    set_seed(args.seed)
+    model = model_args.build(tokenizer, task.max_length, like=policy.config_source())
+    facts = stage.begin_from(policy, model, tokenizer, args)
+    answers = (blocks.block(task, stage.data_seed(args), "train", 0)[1] != IGNORE).sum(1)
+    args.max_completion_length = args.max_completion_length or int(answers.max())
+    return model, tokenizer, None, facts
+
+
+def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
+    """Exact match, decoded greedily, and pass@k, sampled, on validation prompts."""
+    rows = list(itertools.islice(validation, size))
+    greedy = trainer.scores(rows, verify, greedy=True)
+    sampled = trainer.scores(rows, verify, trainer.num_generations_eval)
+    grown = {"curriculum_length": curriculum.length} if curriculum else {}
+    samples, right = sampled.shape[1], (sampled == 1).sum(1)
+    passed = {
+        f"pass@{2**i}": float(np.mean([pass_at_k(samples, count, 2**i) for count in right]))
+        for i in range(samples.bit_length())
+    }
+    return {"exact_match": float((greedy == 1).mean())} | passed | grown
+
+
+def prepare(data, policy, model_args, args):
+    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+    task = data.resolve()
+    in_box = policy.model_name_or_path is not None
+    verify = answer_reward(task, in_box=in_box)
+    reward = {
+        "exact": verify,
+        "graded": answer_reward(task, graded=True, in_box=in_box),
+        "zero": zero_reward,
+    }[data.reward]
+    args.output_dir = args.output_dir or f"runs/rlvr_{task.config_name}"
+    checkpoint = stage.open_run(args, data, policy, model_args)
+    model, tokenizer, show, facts = load_policy(task, policy, model_args, args)
+    seed = stage.data_seed(args)
+    train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
+    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")}
+    curriculum = None
+    if data.curriculum:
+        settings = data.curriculum_settings | {"accuracy": "exact_match"}
+        curriculum = LengthCurriculum(train, validation, args.questions_per_step, **settings)
+    make = functools.partial(
+        GRPO,
+        model,
+        reward,
+        args,
+        questions=train,
+        measure=functools.partial(measured, validation, data.validation_size, verify, curriculum),
+        tokenizer=tokenizer,
+        checkpoint=checkpoint,
+        callbacks=[curriculum] if curriculum else [],
+    )
+    trainer = hub.connected(make, args)
+    return trainer, checkpoint, facts
+
+
+def zero_reward(prompts, **columns) -> list[float]:
+    """0 for every completion: a control, from which nothing can be learned."""
+    return [0.0] * len(prompts)
+
+
+def main():
+    data, policy, model_args, args = arguments.parse(
+        __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLArguments
+    )
+    with arguments.user_errors():
+        trainer, checkpoint, facts = prepare(data, policy, model_args, args)
+    stage.show_beginning(facts, args)
+    stage.save_provenance(args, data, policy, model_args, **facts)
+    trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    stage.finish(trainer, trained, f"{data.task}, {data.reward} reward")
+    with arguments.user_errors(hub.HubError):
+        hub.hand_over(trainer)
+
+
+if __name__ == "__main__":
+    main()

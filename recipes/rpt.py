@@ -1,0 +1,184 @@
+"""Reinforcement Pre-Training: predicting the next token of any text, by reasoning (Dong et al. 2025, arXiv:2506.08007).
+
+    python recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml          # the questions, once
+    accelerate launch recipes/rpt.py recipes/configs/rpt_omnimath.yaml --model_name_or_path ORG/REASONING-MODEL
+    accelerate launch recipes/rpt.py recipes/configs/rpt_tiny.yaml                   # two CPU cores, minutes
+    accelerate launch recipes/rpt.py runs/rpt/recipe.yaml --resume_from_checkpoint true   # after an interruption
+    python recipes/rpt_evaluate.py --questions data/rpt --models after=runs/rpt --runs runs/rpt --output runs/rpt/scores
+
+The model reads a context, thinks, and writes what comes next in a \\boxed{}; it is rewarded where the prediction's
+bytes are those of the text, up to the end of a token. The trainer is TRL's GRPOTrainer, so that every field of
+GRPOConfig is a flag: vLLM is --use_vllm. Evaluation is the accuracy on held-out questions, by difficulty. The output
+folder gets the model, its tokenizer, recipe.yaml, provenance.json, all_results.json, trainer_state.json, training.png
+and completions/*.parquet.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from transformers import set_seed
+
+from hf_procedural import arguments, hub, modeling, stage
+from hf_procedural.rl import prefix_matching_reward, prompts, questions
+from hf_procedural.rl.rewards import VARIANTS
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.rl.grpo import GRPO, RLArguments
+
+
+@dataclasses.dataclass
+class QuestionArguments:
+    """The model to begin with, what it is asked, and what is rewarded."""
+
+    _argument_group_name = "model, questions and reward"
+
+    model_name_or_path: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of the model to train, best one that reasons."}
+    )
+    questions: str | None = dataclasses.field(
+        default=None, metadata={"help": "What recipes/rpt_prepare.py wrote: a folder, or a data set of the Hub."}
+    )
+    min_entropy: float = dataclasses.field(
+        default=0.5, metadata={"help": "Train on questions above this entropy, in nats: easy 0.5, medium 1, hard 1.5."}
+    )
+    max_prompt_length: int = dataclasses.field(
+        default=4_096, metadata={"help": "Leave out questions whose prompt has more tokens."}
+    )
+    template: str = dataclasses.field(
+        default=str(Path(__file__).parent / "templates" / "rpt.txt"),
+        metadata={"help": "The prompt, with {context} where the text goes."},
+    )
+    reward: str = dataclasses.field(
+        default="prefix", metadata={"help": "prefix (the paper's), or of its appendix first_token or dense."}
+    )
+    validation_size: int = dataclasses.field(default=200, metadata={"help": "Held-out questions to evaluate with."})
+
+    def __post_init__(self):
+        for name in ("model_name_or_path", "questions"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is missing: give --{name}")
+        for name in ("max_prompt_length", "validation_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.reward not in VARIANTS:
+            raise ValueError(f"reward must be one of {', '.join(VARIANTS)}, got {self.reward!r}")
+
+
+@dataclasses.dataclass
+class RPTArguments(RLArguments):
+    """As in recipes/rlvr.py; patience waits for the accuracy on easy questions, which are all of them."""
+
+    _argument_group_name = RLArguments._argument_group_name
+    best = "accuracy_easy"
+    known = tuple(f"accuracy_{name}" for name in questions.THRESHOLDS)
+
+
+class Questions:
+    """Questions with their prompts, without an end: all of them in a random order, then in another."""
+
+    def __init__(self, rows, show, seed: int):
+        self.rows, self.show, self.seed = rows, show, seed
+
+    def __iter__(self) -> Iterator[dict]:
+        epoch = 0
+        while True:
+            yield from self.draw(np.random.default_rng([self.seed, epoch]), len(self.rows))
+            epoch += 1
+
+    def draw(self, generator: np.random.Generator, number: int) -> Iterator[dict]:
+        """So many questions, none twice before all were drawn."""
+        for place in range(number):
+            if place % len(self.rows) == 0:
+                order = generator.permutation(len(self.rows))
+            row = self.rows[int(order[place % len(self.rows)])]
+            yield row | {"prompt": self.show(row["context"])}
+
+
+def load_questions(data, tokenizer, split: str, least: float):
+    """The questions of a split above an entropy whose prompts are short enough, and a function that makes a prompt."""
+    template = prompts.read_template(data.template, "context")
+
+    def show(context):
+        return prompts.as_prompt(prompts.fill(template, context=context), tokenizer)
+
+    def short(batch):
+        texts = [show(context) for context in batch["context"]]
+        if tokenizer.chat_template:
+            ids = tokenizer.apply_chat_template(texts, add_generation_prompt=True, return_dict=True)["input_ids"]
+        else:
+            ids = tokenizer(texts)["input_ids"]
+        return [len(prompt) <= data.max_prompt_length for prompt in ids]
+
+    rows = questions.load_questions(data.questions, split)
+    for column in ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ())):
+        if column not in rows.column_names:
+            raise ValueError(
+                f"questions {data.questions} has no column {column!r}, only: {', '.join(rows.column_names)}"
+            )
+    hard = rows.filter(lambda batch: [entropy > least for entropy in batch["entropy"]], batched=True, desc="Entropy")
+    kept = hard.filter(short, batched=True, desc="Prompt lengths")
+    if not len(kept):
+        raise ValueError(
+            f"questions {data.questions} has none left in {split}: of {len(rows):,}, {len(hard):,} have an entropy "
+            f"above {least} (min_entropy), and none of these a prompt within max_prompt_length {data.max_prompt_length}"
+        )
+    return kept, show
+
+
+def measured(rows, verify, trainer) -> dict[str, float]:
+    """The share of right predictions, by difficulty, and of questions with one in a group."""
+    scores = trainer.scores(rows, verify, trainer.num_generations_eval)
+    entropies = np.array([row["entropy"] for row in rows])
+    found = {}
+    for name, least in questions.THRESHOLDS.items():
+        if (chosen := entropies > least).any():
+            found[f"accuracy_{name}"] = float(scores[chosen].mean())
+    return found | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
+
+
+def prepare(data, args):
+    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+    args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
+    args.max_completion_length = args.max_completion_length or 8_192
+    checkpoint = stage.open_run(args, data)
+    set_seed(args.seed)
+    dtype = "bfloat16" if args.bf16 else "float32"
+    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype=dtype)
+    with args.main_process_first(desc="choosing questions"):
+        train, show = load_questions(data, tokenizer, "train", data.min_entropy)
+        held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()))
+    validation = Questions(held_out, show, stage.data_seed(args))
+    rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
+    make = functools.partial(
+        GRPO,
+        model,
+        prefix_matching_reward(tokenizer, data.reward),
+        args,
+        questions=Questions(train, show, stage.data_seed(args)),
+        measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
+        tokenizer=tokenizer,
+        checkpoint=checkpoint,
+    )
+    trainer = hub.connected(make, args)
+    facts = {"init_from": stage.earlier_stages(data.model_name_or_path)}
+    facts["questions"] = {"train": len(train), "validation": len(rows)}
+    facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
+    return trainer, checkpoint, facts
+
+
+def main():
+    data, args = arguments.parse(__doc__, QuestionArguments, RPTArguments)
+    with arguments.user_errors():
+        trainer, checkpoint, facts = prepare(data, args)
+    stage.save_provenance(args, data, **facts)
+    trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    stage.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
+    with arguments.user_errors(hub.HubError):
+        hub.hand_over(trainer)
+
+
+if __name__ == "__main__":
+    main()

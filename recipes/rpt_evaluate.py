@@ -1,0 +1,211 @@
+"""Next-token prediction accuracy by difficulty, before and after Reinforcement Pre-Training, and how it scales.
+
+    python recipes/rpt_evaluate.py --questions data/rpt --models before=ORG/MODEL after=runs/rpt \\
+        --output runs/rpt/evaluation
+    accelerate launch recipes/rpt_evaluate.py --questions data/rpt --models runs/rpt --samples 8 --output evaluation
+    python recipes/rpt_evaluate.py --runs runs/rpt --output runs/rpt/scaling
+
+The first asks every model in two ways, standard next-token prediction and reasoning, and writes accuracy.md,
+accuracy.csv and accuracy.json. Questions are those of recipes/rpt_prepare.py. Each model's answers are kept, one line
+for each question: a command that was interrupted and is given again goes on with the first part that is not complete.
+The last fits P(C) = A / C^alpha + P* to the accuracies that a run logged over compute: scaling.md, scaling.json and
+scaling.png. One command may do both.
+"""
+
+import argparse
+import csv
+import importlib
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+
+from accelerate import PartialState
+
+from hf_procedural.command import Parser, user_errors
+from hf_procedural.launch import processes, start_cpu_processes
+from hf_procedural.rl import evaluation, scaling
+from hf_procedural.rl.prompts import read_template
+from hf_procedural.rl.questions import THRESHOLDS
+from hf_procedural.tokenization import load_tokenizer
+
+TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
+SETTINGS = "answers.json"
+MEANS = (
+    "Shares of right predictions in %, ± standard error, where questions of one document count as dependent. The sets "
+    "are nested: easy has all questions with an entropy above {easy} nats, medium above {medium}, hard above {hard}."
+)
+
+
+def parse():
+    """The command's words. Raises ValueError for those that are wrong by themselves, argparse ends the program."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--output", required=True, help="Folder of the results.")
+    parser.add_argument("--questions", metavar="PATH", help="Folder or Hub id of the questions.")
+    parser.add_argument(
+        "--models", nargs="+", default=[], metavar="LABEL=PATH", help="Folders or Hub ids; the label may be left out."
+    )
+    parser.add_argument("--runs", nargs="+", default=[], metavar="RUN", help="Runs of recipes/rpt.py to fit.")
+    parser.add_argument("--ways", nargs="+", default=list(evaluation.WAYS), choices=evaluation.WAYS, help="(both)")
+    parser.add_argument("--split", default="validation", help="Split of the questions (%(default)s).")
+    parser.add_argument("--limit", type=int, help="So many questions at most, drawn at random (all).")
+    parser.add_argument(
+        "--samples", type=int, default=1, help="Completions of a question; several give pass@k, too (1)."
+    )
+    parser.add_argument("--temperature", type=float, default=0.8, help="Of reasoning (the paper's %(default)s).")
+    parser.add_argument("--max_new_tokens", type=int, default=8192, help="Of reasoning (the paper's %(default)s).")
+    parser.add_argument("--template", default=TEMPLATE, help="Text file with {context} (recipes/templates/rpt.txt).")
+    parser.add_argument("--batch_size", type=int, default=16, help="Questions at a time in each process (%(default)s).")
+    parser.add_argument("--seed", type=int, default=42, help="(%(default)s)")
+    parser.add_argument("--use_vllm", action="store_true", help="Reason with vLLM, in one process.")
+    args = parser.parse_args()
+    for name in ("limit", "samples", "max_new_tokens", "batch_size"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(args, name)}")
+    if not args.temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {args.temperature}")
+    if args.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {args.seed}")
+    if bool(args.questions) != bool(args.models):
+        raise ValueError("questions and models belong together: --questions data/rpt --models before=ORG/MODEL")
+    if not args.models and not args.runs:
+        raise ValueError("nothing to do: give --questions and --models, or --runs, or all of them")
+    if Path(args.output).exists() and not Path(args.output).is_dir():
+        raise ValueError(f"output {args.output} is a file; name a folder")
+    if args.use_vllm:
+        try:
+            importlib.import_module("vllm")
+        except ImportError as error:
+            raise ValueError(f"use_vllm: vLLM is not installed ({error}): pip install vllm, or leave it out") from error
+        if processes().num_processes > 1:
+            raise ValueError("use_vllm: vLLM spreads over GPUs by itself: start one process")
+    return args
+
+
+def labelled(models: list[str]) -> dict[str, str]:
+    """Paths by label, which is the last part of the path where none is given."""
+    found = {}
+    for word in models:
+        label, _, path = word.rpartition("=")
+        label = label or Path(path).name
+        if not re.fullmatch(r"[\w.+-]+", label):
+            raise ValueError(f"models: {word!r} needs a label of letters, digits and . _ + -, such as before={path}")
+        if label in found:
+            raise ValueError(f"models: the label {label} stands twice; name one of them, such as other={path}")
+        found[label] = path
+    return found
+
+
+def settings_of(path: str, way: str, args, facts: dict) -> dict:
+    """What answers depend on, `facts` being digest and template. Weights in a folder are known by their time."""
+    weights = [file.stat().st_mtime_ns for file in Path(path).glob("*.safetensors")]
+    found = {"model": path, "weights": max(weights, default=None), "questions": facts["digest"]}
+    if way == "reasoning":
+        names = ("samples", "temperature", "max_new_tokens", "batch_size", "seed", "use_vllm")
+        found |= {name: getattr(args, name) for name in names} | {"template": facts["template"]}
+    return found
+
+
+class Answers:
+    """The answers in a folder: a file for each model and way, and in answers.json how each was come by."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        stored = self.folder / SETTINGS
+        self.settings = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
+
+    def file(self, label: str, way: str) -> Path:
+        return self.folder / f"answers-{label}-{way}.jsonl"
+
+    def has(self, label: str, way: str, settings: dict) -> bool:
+        """Whether a part is complete. Raises ValueError where it is, with other settings."""
+        file = self.file(label, way)
+        if file.is_file() and (before := self.settings.get(file.name)) != settings:
+            differ = [key for key in settings if before is None or before.get(key) != settings[key]]
+            raise ValueError(
+                f"output: {file} was made with other settings ({', '.join(differ)}): give those, choose another "
+                "output, or remove the file"
+            )
+        return file.is_file()
+
+    def save(self, label: str, way: str, settings: dict, answers: list[dict]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings[self.file(label, way).name] = settings
+        write(self.folder / SETTINGS, json.dumps(self.settings, indent=2) + "\n")
+        write(self.file(label, way), "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers))
+
+    def read(self, label: str, way: str) -> list[dict]:
+        return [json.loads(line) for line in self.file(label, way).read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def write(file: Path, text: str) -> None:
+    """All of a file, or nothing."""
+    temporary = file.with_name(file.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
+
+
+def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: str) -> list[dict]:
+    """The answers of a model to what `evaluation.token_prompts` made of the questions."""
+    sampling = {name: getattr(args, name) for name in ("samples", "temperature", "max_new_tokens")}
+    if way == "reasoning" and args.use_vllm:
+        texts = evaluation.generate_by_vllm(path, prompts, seed=args.seed, **sampling)
+        return evaluation.judge_completions(load_tokenizer(path), questions, texts)
+    model, tokenizer = evaluation.load(path, PartialState().device)
+    spread = {"batch_size": args.batch_size, "seed": args.seed, "title": title}
+    if way == "standard":
+        found = evaluation.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
+        return evaluation.judge_tokens(tokenizer, questions, [token for ((token,),) in found])
+    found = evaluation.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
+    texts = [tokenizer.batch_decode(tokens, skip_special_tokens=True) for tokens in found]
+    return evaluation.judge_completions(tokenizer, questions, texts)
+
+
+def save_accuracy(rows: list[dict], questions, args) -> str:
+    """Writes accuracy.md, accuracy.json and accuracy.csv; gives the text of the first."""
+    output, documents = Path(args.output), len(set(questions["document"]))
+    source = f"{len(questions):,} questions about {documents:,} documents of {args.questions}, split {args.split}."
+    text = "\n\n".join([source, evaluation.table(rows), MEANS.format(**THRESHOLDS)]) + "\n"
+    write(output / "accuracy.md", f"# Next-token prediction accuracy\n\n{text}")
+    write(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
+    with (output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain(*rows))))
+        writer.writeheader()
+        writer.writerows(rows)
+    return text
+
+
+def main():
+    start_cpu_processes()
+    with user_errors(ValueError, OSError):
+        args = parse()
+        main_process = processes().is_main_process
+        models, answers, prompts = labelled(args.models), Answers(args.output), {}
+        if models:  # all that can be wrong is found before anything is written
+            template = read_template(args.template, "context")
+            questions = evaluation.read_questions(args.questions, args.split, args.limit, args.seed)
+            facts = {"digest": evaluation.digest(questions), "template": template}
+        parts = {
+            (label, way): settings_of(path, way, args, facts) for label, path in models.items() for way in args.ways
+        }
+        for (label, way), settings in parts.items():
+            if not answers.has(label, way, settings):
+                words = (way, questions, template, args.max_new_tokens)
+                prompts[label, way] = evaluation.token_prompts(models[label], *words)
+        if args.runs and main_process:
+            print(scaling.write(args.runs, args.output))
+        for (label, way), asked in prompts.items():
+            found = ask(models[label], way, asked, questions, args, f"{label}, {way}")
+            if main_process:
+                answers.save(label, way, parts[label, way], found)
+    if models and main_process:
+        rows = []
+        for label, way in parts:
+            name = {"label": label, "model": models[label], "way": way}
+            rows += [name | row for row in evaluation.measure(questions, answers.read(label, way))]
+        print(save_accuracy(rows, questions, args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,392 @@
+"""Questions for Reinforcement Pre-Training (Dong et al. 2025, arXiv:2506.08007), from any text.
+
+    python recipes/rpt_prepare.py --dataset ORG/TEXT --proxy_model ORG/SMALL-LM --output data/rpt
+    python recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
+    accelerate launch --multi_gpu --num_processes 8 recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
+    accelerate launch recipes/semantic.py recipes/configs/pydoc.yaml --output_dir runs/rpt_proxy   # a tiny proxy, then
+    python recipes/rpt_prepare.py recipes/configs/rpt_tiny_prepare.yaml                            # seconds on a CPU
+
+A question is a text up to a token, and how it goes on. Asked are those positions where the next token of a small
+language model, the proxy, is uncertain: the entropy of its 16 likeliest tokens is above min_entropy. `load_dataset`
+reads the output folder: train-*.parquet, and validation-*.parquet with the questions of the first held_out documents;
+the columns are in hf_procedural/rl/questions.py. Beside them are recipe.yaml, prepare.json (counts, the proxy) and
+entropy.png; demonstrations.jsonl, if asked for, is text from which recipes/semantic.py teaches a model to answer in a
+box. A run that was cut short goes on where it was when it is started again, and ends with the same data.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import math
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from datasets.utils import tqdm
+
+from hf_procedural import arguments, documents, stage
+from hf_procedural.launch import processes
+from hf_procedural.rl import prompts, questions
+from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, THRESHOLDS, Proxy
+
+TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
+DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
+OURS = re.compile(rf"(train|validation)-\d+\.parquet|{stage.RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
+LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nats
+BIN = 0.01  # nats, of the histogram
+BINS = 280  # to 2.80
+METADATA = "hf_procedural"  # the key under which a file tells its counts
+GROUP = 1_000  # questions in a row group, which is in memory as a whole
+
+
+@dataclasses.dataclass
+class PrepareArguments:
+    """Which text to ask about, and where."""
+
+    _argument_group_name = "questions"
+
+    dataset: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
+            "txt, packed or not; parquet), or a data set of the Hub."
+        },
+    )
+    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    split: str = dataclasses.field(default="train", metadata={"help": "Split of the data set."})
+    text_column: list[str] = dataclasses.field(
+        default_factory=lambda: ["text"],
+        metadata={"help": "Column that holds the text, or several, whose texts a blank line joins."},
+    )
+    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
+    shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
+    skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
+    held_out: int = dataclasses.field(
+        default=0, metadata={"help": "Documents for the validation split: the first that are read, after shuffling."}
+    )
+    proxy_model: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of a causal language model with a fast tokenizer."}
+    )
+    dtype: str = dataclasses.field(default="float32", metadata={"help": "Of its weights; bfloat16 for GPUs."})
+    max_length: int = dataclasses.field(
+        default=4_096, metadata={"help": "Only the first so many tokens of a document are asked about."}
+    )
+    min_context: int = dataclasses.field(
+        default=15, metadata={"help": "Tokens before a position, at least; 15 as in casinca/LLM-quest."}
+    )
+    continuation_tokens: int = dataclasses.field(default=64, metadata={"help": "True tokens of a question to keep."})
+    min_entropy: float = dataclasses.field(
+        default=THRESHOLDS["easy"],
+        metadata={"help": "Ask where the entropy is above so many nats: easy 0.5, medium 1.0, hard 1.5."},
+    )
+    positions_per_document: int | None = dataclasses.field(
+        default=None, metadata={"help": "So many of them at most, drawn at random. Default: all."}
+    )
+    seed: int = dataclasses.field(default=42, metadata={"help": "Of the shuffling and the drawing."})
+    demonstrations: bool = dataclasses.field(
+        default=False, metadata={"help": "Also write training questions with prompt and answer in a box, as text."}
+    )
+    template: str | None = dataclasses.field(
+        default=None, metadata={"help": "File with the prompt of these, with {context}. Default: templates/rpt.txt."}
+    )
+    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    batch_tokens: int = dataclasses.field(
+        default=8_192, metadata={"help": "Tokens in a forward pass with their padding; more needs more memory."}
+    )
+    shard_documents: int = dataclasses.field(
+        default=256, metadata={"help": "Documents to a file; an interrupted run loses at most one file's work."}
+    )
+
+    def __post_init__(self):
+        for name, what in (("dataset", "ORG/TEXT"), ("proxy_model", "ORG/SMALL-LM"), ("output", "data/rpt")):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
+        least = {"documents": 1, "shuffle_buffer": 0, "held_out": 0, "max_length": 2, "min_context": 0, "seed": 0}
+        least |= dict.fromkeys(("continuation_tokens", "positions_per_document", "batch_tokens", "shard_documents"), 1)
+        for name, value in least.items():
+            if getattr(self, name) is not None and getattr(self, name) < value:
+                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+        if self.min_context >= self.max_length:
+            raise ValueError(f"min_context must be below max_length, {self.max_length}, got {self.min_context}")
+        if not 0 <= self.min_entropy < LARGEST:
+            raise ValueError(
+                f"min_entropy must be from 0 to below {LARGEST:.2f} (ln {CANDIDATES}), got {self.min_entropy}"
+            )
+        if self.dtype not in ("float32", "bfloat16", "float16"):
+            raise ValueError(f"dtype must be float32, bfloat16 or float16, got {self.dtype!r}")
+        if self.template and not self.demonstrations:
+            raise ValueError("template: only demonstrations have one; add --demonstrations true")
+
+
+def read_documents(args) -> documents.Documents:
+    """The documents. Raises ValueError where all of them would be held out."""
+    found = documents.documents(
+        args.dataset,
+        config=args.dataset_config,
+        split=args.split,
+        column=args.text_column,
+        limit=args.documents,
+        shuffle_buffer=args.shuffle_buffer,
+        seed=args.seed,
+        skip_empty=args.skip_empty,
+    )
+    if (count := sum(1 for _ in itertools.islice(found, args.held_out + 1))) <= args.held_out:
+        raise ValueError(f"held_out must be less than the number of documents, {count}, got {args.held_out}")
+    return found
+
+
+def open_folder(args) -> None:
+    """Checks the output folder; writes nothing. Raises ValueError where it holds anything that is not of this run."""
+    folder = Path(args.output)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output {folder} is a file; name a folder")
+    if strange := sorted(file.name for file in folder.glob("*") if not OURS.fullmatch(file.name)):
+        raise ValueError(f"output {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
+    if not (recipe := folder / stage.RECIPE).is_file():
+        if any(file.name[0] != "." for file in folder.glob("*")):
+            raise ValueError(f"output {folder} is not empty and has no {stage.RECIPE}: choose another folder")
+        return
+    before, now = yaml.load(recipe.read_text(encoding="utf-8"), arguments.Loader), stage.recipe_of(args)
+    for key in {**now, **before}:
+        if before.get(key) != now.get(key) and key != "output":
+            raise ValueError(
+                f"output {folder} was begun with {key} {before.get(key)!r}, not {now.get(key)!r}: "
+                "choose another folder, or go on with its own arguments"
+            )
+
+
+@contextlib.contextmanager
+def whole(file: Path):
+    """A hidden file to write, which becomes `file` when it is complete."""
+    temporary = file.with_name(f".{file.name}.tmp")  # load_dataset takes train-*.parquet.tmp for data
+    yield temporary
+    os.replace(temporary, file)
+
+
+def shards(args, texts):
+    """(file, number of the first document, its documents) of all shards; those of held-out documents come first."""
+    texts, start = iter(texts), 0
+    for split, limit in (("validation", args.held_out), ("train", None)):
+        held = itertools.islice(texts, limit)
+        for number in itertools.count():
+            if not (some := list(itertools.islice(held, args.shard_documents))):
+                break
+            yield Path(args.output, f"{split}-{number:05d}.parquet"), start, some
+            start += len(some)
+
+
+def write_shard(args, proxy: Proxy, file: Path, start: int, texts: list[str], progress) -> None:
+    """Writes the questions about `texts`, whose numbers begin at `start`, and their counts as the file's metadata.
+
+    The last bits of a document's scores depend on those it is scored with: these are the same in every run.
+    """
+    readings = [proxy.read(text, args.continuation_tokens) for text in texts]
+    entropies, chosen, counts = [], {}, collections.Counter()
+    for places in questions.batches(readings, args.batch_tokens):
+        for place, scores in zip(places, proxy.score([readings[place] for place in places]), strict=True):
+            scores = scores[scores.positions >= args.min_context]
+            entropies.append(scores.entropies)
+            rules = (args.min_entropy, args.positions_per_document, np.random.default_rng([args.seed, start + place]))
+            chosen[place], left_out = questions.choose(readings[place], scores, *rules)
+            counts.update(left_out)
+        progress(len(places))
+    seen, asked = (np.concatenate([[], *parts]) for parts in (entropies, (part.entropies for part in chosen.values())))
+    facts = {
+        "documents": len(texts),
+        "cut_documents": sum(reading.tokens < len(reading.ends) for reading in readings),
+        "tokens": sum(reading.tokens for reading in readings),
+        "positions": len(seen),
+        **{reason: counts[reason] for reason in ("certain", "inside_characters", "not_drawn")},
+        "questions": len(asked),
+        **above(asked),
+        "positions_above": above(seen),
+        "largest": seen.max(initial=0),
+        "histogram": np.histogram(seen, BINS, (0, BINS * BIN))[0].tolist(),
+    }
+    rows = itertools.chain.from_iterable(
+        questions.rows_of(start + place, readings[place], chosen[place], args.continuation_tokens, proxy.bytes_of)
+        for place in sorted(chosen)
+    )
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(facts)})
+    with whole(file) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        while group := list(itertools.islice(rows, GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema))
+
+
+def above(entropies: np.ndarray) -> dict[str, int]:
+    """How many entropies, in nats, are above each threshold."""
+    return {name: int((entropies > least).sum()) for name, least in THRESHOLDS.items()}
+
+
+def together(parts: list[dict]) -> dict:
+    """The sums of what shards tell, and the largest entropy of all."""
+
+    def of(key, values):
+        if isinstance(values[0], dict):
+            return together(values)
+        return max(values) if key == "largest" else np.sum(values, axis=0).tolist()
+
+    return {key: of(key, [part[key] for part in parts]) for key in parts[0]}
+
+
+def finish(args, proxy: Proxy, template: str | None) -> None:
+    """Writes what is known when all shards are there; COMPLETE last, as the mark of it.
+
+    Raises ValueError, and leaves no file, where no question is there to train on.
+    """
+    folder, splits = Path(args.output), {}
+    for file in sorted(folder.glob("*-*.parquet")):
+        facts = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
+        splits.setdefault(file.name.partition("-")[0], []).append(facts)
+    splits = {split: together(parts) for split, parts in sorted(splits.items())}
+    for split, facts in splits.items():
+        if not facts["questions"]:  # load_dataset takes a split without rows for an error
+            for file in folder.glob(f"{split}-*.parquet"):
+                file.unlink()
+    if not splits["train"]["questions"]:
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        raise ValueError(
+            "no question to train on: {positions:,} positions of {documents:,} documents were seen (min_context {}), "
+            "whose largest entropy is {largest:.4f}; lower min_entropy {}".format(
+                args.min_context, args.min_entropy, **splits["train"]
+            )
+        )
+    everything = together(list(splits.values()))
+    packages = ("hf-procedural", "torch", "transformers", "datasets", "tokenizers", "numpy", "pyarrow")
+    counts = {split: {key: facts[key] for key in facts if key != "histogram"} for split, facts in splits.items()}
+    config = proxy.model.config
+    told = {
+        **counts,
+        "entropy": {  # nats, of all positions
+            "largest": everything["largest"],
+            "quantiles": quantiles(everything["histogram"]),
+            "positions_above": everything["positions_above"],
+            "bin": BIN,
+            "histogram": everything["histogram"],
+        },
+        "proxy": {
+            "name": args.proxy_model,
+            "revision": getattr(config, "_commit_hash", None),
+            "architecture": type(proxy.model).__name__,
+            "parameters": proxy.model.num_parameters(),
+            "vocabulary": len(proxy.tokenizer),
+            "max_length": proxy.max_length,
+        },
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+    }
+    with whole(folder / PLOT) as temporary:
+        draw(everything, temporary, f"{args.dataset}, proxy {args.proxy_model}")
+    if template is not None:
+        with whole(folder / DEMONSTRATIONS) as temporary, temporary.open("w", encoding="utf-8") as lines:
+            for text in demonstrations(folder, template):
+                lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+    with whole(folder / COMPLETE) as temporary:
+        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def demonstrations(folder: Path, template: str):
+    """For each training question the prompt, and the true next token in a box."""
+    for file in sorted(folder.glob("train-*.parquet")):
+        for batch in pq.ParquetFile(file).iter_batches(GROUP, columns=["context", "token"]):
+            for row in batch.to_pylist():
+                yield f"{prompts.fill(template, context=row['context'])}\n\\boxed{{{row['token']}}}"
+
+
+def quantiles(histogram: list[int]) -> dict[str, float]:
+    """Entropies, in nats and rounded up to whole bins, that such shares of all positions are at or below."""
+    shares = np.cumsum(histogram) / sum(histogram)
+    return {
+        f"{share:g}": round(BIN * (1 + int(np.searchsorted(shares, share))), 2)
+        for share in (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+    }
+
+
+def draw(facts: dict, path: Path, title: str) -> None:
+    """Draws the entropies of all positions as a PNG, and what share of them is above each threshold."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axis = figure.subplots()
+    drawn = 5  # bins in one
+    edges = np.arange(0, BINS + 1, drawn) * BIN
+    axis.stairs(np.reshape(facts["histogram"], (-1, drawn)).sum(1), edges, fill=True, color="tab:blue", alpha=0.6)
+    axis.set_yscale("log")
+    for (name, least), color in zip(THRESHOLDS.items(), ("tab:green", "tab:orange", "tab:red"), strict=True):
+        share = facts["positions_above"][name] / facts["positions"]
+        axis.axvline(least, color=color, label=f"{name}: {share:.1%} above {least}")
+    axis.set(xlabel="entropy of the 16 likeliest next tokens (nats)", ylabel=f"positions in {drawn * BIN:g} nats")
+    axis.set(title=title, xlim=(0, edges[-1]))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.savefig(path, dpi=120, format="png")
+
+
+def summary(folder: Path) -> str:
+    """What a complete folder holds, a line for each split."""
+    told, lines = json.loads((folder / COMPLETE).read_text(encoding="utf-8")), []
+    for split in ("train", "validation"):
+        if split in told:
+            sizes = ", ".join(f"{told[split][name]:,} {name} (> {least})" for name, least in THRESHOLDS.items())
+            lines.append("{}: {questions:,} questions from {documents:,} documents".format(split, **told[split]))
+            lines[-1] += f"; {sizes}"
+    return "\n".join([*lines, f"in {folder}, with {PLOT} and {COMPLETE}"])
+
+
+def main():
+    (args,) = arguments.parse(__doc__, PrepareArguments)
+
+    # 1. Documents, proxy, folder: what can be wrong is found before anything is written.
+    with arguments.user_errors():
+        open_folder(args)
+        folder = Path(args.output)
+        if (folder / COMPLETE).is_file():
+            print(f"nothing to do: {summary(folder)}")
+            return
+        state = processes()
+        template = prompts.read_template(args.template or TEMPLATE, "context") if args.demonstrations else None
+        texts = read_documents(args)
+        proxy = Proxy(args.proxy_model, args.dtype, args.max_length, state.device)
+        if args.min_context >= proxy.max_length:
+            raise ValueError(
+                f"min_context must be below the {proxy.max_length} positions of {args.proxy_model}, "
+                f"got {args.min_context}"
+            )
+        proxy.read(next(iter(texts)))
+    if proxy.max_length < args.max_length and state.is_main_process:
+        print(f"max_length: {args.proxy_model} has {proxy.max_length} positions; so many tokens of a document are read")
+    state.wait_for_everyone()
+
+    # 2. Every process asks about its share of the shards.
+    with arguments.user_errors(documents.DataError, questions.ProxyError, OSError):
+        if state.is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            with whole(folder / stage.RECIPE) as temporary:
+                temporary.write_text(yaml.safe_dump(stage.recipe_of(args), sort_keys=False), encoding="utf-8")
+        state.wait_for_everyone()
+        with tqdm(total=args.documents, unit=" documents", disable=not state.is_main_process) as bar:
+            for number, (file, start, some) in enumerate(shards(args, texts)):
+                done = bar.n
+                if number % state.num_processes == state.process_index and not file.exists():
+                    write_shard(args, proxy, file, start, some, bar.update)
+                bar.update(done + len(some) - bar.n)
+    state.wait_for_everyone()
+
+    # 3. What is known of all
+    if state.is_main_process:
+        with arguments.user_errors():
+            finish(args, proxy, template)
+        print(summary(folder))
+
+
+if __name__ == "__main__":
+    main()
