@@ -41,8 +41,8 @@ class TaskArguments:
         default=False,
         metadata={"help": "Begin with short rows and lengthen them each time validation accuracy shows mastery."},
     )
-    curriculum_start: int = dataclasses.field(default=2, metadata={"help": "Symbols in the first rows."})
-    curriculum_step: int = dataclasses.field(default=2, metadata={"help": "Symbols added at each mastery."})
+    curriculum_start: int = dataclasses.field(default=2, metadata={"help": "Symbols, or digits, in the first rows."})
+    curriculum_step: int = dataclasses.field(default=2, metadata={"help": "Symbols, or digits, added at each mastery."})
     curriculum_threshold: float = dataclasses.field(
         default=0.99, metadata={"help": "Validation answer accuracy that counts as mastery."}
     )

@@ -15,14 +15,14 @@ _LENGTH = "eval_curriculum_length"
 
 
 def size_parameter(task: Task) -> str:
-    """The parameter that a curriculum raises: `length`, or the headline size where there is none, as of `addition`.
+    """The parameter that a curriculum raises: `length`, or the `digits` of arithmetic.
 
     Raises ValueError for a task that has neither, or whose tokens change their meaning with it.
     """
-    name = "length" if "length" in task.parameters else task.headline
-    value = task.parameters.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"curriculum: {task.config_name} has no parameter length")
+    name = next((name for name in ("length", "digits") if name in task.parameters), None)
+    if name is None:
+        raise ValueError(f"curriculum: {task.config_name} has no parameter length or digits")
+    value = task.parameters[name]
     if dataclasses.replace(task, **{name: max(1, value // 2)}).vocabulary != task.vocabulary:
         raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its {name}")
     return name
@@ -84,6 +84,9 @@ class LengthCurriculum(TrainerCallback):
         if evaluations:
             self.set_length(self._grow(int(evaluations[-1][_LENGTH]), evaluations[-1][self.accuracy]))
         self.train.start = 0  # on a resume the Trainer skips the rows that were trained on
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.set_length(self.final)  # for what is evaluated afterwards
 
     def on_evaluate(self, args, state, control, metrics, **kwargs):
         longer = self._grow(self.length, metrics[self.accuracy])

@@ -378,6 +378,7 @@ def hand_over(trainer) -> None:
     args = trainer.args
     if args.should_save:
         leave_card(args.output_dir, trainer.hub_model_id)
+    trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
     if not args.push_to_hub:
         return
     trainer.create_model_card = lambda **_: None  # the Trainer would write its own over it, and has no switch for that

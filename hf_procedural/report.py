@@ -51,6 +51,7 @@ _MEASURES = {  # title and format
     "bits_per_byte": ("bits per byte", NATS),
     "answer_accuracy": ("accuracy", SHARE),
     "exact_match": ("exact match", SHARE),
+    **{f"accuracy_{name}": (f"accuracy, {name}", SHARE) for name in ("easy", "medium", "hard")},
     "threshold_step": ("step at accuracy {}", COUNT),
 }
 _EFFICIENCY = {

@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,10 +100,10 @@ def _states(folder: Path) -> list[Path]:
 
 def _read(folder: Path) -> Run:
     recipe, sources = read_mapping(folder / RECIPE, lambda text: yaml.load(text, Loader)), []
-    if recipe.get("init_from"):
+    if source := recipe.get("init_from") or recipe.get("model_name_or_path"):
         init = read_mapping(folder / PROVENANCE, json.loads).get("init_from")
         if not isinstance(init, dict) or not init.get("sources"):
-            raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {recipe['init_from']}")
+            raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
         sources = init["sources"]
     # a checkpoint after the run's own state: a finished run that was resumed for more steps
     states = [(*_history(path), path.parent == folder) for path in _states(folder)]
@@ -140,13 +141,13 @@ def read_mapping(path: Path, parse) -> dict:
 def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, list[Run]]]:
     """Runs by group and arm: scratch before real weights before controls, the runs of an arm by seed.
 
-    An arm's label is its `init_from`, or scratch, with the settings in which arms that share it differ; a group's is
+    An arm's label is what it began with, or scratch, with the settings in which arms that share it differ; a group's is
     made alike from its task or data set. Raises ValueError where `baseline` is not the label of an arm, and for a seed
     that an arm has twice.
     """
     grouped = {}
-    for title, members in _labelled(runs, _group, "runs", ("task", "dataset", "data_files")).items():
-        parts = _labelled(members, _settings, "scratch", ("init_from",)).items()
+    for title, members in _labelled(runs, _group, "runs", ("task", "dataset", "data_files", "questions")).items():
+        parts = _labelled(members, _settings, "scratch", ("init_from", "model_name_or_path")).items()
         parts = sorted(parts, key=lambda part: (bool(part[1][0].sources), bool(part[1][0].control)))
         grouped[title] = {label: sorted(part, key=lambda run: run.seed) for label, part in parts}
         for label, part in grouped[title].items():
@@ -224,6 +225,7 @@ def measures(run: Run, threshold: float = 0.9) -> dict[str, float]:
         "bits_per_byte": run.last("eval_bits_per_byte"),
         "answer_accuracy": run.last(ACCURACY),
         "exact_match": run.last("eval_exact_match"),
+        **{f"accuracy_{name}": run.last(f"eval_accuracy_{name}") for name in ("easy", "medium", "hard")},
         "threshold_step": run.passes(threshold),
     }
     return {key: value for key, value in found.items() if value not in (None, math.inf)}
@@ -282,7 +284,7 @@ def sign_of(metric: str) -> int:
     """1 where more of a logged value is better, -1 where less is, 0 where it measures no quality."""
     if metric.endswith(("loss", "perplexity", "bits_per_byte")):
         return -1
-    return int(metric.endswith(("accuracy", "exact_match")))
+    return int(re.search(r"(accuracy(_\w+)?|exact_match|pass@\d+)$", metric) is not None)
 
 
 def metric_of(group: dict[str, list[Run]], metric: str | None = None) -> str:

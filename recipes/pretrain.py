@@ -43,7 +43,7 @@ def length_curriculum(data, args, train, validation):
     if not data.curriculum:
         return None
     if args.eval_strategy != "steps":
-        raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy}")
+        raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy.value}")
     return LengthCurriculum(train, validation, stage.rows_per_step(args), **data.curriculum_settings)
 
 
@@ -94,9 +94,6 @@ def train(trainer, checkpoint, facts, *recipe) -> dict:
     """Trains, evaluates (at full length) and saves all that another tool needs; gives the results."""
     stage.save_provenance(trainer.args, *recipe, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    for callback in trainer.callback_handler.callbacks:
-        if isinstance(callback, LengthCurriculum):
-            callback.set_length(callback.final)
     results = stage.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
     with arguments.user_errors(hub.HubError):
         hub.hand_over(trainer)

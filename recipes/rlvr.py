@@ -26,12 +26,12 @@ from hf_procedural import arguments, blocks, hub, modeling, stage
 from hf_procedural.arguments import InitArguments, ModelArguments, TaskArguments
 from hf_procedural.curriculum import LengthCurriculum
 from hf_procedural.rl import answer_reward, prompts
-from hf_procedural.tasks import IGNORE
 
 with arguments.user_errors(ImportError):
     from hf_procedural.rl.evaluation import pass_at_k
     from hf_procedural.rl.grpo import GRPO, RLArguments
 
+TEMPLATE = Path(__file__).parent / "templates" / "rlvr.txt"
 REWARDS = ("exact", "graded", "zero")
 
 
@@ -73,9 +73,9 @@ class PolicyArguments(InitArguments):
     model_name_or_path: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of a model that reads text, instead of --init_from."}
     )
-    template: str = dataclasses.field(
-        default=str(Path(__file__).parent / "templates" / "rlvr.txt"),
-        metadata={"help": "With model_name_or_path: the prompt, with {prompt} where the task's goes."},
+    template: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "With model_name_or_path: file of the prompt, with {prompt}. Default: templates/rlvr.txt."},
     )
 
     def __post_init__(self):
@@ -87,19 +87,40 @@ class PolicyArguments(InitArguments):
 def load_policy(task, policy, model_args, args):
     """Model, tokenizer, how a prompt is shown, and facts for provenance.json."""
     if policy.model_name_or_path is not None:
-        dtype = "bfloat16" if args.bf16 else "float32"
-        model, tokenizer = modeling.load_pretrained(policy.model_name_or_path, dtype=dtype)
-        show = prompts.in_words(prompts.read_template(policy.template, "prompt"), tokenizer)
-        args.max_completion_length = args.max_completion_length or 512
+        model, tokenizer = modeling.load_pretrained(policy.model_name_or_path, dtype="float32")
+        show = prompts.in_words(prompts.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
+        args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
+        check_room(task, show, model, tokenizer, policy, args)
         return model, tokenizer, show, {"init_from": stage.earlier_stages(policy.model_name_or_path)}
+    if args.mask_truncated_completions:
+        raise ValueError("mask_truncated_completions: of the task's tokens, answers have a length and seldom an end")
     tokenizer = hf_procedural.tokenizer(task)
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.pad_token  # whoever pads has ended
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=policy.config_source())
     facts = stage.begin_from(policy, model, tokenizer, args)
-    answers = (blocks.block(task, stage.data_seed(args), "train", 0)[1] != IGNORE).sum(1)
-    args.max_completion_length = args.max_completion_length or int(answers.max())
+    shortest = min(len(row["prompt_ids"]) for row in first_rows(task, None, args))
+    args.max_completion_length = args.max_completion_length or task.max_length - shortest
     return model, tokenizer, None, facts
+
+
+def first_rows(task, show, args, number: int = 64) -> list[dict]:
+    """So many of the training prompts."""
+    return list(itertools.islice(prompts.TaskPrompts(task, stage.data_seed(args), "train", show), number))
+
+
+def check_room(task, show, model, tokenizer, policy, args) -> None:
+    """Raises ValueError where a language is to be asked in words, or a model has no positions left for an answer."""
+    if languages := [part.config_name for part in getattr(task, "members", [task]) if part.is_language]:
+        raise ValueError(f"model_name_or_path: {languages[0]} is a language, which has no questions to ask in words")
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    asked = [row["prompt"] for row in first_rows(task, show, args)]
+    longest = max(map(len, prompts.token_ids(asked, tokenizer)))
+    if positions is not None and longest + args.max_completion_length > positions:
+        raise ValueError(
+            f"max_completion_length {args.max_completion_length} behind a prompt of {longest} tokens is more than the "
+            f"{positions} positions of {policy.model_name_or_path}: choose at most {max(positions - longest, 0)}"
+        )
 
 
 def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
@@ -134,6 +155,8 @@ def prepare(data, policy, model_args, args):
     facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")}
     curriculum = None
     if data.curriculum:
+        if args.eval_strategy != "steps":
+            raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy.value}")
         settings = data.curriculum_settings | {"accuracy": "exact_match"}
         curriculum = LengthCurriculum(train, validation, args.questions_per_step, **settings)
     make = functools.partial(

@@ -15,6 +15,7 @@ and completions/*.parquet.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from hf_procedural.rl.rewards import VARIANTS
 
 with arguments.user_errors(ImportError):
     from hf_procedural.rl.grpo import GRPO, RLArguments
+
+
+TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 
 
 @dataclasses.dataclass
@@ -45,11 +49,10 @@ class QuestionArguments:
         default=0.5, metadata={"help": "Train on questions above this entropy, in nats: easy 0.5, medium 1, hard 1.5."}
     )
     max_prompt_length: int = dataclasses.field(
-        default=4_096, metadata={"help": "Leave out questions whose prompt has more tokens."}
+        default=4_096, metadata={"help": "Leave out questions whose prompt has more tokens, or no room for an answer."}
     )
-    template: str = dataclasses.field(
-        default=str(Path(__file__).parent / "templates" / "rpt.txt"),
-        metadata={"help": "The prompt, with {context} where the text goes."},
+    template: str | None = dataclasses.field(
+        default=None, metadata={"help": "A file with the prompt, {context} in it. Default: templates/rpt.txt."}
     )
     reward: str = dataclasses.field(
         default="prefix", metadata={"help": "prefix (the paper's), or of its appendix first_token or dense."}
@@ -97,20 +100,16 @@ class Questions:
             yield row | {"prompt": self.show(row["context"])}
 
 
-def load_questions(data, tokenizer, split: str, least: float):
-    """The questions of a split above an entropy whose prompts are short enough, and a function that makes a prompt."""
-    template = prompts.read_template(data.template, "context")
+def load_questions(data, tokenizer, split: str, least: float, longest: int):
+    """The questions of a split above an entropy with prompts of so many tokens at most, and how a prompt is made."""
+    template = prompts.read_template(data.template or TEMPLATE, "context")
 
     def show(context):
         return prompts.as_prompt(prompts.fill(template, context=context), tokenizer)
 
     def short(batch):
-        texts = [show(context) for context in batch["context"]]
-        if tokenizer.chat_template:
-            ids = tokenizer.apply_chat_template(texts, add_generation_prompt=True, return_dict=True)["input_ids"]
-        else:
-            ids = tokenizer(texts)["input_ids"]
-        return [len(prompt) <= data.max_prompt_length for prompt in ids]
+        asked = [show(context) for context in batch["context"]]
+        return [len(ids) <= longest for ids in prompts.token_ids(asked, tokenizer)]
 
     rows = questions.load_questions(data.questions, split)
     for column in ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ())):
@@ -120,10 +119,12 @@ def load_questions(data, tokenizer, split: str, least: float):
             )
     hard = rows.filter(lambda batch: [entropy > least for entropy in batch["entropy"]], batched=True, desc="Entropy")
     kept = hard.filter(short, batched=True, desc="Prompt lengths")
+    if not len(hard):
+        raise ValueError(f"questions {data.questions}: none of {len(rows):,} in {split} has an entropy above {least}")
     if not len(kept):
         raise ValueError(
-            f"questions {data.questions} has none left in {split}: of {len(rows):,}, {len(hard):,} have an entropy "
-            f"above {least} (min_entropy), and none of these a prompt within max_prompt_length {data.max_prompt_length}"
+            f"questions {data.questions}: none of {len(hard):,} in {split} has a prompt of at most {longest} tokens "
+            "(max_prompt_length, or what max_completion_length leaves of the model's positions)"
         )
     return kept, show
 
@@ -142,14 +143,19 @@ def measured(rows, verify, trainer) -> dict[str, float]:
 def prepare(data, args):
     """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
-    args.max_completion_length = args.max_completion_length or 8_192
+    args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
     checkpoint = stage.open_run(args, data)
     set_seed(args.seed)
-    dtype = "bfloat16" if args.bf16 else "float32"
-    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype=dtype)
+    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if positions and positions <= args.max_completion_length:
+        raise ValueError(
+            f"max_completion_length {args.max_completion_length} leaves no prompt to a model of {positions} positions"
+        )
+    longest = min(data.max_prompt_length, positions - args.max_completion_length if positions else math.inf)
     with args.main_process_first(desc="choosing questions"):
-        train, show = load_questions(data, tokenizer, "train", data.min_entropy)
-        held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()))
+        train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
+        held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()), longest)
     validation = Questions(held_out, show, stage.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
     make = functools.partial(

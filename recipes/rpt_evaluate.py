@@ -55,12 +55,15 @@ def parse():
     )
     parser.add_argument("--temperature", type=float, default=0.8, help="Of reasoning (the paper's %(default)s).")
     parser.add_argument("--max_new_tokens", type=int, default=8192, help="Of reasoning (the paper's %(default)s).")
+    parser.add_argument(
+        "--max_prompt_length", type=int, default=4096, help="Leave out longer prompts, in tokens (%(default)s)."
+    )
     parser.add_argument("--template", default=TEMPLATE, help="Text file with {context} (recipes/templates/rpt.txt).")
     parser.add_argument("--batch_size", type=int, default=16, help="Questions at a time in each process (%(default)s).")
     parser.add_argument("--seed", type=int, default=42, help="(%(default)s)")
     parser.add_argument("--use_vllm", action="store_true", help="Reason with vLLM, in one process.")
     args = parser.parse_args()
-    for name in ("limit", "samples", "max_new_tokens", "batch_size"):
+    for name in ("limit", "samples", "max_prompt_length", "max_new_tokens", "batch_size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(args, name)}")
     if not args.temperature > 0:
@@ -185,14 +188,18 @@ def main():
         if models:  # all that can be wrong is found before anything is written
             template = read_template(args.template, "context")
             questions = evaluation.read_questions(args.questions, args.split, args.limit, args.seed)
+            if "reasoning" in args.ways:
+                lengths, found = (args.max_prompt_length, args.max_new_tokens), len(questions)
+                questions = evaluation.short_enough(models.values(), questions, template, *lengths)
+                if len(questions) < found and main_process:
+                    print(f"{found - len(questions):,} of {found:,} questions are left out: their prompts are too long")
             facts = {"digest": evaluation.digest(questions), "template": template}
         parts = {
             (label, way): settings_of(path, way, args, facts) for label, path in models.items() for way in args.ways
         }
         for (label, way), settings in parts.items():
             if not answers.has(label, way, settings):
-                words = (way, questions, template, args.max_new_tokens)
-                prompts[label, way] = evaluation.token_prompts(models[label], *words)
+                prompts[label, way] = evaluation.token_prompts(models[label], way, questions, template)
         if args.runs and main_process:
             print(scaling.write(args.runs, args.output))
         for (label, way), asked in prompts.items():

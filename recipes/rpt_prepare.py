@@ -3,8 +3,8 @@
     python recipes/rpt_prepare.py --dataset ORG/TEXT --proxy_model ORG/SMALL-LM --output data/rpt
     python recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
     accelerate launch --multi_gpu --num_processes 8 recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
-    accelerate launch recipes/semantic.py recipes/configs/pydoc.yaml --output_dir runs/rpt_proxy   # a tiny proxy, then
-    python recipes/rpt_prepare.py recipes/configs/rpt_tiny_prepare.yaml                            # seconds on a CPU
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/rpt_proxy   # a tiny proxy, then
+    python recipes/rpt_prepare.py recipes/configs/rpt_tiny_prepare.yaml                             # seconds on a CPU
 
 A question is a text up to a token, and how it goes on. Asked are those positions where the next token of a small
 language model, the proxy, is uncertain: the entropy of its 16 likeliest tokens is above min_entropy. `load_dataset`
@@ -154,6 +154,8 @@ def open_folder(args) -> None:
         if any(file.name[0] != "." for file in folder.glob("*")):
             raise ValueError(f"output {folder} is not empty and has no {stage.RECIPE}: choose another folder")
         return
+    if not any(folder.glob("*-*.parquet")):
+        return  # nothing was made of these arguments, so that others may take their place
     before, now = yaml.load(recipe.read_text(encoding="utf-8"), arguments.Loader), stage.recipe_of(args)
     for key in {**now, **before}:
         if before.get(key) != now.get(key) and key != "output":

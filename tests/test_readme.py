@@ -41,7 +41,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "presets",
         "image",
     }  # of hf-procedural
-    for recipe in ("pretrain", "probe", "semantic"):
+    for recipe in ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare"):
         kinds = [kind for kind in vars(importlib.import_module(recipe)).values() if dataclasses.is_dataclass(kind)]
         known |= {field.name for kind in kinds for field in dataclasses.fields(kind)}
     assert set(re.findall(r"--(\w+)", README)) <= known

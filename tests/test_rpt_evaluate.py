@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 
 from hf_procedural.modeling import new_config, new_model
 from hf_procedural.rl import evaluation, scaling
+from hf_procedural.rl.prompts import read_template
 from hf_procedural.semantic import END_OF_TEXT, train_tokenizer
 
 POSITIONS = 48
@@ -174,7 +175,7 @@ def test_standard_way_equals_one_question_at_a_time(model_type, tmp_path):
     questions = [(0, text[:cut], text[cut:], 1.0) for text, cut in zip(texts, cuts, strict=True)]
     save_questions(tmp_path / "data", questions)
     rows = evaluation.read_questions(str(tmp_path / "data"), "validation", None, 0)
-    prompts = evaluation.token_prompts(str(tmp_path), "standard", rows, "", 0)
+    prompts = evaluation.token_prompts(str(tmp_path), "standard", rows, "")
     model, tokenizer = evaluation.load(str(tmp_path), "cpu")
     found = evaluation.generate_all(model, prompts, 5, 0, "", do_sample=False, max_new_tokens=1)
     plain, lengths = [], []
@@ -193,7 +194,7 @@ def test_long_context_keeps_the_special_token_before_it(tmp_path):
     tiny(tokenizer).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     rows = Dataset.from_list([{"question": 0, "context": "x" * 100 + "y"}])
-    [ids] = evaluation.token_prompts(str(tmp_path), "standard", rows, "", 0)
+    [ids] = evaluation.token_prompts(str(tmp_path), "standard", rows, "")
     assert len(ids) == POSITIONS and ids[0] == 0 and tokenizer.decode(ids[1:]) == "x" * (POSITIONS - 2) + "y"
 
 
@@ -227,7 +228,7 @@ def test_chat_template_and_missing_boxes(monkeypatch, tmp_path):
     rows = rows_of(tmp_path / "out")
     assert rows["chat", "reasoning", "accuracy"] != [0, 0, 0] and ("chat", "reasoning", "no answer") not in rows
     rows = evaluation.read_questions("data", "validation", None, 0)
-    [first, *_] = evaluation.token_prompts(str(tmp_path / "chat"), "reasoning", rows, "{context}?", 4)
+    [first, *_] = evaluation.token_prompts(str(tmp_path / "chat"), "reasoning", rows, "{context}?")
     assert tokenizer.decode(first) == "<user>one #?!#"
     run_here(monkeypatch, "rpt_evaluate", *words, "--max_new_tokens", "4", "--output", tmp_path / "cut")
     rows = rows_of(tmp_path / "cut")  # thinking that was cut off before its box
@@ -281,7 +282,7 @@ def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(evaluation, "load", lambda *words: loaded.append(words) or whole(*words))
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert len(loaded) == 1 and capsys.readouterr().out == first
-    monkeypatch.setattr(evaluation, "load_pretrained", None)
+    monkeypatch.setattr(evaluation, "load", None)
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert capsys.readouterr().out == first and (tmp_path / "out" / "accuracy.json").read_bytes() == table
     for other in (["--temperature", "1"], ["--seed", "1"], ["--batch_size", "3"], ["--limit", "2"]):
@@ -290,6 +291,20 @@ def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
     shutil.copytree("rigged", tmp_path / "other")
     words = [*words, "--models", f"rigged={tmp_path / 'other'}"]
     assert "other settings (model" in error_of(monkeypatch, capsys, tmp_path, "rpt_evaluate", *words)
+
+
+def test_questions_with_long_prompts_are_left_out_for_all_models(monkeypatch, capsys, tmp_path):
+    words = [*EVALUATE, "--output", tmp_path / "all"]
+    run_here(monkeypatch, "rpt_evaluate", *words)
+    asked = capsys.readouterr().out
+    rows = evaluation.read_questions("data", "validation", None, 42)
+    lengths = [len(ids) for ids in evaluation.token_prompts("rigged", "reasoning", rows, read_template("ask.txt"))]
+    limit = max(lengths) - 1
+    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--max_prompt_length", limit, "--output", tmp_path / "some")
+    told, kept = capsys.readouterr().out, sum(length <= limit for length in lengths)
+    assert "left out" not in asked and f"{len(lengths) - kept} of {len(lengths)} questions are left out" in told
+    lines = (tmp_path / "some" / "answers-rigged-standard.jsonl").read_text().splitlines()
+    assert len(lines) == kept
 
 
 def test_two_processes_find_what_one_finds(monkeypatch, tmp_path):
@@ -455,7 +470,10 @@ def test_points_of_unfinished_and_resumed_runs(tmp_path):
         (["--questions", "bare"], "bare has no column 'entropy', only: context, continuation, document"),
         (["--questions", "trivial"], "trivial: no question of split 'validation' has an entropy above 0.5"),
         (["--questions", "empty_context"], "question 0 has an empty context, of which rigged makes no token"),
-        (["--questions", "long"], "max_new_tokens 12 behind a prompt of 51 tokens are more than the 48 positions"),
+        (
+            ["--questions", "long"],
+            "max_new_tokens 12 leaves of the positions of rigged (48), is too short for all questions: 51 tokens",
+        ),
         (["--models", "rigged", "bert"], "bert is no causal language model of transformers but BertForMaskedLM"),
         (["--models", "rigged", "nowhere"], "nowhere: no model there"),
         (["--models", "rigged", "x/rigged"], "models: the label rigged stands twice"),

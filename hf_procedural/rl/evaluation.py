@@ -55,31 +55,41 @@ def digest(questions: Dataset) -> str:
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
 
 
-def token_prompts(path: str, way: str, questions: Dataset, template: str, max_new_tokens: int) -> list[list[int]]:
+def short_enough(paths, questions: Dataset, template: str, max_prompt_length: int, max_new_tokens: int) -> Dataset:
+    """The questions whose reasoning prompt has at most `max_prompt_length` tokens to each of the models in `paths`,
+    and leaves room for `max_new_tokens` in its positions. Raises ValueError where none is left."""
+    kept = np.ones(len(questions), bool)
+    for path in paths:
+        lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
+        positions = _positions(load_pretrained(path, device_map="meta")[0])
+        kept &= lengths <= min(max_prompt_length, positions - max_new_tokens if positions else max_prompt_length)
+        if not kept.any():
+            raise ValueError(
+                f"max_prompt_length {max_prompt_length}, or what max_new_tokens {max_new_tokens} leaves of the "
+                f"positions of {path} ({positions}), is too short for all questions: {lengths.min()} tokens at least"
+            )
+    return questions.select(np.flatnonzero(kept))
+
+
+def _positions(model) -> int | None:
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def token_prompts(path: str, way: str, questions: Dataset, template: str) -> list[list[int]]:
     """Token ids of what a model is asked, each question in its `way`. No weights are read.
 
-    A bare context loses its beginning where the model has fewer positions, a reasoning prompt does not. Raises
-    ValueError for what is no causal language model, for an empty prompt, and where a prompt and `max_new_tokens` need
-    more positions.
+    A bare context loses its beginning where the model has fewer positions, a reasoning prompt does not: see
+    `short_enough`. Raises ValueError for what is no causal language model, and for an empty prompt.
     """
     model, tokenizer = load_pretrained(path, device_map="meta")
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = _positions(model)
     contexts = questions["context"][:]
     if way == "standard":
         tokenizer.truncation_side = "left"
         found = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
     else:
         asked = [prompts.as_prompt(prompts.fill(template, context=context), tokenizer) for context in contexts]
-        if tokenizer.chat_template:
-            found = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
-        else:
-            found = tokenizer(asked, verbose=False)["input_ids"]
-        longest = max(map(len, found))
-        if positions is not None and longest + max_new_tokens > positions:
-            raise ValueError(
-                f"max_new_tokens {max_new_tokens} behind a prompt of {longest} tokens are more than the {positions} "
-                f"positions of {path}: choose at most {max(positions - longest, 0)}, or questions with shorter contexts"
-            )
+        found = prompts.token_ids(asked, tokenizer)
     for number, ids in zip(questions["question"], found, strict=True):
         if not ids:
             raise ValueError(f"question {number} has an empty context, of which {path} makes no token: leave it out")

@@ -5,6 +5,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import tempfile
 import warnings
 from collections.abc import Callable
 
@@ -34,14 +35,16 @@ class RLArguments(StageArguments, GRPOConfig):
     """All of trl.GRPOConfig, `patience`, and when dynamic sampling begins.
 
     Defaults that differ from TRL's: those of the other recipes (StageArguments), max_completion_length (the recipe's),
-    eval_on_start (true: what the model could before), log_completions (true, as Parquet files, nothing is printed) and
-    disable_dropout (true). GRPO in TRL begins with beta 0 (no KL term), clipping at 0.2 and groups of 8.
+    eval_on_start (true: what the model could before), log_completions (true, as Parquet files, nothing is printed),
+    shuffle_dataset (false: questions come in random order) and disable_dropout (true). GRPO in TRL begins with beta 0
+    (no KL term), clipping at 0.2 and groups of 8.
     """
 
     _argument_group_name = "training: all of trl.GRPOConfig, and"
     best = "exact_match"
     known = ("exact_match",)
 
+    max_steps: int = dataclasses.field(default=-1, metadata={"help": "Optimizer steps. Must be given."})
     learning_rate: float = dataclasses.field(default=1e-6, metadata={"help": "Peak learning rate of AdamW."})
     remove_unused_columns: bool | None = dataclasses.field(
         default=False, metadata={"help": "Must stay false: rewards read the columns."}
@@ -59,6 +62,9 @@ class RLArguments(StageArguments, GRPOConfig):
     num_completions_to_print: int | None = dataclasses.field(
         default=0, metadata={"help": "Completions that are also printed at each log."}
     )
+    shuffle_dataset: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Shuffle questions once more, a thousand ahead; not with a curriculum."}
+    )
     disable_dropout: bool = dataclasses.field(default=True, metadata={"help": "Train without dropout."})
     max_completion_length: int | None = dataclasses.field(
         default=None, metadata={"help": "Tokens of a completion. Default: what the recipe needs."}
@@ -74,6 +80,11 @@ class RLArguments(StageArguments, GRPOConfig):
     def __post_init__(self):
         if self.max_steps < 1:
             raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
+        for name, least in (("num_generations_eval", 1), ("max_completion_length", 1)):
+            if getattr(self, name) is not None and getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
             if getattr(self, name) not in (value, "no"):
                 raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")
@@ -90,14 +101,24 @@ class RLArguments(StageArguments, GRPOConfig):
         try:
             super().__post_init__()
         except ValueError as error:
-            if "num_generations" not in str(error):
+            if "generations" not in str(error):
                 raise
+            if "eval" in str(error):
+                raise ValueError(
+                    f"num_generations_eval {self.num_generations_eval or self.num_generations} must divide "
+                    f"per_device_eval_batch_size {self.per_device_eval_batch_size} x {self.world_size} processes"
+                ) from error
             raise ValueError(
                 f"num_generations {self.num_generations} must divide the batch, per_device_train_batch_size "
                 f"{self.per_device_train_batch_size} x gradient_accumulation_steps {self.gradient_accumulation_steps} "
-                f"x {self.world_size} processes, and per_device_eval_batch_size {self.per_device_eval_batch_size} x "
-                f"{self.world_size} (or that its num_generations_eval)"
+                f"x {self.world_size} processes (or generation_batch_size, where that is given)"
             ) from error
+        window = self.num_iterations * self.steps_per_generation // self.gradient_accumulation_steps
+        if self.save_strategy == "steps" and window > 1 and self.save_steps % window:
+            raise ValueError(
+                f"save_steps must be a multiple of the {window} steps that share their completions, so that a resumed "
+                f"run is the same, got {self.save_steps:g}"
+            )
         if self.dynamic_sampling_from is not None and self.completions_per_process % self.num_generations:
             raise ValueError(
                 f"dynamic_sampling_from: each process must have whole groups, but num_generations "
@@ -128,7 +149,8 @@ class GRPO(GRPOTrainer):
       completions of others, `questions.draw(generator, number)`, in their place (Yu et al. 2025, DAPO,
       arXiv:2503.14476; Dong et al. 2025, RPT, from step 500);
     - numbers positions from the first token that is not padding, as generation does. TRL numbers padding, too, so that
-      the log-probabilities of models with absolute positions, such as GPT-2, would not be those of what was sampled.
+      the log-probabilities of models with absolute positions, such as GPT-2, would not be those of what was sampled;
+    - with `args.beta` compares with the model that it is given. TRL loads one from where its configuration came from.
     """
 
     def __init__(
@@ -137,18 +159,25 @@ class GRPO(GRPOTrainer):
         self.questions, self.measure = questions, measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
         args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
-        super().__init__(
-            model,
-            reward,
-            args,
-            train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
-            eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
-            processing_class=tokenizer,
-            callbacks=[*callbacks, *([EarlyStoppingCallback(args.patience)] if args.patience else [])],
-        )
-        _positions_from_mask(self.model)
+        with _saved(model) if args.beta else contextlib.nullcontext():
+            super().__init__(
+                model,
+                reward,
+                args,
+                train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
+                eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
+                processing_class=tokenizer,
+                callbacks=[*callbacks, *([EarlyStoppingCallback(args.patience)] if args.patience else [])],
+            )
+        for each in filter(None, (self.model, self.ref_model)):
+            _positions_from_mask(self.accelerator.unwrap_model(each), lambda: None not in self._lengths)
         LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
         RestoreRandom(self, checkpoint)
+
+    def train(self, resume_from_checkpoint=None, **kwargs):
+        """The Trainer's, without another evaluation before the first step of a run that goes on."""
+        self.args.eval_on_start = self.args.eval_on_start and not resume_from_checkpoint
+        return super().train(resume_from_checkpoint, **kwargs)
 
     def create_model_card(self, *args, **kwargs):
         """Nothing: the card is ours, see `hub.hand_over`."""
@@ -168,7 +197,8 @@ class GRPO(GRPOTrainer):
         """The metrics of `measure`, with the same random numbers each time, which are not taken from training's."""
         self.model.eval()
         with torch.random.fork_rng():
-            torch.manual_seed(self.args.seed + self.args.process_index)
+            seeds = np.random.SeedSequence([self.args.seed, self.args.process_index])
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
             found = self.measure(self) | {"num_tokens": self.state.num_input_tokens_seen}
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         with contextlib.ExitStack() as stack:
@@ -226,6 +256,8 @@ class GRPO(GRPOTrainer):
     # Generation
 
     def _generate_single_turn(self, *args, **kwargs):
+        if None not in self._lengths and not self.use_vllm:
+            self.generation_config.max_new_tokens = min(self.max_completion_length, max(self._lengths))
         completions, logprobs = super()._generate_single_turn(*args, **kwargs)
         completions = [ids[:length] for ids, length in zip(completions, self._lengths, strict=True)]
         logprobs = logprobs and [values[:length] for values, length in zip(logprobs, self._lengths, strict=True)]
@@ -246,13 +278,15 @@ class GRPO(GRPOTrainer):
     def _with_mixed_groups(self, batch: dict, size: int) -> dict:
         """A batch of `size` completions, in groups whose rewards differ as far as a few rounds of sampling find them.
 
-        The other groups are masked out: they count neither in the loss nor in what it is divided by.
+        The other groups are masked out: they count neither in the loss nor, where that is the number of tokens as in
+        TRL's default loss, in what it is divided by.
         """
         groups, found = size // self.num_generations, []
         for number in range(_ROUNDS):
             if number:
                 batch = self._sample(self._other_questions(number, groups))
-            mixed = (batch["advantages"].abs() > 1e-6).view(groups, -1).any(1)
+            advantages = batch["advantages"].view(groups, -1)  # of equal rewards they are equal, but not always 0
+            mixed = (advantages != advantages[:, :1]).any(1)
             found.append(_rows_of(batch, mixed.repeat_interleave(self.num_generations)))
             missing = size - sum(len(part["advantages"]) for part in found)
             if not self.accelerator.reduce(torch.tensor(float(missing > 0), device=mixed.device)):
@@ -270,7 +304,8 @@ class GRPO(GRPOTrainer):
     def _other_questions(self, number: int, groups: int) -> list[dict]:
         """This process's share of the questions of a round, each as often as a group is large."""
         args = self.args
-        generator = np.random.default_rng([args.seed, self.state.global_step, number])
+        part = self._step % args.gradient_accumulation_steps  # of the step, which may have several generations
+        generator = np.random.default_rng([args.seed, self.state.global_step, part, number])
         rows = list(self.questions.draw(generator, groups * args.world_size))[args.process_index * groups :][:groups]
         return [row for row in rows for _ in range(self.num_generations)]
 
@@ -302,10 +337,26 @@ def _joined(parts: list[dict], pad_token_id: int) -> dict:
     return joined
 
 
-def _positions_from_mask(model) -> None:
-    """Makes `model` number positions by its attention mask, where it is given one and no positions: a hook."""
+@contextlib.contextmanager
+def _saved(model):
+    """Has `model` named after a folder with its weights meanwhile."""
+    name = model.config._name_or_path
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        model.config._name_or_path = folder
+        yield
+    model.config._name_or_path = name
+
+
+def _positions_from_mask(model, may_end: Callable[[], bool]) -> None:
+    """Makes `model` number positions by its attention mask, where it is given one and no positions: a hook.
+
+    Where `may_end()`, those of `generate` stay at the model's last position once they reach it: only rows get there
+    that go on behind their answer, while others of the batch are not done, and that is cut off.
+    """
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return
+    last = getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
     def before(module, args, inputs):
         mask = inputs.get("attention_mask")
@@ -316,6 +367,8 @@ def _positions_from_mask(model) -> None:
             and not inputs.get("past_key_values")
         ):
             inputs = inputs | {"position_ids": (mask.long().cumsum(-1) - 1).clamp(min=0)}
+        elif last is not None and inputs.get("position_ids") is not None and may_end():
+            inputs = inputs | {"position_ids": inputs["position_ids"].clamp(max=last - 1)}
         return args, inputs
 
     model.register_forward_pre_hook(before, with_kwargs=True)

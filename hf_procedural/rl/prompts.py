@@ -1,5 +1,6 @@
 """Prompts: a task's, as tokens or in words, and templates: text with ``{name}`` where something is filled in."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,13 @@ def as_prompt(text: str, tokenizer) -> str | list[dict[str, str]]:
     return [{"role": "user", "content": text}] if tokenizer.chat_template else text
 
 
+def token_ids(asked: list, tokenizer) -> list[list[int]]:
+    """The tokens of prompts of `as_prompt`, as a model is given them."""
+    if tokenizer.chat_template:
+        return tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
+    return tokenizer(asked, verbose=False)["input_ids"]
+
+
 def words(task: Task, prompt_ids: list[int]) -> str:
     """A prompt as the task's tokens, separated by spaces: what its tokenizer reads."""
     return " ".join(task.vocabulary[token] for token in prompt_ids)
@@ -48,24 +56,36 @@ def words(task: Task, prompt_ids: list[int]) -> str:
 def in_words(template: str, tokenizer) -> Callable[[Task, list[int]], str | list[dict]]:
     """A function that puts a prompt of a task into a template, for a model that reads text.
 
-    Places: {prompt}, {summary} (of the task), and {example_prompt} with {example_answer}, a solved one.
+    Places: {prompt}, {summary} (of the task), and {example_prompt} with {example_answer}, a solved one. Those of a
+    mixture are its member's that the prompt is of.
     """
 
     def prompt(task, prompt_ids):
+        asked, task = words(task, prompt_ids), member_of(task, prompt_ids)
         ids, labels = (rows[0] for rows in task.sample_split(np.random.default_rng(0), 1, "train"))
         example = task.prompt_of(ids, labels)
-        values = {"summary": task.summary, "prompt": words(task, prompt_ids), "example_prompt": words(task, example)}
+        values = {"summary": task.summary, "prompt": asked, "example_prompt": words(task, example)}
         return as_prompt(fill(template, **values, example_answer=words(task, task.solve(example))), tokenizer)
 
     return prompt
 
 
+def member_of(task: Task, prompt_ids: list[int]) -> Task:
+    """The member of a mixture that takes a prompt, the first if there are several; else the task itself."""
+    for member in getattr(task, "members", ()):
+        with contextlib.suppress(ValueError):
+            member.score(words(task, prompt_ids), "")
+            return member
+    return task
+
+
 class TaskPrompts:
     """The prompts of a split, which is endless, by number: those of the rows that the procedural stage would have.
 
-    A row has `prompt_ids` and `prompt`: these tokens as text, with `answer_length`, the number of labelled tokens; or,
-    where that is given, `show(task, prompt_ids)`. Another task may be assigned to `task`, for the next iterator, which
-    begins at row `start`.
+    A row has `prompt_ids` and `prompt`: these tokens as text, up to the first that has a label. So an answer of an
+    arithmetic probe is `begun` with its first token, which the procedural stage does not train; `answer_length` is the
+    number of labelled tokens. Or, where that is given, `prompt` is `show(task, prompt_ids)`. Another task may be
+    assigned to `task`, for the next iterator, which begins at row `start`.
     """
 
     def __init__(self, task: Task, seed: int, split: str, show: Callable | None = None):
@@ -88,8 +108,9 @@ class TaskPrompts:
         prompts = [task.prompt_of(*row) for row in zip(input_ids, labels, strict=True)]
         if self.show is not None:
             return [{"prompt": self.show(task, prompt), "prompt_ids": prompt} for prompt in prompts]
-        lengths = (labels != IGNORE).sum(1).tolist()
-        return [
-            {"prompt": words(task, prompt), "prompt_ids": prompt, "answer_length": length}
-            for prompt, length in zip(prompts, lengths, strict=True)
-        ]
+        rows = []
+        for prompt, ids, scored in zip(prompts, input_ids.tolist(), labels != IGNORE, strict=True):
+            begun = ids[len(prompt) : scored.argmax()] if scored.any() else []
+            asked = {"prompt": words(task, prompt + begun), "prompt_ids": prompt, "begun": begun}
+            rows.append(asked | {"answer_length": int(scored.sum())})
+        return rows

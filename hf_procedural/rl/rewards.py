@@ -48,8 +48,9 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
 
     The prompt is the column ``prompt_ids`` (ids of the task) where there is one, else the prompt's text, tokens with
     spaces between them. The answer is what the completion says before <eos>: its text or, where they spell the same
-    words, the ids behind it, which also have the special tokens that TRL leaves out of a text. A word that is no token
-    of the task makes an answer worth 0.
+    words, the ids behind it, which also have the special tokens that TRL leaves out of a text. It begins with those of
+    the column ``begun`` where there is one: ids of an answer's beginning that the model was given, which count, too. A
+    word that is no token of the task makes an answer worth 0.
 
     Args:
         task: a task, a mixture, or the name of one, such as "sort-64". Of a language, whose words have no one right
@@ -65,16 +66,21 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
     if any(isinstance(part, Shuffled) for part in getattr(task, "members", [task])):
         raise ValueError(f"{task.config_name}: shuffled rows have no answer to verify; leave out shuffle_tokens")
 
-    def answer_reward(prompts, completions, completion_ids=None, prompt_ids=None, **columns) -> list[float]:
+    ids_of = {token: index for index, token in enumerate(task.vocabulary)}
+
+    def answer_reward(prompts, completions, completion_ids=None, prompt_ids=None, begun=None, **columns) -> list[float]:
         prompts = map(_text, prompts) if prompt_ids is None else prompt_ids
         completion_ids = [None] * len(completions) if completion_ids is None else completion_ids
+        begun = [[]] * len(completions) if begun is None else begun
         rewards = []
-        for prompt, completion, ids in zip(prompts, map(_text, completions), completion_ids, strict=True):
-            if in_box:
-                answer = boxed(completion)
-            else:
-                answer = ids if ids is not None and _spell(task, ids, completion) else completion
-            rewards.append(0.0 if answer is None else task.score(prompt, answer, graded=graded))
+        for prompt, completion, ids, start in zip(prompts, completions, completion_ids, begun, strict=True):
+            text = boxed(_text(completion)) if in_box else _text(completion)
+            if text is None:
+                rewards.append(0.0)
+                continue
+            if in_box or ids is None or not _spell(task, ids, text):
+                ids = [ids_of.get(word, -1) for word in text.split()]
+            rewards.append(task.score(prompt, [*start, *ids], graded=graded))
         return rewards
 
     answer_reward.__name__ = "graded_answer_reward" if graded else "answer_reward"
