@@ -367,7 +367,7 @@ class SavePlace(RestoreRandom):
 _MEASURES = {
     "eval_bits_per_byte": ("bits per byte", {"eval_bits_per_byte": "validation"}),
     "eval_accuracy_easy": (
-        "validation accuracy",
+        "next-token accuracy",
         {f"eval_accuracy_{name}": f"{name} questions" for name in ("easy", "medium", "hard")},
     ),
     "eval_pass@1": (

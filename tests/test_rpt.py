@@ -129,7 +129,8 @@ def test_reward_rises(learned):
     assert rewards == [value for _, value in history(learned, "rewards/prefix_matching_reward/mean")]
     for difficulty in THRESHOLDS:
         accuracy = [value for _, value in history(learned, f"eval_accuracy_{difficulty}")]
-        assert accuracy[0] < 0.6 and accuracy[-1] > accuracy[0] + 0.05
+        assert accuracy[0] < 0.7 and 0.6 < accuracy[-1] <= 0.85 and len(accuracy) == 5
+    assert dict(history(learned, "eval_accuracy_easy"))[30] > 0.7
     assert not torch.equal(weights(learned)["lm_head.weight"], weights("rigged")["lm_head.weight"])
 
 
@@ -303,14 +304,14 @@ def test_it_is_pushed_with_our_card(hub, tmp_path):
         ([*QUICK, "--questions", "train_only"], "train_only has no split 'validation', only: train"),
         (
             [*QUICK, "--questions", "trivial"],
-            "questions trivial has none left in train: of 14, 0 have an entropy above",
+            "questions trivial: none of 14 in train has an entropy above 0.5",
         ),
-        ([*QUICK, "--questions", "long"], "none of these a prompt of at most 52 tokens"),
-        ([*QUICK, "--max_prompt_length", "3"], "none of these a prompt of at most 3 tokens"),
+        ([*QUICK, "--questions", "long"], "questions long: none of 12 in train has a prompt of at most 52 tokens"),
+        ([*QUICK, "--max_prompt_length", "3"], "none of 12 in train has a prompt of at most 3 tokens"),
         ([*QUICK, "--max_completion_length", "63"], "of at most 1 tokens (max_prompt_length, or what max_completion"),
         ([*QUICK, "--max_prompt_length", "0"], "max_prompt_length must be at least 1, got 0"),
         ([*QUICK, "--validation_size", "0"], "validation_size must be at least 1, got 0"),
-        ([*QUICK, "--min_entropy", "2.7"], "0 have an entropy above 2.7"),
+        ([*QUICK, "--min_entropy", "2.7"], "none of 14 in train has an entropy above 2.7"),
         ([*QUICK, "--reward", "suffix"], "reward must be one of prefix, first_token, dense, got 'suffix'"),
         (
             [*QUICK, "--model_name_or_path", "bert"],
@@ -319,7 +320,7 @@ def test_it_is_pushed_with_our_card(hub, tmp_path):
         ([*QUICK, "--model_name_or_path", "nowhere"], "nowhere: no model there"),
         ([*QUICK, "--template", "full.txt"], "template full.txt has no place {context}"),
         ([*QUICK, "--template", "none.txt"], "template none.txt cannot be read"),
-        ([*QUICK, "--num_generations", "5"], "num_generations 5 must divide the batch"),
+        ([*QUICK, "--num_generations", "5", "--num_generations_eval", "4"], "num_generations 5 must divide the batch"),
         ([*QUICK, "--max_steps", "0"], "max_steps must be at least 1"),
         ([*QUICK, "--output_dir", "used"], "output_dir used is not empty"),
         (
