@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import types
@@ -536,7 +537,10 @@ def test_two_processes(monkeypatch, tmp_path):
     (tmp_path / "two.py").write_text(TWO)
     words = [*QUICK, "--use_cpu", "true", "--per_device_train_batch_size", "8", "--validation_size", "15"]
     words += ["--dynamic_sampling_from", "2", "--reward", "graded"]
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29617"]
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = str(free.getsockname()[1])
+    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
     command = [*launch, tmp_path / "two.py", tmp_path, RECIPES / "rlvr.py", *words, "--output_dir", tmp_path / "run"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-6000:]

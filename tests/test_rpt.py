@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -267,7 +268,10 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 
 def test_two_processes(tmp_path):
     words = [*QUICK, "--use_cpu", "true", "--per_device_train_batch_size", "8", "--dynamic_sampling_from", "2"]
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29619"]
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = str(free.getsockname()[1])
+    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
     command = [*launch, RECIPES / "rpt.py", *words, "--output_dir", tmp_path / "run"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
