@@ -1,6 +1,7 @@
 """Reinforcement learning on procedural tasks: the trainer against plain loops, the recipe as users run it."""
 
 import copy
+import importlib
 import itertools
 import json
 import socket
@@ -22,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 
 import hf_procedural as hp
 from hf_procedural import arguments, blocks
+from hf_procedural.arguments import ModelArguments
 from hf_procedural.modeling import new_config, new_model
 from hf_procedural.rl import grpo, prompts
 from hf_procedural.rl.grpo import GRPO, RLArguments
@@ -690,3 +692,23 @@ def test_help_teaches(monkeypatch, capsys):
     assert exit_.value.code == 0
     for word in ("accelerate launch recipes/rlvr.py", "--task", "--init_from", "--num_generations", "--use_vllm"):
         assert word in text
+
+
+@pytest.mark.parametrize("name", ["rlvr_sort", "rlvr_instruct", "rpt_omnimath", "rpt_tiny"])
+def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    module = importlib.import_module(name.partition("_")[0])
+    if module.__name__ == "rlvr":
+        kinds = (module.QuestionArguments, module.PolicyArguments, ModelArguments, RLArguments)
+        more = ["--init_from", "x"] if name == "rlvr_sort" else ["--model_name_or_path", "x"]
+    else:
+        kinds, more = (module.QuestionArguments, module.RPTArguments), []
+    config = RECIPES / "configs" / f"{name}.yaml"
+    parsed = arguments.parse("", *kinds, argv=[str(config), *more, "--bf16", "false"])  # which asks for a GPU
+    found = {key: value for part in parsed for key, value in vars(part).items()}
+    written = yaml.load(config.read_text(), arguments.Loader)
+    assert {key: str(found[key]).rpartition(".")[2] for key in written if isinstance(written[key], str)} == {
+        key: value.rpartition(".")[2] for key, value in written.items() if isinstance(value, str)
+    }
+    numbers = {key: value for key, value in written.items() if isinstance(value, int | float) and key != "bf16"}
+    assert {key: found[key] for key in numbers} == numbers

@@ -414,6 +414,8 @@ def test_web_text(monkeypatch, tmp_path):
 def test_the_yamls(name, monkeypatch, tmp_path):
     content = yaml.load((RECIPES / "configs" / f"{name}.yaml").read_text(), arguments.Loader)
     small = {"proxy_model": "llama", "output": str(tmp_path / "made"), "dtype": "float32"}
+    if name == "rpt_tiny_prepare":
+        small |= {"template": str(RECIPES / "templates" / "rpt_short.txt"), "documents": 60, "held_out": 10}
     if name == "rpt_omnimath_prepare":
         pairs = {"problem": texts()[:40], "solution": texts()[-40:]}
         (tmp_path / "omni").mkdir()
