@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .rl.questions import THRESHOLDS
 from .runs import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 
 FILES = ("report.md", "report.csv", "report.png")
@@ -51,7 +52,7 @@ _MEASURES = {  # title and format
     "bits_per_byte": ("bits per byte", NATS),
     "answer_accuracy": ("accuracy", SHARE),
     "exact_match": ("exact match", SHARE),
-    **{f"accuracy_{name}": (f"accuracy, {name}", SHARE) for name in ("easy", "medium", "hard")},
+    **{f"accuracy_{name}": (f"accuracy, {name}", SHARE) for name in THRESHOLDS},
     "threshold_step": ("step at accuracy {}", COUNT),
 }
 _EFFICIENCY = {

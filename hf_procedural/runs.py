@@ -20,6 +20,7 @@ import yaml
 
 from .arguments import Loader
 from .command import nearest
+from .rl.questions import THRESHOLDS
 from .stage import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
 
 STATE = "trainer_state.json"
@@ -225,7 +226,7 @@ def measures(run: Run, threshold: float = 0.9) -> dict[str, float]:
         "bits_per_byte": run.last("eval_bits_per_byte"),
         "answer_accuracy": run.last(ACCURACY),
         "exact_match": run.last("eval_exact_match"),
-        **{f"accuracy_{name}": run.last(f"eval_accuracy_{name}") for name in ("easy", "medium", "hard")},
+        **{f"accuracy_{name}": run.last(f"eval_accuracy_{name}") for name in THRESHOLDS},
         "threshold_step": run.passes(threshold),
     }
     return {key: value for key, value in found.items() if value not in (None, math.inf)}

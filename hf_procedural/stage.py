@@ -1,4 +1,4 @@
-"""What all recipes share beside their arguments: the run folder, batches, metrics, the plot."""
+"""What all recipes share beside their arguments: the run folder, batches, metrics."""
 
 import dataclasses
 import inspect
@@ -11,13 +11,13 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 import yaml
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from . import metrics, transfer
 from .arguments import InitArguments, Loader, StageArguments
+from .plot import plot
 from .sources import parse_sources
 from .tasks import IGNORE
 
@@ -320,23 +320,7 @@ class LogMore(TrainerCallback):
         state.log_history[-1].update(more)
 
 
-class RestoreRandom(TrainerCallback):
-    """Sets the random state of `checkpoint`, from which `trainer` resumes, right before the first step.
-
-    The Trainer does so earlier, and a data loader draws a number when it starts.
-    """
-
-    def __init__(self, trainer, checkpoint: str | None):
-        self.trainer, self.checkpoint = trainer, checkpoint
-        trainer.add_callback(self)
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        if self.checkpoint is not None:
-            self.trainer._load_rng_state(self.checkpoint)
-            self.checkpoint = None
-
-
-class SavePlace(RestoreRandom):
+class SavePlace(TrainerCallback):
     """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
 
     The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `semantic.PackedRows`.
@@ -345,9 +329,9 @@ class SavePlace(RestoreRandom):
     FILE = "rows.json"
 
     def __init__(self, trainer, checkpoint: str | None):
-        super().__init__(trainer, checkpoint)
-        self.rows = trainer.train_dataset
+        self.rows, self.trainer, self.checkpoint = trainer.train_dataset, trainer, checkpoint
         self.ahead = 0  # rows more than the steps so far have now, where earlier steps had others
+        trainer.add_callback(self)
         if checkpoint is not None:
             step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
@@ -357,62 +341,12 @@ class SavePlace(RestoreRandom):
             self.rows.start_at(row, known)
             trainer.args.ignore_data_skip = True  # the rows before it are not read again
 
+    def on_step_begin(self, args, state, control, **kwargs):
+        if self.checkpoint is not None:  # a data loader draws a number when it starts, after the Trainer has done this
+            self.trainer._load_rng_state(self.checkpoint)
+            self.checkpoint = None
+
     def on_save(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
             mark = self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
             _write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
-
-
-# What a plot shows on the right where the key on the left was evaluated: (label of the axis, curves).
-_MEASURES = {
-    "eval_bits_per_byte": ("bits per byte", {"eval_bits_per_byte": "validation"}),
-    "eval_accuracy_easy": (
-        "next-token accuracy",
-        {f"eval_accuracy_{name}": f"{name} questions" for name in ("easy", "medium", "hard")},
-    ),
-    "eval_pass@1": (
-        "validation accuracy",
-        {"eval_exact_match": "whole answers, greedy"} | {f"eval_pass@{k}": f"pass@{k}" for k in (1, 8, 64)},
-    ),
-    "eval_answer_accuracy": (
-        "validation accuracy",
-        {"eval_answer_accuracy": "answer tokens", "eval_exact_match": "whole answers"},
-    ),
-}
-
-
-def plot(history: list[dict], path, title: str) -> None:
-    """Draws loss or reward, and what was evaluated, over steps from a Trainer's log history, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    logged = {key for entry in history for key in entry}
-    by_reward = "reward" in logged
-    measure = next((key for key in _MEASURES if key in logged), "eval_answer_accuracy")
-    label, measures = _MEASURES[measure]
-    losses = {"reward": "training"} if by_reward else {"loss": "training", "eval_loss": "validation"}
-    for axis, curves in ((left, losses), (right, measures)):
-        for key, name in curves.items():
-            points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
-            if points:
-                axis.plot(*np.array(points).T, label=name, marker="." if len(points) < 40 else None)
-    lengths = [
-        (entry["step"], entry["eval_curriculum_length"]) for entry in history if "eval_curriculum_length" in entry
-    ]
-    if lengths:
-        twin = right.twinx()
-        twin.step(*np.array(lengths).T, color="gray", where="post", linestyle=":")
-        twin.set_ylabel("curriculum length (dotted)")
-    if label == "validation accuracy":
-        right.set_ylim(0, 1.02)
-    for axis, name in ((left, "mean reward" if by_reward else "loss (nats per token)"), (right, label)):
-        axis.set(xlabel="optimizer step", ylabel=name)
-        axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend()
-    figure.suptitle(title)
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)

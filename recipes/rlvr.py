@@ -167,7 +167,6 @@ def prepare(data, policy, model_args, args):
         questions=train,
         measure=functools.partial(measured, validation, data.validation_size, verify, curriculum),
         tokenizer=tokenizer,
-        checkpoint=checkpoint,
         callbacks=[curriculum] if curriculum else [],
     )
     trainer = hub.connected(make, args)

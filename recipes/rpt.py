@@ -111,12 +111,8 @@ def load_questions(data, tokenizer, split: str, least: float, longest: int):
         asked = [show(context) for context in batch["context"]]
         return [len(ids) <= longest for ids in prompts.token_ids(asked, tokenizer)]
 
-    rows = questions.load_questions(data.questions, split)
-    for column in ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ())):
-        if column not in rows.column_names:
-            raise ValueError(
-                f"questions {data.questions} has no column {column!r}, only: {', '.join(rows.column_names)}"
-            )
+    columns = ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ()))
+    rows = questions.load_questions(data.questions, split, columns)
     hard = rows.filter(lambda batch: [entropy > least for entropy in batch["entropy"]], batched=True, desc="Entropy")
     kept = hard.filter(short, batched=True, desc="Prompt lengths")
     if not len(hard):
@@ -166,7 +162,6 @@ def prepare(data, args):
         questions=Questions(train, show, stage.data_seed(args)),
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
-        checkpoint=checkpoint,
     )
     trainer = hub.connected(make, args)
     facts = {"init_from": stage.earlier_stages(data.model_name_or_path)}

@@ -9,10 +9,10 @@ from hf_procedural.modeling import new_config, new_model
 from hf_procedural.semantic import END_OF_TEXT
 
 
-def save_rigged(folder, tokenizer, chain, positions: int) -> None:
+def save_rigged(folder, tokenizer, chain, positions: int, **generation) -> None:
     """A small llama for which each token of `chain` is followed by the next, or evenly by each of those in a tuple.
 
-    It can be trained: nothing but the last token counts at first.
+    It can be trained: nothing but the last token counts at first. `generation` is what its generation_config says.
     """
     torch.manual_seed(0)
     size = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 32}
@@ -26,6 +26,6 @@ def save_rigged(folder, tokenizer, chain, positions: int) -> None:
     for place, (now, after) in enumerate(itertools.pairwise(ids)):
         embeddings[now, place] = 1
         head[after, place] = 10
-    model.generation_config = GenerationConfig(eos_token_id=0)
+    model.generation_config = GenerationConfig(eos_token_id=0, **generation)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

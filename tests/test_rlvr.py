@@ -447,7 +447,16 @@ def test_rewards_are_those_of_the_task(monkeypatch, tmp_path):
 
 def test_the_run_folder_tells_all(learned, monkeypatch, capsys, tmp_path):
     results = json.loads((learned / "all_results.json").read_text())
-    assert {"eval_exact_match", "eval_pass@1", "eval_pass@8", "train_runtime", "eval_num_tokens"} <= results.keys()
+    assert {
+        "eval_exact_match",
+        "eval_pass@1",
+        "eval_pass@8",
+        "train_runtime",
+        "num_input_tokens_seen",
+    } <= results.keys()
+    weights = AutoModelForCausalLM.from_pretrained(learned).num_parameters(exclude_embeddings=True)
+    state = json.loads((learned / "trainer_state.json").read_text())
+    assert state["total_flos"] == 8 * weights * results["num_input_tokens_seen"]
     recipe = yaml.load((learned / "recipe.yaml").read_text(), arguments.Loader)
     assert recipe["task"] == "sort-4" and recipe["reward"] == "exact" and recipe["init_from"] == "sort"
     provenance = json.loads((learned / "provenance.json").read_text())

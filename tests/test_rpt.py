@@ -304,7 +304,7 @@ def test_it_is_pushed_with_our_card(hub, tmp_path):
         ([*QUICK, "--questions", "empty"], "empty: no questions there"),
         ([*QUICK, "--questions", "unfinished"], "unfinished is not complete: run recipes/rpt_prepare.py"),
         ([*QUICK, "--questions", "texts"], "texts has no column 'context', only: text, entropy"),
-        ([*QUICK, "--questions", "bare", "--reward", "dense"], "questions bare has no column 'candidates', only"),
+        ([*QUICK, "--questions", "bare", "--reward", "dense"], "bare has no column 'candidates', only"),
         ([*QUICK, "--questions", "train_only"], "train_only has no split 'validation', only: train"),
         (
             [*QUICK, "--questions", "trivial"],

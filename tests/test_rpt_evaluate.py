@@ -18,9 +18,10 @@ from conftest import RECIPES, error_of, run_here
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from rigged import save_rigged
 from scipy.optimize import curve_fit
 from tokenizers.processors import TemplateProcessing
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, GenerationConfig
+from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
 from hf_procedural.modeling import new_config, new_model
 from hf_procedural.rl import evaluation, scaling
@@ -39,6 +40,7 @@ QUESTIONS = [  # document, context, continuation, entropy
     (2, "five #", "r", 1.6),
     (2, "six #", "s", 2.0),
 ]
+ODD = {"repetition_penalty": 5.0, "top_k": 1, "do_sample": True}  # what must not change what is measured
 ONCE = ["--questions", "data", "--models", "rigged", "--template", "ask.txt", "--max_new_tokens", "12"]
 EVALUATE = [*ONCE, "--batch_size", "2", "--samples", "4"]
 
@@ -55,34 +57,14 @@ def tiny(tokenizer, model_type="llama"):
     return new_model(new_config(tokenizer, POSITIONS, model_type=model_type, **size))
 
 
-def save_rigged(folder, chain, tokenizer):
-    """A model for which each token of a chain is followed by the next of it, or evenly by each of those in a tuple."""
-    model = tiny(tokenizer).requires_grad_(False)
-    embeddings, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    for layer in model.model.layers:
-        layer.self_attn.o_proj.weight.zero_()
-        layer.mlp.down_proj.weight.zero_()
-    embeddings.zero_()
-    head.zero_()
-    ids = [[tokenizer.convert_tokens_to_ids(token) for token in link] if link != END_OF_TEXT else [0] for link in chain]
-    for place, (now, after) in enumerate(itertools.pairwise(ids)):
-        embeddings[now, place] = 1
-        head[after, place] = 10
-    model.generation_config = GenerationConfig(repetition_penalty=5.0, eos_token_id=0, top_k=1, do_sample=True)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def save_run(folder, accuracies, tokens="eval_num_tokens", steps=None, state="trainer_state.json"):
-    """A run of the rigged model's size whose evaluations, every 10 steps of 1000 tokens, came to `accuracies`."""
+def save_run(folder, accuracies, counted="total_flos", steps=None, state="trainer_state.json"):
+    """A run whose evaluations, every 10 steps of 1000 FLOPs, came to `accuracies`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy("rigged/config.json", folder)
-    entries = [{"step": 0, "eval_accuracy_easy": 0.0, "eval_accuracy_hard": 0.0, "eval_num_tokens": 0}]
+    entries = [{"step": 0, "eval_accuracy_easy": 0.0, "eval_accuracy_hard": 0.0, counted: 0}]
     for step, (easy, hard) in zip(steps or itertools.count(10, 10), accuracies, strict=False):
-        entries.append({"step": step, "loss": 0.1} | ({tokens: 1000 * step} if tokens == "num_tokens" else {}))
-        found = {"step": step, "eval_accuracy_easy": easy, "eval_accuracy_hard": hard}
-        entries.append(found | ({tokens: 1000 * step} if tokens == "eval_num_tokens" else {}))
+        entries.append({"step": step, "loss": 0.1})
+        entries.append({"step": step, "eval_accuracy_easy": easy, "eval_accuracy_hard": hard, counted: 1000 * step})
     Path(folder / state).parent.mkdir(exist_ok=True)
     Path(folder / state).write_text(json.dumps({"global_step": entries[-1]["step"], "log_history": entries}))
 
@@ -96,7 +78,7 @@ def home(tmp_path_factory):
         byte_level = train_tokenizer([], 257)
         Path("ask.txt").write_text("{context}? #\n")
         Path("full.txt").write_text("no place")
-        save_rigged("rigged", CHAIN, byte_level)
+        save_rigged("rigged", byte_level, CHAIN, POSITIONS, **ODD)
         save_questions("data", QUESTIONS)
         save_questions("trivial", [(0, "a", "b", 0.4)])
         save_questions("train_only", QUESTIONS, "train")
@@ -109,10 +91,8 @@ def home(tmp_path_factory):
         rising = [(0.4 - 0.3 * 10 / step, 0.1) for step in range(10, 80, 10)]
         save_run("runs/rpt", rising)
         save_run("runs/short", rising[:3])
-        save_run("runs/uncounted", rising, tokens="none")
+        save_run("runs/uncounted", rising, counted="none")
         save_run("runs/unevaluated", [])
-        shutil.copytree("runs/rpt", "runs/no_model")
-        Path("runs/no_model/config.json").unlink()
         shutil.copytree("rigged", "runs/no_state")
     return home
 
@@ -432,10 +412,9 @@ def test_fit_refuses(compute, accuracy, message):
 def test_scaling_of_a_run(monkeypatch, capsys, tmp_path):
     run_here(monkeypatch, "rpt_evaluate", "--runs", "runs/rpt", "--output", tmp_path)
     easy, hard = json.loads((tmp_path / "scaling.json").read_text())
-    weights = sum(weight.numel() for weight in AutoModelForCausalLM.from_pretrained("rigged").parameters())
-    assert easy["compute"] == [8 * weights * 1000 * step for step in range(10, 80, 10)]
+    assert easy["compute"] == [1000 * step for step in range(10, 80, 10)]
     assert [easy[key] for key in ("alpha", "P_star", "r_squared")] == pytest.approx([1, 0.4, 1])
-    assert easy["A"] == pytest.approx(-3 * 8 * weights * 1000)
+    assert easy["A"] == pytest.approx(-3 * 1000)
     assert (hard["P_star"], hard["A"], hard["alpha"], hard["r_squared"]) == (0.1, 0, None, None)
     shown = capsys.readouterr().out
     assert "| runs/rpt | easy | 7 | " in shown and "| 40.00% | 1.0000 | - |" in shown
@@ -446,7 +425,7 @@ def test_scaling_of_a_run(monkeypatch, capsys, tmp_path):
 
 def test_points_of_unfinished_and_resumed_runs(tmp_path):
     rising = [(0.4 - 1 / step, 0.2) for step in range(10, 80, 10)]
-    save_run(tmp_path / "a", rising, tokens="num_tokens", state="checkpoint-70/trainer_state.json")
+    save_run(tmp_path / "a", rising, state="checkpoint-70/trainer_state.json")
     save_run(tmp_path / "a", rising[:3], state="checkpoint-30/trainer_state.json")
     save_run(tmp_path / "b", rising[:3])  # was finished, then resumed for more
     save_run(
@@ -503,8 +482,7 @@ def test_mistakes_end_with_one_line(home, monkeypatch, capsys, words, message):
         (["--models", "rigged"], "questions and models belong together"),
         (["--runs", "nowhere"], "runs: no folder nowhere"),
         (["--runs", "runs/no_state"], "runs: runs/no_state is no run: no trainer_state.json in it"),
-        (["--runs", "runs/no_model"], "runs/no_model: the size of its model is not known"),
-        (["--runs", "runs/uncounted"], "runs: runs/uncounted has no num_tokens at step 10"),
+        (["--runs", "runs/uncounted"], "runs: runs/uncounted has no total_flos at step 10"),
         (["--runs", "runs/unevaluated"], "runs: runs/unevaluated has no evaluation after step 0"),
     ],
 )

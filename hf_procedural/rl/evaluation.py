@@ -37,10 +37,7 @@ def read_questions(path: str, split: str, limit: int | None, seed: int) -> Datas
 
     `limit` takes so many at most, drawn at random. Raises ValueError where columns lack or nothing is left.
     """
-    rows = load_questions(path, split)
-    for column in ("document", "entropy"):
-        if column not in rows.column_names:
-            raise ValueError(f"{path} has no column {column!r}, only: {', '.join(rows.column_names)}")
+    rows = load_questions(path, split, ("document", "entropy"))
     asked = np.flatnonzero(np.array(rows["entropy"][:], float) > min(THRESHOLDS.values()))
     if limit is not None:
         asked = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])

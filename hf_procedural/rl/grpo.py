@@ -16,7 +16,7 @@ from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback
 
 from ..arguments import StageArguments
-from ..stage import LogMore, RestoreRandom
+from ..stage import LogMore
 
 try:
     from accelerate.utils import gather_object
@@ -86,7 +86,7 @@ class RLArguments(StageArguments, GRPOConfig):
         if not self.temperature > 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
-            if getattr(self, name) not in (value, "no"):
+            if getattr(self, name) != value:
                 raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")
         if self.num_generations < 2:
             raise ValueError(
@@ -153,9 +153,7 @@ class GRPO(GRPOTrainer):
     - with `args.beta` compares with the model that it is given. TRL loads one from where its configuration came from.
     """
 
-    def __init__(
-        self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=(), checkpoint=None
-    ):
+    def __init__(self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=()):
         self.questions, self.measure = questions, measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
         args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
@@ -172,7 +170,6 @@ class GRPO(GRPOTrainer):
         for each in filter(None, (self.model, self.ref_model)):
             _positions_from_mask(self.accelerator.unwrap_model(each), lambda: None not in self._lengths)
         LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
-        RestoreRandom(self, checkpoint)
 
     def train(self, resume_from_checkpoint=None, **kwargs):
         """The Trainer's, without another evaluation before the first step of a run that goes on."""
@@ -199,13 +196,10 @@ class GRPO(GRPOTrainer):
         with torch.random.fork_rng():
             seeds = np.random.SeedSequence([self.args.seed, self.args.process_index])
             torch.manual_seed(int(seeds.generate_state(1)[0]))
-            found = self.measure(self) | {"num_tokens": self.state.num_input_tokens_seen}
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
-        with contextlib.ExitStack() as stack:
-            if self.log_completions:  # those of the last step are logged with the step
-                stack.callback(setattr, self, "log_completions", True)
-                self.log_completions = False
-            self.log(metrics)
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self.measure(self).items()}
+        wanted, self.log_completions = self.log_completions, False  # those of a step are logged with the step
+        self.log(metrics)
+        self.log_completions = wanted
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
@@ -239,19 +233,17 @@ class GRPO(GRPOTrainer):
         if not greedy:
             yield
             return
-        engine, changes = (self, {"generation_config": copy.deepcopy(getattr(self, "generation_config", None))})
         if self.use_vllm:
-            engine, changes = self.vllm_generation, {"temperature": 0.0}
+            engine, name, value = self.vllm_generation, "temperature", 0.0
         else:
-            changes["generation_config"].update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None)
-        before = {name: getattr(engine, name) for name in changes}
+            engine, name, value = self, "generation_config", copy.deepcopy(self.generation_config)
+            value.update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None)
+        before = getattr(engine, name)
+        setattr(engine, name, value)
         try:
-            for name, value in changes.items():
-                setattr(engine, name, value)
             yield
         finally:
-            for name, value in before.items():
-                setattr(engine, name, value)
+            setattr(engine, name, before)
 
     # Generation
 

@@ -247,11 +247,11 @@ def _borders(text: bytes) -> np.ndarray:
     return np.append(np.frombuffer(text, np.uint8) & 0xC0 != 0x80, True)
 
 
-def load_questions(path: str, split: str = "train") -> Dataset:
+def load_questions(path: str, split: str = "train", columns=()) -> Dataset:
     """The questions that recipes/rpt_prepare.py left in a folder, or others like them on the Hub.
 
-    They have at least the columns context and continuation, text. Raises ValueError, in one line, where they have not,
-    where there is nothing, or where the preparation was cut short.
+    They have at least the columns context and continuation, text, and `columns`. Raises ValueError, in one line, where
+    they have not, where there is nothing, or where the preparation was cut short.
     """
     folder = Path(path)
     if folder.is_dir() and (folder / "recipe.yaml").is_file() and not (folder / COMPLETE).is_file():
@@ -265,7 +265,7 @@ def load_questions(path: str, split: str = "train") -> Dataset:
     if split not in splits:
         raise ValueError(f"{path} has no split {split!r}, only: {', '.join(splits)}")
     rows = splits[split]
-    for column in ("context", "continuation"):
+    for column in ("context", "continuation", *columns):
         if column not in rows.column_names:
             raise ValueError(f"{path} has no column {column!r}, only: {', '.join(rows.column_names)}")
     if not len(rows):

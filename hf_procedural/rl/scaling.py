@@ -3,8 +3,8 @@
     P(C) = A / C^alpha + P*        C: FLOPs, P: next-token accuracy (a share), P*: where it levels off
 
 One fit for each run and difficulty, as in Dong et al. 2025 (Reinforcement Pre-Training, arXiv:2506.08007, section 4).
-A is negative where accuracy rises. FLOPs are 8 for each parameter and each of TRL's `num_tokens`, of prompts and
-completions so far: 2 to generate with it, 6 to train on it. A constant factor in C changes A alone.
+A is negative where accuracy rises. FLOPs are those that the run logged: see `grpo.GRPO.store_flos`. A constant factor
+in C changes A alone.
 """
 
 import dataclasses
@@ -13,16 +13,13 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from ..report import COUNT, POWER, markdown_table
-from ..runs import STATE, read_mapping
+from ..runs import FLOPS, STATE, read_mapping
 from ..stage import last_checkpoint
 from .questions import THRESHOLDS
 
 FILES = ("scaling.md", "scaling.json", "scaling.png")
-FLOPS_PER_TOKEN = 8  # and parameter
 ALPHAS = np.geomspace(1e-3, 10, 401)
 
 
@@ -99,7 +96,7 @@ def read_points(folder) -> dict[str, np.ndarray]:
     """FLOPs and accuracies of a run's evaluations after step 0, float64 ``[2, points]`` by difficulty.
 
     From the run's trainer_state.json, or that of its newest checkpoint where that is further. Raises ValueError, in one
-    line, for a folder that is no run, and for a history without accuracies or without tokens.
+    line, for a folder that is no run, and for a history without accuracies or without FLOPs.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -115,28 +112,16 @@ def read_points(folder) -> dict[str, np.ndarray]:
             history.setdefault(entry["step"], {}).update(entry)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{files[0]} is not the state of a Trainer: {type(error).__name__} {error}") from None
-    size = parameters(next((place for place in places if (place / "config.json").is_file()), folder))
     points = {}
     for step, entry in sorted(history.items()):
         found = [name for name in THRESHOLDS if f"eval_accuracy_{name}" in entry]
-        tokens = entry.get("eval_num_tokens", entry.get("num_tokens"))
-        if found and step and not tokens:
-            raise ValueError(f"runs: {folder} has no num_tokens at step {step}, so that its compute is not known")
+        if found and step and not entry.get(FLOPS):
+            raise ValueError(f"runs: {folder} has no {FLOPS} at step {step}, so that its compute is not known")
         for name in found if step else ():
-            points.setdefault(name, []).append((FLOPS_PER_TOKEN * size * tokens, entry[f"eval_accuracy_{name}"]))
+            points.setdefault(name, []).append((entry[FLOPS], entry[f"eval_accuracy_{name}"]))
     if not points:
         raise ValueError(f"runs: {folder} has no evaluation after step 0 with eval_accuracy_{' or _'.join(THRESHOLDS)}")
     return {name: np.array(values, float).T for name, values in points.items()}
-
-
-def parameters(folder) -> int:
-    """Parameters of the causal language model in a folder, from its configuration alone; tied ones count once."""
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder}: the size of its model is not known: {' '.join(str(error).split())}") from error
 
 
 def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit]], path) -> None:
@@ -208,7 +193,10 @@ def write(folders, output) -> str:
             for row in rows
         ]
     )
-    text = f"P(C) = A / C^alpha + P*, with C in FLOPs (8 for each parameter and token) and P a share.\n\n{table}\n"
+    text = (
+        "P(C) = A / C^alpha + P*, with C in FLOPs (8 for each token and weight outside of the embeddings) and P a "
+        f"share.\n\n{table}\n"
+    )
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     (output / FILES[0]).write_text(f"# Accuracy over compute\n\n![fit]({FILES[2]})\n\n{text}", encoding="utf-8")
