@@ -177,7 +177,7 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
     made_for = (
         attention_mask is None
         and query.device.type == "cpu"
-        and query.dtype == torch.float32
+        and query.dtype == key.dtype == value.dtype == torch.float32
         and key.shape == query.shape == value.shape
         and dims <= (LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD)
         and getattr(module, "is_causal", True)

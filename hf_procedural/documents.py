@@ -26,6 +26,8 @@ from pyarrow.parquet import ParquetFile
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
+_NO_DATA = {*FILES_TO_IGNORE}  # and what recipes write beside data:
+_NO_DATA |= {"prepare.json", "recycle.json", "filter.json", "report.json", "damaged.txt"}
 
 
 class DataError(ValueError):
@@ -157,41 +159,52 @@ def _streamed(dataset, place: str) -> _Split:
     return _Split((place,), lambda column: _located(_arrow_texts(tables.iter(256), column, place), place))
 
 
-def _folder_splits(folder: str) -> dict[str, _Split]:
+def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]] | None:
+    """The files of a file, folder or glob by split, sorted; None where the name may be that of a data set of the Hub.
+
+    Args:
+        pattern: what file names must match, and in a folder those of the others are left out.
+        kinds: the same in words, and
+        argument: where the name was given, for the ValueError where there are no such files.
+    """
+    path = os.path.expanduser(name)
+    if os.path.isdir(path):
+        return _folder_files(path, pattern, kinds, argument)
+    files = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
+    if strange := [file for file in files if not pattern.search(file)]:
+        raise ValueError(f"{argument}: {strange[0]} is not {kinds}")
+    if not files and (FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)):
+        raise ValueError(f"{argument} {name!r}: there is no such file or folder")
+    return {"train": files} if files else None
+
+
+def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]]:
     """The splits that the words in the names of a folder's files mean to `datasets`."""
     splits = collections.defaultdict(list)
-    for path in sorted(path for path in Path(folder).rglob("*") if FILE_NAME.search(path.name) and path.is_file()):
+    for path in sorted(path for path in Path(folder).rglob("*") if pattern.search(path.name) and path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if path.name not in FILES_TO_IGNORE and not f"/{name}".count("/."):
+        if path.name not in _NO_DATA and not f"/{name}".count("/."):
             words = set(re.split(r"[-._ 0-9/]", name))
             named = (str(split) for split, keywords in SPLIT_KEYWORDS.items() if words.intersection(keywords))
             splits[next(named, None)].append(str(path))
     if not splits:
-        raise ValueError(f"dataset {folder!r}: the folder has no file that is {_KINDS}")
+        raise ValueError(f"{argument} {folder!r}: the folder has no file that is {kinds}")
     if others := splits.pop(None, []):
         if not splits:
-            return {"train": _files(others)}
+            return {"train": others}
         logging.getLogger(__name__).warning(
             "%s: files whose names say no split are left out, such as %s (%d in all)", folder, others[0], len(others)
         )
-    return {split: _files(names) for split, names in splits.items()}
+    return dict(splits)
 
 
 def _splits(dataset: str, config: str | None) -> dict[str, _Split]:
     """The splits of an embedded corpus, of local files or of a data set of the Hub, by name."""
-    path = os.path.expanduser(dataset)
-    files = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
     on_hub = False
     if dataset in CORPORA:
         splits = {"train": _corpus(dataset)}
-    elif os.path.isdir(path):
-        splits = _folder_splits(path)
-    elif files:
-        if strange := [file for file in files if not FILE_NAME.search(file)]:
-            raise ValueError(f"dataset: {strange[0]} is not {_KINDS}")
-        splits = {"train": _files(files)}
-    elif FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", dataset):
-        raise ValueError(f"dataset {dataset!r}: there is no such file or folder")
+    elif (found := local_files(dataset, FILE_NAME, _KINDS, "dataset")) is not None:
+        splits = {split: _files(files) for split, files in found.items()}
     else:
         on_hub = True
         try:
@@ -358,3 +371,21 @@ def train_and_validation(
     if held_out:
         what += " has no 20th document to hold out for validation; name a validation_dataset or validation_split"
     return trained, _checked(validated, what)
+
+
+def of_several(datasets: list[str], *, validation_dataset: str | None = None, **options) -> tuple[list, list]:
+    """`train_and_validation` of each of several data sets: documents to train on, and others to validate with.
+
+    The latter are of each, too, or of `validation_dataset` alone. Raises ValueError also where a file or split is in
+    two data sets: what one holds out would be trained on as the other's.
+    """
+    pairs, owners = [], {}
+    for dataset in datasets:
+        pairs.append(train_and_validation(dataset, validation_dataset=validation_dataset, **options))
+        splits = _splits(dataset, options.get("dataset_config"))
+        for shard in splits[options.get("train_split", "train")].shards:
+            if shard in owners:
+                raise ValueError(f"dataset: {shard} is in both {owners[shard]} and {dataset}")
+            owners[shard] = dataset
+    trained, validated = map(list, zip(*pairs, strict=True))
+    return trained, validated if validation_dataset is None else validated[:1]

@@ -14,11 +14,13 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 from transformers import AutoConfig
 
+from . import suites
 from .builder import CITATION, PAPER_URL
 from .cards import Card, merged
 from .documents import CORPORA, FILE_NAME
 from .report import COUNT, NATS, POWER, SHARE, markdown_table
 from .rl.questions import THRESHOLDS
+from .rl.recycling import WEIGHTS
 from .runs import ACCURACY, FLOPS, TOKENS, Run, measures, read_mapping, read_runs
 from .stage import PLOT, PROVENANCE, is_finished
 from .tasks import task
@@ -33,8 +35,16 @@ _METRICS = {  # of eval_results.json: type on the Hub, name, format
     "perplexity": ("perplexity", "perplexity", "{:.2f}".format),
     "bits_per_byte": ("bits_per_byte", "bits per byte", NATS),
     **{f"accuracy_{name}": ("accuracy", f"next tokens right, {name} questions", SHARE) for name in THRESHOLDS},
+    "reward": ("reward", "reward, weighted", NATS),
+    "quality": ("reward", "quality: the judge's score, new less old", NATS),
+    "meaning": ("accuracy", "meaning kept (BERTScore at its threshold)", SHARE),
+    "structure": ("accuracy", "structure kept (by the judge)", SHARE),
+    "length": ("accuracy", "at most 1.25 times as long", SHARE),
+    "format": ("accuracy", "begin with the marker", SHARE),
+    "length_ratio": ("length_ratio", "characters, new to old", "{:.2f}".format),
     **{f"pass@{2**i}": ("pass@k", f"pass@{2**i}, sampled", SHARE) for i in range(11)},
 }
+_CORE = f"mean of {len(suites.AVERAGED)} centred accuracies"
 _CORPORA = {"stdlib": "the source of Python's standard library", "pydoc": "Python's language reference"}
 _SIZES = {  # of a configuration
     "num_hidden_layers": "{} layers",
@@ -44,7 +54,9 @@ _SIZES = {  # of a configuration
     "max_position_embeddings": "{} positions",
 }
 _ABSOLUTE = re.compile(r"(\s*(?:[\w+]+=)?(?:[\d.]+\*)?(?:[\w.]+:(?!//))?)(/.*)")  # after what stands before a source
+_PLACE = re.compile(r'AutoModelForCausalLM\.from_pretrained\("([^"]+)"\)')
 _LONG = 16  # lines of a table that is folded away
+EVALUATION = "evaluation_{}.json"  # what recipes/evaluate.py leaves, by suite
 
 
 def model_card(folder, repo_id: str | None = None, before: Card | None = None) -> str:
@@ -60,11 +72,13 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
     try:
         provenance = _read(run, PROVENANCE)
         results = _read(run, "eval_results.json") if run.finished else {}
+        reports = _reports(run) if run.finished else []
         place = repo_id or _short(str(folder))
         name = repo_id.split("/")[-1] if repo_id else run.folder.resolve().name
         sections = [
             ("", _summary(run)),
             ("Results", _results(run, provenance, results)),
+            ("Evaluation", _evaluation(reports)),
             ("Stages", _stages(run)),
             ("Initial weights", _weights(provenance)),
             ("How to load it", _loading(run, place)),
@@ -73,7 +87,7 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
             ("Limits", _limits(run)),
             ("Citation", _citation(run)),
         ]
-        data = _metadata(run, provenance, results, name)
+        data = _metadata(run, provenance, results, reports, name)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} has a file that no recipe wrote: {type(error).__name__} {error}") from error
     body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections if text)
@@ -103,8 +117,19 @@ def _on_hub(name: str) -> bool:
     return bool(re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)) and not Path(name).exists()
 
 
+def _joined(datasets) -> str:
+    """The data set of a recipe, or those of a mixture."""
+    return " + ".join(_short(datasets)) if isinstance(datasets, list) else datasets
+
+
 def _hub_dataset(name: str) -> bool:
     return name not in CORPORA and not FILE_NAME.search(name) and _on_hub(name)
+
+
+def _by_reward(recipe: dict) -> str:
+    """What is rewarded, in words; empty for other stages."""
+    rewards = [f"{name} x {weight:g}" for name in WEIGHTS if (weight := recipe.get(f"{name}_weight"))]
+    return ", ".join(rewards) or (f"`{recipe['reward']}`" if "reward" in recipe else "")
 
 
 def _is_math(run: Run) -> bool:
@@ -114,9 +139,10 @@ def _is_math(run: Run) -> bool:
 # The metadata
 
 
-def _metadata(run: Run, provenance: dict, results: dict, name: str) -> ModelCardData:
-    recipe, found = run.recipe, _eval_results(run, results)
-    text = recipe.get("questions") or (recipe["dataset"] if "bytes_per_token" in provenance else None)
+def _metadata(run: Run, provenance: dict, results: dict, reports: list[dict], name: str) -> ModelCardData:
+    recipe, found = run.recipe, [*_eval_results(run, results), *_harness_results(reports)]
+    text = recipe.get("questions") or recipe.get("input")
+    text = recipe["dataset"] if "bytes_per_token" in provenance else text
     untold = [s["path"] for s in run.sources if not s.get("control") and not {"task", "dataset", "tokens"} & s.keys()]
     base = [path for path in dict.fromkeys(untold) if not path.endswith((".pth", ".pt", ".bin")) and _on_hub(path)]
     return ModelCardData(
@@ -124,7 +150,7 @@ def _metadata(run: Run, provenance: dict, results: dict, name: str) -> ModelCard
         pipeline_tag="text-generation",
         license="apache-2.0" if "task" in recipe and not run.sources else None,  # what a source saw before is not told
         base_model=base or None,
-        datasets=[text] if text and _hub_dataset(text) else None,
+        datasets=[name for name in (text if isinstance(text, list) else [text]) if name and _hub_dataset(name)] or None,
         tags=TAGS,
         **({"model_name": name, "eval_results": found} if found else {}),
     )
@@ -150,10 +176,13 @@ def _eval_results(run: Run, results: dict) -> list[EvalResult]:
     elif "questions" in recipe:
         about = {"dataset_type": recipe["questions"] if _hub_dataset(recipe["questions"]) else "text"}
         about |= {"dataset_name": f"next-token questions, {_short(recipe['questions'])}", "dataset_split": "validation"}
+    elif "input" in recipe:
+        about = {"dataset_type": recipe["input"] if _hub_dataset(recipe["input"]) else "text"}
+        about |= {"dataset_name": f"web text, {_short(recipe['input'])}"}
     elif _is_math(run):
         about = {"dataset_type": "mathematics_dataset", "dataset_name": "DeepMind-Math"}
     else:
-        other, name = recipe.get("validation_dataset"), recipe.get("validation_dataset") or recipe["dataset"]
+        other, name = recipe.get("validation_dataset"), recipe.get("validation_dataset") or _joined(recipe["dataset"])
         about = {"dataset_type": name if name in CORPORA or _hub_dataset(name) else "text"}  # an id, on the Hub
         about |= {"dataset_name": _short(name), "dataset_split": recipe.get("validation_split")}
         about["dataset_config"] = None if other else recipe.get("dataset_config")
@@ -170,13 +199,36 @@ def _eval_results(run: Run, results: dict) -> list[EvalResult]:
     ]
 
 
+def _harness_results(reports: list[dict]):
+    """The figures of evaluations that are no trials."""
+    for report in reports:
+        if report["limit"] is not None:
+            continue
+        about = {"task_type": "text-generation"}
+        for row in report["figures"]:
+            shots = "" if row["shots"] is None else f", {row['shots']}-shot"
+            if math.isfinite(row["value"]):
+                yield EvalResult(
+                    dataset_type=re.sub(r"[^\w.-]+", "_", row["task"]),
+                    dataset_name=f"{row['task']}, by lm-evaluation-harness",
+                    dataset_config=report["suite"],
+                    metric_type=_METRICS[row["metric"]][0] if row["metric"] in _METRICS else row["metric"],
+                    metric_name=row["metric"].replace("_", " ") + shots,
+                    metric_value=row["value"],
+                    **about,
+                )
+        if "core" in report:
+            about |= {"dataset_type": "dclm_core", "dataset_name": "Core of DataComp-LM"}
+            yield EvalResult(metric_type="core", metric_name=_CORE, metric_value=report["core"], **about)
+
+
 # The sections
 
 
 def _trained_on(facts: dict) -> str:
     """The data of a recipe or of an earlier stage; empty where these do not tell."""
-    name = facts.get("task") or facts.get("dataset") or facts.get("questions")
-    return f"`{_short(name)}`" if name else ""
+    name = facts.get("task") or facts.get("dataset") or facts.get("questions") or facts.get("input")
+    return f"`{_short(_joined(name))}`" if name else ""
 
 
 def _parameters(facts: dict) -> str:
@@ -187,6 +239,8 @@ def _summary(run: Run) -> str:
     recipe, data = run.recipe, _trained_on(run.recipe)
     if "questions" in recipe:
         data = f"next-token questions of {data}"
+    elif "input" in recipe:
+        data = f"web text of {data}, which it paraphrases"
     elif "task" in recipe:
         about = ""
         with contextlib.suppress(ValueError):  # a task of the user's own
@@ -195,11 +249,11 @@ def _summary(run: Run) -> str:
     elif _is_math(run):
         data = f"the problems of DeepMind-Math ({data}), by characters"
     else:
-        config, known = recipe.get("dataset_config"), _CORPORA.get(recipe["dataset"])
+        config, known = recipe.get("dataset_config"), _CORPORA.get(_joined(recipe["dataset"]))
         data = f"text of {data}" + (f", `{config}`" if config else "") + (f" ({known})" if known else "")
     source = recipe.get("model_name_or_path") or recipe.get("init_from")
     start = f"from weights of `{_short(source)}`" if run.sources else "from scratch"
-    how = f", by reinforcement learning (GRPO, reward `{recipe['reward']}`)" if "reward" in recipe else ""
+    how = f", by reinforcement learning (GRPO, reward {reward})" if (reward := _by_reward(recipe)) else ""
     lines = [f"{_architecture(run)} trained {start} on {data}{how}."]
     if run.control:
         lines[0] += f" Its initial weights are a control: {run.control}."
@@ -240,15 +294,45 @@ def _evaluated_on(run: Run, provenance: dict) -> str:
     if "questions" in recipe:
         known = provenance.get("questions", {}).get("validation")
         return f"On {known or recipe['validation_size']:,} held-out questions, graded by the entropy of a proxy model."
+    if "input" in recipe:
+        known = provenance.get("texts", {}).get("validation")
+        return f"On paraphrases of {known or recipe['held_out']:,} held-out texts, sampled; means."
     if _is_math(run):
         each = recipe["validation_problems"]
         return f"On the first problems of each module in `interpolate` and `extrapolate`, at most {each} of each."
-    name, split = recipe.get("validation_dataset") or recipe["dataset"], recipe.get("validation_split")
+    name, split = recipe.get("validation_dataset") or _joined(recipe["dataset"]), recipe.get("validation_split")
     where = f"the split `{split}` of `{_short(name)}`" if split else f"`{_short(name)}`"
     if name in CORPORA and name == recipe["dataset"]:
         where += " (every 20th document, which training left out)"
     text = f"On at most {recipe['validation_rows']:,} rows of {recipe['sequence_length']:,} tokens from {where}"
     return text + (f", {size:.3f} bytes per token." if (size := provenance.get("bytes_per_token")) else ".")
+
+
+def _reports(run: Run) -> list[dict]:
+    """What recipes/evaluate.py left in the folder, by suite."""
+    return [_read(run, file.name) for file in sorted(run.folder.glob(EVALUATION.format("*")))]
+
+
+def _evaluation(reports: list[dict]) -> str:
+    parts = []
+    for report in reports:
+        notes = [f"By `recipes/evaluate.py`, with lm-evaluation-harness {report['versions']['lm_eval']}."]
+        if report["limit"] is not None:
+            notes.append(f"**A trial:** the first {report['limit']:,} of each task.")
+        if "core" in report:
+            notes.append(f"Core, the {_CORE} as in DataComp-LM, is **{NATS(report['core'])}**; MMLU is not in it.")
+        elif missing := report.get("missing"):
+            notes.append(f"There is no Core, since {', '.join(missing)} could not be computed.")
+        table = suites.table({"value": report})
+        parts += [f"### Suite `{report['suite']}`", " ".join(notes), _folded("All tasks", table, table.count("\n"))]
+    return "\n\n".join(parts)
+
+
+def place_in(folder) -> str | None:
+    """Where the card in a run's folder says that the model is loaded from; None where there is no card, or no place."""
+    file = Path(folder, "README.md")
+    found = _PLACE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found and found[1]
 
 
 def _modules(run: Run) -> str:
@@ -286,7 +370,7 @@ def _stages(run: Run) -> str:
     if run.last(TOKENS):
         notes.append(f"Tokens are counted {counted} padding.")
     if run.last(FLOPS):
-        each = "8 for each token (2 to generate it, 6 to train on it)" if "reward" in run.recipe else "6 for each token"
+        each = "8 for each token (2 to generate it, 6 to train on it)" if _by_reward(run.recipe) else "6 for each token"
         notes.append(f"FLOPs are an estimate, {each} and weight outside of the embeddings.")
     if any(source.get("tokens") for source in run.sources):
         notes.append("The figures of an earlier stage include the stages before it.")
@@ -330,7 +414,7 @@ No package but transformers, with PyTorch, is needed."""
 def _training(run: Run) -> str:
     others = ("hub_", "push_to_hub")  # whoever runs it again pushes to another place, if anywhere
     recipe = {key: value for key, value in run.recipe.items() if not key.startswith(others)}
-    kinds = {"questions": "rpt", "reward": "rlvr", "dataset": "semantic"}
+    kinds = {"questions": "rpt", "reward": "rlvr", "input": "recycle_train", "dataset": "semantic"}
     script, shown = next((kinds[key] for key in kinds if key in recipe), "pretrain"), _short(recipe)
     cut = "" if shown == recipe else "\n\nOf absolute paths only the last two parts are shown."
     return f"""With hf_procedural and this `recipe.yaml`, to which all arguments were resolved:
@@ -356,6 +440,8 @@ def _versions(provenance: dict) -> str:
 def _citation(run: Run) -> str:
     if "questions" in run.recipe:
         return "The method is that of [Reinforcement Pre-Training](https://arxiv.org/abs/2506.08007), Dong et al. 2025."
+    if "input" in run.recipe:
+        return "The method is that of [RePro](https://arxiv.org/abs/2510.10681), Yu and Xiong 2025."
     return f"The method is that of [Procedural Pretraining]({PAPER_URL}).\n\n```bibtex\n{CITATION}\n```"
 
 

@@ -8,7 +8,8 @@ Documents become rows of exactly `length` tokens:
     separator none   a b c d | e f g h | i ...                            as the C4 reference of Jiang et al. 2026
 
 No token is lost or doubled: the next epoch's documents fill up an epoch's last row. A special token that stands written
-out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted.
+out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted, so that a row
+predicts `length` - 1 tokens. Rows of several sources are in `mixing`.
 """
 
 import bisect
@@ -164,38 +165,43 @@ class PackedRows(IterableDataset):
         self._encode = _Encoder(tokenizer, separator)
         self.start_at(0)
 
+    def _top(self) -> dict:
+        """The place of the first batch, as `_batches` takes and gives places."""
+        return {"epoch": 0, "document": 0}
+
     def start_at(self, row: int, mark: dict | None = None) -> None:
         """Lets iterators begin at `row`. All text from `mark` (of `row` or an earlier one) or the top is read again."""
-        mark = mark or {"row": 0, "epoch": 0, "document": 0, "tokens": 0}
+        mark = mark or {"row": 0, "tokens": 0} | self._top()
         if row < mark["row"]:
             raise ValueError(f"row must be at least the mark's, {mark['row']}, got {row}")
         self.start = row
-        self._origin = (mark["row"] * self.length - mark["tokens"], mark["epoch"], mark["document"])
-        self._marks = [self._origin]  # (number of its first token in the stream, epoch, document) of batches
+        place = {key: mark[key] for key in self._top()}
+        self._origin = (mark["row"] * self.length - mark["tokens"], place)
+        self._marks = [self._origin]  # (number of its first token in the stream, place) of batches
 
-    def mark(self, row: int) -> dict[str, int]:
+    def mark(self, row: int) -> dict:
         """Where `row` begins: `tokens` tokens behind the start of document `document` of epoch `epoch`.
 
         Raises ValueError for a row before that of an earlier call, and for one before the start.
         """
-        place = row * self.length
-        found = bisect.bisect_right(self._marks, place, key=lambda mark: mark[0]) - 1
+        number = row * self.length
+        found = bisect.bisect_right(self._marks, number, key=lambda mark: mark[0]) - 1
         if found < 0:
             raise ValueError(f"row must not lie before that of an earlier mark or the start, got {row}")
         del self._marks[:found]
-        first, epoch, document = self._marks[0]
-        return {"row": row, "epoch": epoch, "document": document, "tokens": place - first}
+        first, place = self._marks[0]
+        return {"row": row, **place, "tokens": number - first}
 
     def __iter__(self):
         info = get_worker_info()
         if info is not None and info.num_workers > 1:
             raise ValueError(f"dataloader_num_workers must be 0 or 1 for packed rows, got {info.num_workers}")
         self._marks = [self._origin]
-        place, *begin = self._origin
-        unused, drop = np.empty(0, np.int32), self.start * self.length - place
-        for epoch, document, tokens in _ahead(self._batches(*begin)):
-            self._marks.append((place, epoch, document))
-            place += len(tokens)
+        number, begin = self._origin
+        unused, drop = np.empty(0, np.int32), self.start * self.length - number
+        for place, tokens in _ahead(self._batches(**begin)):
+            self._marks.append((number, place))
+            number += len(tokens)
             unused = np.concatenate((unused, tokens[drop:]))
             drop = max(0, drop - len(tokens))
             count = len(unused) // self.length
@@ -203,14 +209,19 @@ class PackedRows(IterableDataset):
             for row in torch.from_numpy(rows.astype(np.int64)).view(count, self.length):
                 yield {"input_ids": row, "labels": row}
 
-    def _batches(self, epoch: int, document: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Epoch and number of a batch's first document, and all its tokens."""
+    def _batches(self, epoch: int, document: int) -> Iterator[tuple[dict, np.ndarray]]:
+        """The place of a batch, which is that of its first document, and all its tokens."""
+        for *first, tokens in self._passes(self.documents, epoch, document):
+            yield dict(zip(("epoch", "document"), first, strict=True)), np.concatenate(tokens)
+
+    def _passes(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+        """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
         while True:
             found = 0
-            for texts in _groups(self.documents.read(epoch, document)):
-                tokens = np.concatenate(self._encode(texts))
+            for texts in _groups(documents.read(epoch, document)):
+                tokens = self._encode(texts)
                 yield epoch, document, tokens
-                found += len(tokens)
+                found += sum(map(len, tokens))
                 document += len(texts)
             if not found:
                 raise DataError(f"there is no token in the training documents from document {document} on")
@@ -278,6 +289,31 @@ def validation_rows(
 def _check_length(length: int) -> None:
     if length < 2:
         raise ValueError(f"length must be at least 2, got {length}")
+
+
+# The loss
+
+
+def add_z_loss(model, coefficient: float) -> None:
+    """Adds `coefficient` times the mean of log(Z)^2 over labelled tokens to the loss in training, by a hook on `model`.
+
+    Z is the sum of exp(logits) over the vocabulary (PaLM, Chowdhery et al. 2022, section 5). The mean is that of the
+    Trainer: over all tokens of a step, where it gives `num_items_in_batch`, or over those of a batch. The loss of an
+    evaluation stays as it is; what the Trainer logs as the loss of training has the term in it.
+    """
+
+    def after_model(module, inputs, keywords, output):
+        if not module.training:
+            return
+        labels, squares = keywords.get("shift_labels"), output.logits.float().logsumexp(-1) ** 2
+        if labels is None:
+            labels, squares = keywords["labels"][:, 1:], squares[:, :-1]
+        labelled = labels != IGNORE
+        number = keywords.get("num_items_in_batch")
+        number = labelled.sum() if number is None else number
+        output.loss = output.loss + coefficient * squares[labelled].sum() / number
+
+    model.register_forward_hook(after_model, with_kwargs=True)
 
 
 def bits_per_byte(loss: float, bytes_per_token: float) -> float:

@@ -186,7 +186,8 @@ def earlier_stages(init_from: str | None) -> dict | None:
         run = folder.parent if folder.name.startswith("checkpoint-") else folder
         if (run / RECIPE).is_file():
             recipe = yaml.load((run / RECIPE).read_text(encoding="utf-8"), Loader)
-            facts |= {key: recipe[key] for key in ("task", "task_parameters", "dataset", "questions") if key in recipe}
+            told = ("task", "task_parameters", "dataset", "questions", "input")
+            facts |= {key: recipe[key] for key in told if key in recipe}
         if (folder / "trainer_state.json").is_file():
             state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
             before = _earlier_sources(run)

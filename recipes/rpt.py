@@ -15,8 +15,6 @@ and completions/*.parquet.
 
 import dataclasses
 import functools
-import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,7 @@ from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.rl.rewards import VARIANTS
 
 with arguments.user_errors(ImportError):
-    from hf_procedural.rl.grpo import GRPO, RLArguments
+    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
@@ -79,42 +77,17 @@ class RPTArguments(RLArguments):
     known = tuple(f"accuracy_{name}" for name in questions.THRESHOLDS)
 
 
-class Questions:
-    """Questions with their prompts, without an end: all of them in a random order, then in another."""
-
-    def __init__(self, rows, show, seed: int):
-        self.rows, self.show, self.seed = rows, show, seed
-
-    def __iter__(self) -> Iterator[dict]:
-        epoch = 0
-        while True:
-            yield from self.draw(np.random.default_rng([self.seed, epoch]), len(self.rows))
-            epoch += 1
-
-    def draw(self, generator: np.random.Generator, number: int) -> Iterator[dict]:
-        """So many questions, none twice before all were drawn."""
-        for place in range(number):
-            if place % len(self.rows) == 0:
-                order = generator.permutation(len(self.rows))
-            row = self.rows[int(order[place % len(self.rows)])]
-            yield row | {"prompt": self.show(row["context"])}
-
-
 def load_questions(data, tokenizer, split: str, least: float, longest: int):
     """The questions of a split above an entropy with prompts of so many tokens at most, and how a prompt is made."""
     template = prompts.read_template(data.template or TEMPLATE, "context")
 
-    def show(context):
-        return prompts.as_prompt(prompts.fill(template, context=context), tokenizer)
-
-    def short(batch):
-        asked = [show(context) for context in batch["context"]]
-        return [len(ids) <= longest for ids in prompts.token_ids(asked, tokenizer)]
+    def show(row):
+        return prompts.as_prompt(prompts.fill(template, context=row["context"]), tokenizer)
 
     columns = ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ()))
     rows = questions.load_questions(data.questions, split, columns)
     hard = rows.filter(lambda batch: [entropy > least for entropy in batch["entropy"]], batched=True, desc="Entropy")
-    kept = hard.filter(short, batched=True, desc="Prompt lengths")
+    kept = prompts.with_short_prompts(hard, show, tokenizer, longest)
     if not len(hard):
         raise ValueError(f"questions {data.questions}: none of {len(rows):,} in {split} has an entropy above {least}")
     if not len(kept):
@@ -143,23 +116,18 @@ def prepare(data, args):
     checkpoint = stage.open_run(args, data)
     set_seed(args.seed)
     model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if positions and positions <= args.max_completion_length:
-        raise ValueError(
-            f"max_completion_length {args.max_completion_length} leaves no prompt to a model of {positions} positions"
-        )
-    longest = min(data.max_prompt_length, positions - args.max_completion_length if positions else math.inf)
+    longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
         held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()), longest)
-    validation = Questions(held_out, show, stage.data_seed(args))
+    validation = prompts.RowPrompts(held_out, show, stage.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
     make = functools.partial(
         GRPO,
         model,
         prefix_matching_reward(tokenizer, data.reward),
         args,
-        questions=Questions(train, show, stage.data_seed(args)),
+        questions=prompts.RowPrompts(train, show, stage.data_seed(args)),
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
     )

@@ -6,12 +6,16 @@
     accelerate launch --config_file recipes/accelerate/eight_gpus.yaml recipes/semantic.py recipes/configs/c4.yaml
     accelerate launch recipes/semantic.py --dataset 'data/*.jsonl.gz' --tokenizer_size 8192 --size 4_4_256 \\
         --max_tokens 20_000_000 --output_dir runs/own
+    accelerate launch recipes/semantic.py recipes/configs/recycle_400m.yaml \\
+        --dataset data/filtered/organic data/filtered/recycled --weights 1 1
     accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
 language reference) need no network and minutes on two CPU cores; c4.yaml, codeparrot.yaml, deepmind_math.yaml and
-wikitext.yaml hold the settings of Jiang et al. 2026 (arXiv:2601.21725), for GPUs. A budget is --max_tokens; with
---substitutive the tokens of the stages before count too. The output folder gets the model, its tokenizer, recipe.yaml,
+wikitext.yaml hold the settings of Jiang et al. 2026 (arXiv:2601.21725), recycle_400m.yaml and recycle_1_4b.yaml those
+of RePro (Yu and Xiong 2025), for GPUs. Several data sets are mixed: --weights are shares of tokens, and each begins
+anew when it ends; rows.json in a checkpoint says in which epoch each is. A budget is --max_tokens; with --substitutive
+the tokens of the stages before count too. The output folder gets the model, its tokenizer, recipe.yaml,
 provenance.json, all_results.json, trainer_state.json (with tokens and FLOPs at every line) and training.png;
 DeepMind-Math leaves modules.json, too.
 """
@@ -25,7 +29,7 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
-from hf_procedural import arguments, deepmind_math, documents, hub, semantic, stage, tokenization
+from hf_procedural import arguments, deepmind_math, documents, hub, mixing, semantic, stage, tokenization
 from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
@@ -37,11 +41,17 @@ class TextArguments:
 
     _argument_group_name = "text"
 
-    dataset: str | None = dataclasses.field(
-        default=None,
+    dataset: list[str] = dataclasses.field(  # afterwards a string, or None, where there are not several
+        default_factory=list,
         metadata={
             "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
-            "txt, packed or not; parquet), the folder of DeepMind-Math, or a data set of the Hub."
+            "txt, packed or not; parquet), the folder of DeepMind-Math, or a data set of the Hub; or several of them."
+        },
+    )
+    weights: list[float] = dataclasses.field(
+        default_factory=list,
+        metadata={
+            "help": "Shares of the tokens that several data sets give, in their order, such as 3 1. Default: equal."
         },
     )
     dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
@@ -88,11 +98,30 @@ class TextArguments:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+        number = len(self.dataset)
+        if number and self.weights and (len(self.weights) != number or not all(0 < w < math.inf for w in self.weights)):
+            raise ValueError(f"weights must be {number} positive numbers, one for each dataset, got {self.weights}")
+        if number > 1 and self.dataset_config is not None:
+            raise ValueError(f"dataset_config: {number} data sets have none in common, got {self.dataset_config!r}")
+        if number < 2:
+            self.dataset = self.dataset[0] if self.dataset else None  # as recipe.yaml keeps it
+
+    @property
+    def datasets(self) -> list[str]:
+        """All of them."""
+        return self.dataset if isinstance(self.dataset, list) else [self.dataset]
+
+    @property
+    def name(self) -> str:
+        """What the data are called in short."""
+        return "+".join(Path(dataset).stem for dataset in self.datasets)
 
     @property
     def is_math(self) -> bool:
         """Whether `dataset` is the folder of DeepMind-Math."""
-        return any((Path(self.dataset or "") / split).is_dir() for split in deepmind_math.DIFFICULTIES)
+        return isinstance(self.dataset, str) and any(
+            Path(self.dataset, split).is_dir() for split in deepmind_math.DIFFICULTIES
+        )
 
 
 @dataclasses.dataclass
@@ -103,11 +132,24 @@ class TextStageArguments(StageArguments):
     best = "loss"
     known = ("loss",)
 
+    z_loss: float = dataclasses.field(
+        default=0.0,
+        metadata={"help": "Coefficient of the mean of log(Z)^2 in the loss of training, and in its log. Usual: 1e-4."},
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.z_loss < math.inf:
+            raise ValueError(f"z_loss must be at least 0, got {self.z_loss}")
+        for name in ("use_liger_kernel", "label_smoothing_factor"):
+            if self.z_loss and getattr(self, name):
+                raise ValueError(f"z_loss needs logits and labels, which {name} keeps for itself: leave one out")
+
 
 def load_text(text, seed: int):
     """Tokenizer, training rows and validation rows of text."""
-    train, validation = documents.train_and_validation(
-        text.dataset,
+    train, validation = documents.of_several(
+        text.datasets,
         dataset_config=text.dataset_config,
         train_split=text.train_split,
         validation_split=text.validation_split,
@@ -118,13 +160,19 @@ def load_text(text, seed: int):
         seed=seed,
         skip_empty=text.skip_empty,
     )
+    weights = text.weights or [1.0] * len(train)
     if text.tokenizer is None:
-        tokenizer = semantic.train_tokenizer(train, text.tokenizer_size)
+        tokenizer = semantic.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
     else:
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
     rows = (tokenizer, text.sequence_length, text.separator)
-    held_out = semantic.validation_rows(validation, *rows, rows=text.validation_rows, cut=text.cut_validation)
-    return tokenizer, semantic.PackedRows(train, *rows), held_out
+    if len(train) == 1:
+        packed = semantic.PackedRows(*train, *rows)
+    else:
+        packed = mixing.MixedRows(train, weights, *rows, seed=seed)
+    held_out = mixing.merged(validation, weights[: len(validation)], seed)
+    held_out = semantic.validation_rows(held_out, *rows, rows=text.validation_rows, cut=text.cut_validation)
+    return tokenizer, packed, held_out
 
 
 def load_math(text, seed: int):
@@ -221,7 +269,7 @@ def main():
             raise ValueError(
                 f"dataloader_num_workers must be 0 (a thread reads ahead), got {args.dataloader_num_workers}"
             )
-        args.output_dir = args.output_dir or f"runs/{Path(text.dataset).stem}"
+        args.output_dir = args.output_dir or f"runs/{text.name}"
         args.max_steps = steps_within(text, init, args)
         args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
         checkpoint = stage.open_run(args, text, init, model_args)
@@ -234,6 +282,8 @@ def main():
         if text.is_math:
             stage.score_labelled_only(model)
         stage.weigh_by_tokens(model, validation, args)
+        if args.z_loss:
+            semantic.add_z_loss(model, args.z_loss)
         make = functools.partial(
             Trainer,
             model,
@@ -260,7 +310,7 @@ def main():
         stage.save_provenance(args, text, init, model_args, **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
-    stage.finish(trainer, trained, f"{text.dataset}, {model.config.model_type}", by_module)
+    stage.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
     with arguments.user_errors(hub.HubError):
         hub.hand_over(trainer)
 

@@ -29,6 +29,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "recipes")
     known = {"help", "quiet", "cpu", "num_processes", "compile", "output"}  # of accelerate launch and plain scripts
     known |= {"questions", "template", "max_new_tokens", "models", "runs"}  # of recipes/rpt_evaluate.py
+    known |= {"model", "suite", "tasks"}  # of recipes/evaluate.py, which has the name of a library
     known |= {
         "length",
         "width",
@@ -42,7 +43,9 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "presets",
         "image",
     }  # of hf-procedural
-    for recipe in ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare"):
+    recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
+    recipes += ("recycle_report", "recycle_classifier", "recycle_filter")
+    for recipe in recipes:
         kinds = [kind for kind in vars(importlib.import_module(recipe)).values() if dataclasses.is_dataclass(kind)]
         known |= {field.name for kind in kinds for field in dataclasses.fields(kind)}
     assert set(re.findall(r"--(\w+)", README)) <= known

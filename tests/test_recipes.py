@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
@@ -16,6 +17,7 @@ from conftest import CONFIGS, RECIPES, error_of, history, kill_when, run_here, s
 import hf_procedural
 from hf_procedural import arguments, blocks, documents, semantic
 from hf_procedural.tasks import task_class
+from hf_procedural.tokenization import load_tokenizer
 
 PRETRAIN = str(RECIPES / "pretrain.py")
 MATHS = Path(__file__).parent / "data" / "deepmind_math"
@@ -106,6 +108,11 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
         parameters = {key: lengths.get(key, value) for key, value in content["task_parameters"].items()}
         return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
     small |= {"sequence_length": 32, "max_tokens": 2 * 4 * 32 * content.get("gradient_accumulation_steps", 1)}
+    if isinstance(content["dataset"], list):  # a mixture, of a vocabulary that is padded
+        small |= {"dataset": [str(texts / f"{name}.jsonl") for name in ("train", "validation")]}
+        small |= {"use_cpu": True, "attn_implementation": "sdpa"}  # in bf16, which ours does not take on a CPU
+        small |= {"gradient_accumulation_steps": 1, "max_tokens": 2 * 4 * 32}
+        return "semantic", small | {"tokenizer": str(texts / "tokenizer"), "validation_rows": 4}
     if content["dataset"] in documents.CORPORA:
         return "semantic", small | {"documents": 20, "tokenizer_size": 300, "validation_rows": 4}
     if "tokenizer" not in content:
@@ -135,6 +142,20 @@ def test_every_yaml_trains(config, texts, monkeypatch, tmp_path):
     results = json.loads((run / "all_results.json").read_text())
     assert results["eval_loss"] > 0 and (run / "checkpoint-2").is_dir()
     assert "eval_bits_per_byte" in results or 0 <= results["eval_answer_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(("size", "parameters"), [("400m", 411_622_400), ("1_4b", 1_439_801_344)])
+def test_models_of_repro_have_their_size(size, parameters, texts):
+    """As DCLM's but for the norms, of rows that predict 2,048 tokens each."""
+    text = (RECIPES / "configs" / f"recycle_{size}.yaml").read_text()
+    content = yaml.load(text, arguments.Loader)
+    fields = {field.name for field in dataclasses.fields(arguments.ModelArguments)}
+    model_args = arguments.ModelArguments(**{key: value for key, value in content.items() if key in fields})
+    with torch.device("meta"):
+        model = model_args.build(load_tokenizer(str(texts / "tokenizer")), content["sequence_length"])
+    assert model.num_parameters() == parameters and f"{parameters:,} parameters" in text
+    assert (content["sequence_length"], model.config.max_position_embeddings) == (2_049, 2_048)
+    assert not model.config.tie_word_embeddings and model.model.layers[0].self_attn.q_norm.weight.shape == (128,)
 
 
 def test_there_is_a_yaml_for_every_task():

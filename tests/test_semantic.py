@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from hf_procedural import documents, semantic, tokenization
+from hf_procedural import documents, semantic, stage, tokenization
+from hf_procedural.arguments import ModelArguments
 from hf_procedural.documents import DataError, Documents
 from hf_procedural.semantic import PackedRows
 
@@ -586,6 +587,33 @@ def test_mistakes_with_rows(tokenizer):
         semantic.validation_rows(["a"], tokenizer, 8, "none")
     with pytest.raises(ValueError, match="^rows must be at least 1, got 0$"):
         semantic.validation_rows(TEXTS, tokenizer, 8, rows=0)
+
+
+# The loss
+
+
+@pytest.mark.parametrize("labelled_only", [False, True], ids=["all_logits", "labelled_only"])
+def test_z_loss_is_its_definition(labelled_only):
+    torch.manual_seed(0)
+    model = ModelArguments(model_type="llama", size="1_2_8").build(semantic.train_tokenizer(TEXTS, 300), 9)
+    ids = torch.randint(300, (4, 9))
+    labels = ids.masked_fill(torch.rand(4, 9) < 0.4, -100)
+    output = model.train()(ids, labels=labels)
+    squares = (torch.log(output.logits.exp().sum(-1)) ** 2)[:, :-1][labels[:, 1:] != -100]
+    expected = output.loss + 0.3 * squares.mean()
+    gradients = torch.autograd.grad(expected, list(model.parameters()))
+    if labelled_only:
+        stage.score_labelled_only(model)
+    semantic.add_z_loss(model, 0.3)
+    whole = model(input_ids=ids, labels=labels).loss
+    assert whole.item() == pytest.approx(expected.item(), rel=1e-5)
+    number = (labels[:, 1:] != -100).sum()
+    parts = [([0], number), ([1, 2, 3], number)]
+    parts = [model(input_ids=ids[p], labels=labels[p], num_items_in_batch=n).loss for p, n in parts]
+    for loss in (whole, sum(parts)):  # at once, and accumulated over batches of unequal size
+        found = torch.autograd.grad(loss, list(model.parameters()))
+        assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(found, gradients, strict=True))
+    assert model.eval()(input_ids=ids, labels=labels).loss.item() == pytest.approx(output.loss.item(), rel=1e-6)
 
 
 def test_bits_per_byte():

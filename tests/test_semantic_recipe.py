@@ -24,6 +24,8 @@ LOGS = ["--eval_steps", "10", "--logging_steps", "5", "--save_steps", "10", "--p
 TINY = [*LOGS, "--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2"]
 ROWS = ["--sequence_length", "32", "--validation_rows", "24", "--separator", "bos"]
 TEXT = [*TINY, *ROWS, "--dataset", "text/*.jsonl.gz", "--text_column", "content", "--tokenizer", "tokenizer"]
+MIXED = [f"text/{name}.jsonl.gz" for name in "ab"]
+MIXTURE = [*TEXT, "--dataset", *MIXED, "--weights", "3", "1", "--validation_rows", "999"]
 STDLIB = [
     *TINY,
     "--sequence_length",
@@ -157,6 +159,36 @@ def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
         one, two = history(tmp_path / "one", key), history(tmp_path / "two", key)
         assert [step for step, _ in one] == [step for step, _ in two]
         assert [value for _, value in one] == pytest.approx([value for _, value in two], abs=1e-4)
+
+
+def test_a_mixture_ends_with_the_same_weights_after_a_kill(monkeypatch, tmp_path):
+    """In the shares of its weights, with several passes, and with z-loss, which evaluations are without."""
+    monkeypatch.setattr(semantic, "_BATCH", 4_000)  # of which the rows must not depend; the killed run has the usual
+    words = [*MIXTURE, "--max_steps", "60", "--z_loss", "1e-3", "--gradient_accumulation_steps", "2"]
+    run_here(monkeypatch, "semantic", *words, "--output_dir", tmp_path / "whole")
+    killed = tmp_path / "killed"
+    kill_when(killed / "checkpoint-20" / "rows.json", monkeypatch, "semantic", *words, "--output_dir", killed)
+    assert not (killed / "checkpoint-60").exists(), "killed too late to show anything"
+    run_here(monkeypatch, "semantic", killed / "recipe.yaml", "--resume_from_checkpoint", "true")
+    assert same_weights(tmp_path / "whole", killed)
+    assert history(tmp_path / "whole", "eval_loss") == history(killed, "eval_loss")
+    one, other = json.loads((killed / "checkpoint-60" / "rows.json").read_text())["sources"]
+    assert one["tokens"] / (one["tokens"] + other["tokens"]) == pytest.approx(0.75, abs=0.02)
+    assert one["epoch"] > 0
+    run_here(monkeypatch, "semantic", *words, "--z_loss", "0", "--output_dir", tmp_path / "without")
+    first = [dict(history(tmp_path / name, "loss"))[5] for name in ("whole", "without")]
+    assert first[0] - first[1] == pytest.approx(1e-3 * math.log(300) ** 2, rel=0.2)
+    assert not same_weights(tmp_path / "whole", tmp_path / "without")
+
+
+def test_held_out_documents_are_of_each_source(monkeypatch, tmp_path):
+    run_here(monkeypatch, "semantic", *MIXTURE, "--max_steps", "1", "--output_dir", tmp_path / "run")
+    parts = [documents.train_and_validation(name, text_column="content")[1] for name in MIXED]
+    rows = semantic.validation_rows(
+        [text for part in parts for text in part], tokenization.load_tokenizer("tokenizer"), 32, "bos"
+    )
+    assert provenance(tmp_path / "run")["bytes_per_token"] == rows.bytes_per_token
+    assert f"trained from scratch on text of `{' + '.join(MIXED)}`" in (tmp_path / "run" / "README.md").read_text()
 
 
 def test_a_budget_in_tokens_is_whole_steps(monkeypatch, tmp_path):
@@ -317,6 +349,17 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--tokenizer_size", "100"], "tokenizer_size must be at least 257, got 100"),
         (["--separator", "comma"], "separator must be one of eos, bos, none, got 'comma'"),
         (["--tokenizer", "runs/source"], "separator 'bos': the tokenizer has no bos token"),
+        (
+            ["--dataset", *MIXED, "--weights", "1"],
+            "weights must be 2 positive numbers, one for each dataset, got [1.0]",
+        ),
+        (["--dataset", *MIXED, "--weights", "1", "0"], "weights must be 2 positive numbers, one for each dataset, got"),
+        (["--weights", "1", "2"], "weights must be 1 positive numbers, one for each dataset, got [1.0, 2.0]"),
+        (["--dataset", MIXED[0], "text/*"], "text/a.jsonl.gz is in both text/a.jsonl.gz and text/*"),
+        (["--dataset", *MIXED, "--dataset_config", "en"], "dataset_config: 2 data sets have none in common, got 'en'"),
+        (["--dataset", *MIXED, "few.jsonl"], "'few.jsonl' has no 20th document to hold out for validation"),
+        (["--z_loss", "-1"], "z_loss must be at least 0, got -1.0"),
+        (["--z_loss", "1", "--label_smoothing_factor", "0.1"], "z_loss needs logits and labels, which label_smoothing"),
         (["--sequence_length", "1"], "sequence_length must be at least 2, got 1"),
         (["--validation_rows", "0"], "validation_rows must be at least 1, got 0"),
         (["--max_steps", "-1"], "max_tokens is missing: give --max_tokens 10_000_000, or --max_steps"),

@@ -206,7 +206,8 @@ class GRPO(GRPOTrainer):
     def scores(self, rows: list[dict], verify: Callable, samples: int = 1, greedy: bool = False) -> np.ndarray:
         """What `verify`, a reward function, gives to `samples` completions of each row: float64 ``[rows, samples]``.
 
-        They are sampled as in training, or `greedy`. Collective: all processes ask for the same rows.
+        It may give several values for each, of a further axis. Completions are sampled as in training, or `greedy`.
+        Collective: all processes ask for the same rows.
         """
         with self.accelerator.split_between_processes(list(range(len(rows))), apply_padding=True) as mine:
             wanted = [rows[index] for index in mine for _ in range(samples)]
@@ -216,8 +217,8 @@ class GRPO(GRPOTrainer):
                 range(0, len(wanted), size), desc="Evaluating", leave=False, disable=self.args.disable_tqdm
             ):
                 found += self._verified(wanted[first : first + size], verify)
-        scores = np.array(gather_object(found), np.float64).reshape(-1, samples)
-        return scores[: len(rows)]
+        scores = np.array(gather_object(found), np.float64)
+        return scores.reshape(-1, samples, *scores.shape[1:])[: len(rows)]
 
     def _verified(self, rows: list[dict], verify: Callable) -> list[float]:
         prompt_ids, images, more = self._tokenize_prompts([row["prompt"] for row in rows])
@@ -300,6 +301,19 @@ class GRPO(GRPOTrainer):
         generator = np.random.default_rng([args.seed, self.state.global_step, part, number])
         rows = list(self.questions.draw(generator, groups * args.world_size))[args.process_index * groups :][:groups]
         return [row for row in rows for _ in range(self.num_generations)]
+
+
+def longest_prompt(model, args: RLArguments, wanted: int) -> int:
+    """Tokens that a prompt may have: `wanted`, or what a completion leaves of the model's positions.
+
+    Raises ValueError where that is nothing.
+    """
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if positions and positions <= args.max_completion_length:
+        raise ValueError(
+            f"max_completion_length {args.max_completion_length} leaves no prompt to a model of {positions} positions"
+        )
+    return min(wanted, positions - args.max_completion_length) if positions else wanted
 
 
 def _rows_of(batch: dict, chosen: torch.Tensor) -> dict:

@@ -36,15 +36,23 @@ def fill(template: str, **values: str) -> str:
     return places.sub(lambda found: values[found[0][1:-1]], template)
 
 
-def as_prompt(text: str, tokenizer) -> str | list[dict[str, str]]:
-    """A prompt as TRL takes it: a user's message where the tokenizer has a chat template, else the text itself."""
-    return [{"role": "user", "content": text}] if tokenizer.chat_template else text
+def as_prompt(text: str, tokenizer, system: str | None = None) -> str | list[dict[str, str]]:
+    """A prompt as TRL takes it: a user's message where the tokenizer has a chat template, else the text itself.
+
+    With `system`, a system's message stands before it, where there is a chat template.
+    """
+    if not tokenizer.chat_template:
+        return text
+    before = [] if system is None else [{"role": "system", "content": system}]
+    return [*before, {"role": "user", "content": text}]
 
 
-def token_ids(asked: list, tokenizer) -> list[list[int]]:
-    """The tokens of prompts of `as_prompt`, as a model is given them."""
+def token_ids(asked: list, tokenizer, **settings) -> list[list[int]]:
+    """The tokens of prompts of `as_prompt`, as a model is given them; `settings` are those of a chat template."""
     if tokenizer.chat_template:
-        return tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
+        return tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True, **settings)[
+            "input_ids"
+        ]
     return tokenizer(asked, verbose=False)["input_ids"]
 
 
@@ -114,3 +122,34 @@ class TaskPrompts:
             asked = {"prompt": words(task, prompt + begun), "prompt_ids": prompt, "begun": begun}
             rows.append(asked | {"answer_length": int(scored.sum())})
         return rows
+
+
+def with_short_prompts(rows, show: Callable, tokenizer, longest: int, **settings):
+    """Those rows of a `datasets.Dataset` whose prompt, `show(row)`, has so many tokens at most."""
+
+    def short(batch):
+        shown = [show(dict(zip(batch, values, strict=True))) for values in zip(*batch.values(), strict=True)]
+        return [len(ids) <= longest for ids in token_ids(shown, tokenizer, **settings)]
+
+    return rows.filter(short, batched=True, desc="Prompt lengths")
+
+
+class RowPrompts:
+    """Rows in memory with their `prompt`, which is `show(row)`, without an end: all in a random order, then another."""
+
+    def __init__(self, rows, show: Callable[[dict], str | list[dict]], seed: int):
+        self.rows, self.show, self.seed = rows, show, seed
+
+    def __iter__(self) -> Iterator[dict]:
+        epoch = 0
+        while True:
+            yield from self.draw(np.random.default_rng([self.seed, epoch]), len(self.rows))
+            epoch += 1
+
+    def draw(self, generator: np.random.Generator, number: int) -> Iterator[dict]:
+        """So many rows, none twice before all were drawn."""
+        for place in range(number):
+            if place % len(self.rows) == 0:
+                order = generator.permutation(len(self.rows))
+            row = self.rows[int(order[place % len(self.rows)])]
+            yield row | {"prompt": self.show(row)}

@@ -1,0 +1,14 @@
+"""RePro (Yu and Xiong 2025): web text, rephrased by a small model that was taught to be faithful, for pretraining.
+
+    reading.py       files and data sets of the Hub as shards, shards as rows
+    pieces.py        long documents in pieces, and the marker behind which a rephrased piece begins
+    generation.py    completions of prompts, by vLLM or transformers, the same for the same seed
+    pipeline.py      shards through datatrove, on this machine, Slurm or Ray; the plan of a run that is resumed
+    quality.py       quality classifiers
+    selection.py     which documents are kept
+    meaning.py       BERTScore
+    faithfulness.py  what a recycled text keeps of its original, loses and makes up
+    side_by_side.py  the report of that, as a page and in the terminal
+
+The recipes are recipes/recycle_*.py; the rewards of the rephraser's training are in hf_procedural/rl.
+"""

@@ -1,0 +1,207 @@
+"""Completions of prompts by a causal language model: by vLLM, or by transformers with continuous batching.
+
+The same model, settings, prompts and seed give the same completions, whatever was generated before and in whichever
+process: all that the schedule depends on is fixed, also the size of the cache, and nothing is left to free memory.
+(On GPUs as far as their kernels allow; on CPUs with the same number of threads.)
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
+
+from ..rl import evaluation, prompts
+from ..rl.judges import SYSTEM
+from ..tokenization import load_tokenizer
+
+ENGINES = ("vllm", "continuous", "padded")
+_PAGE = 256  # tokens in a block of the cache
+_STEP = 2_048  # tokens in a forward pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How completions are made; what can be pickled of a `Generator`."""
+
+    model: str  # a folder or Hub id
+    template: str  # the prompt, with {text}
+    system: str | None = SYSTEM  # what a chat begins with
+    engine: str = "continuous"  # one of ENGINES
+    temperature: float = 1.0
+    top_p: float = 0.9
+    max_new_tokens: int = 2_048
+    prompt_tokens: int = 8_192  # the longest prompt
+    cache_tokens: int | None = None  # tokens whose keys and values are in memory, by transformers
+    chat_template_kwargs: dict = dataclasses.field(default_factory=lambda: {"enable_thinking": False}, hash=False)
+    vllm_options: dict = dataclasses.field(default_factory=dict, hash=False)  # of vllm.LLM
+    threads: int = 1  # of torch, on a CPU
+
+
+class Completion(NamedTuple):
+    """What a model wrote, without special tokens."""
+
+    text: str
+    tokens: int
+    ended: bool  # by itself, not by max_new_tokens or the end of its positions
+
+
+class Generator:
+    """A model with its tokenizer, in memory. Raises ValueError where it cannot be had, ImportError without vLLM."""
+
+    def __init__(self, settings: Settings):
+        torch.set_num_threads(settings.threads)
+        self.settings = settings
+        if settings.engine == "vllm":
+            self.tokenizer = load_tokenizer(settings.model)
+            self._run = _by_vllm(settings)
+        else:
+            model, self.tokenizer = evaluation.load(settings.model, PartialState().device)
+            engine = {"continuous": _continuous, "padded": _padded}[settings.engine]
+            self._run = functools.partial(engine, model, settings)
+        self.positions = positions_of(AutoConfig.from_pretrained(settings.model))
+
+    def ask(self, texts: list[str]) -> list[list[int]]:
+        """The tokens of the prompt for each text."""
+        return token_ids(texts, self.settings, self.tokenizer)
+
+    def room(self, prompt: list[int]) -> int:
+        """How many tokens may follow a prompt; less than 1 where its positions are too few."""
+        left = self.settings.max_new_tokens if self.positions is None else self.positions - len(prompt)
+        return min(left, self.settings.max_new_tokens)
+
+    def __call__(self, asked: list[list[int]], seed: tuple[int, ...], progress: Callable[[], None]) -> list[Completion]:
+        """A completion of each prompt, all of which have room for one; `progress` is called as they end."""
+        if not asked:
+            return []
+        found = self._run(asked, [self.room(prompt) for prompt in asked], seed, progress)
+        texts = self.tokenizer.batch_decode([ids for ids, _ in found], skip_special_tokens=True)
+        return [Completion(text, len(ids), ended) for text, (ids, ended) in zip(texts, found, strict=True)]
+
+
+def token_ids(texts: list[str], settings: Settings, tokenizer) -> list[list[int]]:
+    """The tokens of the prompt for each text: in the chat template where there is one, else the template alone."""
+    filled = [prompts.fill(settings.template, text=text) for text in texts]
+    asked = [prompts.as_prompt(prompt, tokenizer, settings.system) for prompt in filled]
+    return prompts.token_ids(asked, tokenizer, **settings.chat_template_kwargs)
+
+
+def positions_of(config) -> int | None:
+    """How many tokens a model reads and writes at most, where it has a limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def choose_engine(model, engine: str | None) -> str:
+    """The engine that was asked for, or the first of ENGINES that is installed and knows a model of transformers.
+
+    Raises ImportError for vLLM, and ValueError for continuous batching, where there is none.
+    """
+    installed = importlib.util.find_spec("vllm") is not None
+    # Others have attention of their own: continuous batching of transformers 5.23 fails on it, or is silently wrong.
+    known = set(getattr(model.config.get_text_config(), "layer_types", None) or ()) <= {
+        "full_attention",
+        "sliding_attention",
+    }
+    continuous = model._supports_attention_backend and not model._is_stateful and known
+    if engine == "vllm" and not installed:
+        raise ImportError("engine vllm is not installed: pip install vllm, or leave --engine out")
+    if engine == "continuous" and not continuous:
+        raise ValueError(f"engine continuous does not know {type(model).__name__}: choose padded")
+    return engine or ("vllm" if installed else "continuous" if continuous else "padded")
+
+
+# Engines. Each gives, for each prompt, tokens and whether the model ended them itself.
+
+
+def _by_vllm(settings: Settings):
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # else the schedule is left to chance
+    from vllm import LLM, SamplingParams
+
+    llm = LLM(**{"model": settings.model, "enable_prefix_caching": False} | settings.vllm_options)
+
+    def run(asked, rooms, seed, progress):
+        sampling = {"temperature": settings.temperature, "top_p": settings.top_p}
+        seeds = np.random.SeedSequence(seed).generate_state(len(asked)).tolist()
+        each = [SamplingParams(**sampling, max_tokens=room, seed=own) for room, own in zip(rooms, seeds, strict=True)]
+        found = llm.generate([{"prompt_token_ids": prompt} for prompt in asked], each, use_tqdm=False)
+        for _ in found:
+            progress()
+        outputs = [request.outputs[0] for request in found]
+        return [(list(output.token_ids), output.finish_reason == "stop") for output in outputs]
+
+    return run
+
+
+def _continuous(model, settings: Settings, asked, rooms, seed, progress):
+    longest = max(len(prompt) + room for prompt, room in zip(asked, rooms, strict=True))
+    config = ContinuousBatchingConfig(
+        page_size=_PAGE,
+        num_blocks=-(-max(cache_tokens(model, settings), longest + _PAGE) // _PAGE),
+        max_batch_tokens=_STEP,
+        max_requests_per_batch=256,
+        seed=_number(seed),
+        auto_switch_to_flash=False,  # which would fetch kernels
+    )
+    own = model.generation_config  # of which `evaluation.load` has kept the ends alone
+    kept = {"eos_token_id": own.eos_token_id, "pad_token_id": own.pad_token_id}
+    manager = model.init_continuous_batching(GenerationConfig(**kept, **_sampling(settings)), config)
+    names = [manager.add_request(ids, max_new_tokens=room) for ids, room in zip(asked, rooms, strict=True)]
+    manager.start()  # only now: what is scheduled together depends on what is there
+    found = {}
+    try:
+        while len(found) < len(asked):
+            result = manager.get_result(timeout=1)
+            if result is not None and result.error is None:
+                found[result.request_id] = result.generated_tokens
+                progress()
+            elif result is not None or not manager.is_running():
+                reason = manager.background_thread_status.fatal_error or (result and result.error)
+                raise RuntimeError(f"{settings.model}: continuous batching failed ({reason}); try --engine padded")
+    finally:
+        manager.stop()
+        manager.destroy()
+    ends = _ends(model)
+    return [(found[name], bool(found[name]) and found[name][-1] in ends) for name in names]
+
+
+def _padded(model, settings: Settings, asked, rooms, seed, progress):
+    found, ends = {}, _ends(model)
+    waiting = sorted(range(len(asked)), key=lambda place: -len(asked[place]))  # what takes most memory comes first
+    while waiting:
+        room = rooms[waiting[0]]
+        size = max(1, cache_tokens(model, settings) // (len(asked[waiting[0]]) + room))
+        batch, waiting = waiting[:size], waiting[size:]
+        torch.manual_seed(_number((*seed, len(waiting))))
+        rows = evaluation.generate(model, [asked[place] for place in batch], max_new_tokens=room, **_sampling(settings))
+        for place, (ids,) in zip(batch, rows, strict=True):
+            end = next((number + 1 for number, token in enumerate(ids) if token in ends), None)
+            found[place] = ids[:end], end is not None
+            progress()
+    return [found[place] for place in range(len(asked))]
+
+
+def cache_tokens(model, settings: Settings) -> int:
+    """For how many tokens transformers keeps keys and values."""
+    return settings.cache_tokens or (2**14 if model.device.type == "cpu" else 2**16)
+
+
+def _sampling(settings: Settings) -> dict:
+    """As `generate` takes it."""
+    if not settings.temperature:
+        return {"do_sample": False}
+    return {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+
+
+def _ends(model) -> set[int]:
+    """The tokens that end a text."""
+    return set(model.generation_config.eos_token_id or ())
+
+
+def _number(seed: tuple[int, ...]) -> int:
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])

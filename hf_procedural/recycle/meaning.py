@@ -1,0 +1,84 @@
+"""How much of a text's meaning another one keeps: BERTScore (Zhang et al. 2020, arXiv:1904.09675).
+
+The computation is that of the package bert-score, without idf weights and without rescaling. Around it: empty texts
+score 0 without a model (with transformers 5 the package ends on them), long ones are cut at the model's positions also
+where its tokenizer names no length (as DeBERTa's), and memory does not grow with the number of pairs.
+"""
+
+import collections
+
+import numpy as np
+import torch
+from transformers import AutoConfig, AutoModel
+from transformers.utils import logging
+
+from ..tokenization import load_tokenizer
+
+try:
+    from bert_score.utils import bert_cos_score_idf
+except ImportError as error:
+    raise ImportError(f"BERTScore needs bert-score: pip install 'hf-procedural[recycle]' ({error})") from error
+
+
+class BertScore:
+    """BERTScore F1 of pairs of texts, by the hidden states of an encoder.
+
+    Args:
+        model: a folder or Hub id. RePro (Yu and Xiong 2025) takes microsoft/deberta-large-mnli and 0.65 as threshold.
+        layer: whose hidden states are compared, from 1; the layers above it are not loaded. 18 of that model.
+        device: default: a GPU where there is one.
+        batch_size: pairs at a time.
+
+    Raises ValueError in one line where the model cannot be had or has fewer layers.
+    """
+
+    def __init__(self, model: str, layer: int, device=None, batch_size: int = 32):
+        try:
+            config = AutoConfig.from_pretrained(model, trust_remote_code=False)
+        except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(f"{model}: no model for BERTScore there ({reason})") from error
+        layers = 0 if config.is_encoder_decoder else getattr(config, "num_hidden_layers", 0)
+        if not layers:
+            raise ValueError(f"{model} is a {config.model_type}; BERTScore takes an encoder, such as BERT or DeBERTa")
+        if not 1 <= layer <= layers:
+            raise ValueError(f"layer must be in 1..{layers} of {model}, got {layer}")
+        config.num_hidden_layers = layer
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.tokenizer, self.batch_size = load_tokenizer(model), batch_size
+        level = logging.get_verbosity()
+        logging.set_verbosity_error()  # the head and the layers above are left over: they are to be
+        try:
+            options = {"config": config, "dtype": torch.float32, "trust_remote_code": False}
+            self.model = AutoModel.from_pretrained(model, **options).eval().to(self.device)
+        except Exception as error:
+            raise ValueError(f"{model}: the model cannot be loaded: {' '.join(str(error).split())}") from error
+        finally:
+            logging.set_verbosity(level)
+        positions = _positions(self.model)
+        if positions is not None:
+            self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, positions)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.convert_ids_to_tokens(0)  # padding is masked: any token does
+
+    def __call__(self, texts: list[str], originals: list[str]) -> np.ndarray:
+        """F1 of each text and its original, float64 [n]; 0 where one of them is empty or nothing but white space."""
+        found = np.zeros(len(texts))
+        order = [at for at, pair in enumerate(zip(texts, originals, strict=True)) if all(text.strip() for text in pair)]
+        order.sort(key=lambda at: -max(len(texts[at]), len(originals[at])))  # what takes most memory comes first
+        weights = collections.defaultdict(lambda: 1.0)
+        weights |= dict.fromkeys((self.tokenizer.sep_token_id, self.tokenizer.cls_token_id), 0)
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            pairs = [originals[at] for at in batch], [texts[at] for at in batch]
+            options = {"batch_size": 2 * len(batch), "device": self.device}
+            found[batch] = bert_cos_score_idf(self.model, *pairs, self.tokenizer, weights, **options)[:, 2].cpu()
+        return found
+
+
+def _positions(model) -> int | None:
+    """The longest text in tokens that a model has positions for; None where its configuration knows no limit."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    first = getattr(table, "padding_idx", None)  # RoBERTa's kin count from behind the padding
+    return positions if first is None or positions is None else positions - first - 1

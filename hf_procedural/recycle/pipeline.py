@@ -1,0 +1,315 @@
+"""Shards through datatrove: the same steps in one process, in several, on Slurm or on Ray, and again after a kill.
+
+    facts = {}                                       # that the steps of a shard share, and its file keeps
+    steps = [Read(output, facts, ...), ..., Write(output, schema, facts)]
+    run("local", steps, output, counts, finish, workers=2, options={})
+
+A task of datatrove is a shard of the plan, which `begin` keeps in the output folder: a run that is started again has
+the same shards, and does those whose files are not there. A file is whole or absent. datatrove's own logs, statistics
+and marks are in OUTPUT/.datatrove.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import itertools
+import json
+import multiprocessing
+import os
+import re
+import threading
+import types
+from collections.abc import Iterator
+from concurrent import futures
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from datasets.utils import tqdm
+
+from .. import stage
+from ..arguments import Loader
+from . import reading
+
+try:
+    import datatrove.utils.logging
+    from datatrove.data import Document
+    from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+    from datatrove.pipeline.base import PipelineStep
+except ImportError as error:
+    raise ImportError(f"recycling runs through datatrove: pip install 'hf-procedural[recycle]' ({error})") from error
+
+HIDDEN, DAMAGED = ".datatrove", "damaged.txt"
+METADATA = b"hf_procedural"  # the key under which a file tells the facts of its shard
+_GROUP = 1_000  # rows in a row group, which is in memory as a whole
+
+# datatrove 0.10 logs to stderr without a switch, and anew for each task; its log files stay.
+datatrove.utils.logging.sys = types.SimpleNamespace(stderr=open(os.devnull, "w"))  # noqa: SIM115
+datatrove.utils.logging.setup_default_logger()
+
+
+@contextlib.contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A hidden file to write, of this process alone, which becomes `file` when it is complete."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# The output folder and its plan
+
+
+def open_output(output: Path, recipe: dict, complete: str, free: set[str], data: str = r"\d{5,}\.parquet") -> bool:
+    """Whether the folder is complete: has the file `complete`. Writes nothing.
+
+    `recipe` are the arguments, and `free` those that may differ from the run that began the folder; `data` matches the
+    names of what a run leaves there. Raises ValueError where it is a file, holds anything else, or was begun with other
+    arguments.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output {output} is a file; name a folder")
+    ours = re.compile(rf"{data}|{stage.RECIPE}|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
+    if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
+        raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
+    if not (output / stage.RECIPE).is_file():
+        if any(not file.name.endswith(".tmp") for file in output.glob("*")):
+            raise ValueError(f"output {output} is not empty and has no {stage.RECIPE}: choose another folder")
+        return False
+    before = yaml.load((output / stage.RECIPE).read_text(encoding="utf-8"), Loader)
+    for key in {**recipe, **before}:
+        if key not in free and before.get(key) != recipe.get(key):
+            raise ValueError(
+                f"output {output} was begun with {key} {before.get(key)!r}, not {recipe.get(key)!r}: "
+                "choose another folder, or go on with its own arguments"
+            )
+    return (output / complete).is_file()
+
+
+def planned(output: Path, files: list[str], shard_documents: int | None, limit: int | None) -> list[reading.Shard]:
+    """The shards of an output folder that was begun, else new ones; writes nothing.
+
+    Raises ValueError where other files were given than when it was begun, or one has changed.
+    """
+    if not (file := _plan_file(output)).is_file():
+        return reading.plan(files, shard_documents, limit)
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    if strange := sorted({*files} ^ {*plan["sizes"]}):
+        raise ValueError(f"input: {strange[0]} was {'not ' * (strange[0] in files)}there when {output} was begun")
+    for name, size in plan["sizes"].items():
+        if (now := _size(name)) != size:
+            raise ValueError(f"input: {name} had {size} bytes when {output} was begun, and has {now} now")
+    return [reading.Shard(*shard) for shard in plan["shards"]]
+
+
+def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Shard]) -> None:
+    """Writes recipe.yaml and the plan, unless they are there."""
+    (output / HIDDEN).mkdir(parents=True, exist_ok=True)
+    if not (output / stage.RECIPE).is_file():
+        with whole(output / stage.RECIPE) as temporary:
+            temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    if not _plan_file(output).is_file():
+        plan = {"sizes": {file: _size(file) for file in files}, "shards": list(map(dataclasses.astuple, shards))}
+        with whole(_plan_file(output)) as temporary:
+            temporary.write_text(json.dumps(plan), encoding="utf-8")
+
+
+def _plan_file(output: Path) -> Path:
+    return Path(output, HIDDEN, "plan.json")
+
+
+def _size(file: str) -> int | None:
+    """Of a local file; those of the Hub are of one revision, which does not change."""
+    return None if "://" in file else os.path.getsize(file)
+
+
+def shard_file(output, rank: int, shards: int) -> Path:
+    """Of a shard; the names are in order, with digits enough for all."""
+    return Path(output, f"{rank:0{max(5, len(str(shards - 1)))}d}.parquet")
+
+
+def facts_of(file: Path) -> dict:
+    """What `facts` held when a shard's file was complete."""
+    return json.loads(pq.read_metadata(file).metadata[METADATA])
+
+
+# Steps
+
+
+class Read(PipelineStep):
+    """The good rows of a shard as documents; what is damaged is named in the facts."""
+
+    type, name = "📖 - READER", "shard of the plan"
+
+    def __init__(self, output: Path, facts: dict, text_column: str, id_column: str, strict: bool):
+        super().__init__()
+        self.output, self.facts = output, facts
+        self.columns = {"text_column": text_column, "id_column": id_column, "strict": strict}
+
+    def run(self, data=None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        self.facts.clear()  # now, before other steps begin: this process may have had another shard
+        plan = json.loads(_plan_file(self.output).read_text(encoding="utf-8"))
+        return self._documents(reading.Shard(*plan["shards"][rank]), self.facts.setdefault("damaged", []))
+
+    def _documents(self, shard: reading.Shard, damaged: list[str]) -> Iterator[Document]:
+        for row in reading.read(shard, **self.columns, damaged=damaged.append):
+            document = Document(row["text"], row["id"], metadata=row["metadata"])
+            self.update_doc_stats(document)
+            yield document
+
+
+class Write(PipelineStep):
+    """The file of a shard: of each document id, text, and its metadata, which are the other columns of the schema."""
+
+    type, name = "💽 - WRITER", "parquet"
+
+    def __init__(self, output: Path, schema: pa.Schema, facts: dict):
+        super().__init__()
+        self.output, self.schema, self.facts = output, schema, facts
+
+    def run(self, data, rank: int = 0, world_size: int = 1) -> None:
+        rows = ({"id": document.id, "text": document.text} | document.metadata for document in data)
+        file = shard_file(self.output, rank, world_size)
+        with whole(file) as temporary, pq.ParquetWriter(temporary, self.schema, compression="zstd") as writer:
+            while group := list(itertools.islice(rows, _GROUP)):
+                with self.track_time("group"):
+                    writer.write_table(pa.Table.from_pylist(group, self.schema))
+            writer.add_key_value_metadata({METADATA: json.dumps(self.facts)})
+
+
+class Finish(PipelineStep):
+    """Calls a function of no arguments: the last step of a run that nobody waits for."""
+
+    type, name = "✅ - SUMMARY", "finish"
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+        self.function()
+
+
+# Executors
+
+
+class Local(LocalPipelineExecutor):
+    """datatrove's, whose run (0.10) waits for ever for a worker that was killed, and leaves a process when it is."""
+
+    def run(self) -> None:
+        ranks, pipeline = self.get_incomplete_ranks(), self.pipeline
+        self.save_executor_as_json()
+        if self.workers == 1:
+            for rank in ranks:
+                self.pipeline = copy.deepcopy(pipeline)  # with statistics of its own
+                self._run_for_rank(rank)
+            return
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(sorted({type(step).__module__ for step in pipeline}))
+        with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
+            try:
+                for task in futures.as_completed([pool.submit(self._run_for_rank, rank) for rank in ranks]):
+                    task.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in multiprocessing.active_children():
+                    worker.kill()
+                raise
+
+
+def _end_with_parent() -> None:
+    """Has this process end when the one that started it is killed."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+EXECUTORS = {"local": Local, "slurm": SlurmPipelineExecutor, "ray": RayPipelineExecutor}
+
+
+def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: int | None, options: dict, **more):
+    """One of EXECUTORS, of a pipeline; `workers` None: 1 here, elsewhere all. Raises ValueError for wrong options."""
+    workers = (1 if kind == "local" else -1) if workers is None else workers
+    settings = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)} | more
+    try:
+        return EXECUTORS[kind](pipeline, **settings, **options)
+    except TypeError as error:
+        raise ValueError(f"executor_options {options}: {str(error).rpartition('__init__() ')[2]}") from error
+
+
+def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **settings) -> bool:
+    """Runs a pipeline for all shards whose file is not there, and calls `finish`; `counts` are the shards' documents.
+
+    `settings` are those of `executor`. False where all that happens later: Slurm has a queue of its own.
+    """
+    files = [shard_file(output, rank, len(counts)) for rank in range(len(counts))]
+    _mark(output, files)
+    made = executor(kind, pipeline, output, tasks=len(counts), **settings)
+    if kind == "slurm":
+        more = {"depends": made, "logging_dir": str(output / HIDDEN / "finish")}
+        executor(kind, [Finish(finish)], output, tasks=1, **settings, **more).run()
+        return False
+    with _progress(output, files, counts):
+        made.run()
+    if missing := [file for file in files if not file.is_file()]:  # Ray gives up after some attempts
+        logs = output / HIDDEN / "logs"
+        raise RuntimeError(f"{len(missing)} of {len(files)} shards were not made (see {logs}): run this again")
+    finish()
+    return True
+
+
+def _mark(output: Path, files: list[Path]) -> None:
+    """Has datatrove's marks say what the files say: which tasks are complete."""
+    marks, told = (output / HIDDEN / name for name in ("completions", "progress"))
+    for folder in (marks, told):
+        folder.mkdir(parents=True, exist_ok=True)
+    for rank, file in enumerate(files):
+        if file.is_file():
+            (marks / f"{rank:05d}").touch()
+        else:
+            (marks / f"{rank:05d}").unlink(missing_ok=True)
+    for file in told.iterdir():
+        file.unlink()
+
+
+def tell_progress(output: Path, rank: int, done: float | None) -> None:
+    """Lets the bar know how many documents of a shard are done; None when there is a file for it."""
+    file = output / HIDDEN / "progress" / str(rank)
+    if done is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_text(str(done))
+
+
+@contextlib.contextmanager
+def _progress(output: Path, files: list[Path], counts: list[int]) -> Iterator[None]:
+    """A bar over documents, of all processes: of what is in the folder, and what shards that are under way tell."""
+
+    def look(bar):
+        there = {file.name for file in os.scandir(output)}
+        done = sum(count for file, count in zip(files, counts, strict=True) if file.name in there)
+        for told in (output / HIDDEN / "progress").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it is done now
+                done += float(told.read_text() or 0)
+        bar.update(int(done) - bar.n)
+
+    def watch(bar):
+        while not ended.wait(0.5):
+            look(bar)
+
+    ended = threading.Event()
+    with tqdm(total=sum(counts), unit=" documents") as bar:
+        thread = threading.Thread(target=watch, args=[bar], daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            look(bar)

@@ -1,0 +1,168 @@
+"""Quality of web text: the probability that a fastText classifier gives a label, and such a classifier from examples.
+
+DCLM-Baseline (Li et al. 2024, arXiv:2406.11794) and RePro (Yu and Xiong 2025) score by mlfoundations/fasttext-oh-eli5,
+whose labels are __label__hq and __label__cc, and keep what reaches 0.018112. A score here is what `fasttext
+predict-prob` prints for a label: its probability, to which fastText adds 1e-5. Where __label__cc is likelier, DCLM's
+script takes 1 minus the score of that instead, which is 2e-5 less.
+"""
+
+import functools
+import hashlib
+import itertools
+import os
+import struct
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+try:
+    import fasttext
+except ImportError as error:
+    raise ImportError(f"quality is scored by fastText: pip install 'hf-procedural[recycle]' ({error})") from error
+
+LABEL, OTHER = "__label__hq", "__label__cc"  # of the published model
+THRESHOLD = 0.018112  # DCLM-Baseline's, of that model
+BATCH = 256  # texts that are scored at a time
+LEAST_WEIGHTS = 2**23  # see `train`
+TRAIN, HELD_OUT = "train.txt", "held_out.txt"
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+_PREFIX = "__label__"
+
+
+def load(path: str, label: str):
+    """A supervised fastText model, which stays in memory for the next call.
+
+    Raises ValueError in one line for what is none, is cut short, or has not the label.
+    """
+    try:
+        file = os.stat(path)
+        _check(path, file.st_size)
+    except OSError as error:
+        raise ValueError(f"model {path} cannot be read ({error.strerror})") from error
+    model = _load(path, file.st_mtime_ns)
+    if label not in model.labels:
+        raise ValueError(f"label {label!r} is not of {path}, which has: {', '.join(sorted(model.labels))}")
+    return model
+
+
+def forget() -> None:
+    """Frees the memory of a model that `load` keeps."""
+    _load.cache_clear()
+
+
+@functools.lru_cache(1)
+def _load(path: str, _modified: int):
+    return fasttext.load_model(path)
+
+
+def _check(path: str, size: int) -> None:
+    """Raises ValueError where a file is no whole supervised model: fastText itself hangs or crashes on a part of one.
+
+    A file is: magic number, version, 12 numbers and a double; sizes; dictionary; input matrix; output matrix, [labels,
+    dim]. That the last is where it must be shows that the file is whole.
+    """
+    with open(path, "rb") as file:
+        start = file.read(76)
+        if len(start) < 76 or struct.unpack_from("<i", start)[0] != 793_712_314:
+            raise ValueError(f"model {path} is not a fastText model")
+        (dim, *_), kind, labels = (struct.unpack_from("<i", start, place) for place in (8, 8 + 7 * 4, 64 + 8))
+        if kind != (3,):
+            raise ValueError(f"model {path} holds word vectors: train a classifier (fasttext supervised)")
+        output = 16 + 4 * dim * labels[0]
+        file.seek(max(size - output, 0))
+        if file.read(16) != struct.pack("<2q", labels[0], dim):
+            raise ValueError(f"model {path} is cut short or damaged: it does not end with the weights of its labels")
+
+
+def as_line(text: str) -> str:
+    """As DCLM shows a text to fastText: its lines joined by spaces."""
+    return " ".join(text.strip().splitlines())
+
+
+def scores(model, texts: list[str], label: str) -> np.ndarray:
+    """Probabilities of a label, float32 [n], each that of `model.predict(as_line(text), k=-1)`.
+
+    0 where fastText gives none: for no known token, and for one below 1e-5 of a model with hierarchical softmax.
+    """
+    predictions = zip(*model.predict([as_line(text) for text in texts], k=-1), strict=True)
+    found = (values[labels.index(label)] if label in labels else 0 for labels, values in predictions)
+    return np.fromiter(found, np.float32, len(texts))
+
+
+def write_examples(examples: Iterable[tuple[str, bool]], folder: Path, held_out: float, seed: int) -> dict:
+    """Writes texts, and whether they are good, as fastText reads them: TRAIN in random order, and HELD_OUT.
+
+    A hash of its text decides which of the two an example is in, so that no text is in both. In a text, a word that
+    fastText would take for a label is broken up. Empty texts are left out. Gives counts: {"train": {LABEL: number,
+    OTHER: number}, "held_out": the same, "empty": number}. Memory: 8 bytes an example.
+    """
+    counts = {part: dict.fromkeys((LABEL, OTHER), 0) for part in ("train", "held_out")} | {"empty": 0}
+    salt, ends = seed.to_bytes(8, "big"), array("q", [0])
+    with open(folder / "ordered.txt", "wb") as ordered, open(folder / HELD_OUT, "wb") as held:
+        for text, good in examples:
+            line = as_line(text).replace(_PREFIX, "__label ").encode()
+            if not line:
+                counts["empty"] += 1
+                continue
+            place = int.from_bytes(hashlib.blake2b(line, digest_size=8, salt=salt).digest(), "big") / 2**64
+            part, file = ("held_out", held) if place < held_out else ("train", ordered)
+            label = LABEL if good else OTHER
+            counts[part][label] += 1
+            file.write(b"%s %s\n" % (label.encode(), line))
+            if file is ordered:
+                ends.append(file.tell())
+    order = np.random.default_rng(seed).permutation(len(ends) - 1)
+    with open(folder / "ordered.txt", "rb") as ordered, open(folder / TRAIN, "wb") as train:
+        for example in order:
+            ordered.seek(ends[example])
+            train.write(ordered.read(ends[example + 1] - ends[example]))
+    os.unlink(folder / "ordered.txt")
+    return counts
+
+
+def train(file: Path, wordNgrams: int, dim: int, bucket: int, **settings):
+    """A classifier of the examples in a file, with the settings of fastText by its own names.
+
+    With one thread the same examples give the same model, byte for byte. A thread of fastText sets a tenth of the input
+    matrix to random values, and what is left stays as it was in memory (0.9.2 and 0.9.3). With at least LEAST_WEIGHTS,
+    32 MB, that is 0, which does no harm: malloc takes so much from the system. With fewer it is anything, NaN too.
+    Raises ValueError where there may be fewer, and where the training diverges.
+    """
+    if wordNgrams < 2 or bucket * dim < LEAST_WEIGHTS:  # fastText has no buckets for words alone
+        raise ValueError(f"fastText needs word n-grams, and bucket times dim of {LEAST_WEIGHTS:,}, to set all weights")
+    try:
+        options = {"wordNgrams": wordNgrams, "dim": dim, "bucket": bucket}
+        return fasttext.train_supervised(str(file), **options, **settings)
+    except RuntimeError as error:  # Encountered NaN.
+        raise ValueError(f"the training diverged ({error}): choose a smaller lr than {settings['lr']}") from error
+
+
+def measure(model, file: Path) -> dict:
+    """How well a model tells the examples of a file apart; a value that is not defined is left out.
+
+    precision and recall of LABEL at 0.5; auc, the share of pairs of a good text and another in which the good one's
+    score is higher; quantiles of all scores.
+    """
+    found, good = [], []
+    with open(file, encoding="utf-8", newline="\n") as lines:
+        while some := [line.split(" ", 1) for line in itertools.islice(lines, BATCH)]:
+            good += [label == LABEL for label, _ in some]
+            found.append(scores(model, [text for _, text in some], LABEL))
+    found, good = np.concatenate(found), np.array(good)
+    taken, right = found >= 0.5, good & (found >= 0.5)
+    shares = {"precision": (right, taken), "recall": (right, good)}
+    measured = {name: float(part.sum() / whole.sum()) for name, (part, whole) in shares.items() if whole.any()}
+    if good.any() and not good.all():
+        measured["auc"] = area(found, good)
+    quantiles = {f"{share:g}": round(float(np.quantile(found, share)), 6) for share in QUANTILES}
+    return {"documents": len(good), "good": int(good.sum())} | measured | {"quantiles": quantiles}
+
+
+def area(found: np.ndarray, good: np.ndarray) -> float:
+    """The area under the ROC curve, by the ranks of the scores (equal ones share theirs)."""
+    _, places, counts = np.unique(found, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    number = good.sum()
+    return float((ranks[good].sum() - number * (number + 1) / 2) / (number * (len(good) - number)))

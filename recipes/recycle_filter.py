@@ -1,0 +1,308 @@
+"""The best of recycled and organic text: a quality filter by fastText, each source with a threshold of its own.
+
+    python recipes/recycle_filter.py --input data/recycled --output data/filtered --model quality.bin
+    python recipes/recycle_filter.py --input data/recycled --tokens 7_200_000_000 --organic data/web \\
+        --tokenizer EleutherAI/gpt-neox-20b --model quality.bin --output data/filtered       # as RePro
+    python recipes/recycle_filter.py --organic data/web --organic_keep_top 0.1 --deduplicate true --workers 8 \\
+        --model quality.bin --output data/best
+
+A document's quality is the probability that a classifier gives it a label, read as DCLM does: as one line. It is kept
+where that is at least the threshold of its source, which is given (threshold), or that of the best share (keep_top), or
+of the best documents that have so many tokens together (tokens); all that have exactly the quality of the threshold are
+kept. Empty texts are dropped. The classifier is mlfoundations/fasttext-oh-eli5 of the Hub, to which the threshold
+0.018112 belongs, or one of recipes/recycle_classifier.py. Files are those of recipes/recycle_rephrase.py, and its
+output.
+
+What is kept is in OUTPUT/organic and OUTPUT/recycled: parquet files with the columns id, text, quality, source and
+metadata (JSON of all others). filter.md, filter.png and filter.json tell what became of the rest, damaged.txt names
+lines that could not be read, and OUTPUT/.datatrove/organic and .../recycled have the quality of every document. A run
+that was cut short goes on where it was when it is started again, and ends with the same data, with any --workers; each
+has a copy of the classifier in memory (2.4 GB of the published one).
+
+--deduplicate takes copies out before the thresholds are found, over both sources together, by datatrove's MinHash. Of
+documents that are alike the first stays, so an organic one rather than a recycled one. Words are what stands between
+white space after datatrove has taken away punctuation and accents (its own splitting of English needs spaCy, and no
+download either). A text of less than 5 words is no copy of another.
+"""
+
+import dataclasses
+import json
+import platform
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from hf_procedural import arguments, stage
+from hf_procedural.recycle import reading
+from hf_procedural.tokenization import load_tokenizer
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.recycle import duplicates, pipeline, quality, rephrasing, selection
+
+COMPLETE, REPORT, PLOT, FACTS = "filter.json", "filter.md", "filter.png", "facts.npy"
+OURS = "|".join((REPORT, PLOT, *selection.SOURCES))
+FREE = {"output", "workers", "strict"}  # may change when a run goes on
+
+
+@dataclasses.dataclass
+class FilterArguments:
+    """Which text to filter, by what, and where."""
+
+    _argument_group_name = "filter"
+
+    input: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": f"Recycled text: a file, folder or glob of {reading.KINDS}, or a data set of the Hub."},
+    )
+    threshold: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": f"Keep recycled documents of at least this quality. Default: {quality.THRESHOLD}, DCLM-Baseline's."
+        },
+    )
+    keep_top: float | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Instead, keep the best share of the recycled documents, such as 0.1."},
+    )
+    tokens: int | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Instead, keep the best recycled documents with so many tokens together."},
+    )
+    text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
+    organic: str | None = dataclasses.field(default=None, metadata={"help": "Organic text, in the same ways."})
+    organic_threshold: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": f"Keep organic documents of at least this quality. Default: {quality.THRESHOLD}, DCLM-Baseline's."
+        },
+    )
+    organic_keep_top: float | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Instead, keep the best share of the organic documents, such as 0.1."},
+    )
+    organic_tokens: int | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Instead, keep the best organic documents with so many tokens together."},
+    )
+    organic_text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
+    organic_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    organic_split: str = dataclasses.field(default="train", metadata={"help": "Split of it, or of a folder."})
+    id_column: str = dataclasses.field(
+        default="id", metadata={"help": "Column that names the document, where it has one; else FILE:LINE."}
+    )
+    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    model: str | None = dataclasses.field(default=None, metadata={"help": "File of a fastText classifier."})
+    label: str = dataclasses.field(default=quality.LABEL, metadata={"help": "Its label for good text."})
+    tokenizer: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of the tokenizer that counts tokens. Default: none."}
+    )
+    deduplicate: bool = dataclasses.field(default=False, metadata={"help": "Take copies out, in both sources."})
+    strict: bool = dataclasses.field(
+        default=False, metadata={"help": "End at the first damaged line. Default: they are named and counted."}
+    )
+    shard_documents: int = dataclasses.field(
+        default=50_000,
+        metadata={"help": "Lines or rows to a file; an interrupted run loses at most one of each worker."},
+    )
+    workers: int = dataclasses.field(default=1, metadata={"help": "Processes, each with a shard at a time."})
+
+    def __post_init__(self):
+        for name, what in (("model", "quality.bin"), ("output", "data/filtered")):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
+        if not self.input and not self.organic:
+            raise ValueError("input is missing: give --input data/recycled, --organic data/web, or both")
+        for name in ("shard_documents", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for argument, prefix in (("input", ""), ("organic", "organic_")):
+            given = {name: getattr(self, prefix + name) for name in selection.RULES}
+            given = {prefix + name: value for name, value in given.items() if value is not None}
+            if len(given) > 1:
+                raise ValueError(f"give one of {' and '.join(given)}, got {' and '.join(map(str, given.values()))}")
+            if given and not getattr(self, argument):
+                raise ValueError(f"{min(given)}: there is no --{argument} to choose from")
+            for name, value in given.items():
+                if name.endswith("threshold") and not 0 <= value <= 1.0001:  # fastText adds 1e-5
+                    raise ValueError(f"{name} must be a probability from 0 to 1, got {value}")
+                if name.endswith("keep_top") and not 0 < value <= 1:
+                    raise ValueError(f"{name} must be a share above 0 and at most 1, got {value}")
+                if name.endswith("tokens") and value < 1:
+                    raise ValueError(f"{name} must be at least 1, got {value}")
+                if name.endswith("tokens") and not self.tokenizer:
+                    raise ValueError(f"{name} needs a tokenizer to count them: add --tokenizer EleutherAI/gpt-neox-20b")
+
+    def rule(self, source: str) -> tuple[str, float]:
+        """Of selection.RULES one, and its value."""
+        prefix = "organic_" if source == "organic" else ""
+        given = {name: getattr(self, prefix + name) for name in selection.RULES}
+        default = "threshold", quality.THRESHOLD
+        return next(((name, value) for name, value in given.items() if value is not None), default)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One of selection.SOURCES, in shards."""
+
+    name: str
+    text_column: str
+    files: list[str]
+    shards: list[reading.Shard]
+    folder: Path  # of its scores
+
+
+def find_source(args, name: str) -> Source:
+    """Raises ValueError where there is no such text, or a recycling that was cut short."""
+    place, column, where = args.input, args.text_column, ()
+    if name == "organic":
+        place, column, where = args.organic, args.organic_text_column, (args.organic_config, args.organic_split)
+    marks = [Path(place, mark) for mark in (rephrasing.COMPLETE, COMPLETE)]
+    if Path(place, stage.RECIPE).is_file() and not any(mark.is_file() for mark in marks):
+        raise ValueError(f"{place} is not complete: run recipes/recycle_rephrase.py with its arguments again")
+    folder = Path(args.output, pipeline.HIDDEN, name)
+    try:
+        files = reading.find_files(place, *where)
+        shards = pipeline.planned(folder, files, args.shard_documents, None)
+        reading.check_columns(shards, column)
+    except ValueError as error:
+        raise ValueError(f"organic: {error}" if name == "organic" else str(error)) from error
+    return Source(name, column, files, shards, folder)
+
+
+def find_sources(args) -> list[Source]:
+    """Organic before recycled. Raises ValueError where a file is in both."""
+    given = {"organic": args.organic, "recycled": args.input}
+    sources = [find_source(args, name) for name in selection.SOURCES if given[name]]
+    if len(sources) == 2 and (both := {*sources[0].files} & {*sources[1].files}):
+        raise ValueError(f"organic: {min(both)} is in --input, too")
+    return sources
+
+
+def run(args, what: str, steps: list, output: Path, source: Source) -> None:
+    """Runs steps of datatrove for the shards of a source whose file in `output` is not there."""
+    print(f"{source.name}: {what}", file=sys.stderr)
+    counts = [shard.count for shard in source.shards]
+    pipeline.run("local", steps, output, counts, lambda: None, workers=args.workers, options={})
+
+
+def read(args, source: Source, facts: dict) -> pipeline.Read:
+    return pipeline.Read(source.folder, facts, source.text_column, args.id_column, args.strict)
+
+
+def score(args, sources: list[Source], minhash: Path) -> None:
+    """Writes the scores of all documents, and where copies are to be found their signatures."""
+    first = 0
+    for source in sources:
+        facts = {}
+        steps = [
+            read(args, source, facts),
+            selection.Score(source.folder, args.model, args.label, args.tokenizer),
+            *([duplicates.Signatures(minhash, first)] if args.deduplicate else []),
+            pipeline.Write(source.folder, selection.SCORED, facts),
+        ]
+        run(args, "scores", steps, source.folder, source)
+        first += len(source.shards)
+
+
+def select(args, sources: list[Source], minhash: Path) -> dict[str, selection.Known]:
+    """What is known of each source, and what of it is kept."""
+    known = {source.name: selection.read_scores(source.folder, len(source.shards)) for source in sources}
+    shards = [(source.name, rank) for source in sources for rank in range(len(source.shards))]
+    copies = duplicates.find(minhash, len(shards)) if args.deduplicate else {}
+    for number, places in copies.items():
+        name, rank = shards[number]
+        known[name].facts["duplicate"][known[name].starts[rank] + places] = True
+    for name, own in known.items():
+        selection.choose(own, *args.rule(name))
+    return known
+
+
+def write(args, sources: list[Source], known: dict[str, selection.Known]) -> None:
+    """Writes what is kept of each source."""
+    for source in sources:
+        output, file, facts = Path(args.output, source.name), source.folder / FACTS, {}
+        with pipeline.whole(file) as temporary, temporary.open("wb") as stream:
+            np.save(stream, known[source.name].facts)
+        steps = [
+            read(args, source, facts),
+            selection.Keep(output, source.name, file, known[source.name].starts),
+            pipeline.Write(output, selection.KEPT, facts),
+        ]
+        run(args, "what is kept", steps, output, source)
+
+
+def report(args, known: dict[str, selection.Known]) -> None:
+    """Writes what became of the documents; COMPLETE last, as the mark that all is there."""
+    told = {name: selection.account(own, *args.rule(name), args.tokenizer) for name, own in known.items()}
+    title = f"# Filtered by {args.model}, {args.label}"
+    packages = ("hf-procedural", "fasttext-numpy2-wheel", "datatrove", "tokenizers", "pyarrow", "numpy")
+    everything = {
+        "sources": told,
+        "model": args.model,
+        "label": args.label,
+        "tokenizer": args.tokenizer,
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+    }
+    texts = {
+        pipeline.DAMAGED: "".join(f"{line}\n" for own in known.values() for line in own.damaged),
+        REPORT: f"{title}\n\n{selection.markdown(told)}\n\n![qualities and lengths]({PLOT})\n",
+        COMPLETE: json.dumps(everything, indent=2) + "\n",
+    }
+    with pipeline.whole(Path(args.output, PLOT)) as temporary:
+        selection.draw(known, temporary)
+    for name, text in texts.items():
+        if text:
+            with pipeline.whole(Path(args.output, name)) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+
+def clean(output: Path, sources: list[Source], minhash: Path) -> None:
+    """Removes what nobody needs any more: of the finding of copies, and of runs that were killed."""
+    shutil.rmtree(minhash, ignore_errors=True)
+    for folder in (output, *(folder for source in sources for folder in (source.folder, output / source.name))):
+        for file in (*folder.glob(".*.tmp"), *folder.glob(FACTS)):
+            file.unlink()
+
+
+def summary(output: Path) -> str:
+    told = json.loads((output / COMPLETE).read_text(encoding="utf-8"))["sources"]
+    return f"{selection.markdown(told)}\n\nin {output}, with {REPORT}, {PLOT} and {COMPLETE}"
+
+
+def main():
+    (args,) = arguments.parse(__doc__, FilterArguments)
+
+    # 1. Text, classifier, output folder: what can be wrong is found before anything is written.
+    with arguments.user_errors():
+        output, recipe = Path(args.output), stage.recipe_of(args)
+        if pipeline.open_output(output, recipe, COMPLETE, FREE, OURS):
+            print(f"nothing to do:\n{summary(output)}")
+            return
+        sources = find_sources(args)
+        quality.load(args.model, args.label)
+        if args.workers > 1:
+            quality.forget()  # each has a copy of its own
+        if args.tokenizer:
+            load_tokenizer(args.tokenizer)
+
+    # 2. Scores, thresholds, what is kept: shard by shard, each once.
+    with arguments.user_errors():
+        files = [file for source in sources for file in source.files]
+        shards = [shard for source in sources for shard in source.shards]
+        pipeline.begin(output, recipe, files, shards)
+        for source in sources:
+            pipeline.begin(source.folder, recipe, source.files, source.shards)
+        minhash = output / pipeline.HIDDEN / "minhash"
+        score(args, sources, minhash)
+        known = select(args, sources, minhash)
+        write(args, sources, known)
+        report(args, known)
+        clean(output, sources, minhash)
+    print(summary(output))
+
+
+if __name__ == "__main__":
+    main()

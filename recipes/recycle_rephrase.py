@@ -1,0 +1,220 @@
+"""Rephrases web text for pretraining with a model of recipes/recycle_train.py (RePro; Yu and Xiong 2025).
+
+    python recipes/recycle_rephrase.py --model runs/rephraser --input data/web --output data/recycled
+    python recipes/recycle_rephrase.py --model ORG/REPHRASER --input 'data/web/*.jsonl.zst' --output data/recycled \\
+        --workers 8                                                   # eight GPUs, or eight cores, of this machine
+    python recipes/recycle_rephrase.py --model ORG/REPHRASER --input ORG/WEB-TEXT --output data/recycled \\
+        --executor slurm --executor_options '{"partition": "gpu", "time": "24:00:00", "gpus_per_task": 1}'
+    python recipes/recycle_filter.py --input data/recycled --output data/filtered --model quality.bin          # next
+
+A document is cut into pieces of 7,000 characters at most, at the end of a sentence where there is one. Of each answer
+of the model counts what follows "Here is a paraphrased version:"; a piece without it stays as it was (or is dropped),
+and is counted. `load_dataset` reads the output folder: a parquet file for each shard of the input, with the columns id,
+text, original, original_length, pieces, failed_pieces and metadata (JSON of the input's other columns). Beside them are
+recipe.yaml, recycle.json (counts) and damaged.txt, which names lines that could not be read. Generation is by vLLM
+where that is installed, else by transformers with continuous batching.
+
+A run that was cut short goes on when it is started again, shard by shard, and ends with the same data; so does one with
+another number of workers, each of which has a model of its own. On a cluster, datatrove runs the shards: --executor
+slurm submits them with a task that writes recycle.json at the end, --executor ray waits for them.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+from hf_procedural import arguments, modeling, stage
+from hf_procedural.recycle import generation, pieces, reading
+from hf_procedural.rl import prompts
+from hf_procedural.rl.judges import SYSTEM
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.recycle import pipeline, rephrasing
+
+TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
+FREE = {"output", "workers", "executor", "executor_options", "strict"}  # may change when a run goes on
+
+
+@dataclasses.dataclass
+class RephraseArguments:
+    """Which text to rephrase, how, and where."""
+
+    _argument_group_name = "rephrasing"
+
+    model: str | None = dataclasses.field(default=None, metadata={"help": "Folder or Hub id of the rephraser."})
+    input: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": f"A file, folder or glob of {reading.KINDS}, read in sorted order; or a data set of the Hub."
+        },
+    )
+    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    split: str = dataclasses.field(default="train", metadata={"help": "Split of a data set of the Hub or a folder."})
+    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
+    id_column: str | None = dataclasses.field(
+        default=None, metadata={"help": "Column that names the document. Default: id; without one, FILE:LINE."}
+    )
+    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many lines or rows."})
+    strict: bool = dataclasses.field(
+        default=False, metadata={"help": "End at the first damaged line. Default: they are named and counted."}
+    )
+    piece_characters: int = dataclasses.field(
+        default=pieces.PIECE_CHARACTERS, metadata={"help": "Characters of a piece, at most."}
+    )
+    without_marker: str = dataclasses.field(
+        default=rephrasing.ORIGINAL,
+        metadata={"help": "A piece that was not rephrased: original (stays as it was) or drop."},
+    )
+    template: str | None = dataclasses.field(
+        default=None, metadata={"help": "File with the prompt, {text} in it. Default: templates/recycle.txt."}
+    )
+    system: str = dataclasses.field(
+        default=SYSTEM, metadata={"help": "What a chat begins with, where the model has a chat template; '' for none."}
+    )
+    chat_template_kwargs: dict | str | None = dataclasses.field(
+        default_factory=lambda: {"enable_thinking": False}, metadata={"help": "Settings of the chat template, as JSON."}
+    )
+    temperature: float = dataclasses.field(default=1.0, metadata={"help": "Of the sampling; 0 takes the likeliest."})
+    top_p: float = dataclasses.field(default=0.9, metadata={"help": "Sample from so much of the probability."})
+    max_new_tokens: int = dataclasses.field(default=2_048, metadata={"help": "Tokens of a rephrased piece, at most."})
+    prompt_tokens: int = dataclasses.field(
+        default=8_192, metadata={"help": "A piece whose prompt has more tokens, or leaves no room, counts as failed."}
+    )
+    seed: int = dataclasses.field(default=42, metadata={"help": "Of the sampling."})
+    engine: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "vllm, or of transformers continuous (batching) or padded (batches). Default: the first that is "
+            "installed and knows the model."
+        },
+    )
+    batch_pieces: int = dataclasses.field(default=1_024, metadata={"help": "Pieces that an engine gets at a time."})
+    cache_tokens: int | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Tokens whose keys and values transformers has in memory. Default: 16384 on a CPU, else 65536."
+        },
+    )
+    vllm_options: dict | str | None = dataclasses.field(
+        default=None, metadata={"help": """Of vllm.LLM as JSON, e.g. '{"tensor_parallel_size": 2}'."""}
+    )
+    shard_documents: int = dataclasses.field(
+        default=1_000,
+        metadata={"help": "Lines or rows to a file; an interrupted run loses at most one of each worker."},
+    )
+    workers: int | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Shards at a time, each by a process with its own model and GPU. Default: 1; on a cluster all."
+        },
+    )
+    threads: int = dataclasses.field(
+        default=1,
+        metadata={
+            "help": "Of a worker on a CPU. The last bits of sums, and so now and then a word, depend on it, but not on "
+            "workers, which are the better use of many cores."
+        },
+    )
+    executor: str = dataclasses.field(default="local", metadata={"help": "Of datatrove: local, slurm or ray."})
+    executor_options: dict | str | None = dataclasses.field(
+        default=None,
+        metadata={"help": """Its other settings as JSON, e.g. '{"partition": "gpu", "time": "24:00:00"}'."""},
+    )
+
+    def __post_init__(self):
+        for name, what in (("model", "runs/rephraser"), ("input", "data/web"), ("output", "data/recycled")):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
+        for name in ("chat_template_kwargs", "vllm_options", "executor_options"):
+            setattr(self, name, arguments._mapping(name, getattr(self, name)))
+        least = dict.fromkeys(("documents", "piece_characters", "max_new_tokens", "prompt_tokens", "batch_pieces"), 1)
+        least |= dict.fromkeys(("cache_tokens", "shard_documents", "workers", "threads"), 1) | {"seed": 0}
+        for name, value in least.items():
+            if getattr(self, name) is not None and getattr(self, name) < value:
+                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+        known = {
+            "without_marker": (rephrasing.ORIGINAL, rephrasing.DROP),
+            "executor": tuple(pipeline.EXECUTORS),
+            "engine": (None, *generation.ENGINES),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(filter(None, values))}, got {getattr(self, name)!r}"
+                )
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature must be at least 0, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+
+    @property
+    def settings(self) -> generation.Settings:
+        """How completions are made. Raises ValueError for a template that is none."""
+        same = {field.name for field in dataclasses.fields(generation.Settings)} - {"template", "system"}
+        template = prompts.read_template(self.template or TEMPLATE, "text")
+        return generation.Settings(
+            template=template, system=self.system or None, **{name: getattr(self, name) for name in same}
+        )
+
+
+def prepare(args):
+    """The settings with an engine that knows the model. Raises ValueError or ImportError; loads no weights."""
+    model, tokenizer = modeling.load_pretrained(args.model, device_map="meta")
+    args.engine = generation.choose_engine(model, args.engine)
+    settings, positions = args.settings, generation.positions_of(model.config)
+    if positions is not None and (bare := len(generation.token_ids([""], settings, tokenizer)[0])) >= positions:
+        raise ValueError(f"model {args.model} has {positions} positions, and the template alone takes {bare}")
+    return settings
+
+
+def main():
+    (args,) = arguments.parse(__doc__, RephraseArguments)
+
+    # 1. Model, input, output folder: what can be wrong is found before anything is written.
+    with arguments.user_errors():
+        output, settings = Path(args.output), prepare(args)
+        recipe = stage.recipe_of(args)
+        if pipeline.open_output(output, recipe, rephrasing.COMPLETE, FREE):
+            print(f"nothing to do:\n{rephrasing.summary(output)}")
+            return
+        files = reading.find_files(args.input, args.dataset_config, args.split)
+        shards = pipeline.planned(output, files, args.shard_documents, args.documents)
+        reading.check_columns(shards, args.text_column, args.id_column)
+        facts = {}
+        steps = [
+            pipeline.Read(output, facts, args.text_column, args.id_column or "id", args.strict),
+            rephrasing.Rephrase(
+                output,
+                facts,
+                settings,
+                seed=args.seed,
+                piece_characters=args.piece_characters,
+                batch_pieces=args.batch_pieces,
+                without_marker=args.without_marker,
+            ),
+            pipeline.Write(output, rephrasing.SCHEMA, facts),
+        ]
+        run = functools.partial(
+            pipeline.run,
+            args.executor,
+            steps,
+            output,
+            [shard.count for shard in shards],
+            functools.partial(rephrasing.finish, output, len(shards), settings),
+            workers=args.workers,
+            options=args.executor_options,
+        )
+        pipeline.executor(args.executor, steps, output, tasks=1, workers=1, options=args.executor_options)
+
+    # 2. Shard by shard, each once.
+    with arguments.user_errors():
+        pipeline.begin(output, recipe, files, shards)
+        if run():
+            print(rephrasing.summary(output))
+        else:
+            print(f"{len(shards)} shards are in the queue; this command tells what became of them when they are done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""How faithful recycled text is to its originals: a report over a sample of pairs, as a page and in the terminal.
+
+    python recipes/recycle_report.py --input data/recycled --output data/recycled_report
+    python recipes/recycle_report.py --input data/recycled --output data/recycled_report --meaning_model none
+    python recipes/recycle_report.py --input 'data/pairs/*.jsonl' --original_column source --output report --sample 1000
+
+Reads what recipes/recycle_rephrase.py wrote, or any JSON Lines, parquet files or data set of the Hub with both texts.
+Of each pair it measures the length ratio, BERTScore (of as many tokens as its model has positions, 512 mostly), the
+runs of 1 to 5 words that are in the original, and which numbers and names were kept, lost, or are new: a new one may be
+made up. Pairs with pieces that could not be rephrased, and were kept or dropped, are summed up apart. The output folder
+gets report.html, one file that needs no network, and report.json with all figures.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+from datasets.utils import tqdm
+
+from hf_procedural import arguments
+from hf_procedural.recycle import faithfulness, reading, side_by_side
+
+PAGE, FIGURES = "report.html", "report.json"
+SHARD = 1_000  # documents that are read together
+REPHRASED, FAILED = "rephrased", "with pieces that failed"
+
+
+@dataclasses.dataclass
+class ReportArguments:
+    """Which pairs, and how they are measured."""
+
+    _argument_group_name = "report"
+
+    input: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": f"File, folder or glob ({reading.KINDS}), or a data set of the Hub, with both texts."},
+    )
+    output: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Folder of the report; better not in that of the data, where load_dataset finds its JSON."},
+    )
+    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    split: str = dataclasses.field(default="train", metadata={"help": "Split of the input."})
+    text_column: str = dataclasses.field(default="text", metadata={"help": "Column of the recycled text."})
+    original_column: str = dataclasses.field(default="original", metadata={"help": "Column of the original."})
+    id_column: str = dataclasses.field(default="id", metadata={"help": "Column that names a pair, where there is one."})
+    sample: int = dataclasses.field(default=200, metadata={"help": "Pairs that are drawn."})
+    seed: int = dataclasses.field(default=42, metadata={"help": "Of the drawing."})
+    worst: int = dataclasses.field(default=3, metadata={"help": "Least faithful pairs that are printed."})
+    meaning_model: str = dataclasses.field(
+        default="microsoft/deberta-large-mnli",
+        metadata={"help": "Encoder for BERTScore, a folder or Hub id; none leaves BERTScore out."},
+    )
+    meaning_layer: int = dataclasses.field(default=18, metadata={"help": "Its layer, from 1."})
+    meaning_threshold: float = dataclasses.field(
+        default=0.65, metadata={"help": "F1 from which on the meaning counts as kept."}
+    )
+
+    def __post_init__(self):
+        for name, what in (("input", "data/recycled"), ("output", "data/recycled_report")):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing: give --{name} {what}")
+        for name, least in (("sample", 1), ("seed", 0), ("worst", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.meaning_threshold <= 1:
+            raise ValueError(f"meaning_threshold must be from 0 to 1, got {self.meaning_threshold}")
+
+
+def check_output(folder: Path) -> None:
+    """Raises ValueError where a folder is a file, or holds anything but an earlier report."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output {folder} is a file; name a folder")
+    if strange := sorted(file.name for file in folder.glob("*") if file.name not in (PAGE, FIGURES)):
+        raise ValueError(f"output {folder} holds {strange[0]}, which is no report: choose another folder")
+
+
+def draw(args, files: list[str]) -> tuple[list[dict], int, list[str]]:
+    """The sampled pairs in order, how many there are in all, and what was damaged among what was read."""
+    shards = reading.plan(files, SHARD)
+    reading.check_columns(shards, args.text_column)
+    total, pairs, damaged = sum(shard.count for shard in shards), [], []
+    chosen = np.random.default_rng(args.seed).choice(total, min(args.sample, total), replace=False)
+    ends = np.cumsum([shard.count for shard in shards])
+    for shard, end in zip(tqdm(shards, desc="reading", unit=" shards"), ends, strict=True):
+        places = set((chosen[(chosen >= end - shard.count) & (chosen < end)] - (end - shard.count)).tolist())
+        columns = {"text_column": args.text_column, "id_column": args.id_column}
+        rows = reading.read(shard, **columns, damaged=damaged.append) if places else []
+        pairs += [pair_of(row, args) for place, row in enumerate(rows) if place in places]
+    if not pairs:
+        reason = (damaged or ["they are blank"])[0]
+        raise ValueError(f"input: not one of the {len(chosen)} rows that were drawn can be read: {reason}")
+    return pairs, total, damaged
+
+
+def pair_of(row: dict, args) -> dict:
+    """A row as id, group, text and original. Raises ValueError where there is no original."""
+    others = row["metadata"]
+    if not isinstance(original := others.get(args.original_column), str):
+        held = "holds no text" if args.original_column in others else f"is not in what it has: {', '.join(others)}"
+        raise ValueError(f"original_column {args.original_column!r} of {row['id']} {held}")
+    try:
+        original.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"original_column of {row['id']} is not valid Unicode ({error.reason})") from error
+    group = FAILED if others.get("failed_pieces") else REPHRASED
+    return {"id": row["id"], "group": group, "text": row["text"], "original": original}
+
+
+def scorer(args):
+    """What gives BERTScore, or None. Raises ValueError where its model cannot be had."""
+    if args.meaning_model == "none":
+        return None
+    from hf_procedural.recycle.meaning import BertScore
+
+    try:
+        return BertScore(args.meaning_model, args.meaning_layer)
+    except ValueError as error:
+        raise ValueError(f"meaning_model: {error}; none leaves BERTScore out") from error
+
+
+def measure(pairs: list[dict], score) -> None:
+    """Adds all measures to the pairs, and sorts them: the least faithful first."""
+    for pair in tqdm(pairs, desc="comparing", unit=" pairs"):
+        pair |= faithfulness.compare(pair["text"], pair["original"])
+    if score is not None:
+        step = 4 * score.batch_size
+        for start in tqdm(range(0, len(pairs), step), desc="BERTScore", unit=" batches"):
+            part = pairs[start : start + step]
+            found = score([pair["text"] for pair in part], [pair["original"] for pair in part])
+            for pair, value in zip(part, found.tolist(), strict=True):
+                pair["meaning"] = value
+    pairs.sort(key=faithfulness.faithfulness)
+
+
+def notes_of(args, pairs: list[dict], total: int, damaged: list[str]) -> list[str]:
+    """What a reader has to know about the figures."""
+    failed, empty = sum(pair["group"] == FAILED for pair in pairs), sum(not pair["text"].strip() for pair in pairs)
+    notes = [
+        f"{len(pairs):,} of {total:,} pairs of {args.input}, drawn with seed {args.seed}. "
+        f"In {failed:,} of them a piece failed; {empty:,} recycled texts are empty."
+    ]
+    if "meaning" in pairs[0]:
+        scores = [pair["meaning"] for pair in pairs if pair["group"] == REPHRASED]
+        kept = sum(value >= args.meaning_threshold for value in scores)
+        notes.append(
+            f"BERTScore by layer {args.meaning_layer} of {args.meaning_model}: {kept:,} of {len(scores):,} rephrased "
+            f"texts are at the threshold of {args.meaning_threshold:g} or above."
+        )
+    if damaged:
+        notes.append(f"{len(damaged):,} damaged rows are left out, the first: {damaged[0]}")
+    return notes
+
+
+def write(args, notes, groups, pairs) -> None:
+    """Both files, the figures last."""
+    folder = Path(args.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    rephrased = [pair for pair in pairs if pair["group"] == REPHRASED]
+    drawn = side_by_side.histograms(rephrased, args.meaning_threshold) if rephrased else None
+    title = f"How faithful is {args.input}?"
+    (folder / PAGE).write_text(side_by_side.page(title, notes, groups, drawn, pairs), encoding="utf-8")
+    texts = ("text", "original")
+    rows = [{key: value for key, value in pair.items() if key not in texts} for pair in pairs]
+    content = {"arguments": dataclasses.asdict(args), "notes": notes, "groups": groups, "pairs": rows}
+    (folder / FIGURES).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def main():
+    (args,) = arguments.parse(__doc__, ReportArguments)
+    with arguments.user_errors():
+        check_output(Path(args.output))
+        files = reading.find_files(args.input, args.dataset_config, args.split)
+        score = scorer(args)
+        pairs, total, damaged = draw(args, files)
+        measure(pairs, score)
+        members = {group: [pair for pair in pairs if pair["group"] == group] for group in (REPHRASED, FAILED)}
+        groups = {f"{name}: {len(some):,} pairs": faithfulness.summary(some) for name, some in members.items() if some}
+        notes = notes_of(args, pairs, total, damaged)
+        write(args, notes, groups, pairs)
+    worst = [pair for pair in members[REPHRASED] if pair["text"].strip() and pair["original"].strip()][: args.worst]
+    side_by_side.print_report([*notes, f"All pairs: {args.output}/{PAGE}"], groups, worst)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""Trains a language model to paraphrase web text for pretraining, by reward (RePro; Yu and Xiong 2025), with GRPO.
+
+    vllm serve RuPeng/DataMan-1.5B-EN --port 8000 &  vllm serve Qwen/Qwen3-4B --port 8001 &        # the judges
+    accelerate launch --config_file recipes/accelerate/deepspeed.yaml recipes/recycle_train.py \\
+        recipes/configs/recycle_qwen3.yaml --input data/web --score_column dataman_score
+    accelerate launch recipes/recycle_train.py recipes/configs/recycle_tiny.yaml       # two CPU cores, minutes
+    accelerate launch recipes/recycle_train.py runs/rephraser/recipe.yaml --resume_from_checkpoint true
+    python recipes/recycle_rephrase.py --model runs/rephraser --input data/web --output data/recycled      # next
+
+The model reads a text and writes the marker "Here is a paraphrased version:" and its paraphrase. Rewarded are quality
+(how much better a judge finds it than the text), meaning (BERTScore), structure (another judge), length and format:
+hf_procedural/rl/recycling.py has the formulas. A reward with weight 0 is not computed. A judge is the URL of a server
+that speaks OpenAI's protocol, such as `vllm serve`, or a folder or Hub id, loaded here; one that gives no answer ends
+the run, and --resume_from_checkpoint true goes on. The trainer is TRL's GRPOTrainer: every field of GRPOConfig is a
+flag, vLLM is --use_vllm. Evaluation is the rewards on held-out texts. The output folder is that of recipes/rlvr.py.
+"""
+
+import dataclasses
+import functools
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from transformers import set_seed
+
+from hf_procedural import arguments, hub, modeling, stage
+from hf_procedural.recycle import pieces, reading
+from hf_procedural.rl import prompts
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.recycle.meaning import BertScore
+    from hf_procedural.rl import judges, recycling
+    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclasses.dataclass
+class TextArguments:
+    """The model to begin with, and the web text that it paraphrases."""
+
+    _argument_group_name = "model and text"
+
+    model_name_or_path: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of the model to train, best one that follows instructions."}
+    )
+    input: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Web text: a file, folder or glob (jsonl, packed or not; parquet), or a data set of the Hub."
+        },
+    )
+    text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
+    score_column: str | None = dataclasses.field(
+        default=None, metadata={"help": "Column with the quality judge's score of the text. Default: it is asked."}
+    )
+    below_score: float | None = dataclasses.field(
+        default=None, metadata={"help": "Only texts with a lower score in score_column; 5 in the paper."}
+    )
+    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many of these."})
+    characters: int = dataclasses.field(
+        default=7_000, metadata={"help": "Cut texts to so many characters, at a sentence's end where there is one."}
+    )
+    held_out: int = dataclasses.field(default=128, metadata={"help": "Texts to evaluate with, drawn at random."})
+    max_prompt_length: int = dataclasses.field(
+        default=2_048, metadata={"help": "Leave out texts whose prompt has more tokens, or no room for a paraphrase."}
+    )
+    template: str | None = dataclasses.field(
+        default=None, metadata={"help": "A file with the prompt, {text} in it. Default: templates/recycle.txt."}
+    )
+    demonstrations: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Do not train, but write this jsonl file of prompts with answers (each text as its own paraphrase; "
+            "the score_column as the quality judge's), from which recipes/semantic.py teaches a small model the forms."
+        },
+    )
+
+    def __post_init__(self):
+        for name in ("model_name_or_path", "input"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is missing: give --{name}")
+        least = {"documents": 2, "characters": 1, "held_out": 1, "max_prompt_length": 1}
+        for name, value in least.items():
+            if getattr(self, name) is not None and getattr(self, name) < value:
+                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+        if self.below_score is not None and self.score_column is None:
+            raise ValueError("below_score needs score_column, which names the column of the scores")
+
+
+@dataclasses.dataclass
+class RewardArguments:
+    """What is rewarded, how much, and who judges."""
+
+    quality_weight: float = dataclasses.field(default=3.0, metadata={"help": "Of the judge's score, new less old."})
+    meaning_weight: float = dataclasses.field(default=1.0, metadata={"help": "Of BERTScore at its threshold."})
+    structure_weight: float = dataclasses.field(default=1.0, metadata={"help": "Of the judge's verdict on formatting."})
+    length_weight: float = dataclasses.field(default=1.0, metadata={"help": "Of not being longer than 1.25 times."})
+    format_weight: float = dataclasses.field(
+        default=1.0, metadata={"help": "Of beginning with the marker. Of the reference code, not in the paper's sum."}
+    )
+    quality_judge: str = dataclasses.field(
+        default="RuPeng/DataMan-1.5B-EN",
+        metadata={"help": "URL of a server (http://localhost:8000/v1), or folder or Hub id of a model to load."},
+    )
+    structure_judge: str = dataclasses.field(default="Qwen/Qwen3-4B", metadata={"help": "The same."})
+    quality_model: str | None = dataclasses.field(
+        default=None, metadata={"help": "The quality judge's name on its server. Default: the only one there."}
+    )
+    structure_model: str | None = dataclasses.field(default=None, metadata={"help": "The same for the other."})
+    quality_tokenizer: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "With a server: folder or Hub id, to cut texts with. Default: four characters are a token."},
+    )
+    structure_tokenizer: str | None = dataclasses.field(default=None, metadata={"help": "The same for the other."})
+    quality_template: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "A file with its request, {text} in it. Default: templates/dataman.txt."},
+    )
+    structure_template: str | None = dataclasses.field(
+        default=None, metadata={"help": "With {text} and {paraphrase}. Default: templates/structure.txt."}
+    )
+    judge_batch_size: int = dataclasses.field(default=64, metadata={"help": "Questions that a judge gets at a time."})
+    judge_timeout: float = dataclasses.field(
+        default=60.0, metadata={"help": "Seconds for a server's answer, three times; then the run ends."}
+    )
+    meaning_model: str = dataclasses.field(
+        default="microsoft/deberta-large-mnli", metadata={"help": "Folder or Hub id of BERTScore's model."}
+    )
+    meaning_layer: int = dataclasses.field(default=18, metadata={"help": "Its layer that is compared."})
+    meaning_threshold: float = dataclasses.field(
+        default=recycling.THRESHOLD, metadata={"help": "F1 from which on the meaning is kept."}
+    )
+
+    def __post_init__(self):
+        if self.judge_batch_size < 1:
+            raise ValueError(f"judge_batch_size must be at least 1, got {self.judge_batch_size}")
+        if not self.judge_timeout > 0:
+            raise ValueError(f"judge_timeout must be above 0 seconds, got {self.judge_timeout}")
+        if not any(self.weights.values()):
+            raise ValueError("all weights are 0: nothing is rewarded")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each reward, by name."""
+        return {name: getattr(self, f"{name}_weight") for name in recycling.WEIGHTS}
+
+    def judge(self, name: str, tokens: int) -> judges.Judge:
+        """The judge of a reward, whose answers have so many tokens."""
+        names = {"model": getattr(self, f"{name}_model"), "tokenizer": getattr(self, f"{name}_tokenizer")}
+        settings = {"batch_size": self.judge_batch_size, "timeout": self.judge_timeout}
+        return judges.load(getattr(self, f"{name}_judge"), tokens, **names, **settings)
+
+    def rewards(self) -> dict:
+        """The reward functions whose weight is not 0, by name. Raises JudgeError where a judge gives no answer."""
+        quality = prompts.read_template(self.quality_template or TEMPLATES / "dataman.txt", "text")
+        structure = prompts.read_template(self.structure_template or TEMPLATES / "structure.txt", "text", "paraphrase")
+        makers = {
+            "quality": lambda: recycling.quality_reward(self.judge("quality", recycling.QUALITY_TOKENS), quality),
+            "meaning": lambda: recycling.meaning_reward(
+                BertScore(self.meaning_model, self.meaning_layer), self.meaning_threshold
+            ),
+            "structure": lambda: recycling.structure_reward(
+                self.judge("structure", recycling.STRUCTURE_TOKENS), structure
+            ),
+            "length": lambda: recycling.length_reward,
+            "format": lambda: recycling.format_reward,
+        }
+        return {name: make() for name, make in makers.items() if self.weights[name]}
+
+
+@dataclasses.dataclass
+class RecycleArguments(RLArguments):
+    """As in recipes/rlvr.py; patience waits for the weighted reward on held-out texts.
+
+    More defaults that differ: top_p (0.9), beta (0.005), chat_template_kwargs ({"enable_thinking": false}); the weights
+    of the rewards are those above.
+    """
+
+    _argument_group_name = RLArguments._argument_group_name
+    best = "reward"
+    known = ("reward", *recycling.WEIGHTS)
+
+    top_p: float = dataclasses.field(default=0.9, metadata={"help": "Sample from so much of the probability."})
+    beta: float = dataclasses.field(default=0.005, metadata={"help": "Weight of the KL term; 0 leaves it out."})
+    chat_template_kwargs: dict | str | None = dataclasses.field(
+        default_factory=lambda: {"enable_thinking": False}, metadata={"help": "Settings of the chat template, as JSON."}
+    )
+
+
+def load_texts(data) -> tuple[list[dict], list[str]]:
+    """The texts to paraphrase, {"text", "score"}, and the places of damaged lines."""
+    found, damaged, columns = [], [], set()
+    for shard in reading.plan(reading.find_files(data.input), None):
+        for row in reading.read(shard, text_column=data.text_column, damaged=damaged.append):
+            columns |= row["metadata"].keys()
+            score = row["metadata"].get(data.score_column)
+            if data.score_column is not None and not isinstance(score, int | float):
+                raise ValueError(
+                    f"score_column {data.score_column!r} must hold numbers, but {row['id']} has {score!r} "
+                    f"(columns: {', '.join(sorted(columns))})"
+                )
+            if row["text"].strip() and (data.below_score is None or score < data.below_score):
+                found.append({"text": pieces.cut(row["text"], data.characters)[0], "score": score})
+            if len(found) == data.documents:
+                return found, damaged
+    if not columns and not found:
+        raise ValueError(f"input {data.input}: there is no text" + (f" ({damaged[0]})" if damaged else ""))
+    return found, damaged
+
+
+def show_with(data, tokenizer):
+    """How a row is asked: a function of it."""
+    template = prompts.read_template(data.template or TEMPLATES / "recycle.txt", "text")
+    return lambda row: prompts.as_prompt(prompts.fill(template, text=row["text"]), tokenizer, judges.SYSTEM)
+
+
+def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
+    """The mean of each reward on held-out texts, of all together by weight, and of the lengths' ratio."""
+
+    def verify(**columns):
+        new = [len(recycling.rephrased(completion)) for completion in columns["completions"]]
+        ratios = [size / len(text) for size, text in zip(new, columns["text"], strict=True)]
+        found = [reward(**columns) for reward in rewards.values()]
+        return list(zip(*found, ratios, strict=True))
+
+    *means, ratio = trainer.scores(rows, verify, trainer.num_generations_eval).mean((0, 1)).tolist()
+    by_name = dict(zip(rewards, means, strict=True))
+    return {"reward": sum(weights[name] * mean for name, mean in by_name.items())} | by_name | {"length_ratio": ratio}
+
+
+def prepare(data, rewarded, args):
+    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+    args.output_dir = args.output_dir or "runs/rephraser"
+    args.max_completion_length = 2_048 if args.max_completion_length is None else args.max_completion_length
+    if args.reward_weights is not None:
+        raise ValueError(f"reward_weights: give --quality_weight and the like, got {args.reward_weights}")
+    weights = rewarded.weights
+    args.reward_weights = [weight for weight in weights.values() if weight]
+    checkpoint = stage.open_run(args, data, rewarded)
+    texts, damaged = load_texts(data)
+    if damaged:
+        logging.getLogger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
+    set_seed(args.seed)
+    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    show = show_with(data, tokenizer)
+    longest = longest_prompt(model, args, data.max_prompt_length)
+    with args.main_process_first(desc="choosing texts"):
+        rows = Dataset.from_list(texts)
+        kept = prompts.with_short_prompts(rows, show, tokenizer, longest, **(args.chat_template_kwargs or {}))
+    if len(kept) <= data.held_out:
+        raise ValueError(
+            f"input {data.input}: {len(kept)} of {len(rows)} texts have a prompt of at most {longest} tokens "
+            f"(max_prompt_length, or what max_completion_length leaves of the model's positions), held_out takes "
+            f"{data.held_out} of them"
+        )
+    order = np.random.default_rng(stage.data_seed(args)).permutation(len(kept))
+    held_out, train = kept.select(order[: data.held_out]), kept.select(np.sort(order[data.held_out :]))
+    validation = prompts.RowPrompts(held_out, show, stage.data_seed(args))
+    rewards = rewarded.rewards()
+    make = functools.partial(
+        GRPO,
+        model,
+        list(rewards.values()),
+        args,
+        questions=prompts.RowPrompts(train, show, stage.data_seed(args)),
+        measure=functools.partial(
+            measured, list(validation.draw(np.random.default_rng(0), len(held_out))), rewards, weights
+        ),
+        tokenizer=tokenizer,
+    )
+    trainer = hub.connected(make, args)
+    facts = {"init_from": stage.earlier_stages(data.model_name_or_path)}
+    facts["texts"] = {"train": len(train), "validation": len(held_out), "damaged": len(damaged)}
+    facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
+    return trainer, checkpoint, facts
+
+
+def write_demonstrations(data, rewarded) -> str:
+    """Writes prompts with answers as text; gives a line about it. Raises ValueError where the file is there."""
+    texts, _ = load_texts(data)
+    prompt = prompts.read_template(data.template or TEMPLATES / "recycle.txt", "text")
+    request = prompts.read_template(rewarded.quality_template or TEMPLATES / "dataman.txt", "text")
+    path = Path(data.demonstrations)
+    if path.exists():
+        raise ValueError(f"demonstrations: {path} is there already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for row in texts:
+            answers = [f"{prompts.fill(prompt, text=row['text'])}\n{pieces.MARKER}\n{row['text']}"]
+            if row["score"] is not None:
+                ratings = "\n".join(["O", *["5"] * 13, f"{row['score']:g}"])
+                answers.append(f"{prompts.fill(request, text=row['text'])} {ratings}")
+            file.writelines(json.dumps({"text": text}) + "\n" for text in answers)
+    return f"{data.demonstrations}: {len(texts):,} texts as their own paraphrase"
+
+
+def main():
+    data, rewarded, args = arguments.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
+    if data.demonstrations is not None:
+        with arguments.user_errors():
+            print(write_demonstrations(data, rewarded))
+        return
+    with arguments.user_errors():
+        trainer, checkpoint, facts = prepare(data, rewarded, args)
+    stage.save_provenance(args, data, rewarded, **facts)
+    with arguments.user_errors(judges.JudgeError):
+        trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
+        stage.finish(trainer, trained, f"paraphrasing {data.input}")
+    with arguments.user_errors(hub.HubError):
+        hub.hand_over(trainer)
+
+
+if __name__ == "__main__":
+    main()
