@@ -44,7 +44,7 @@ _METRICS = {  # of eval_results.json: type on the Hub, name, format
     "length_ratio": ("length_ratio", "characters, new to old", "{:.2f}".format),
     **{f"pass@{2**i}": ("pass@k", f"pass@{2**i}, sampled", SHARE) for i in range(11)},
 }
-_CORE = f"mean of {len(suites.AVERAGED)} centred accuracies"
+_CORE = f"mean of the {len(suites.AVERAGED)} centred accuracies"
 _CORPORA = {"stdlib": "the source of Python's standard library", "pydoc": "Python's language reference"}
 _SIZES = {  # of a configuration
     "num_hidden_layers": "{} layers",
@@ -320,7 +320,7 @@ def _evaluation(reports: list[dict]) -> str:
         if report["limit"] is not None:
             notes.append(f"**A trial:** the first {report['limit']:,} of each task.")
         if "core" in report:
-            notes.append(f"Core, the {_CORE} as in DataComp-LM, is **{NATS(report['core'])}**; MMLU is not in it.")
+            notes.append(f"Core, the {_CORE} of all tasks below but MMLU, is **{NATS(report['core'])}**.")
         elif missing := report.get("missing"):
             notes.append(f"There is no Core, since {', '.join(missing)} could not be computed.")
         table = suites.table({"value": report})

@@ -153,8 +153,8 @@ def output_of(model: str, args, several: bool) -> Path:
     name = (args.suite or "tasks") + (f"_first_{args.limit}" if args.limit else "")
     file = folder if folder.suffix == ".json" else folder / EVALUATION.format(name)
     there = next(path for path in (file.absolute(), *file.absolute().parents) if path.exists())
-    if file.is_dir() or not (there.is_file() or there.is_dir()) or (there.is_file() and there != file.absolute()):
-        raise ValueError(f"output {file}: {there} is not what it has to be, a folder and a file in it")
+    if there.is_dir() == (there == file.absolute()):
+        raise ValueError(f"output {file}: {there} is a {'folder' if there.is_dir() else 'file'}")
     if not os.access(there, os.W_OK):
         raise ValueError(f"output {file} cannot be written: there is no right to write {there}")
     return file
@@ -230,6 +230,8 @@ def main():
 def show(reports: dict[str, dict], files: dict[str, Path], limit: int | None) -> None:
     """Prints the table, and what should be known about it."""
     print(f"\n{suites.table(reports)}\n")
+    if any("core" in found for found in reports.values()):
+        print("Core is the mean over all tasks but MMLU: the 22 of DCLM's code, CommonsenseQA among them.")
     if limit is not None:
         print(f"Only the first {limit:,} of each task: a trial, no result.")
     missing = next(iter(reports.values())).get("missing") or {}

@@ -9,20 +9,20 @@
 A document's quality is the probability that a classifier gives it a label, read as DCLM does: as one line. It is kept
 where that is at least the threshold of its source, which is given (threshold), or that of the best share (keep_top), or
 of the best documents that have so many tokens together (tokens); all that have exactly the quality of the threshold are
-kept. Empty texts are dropped. The classifier is mlfoundations/fasttext-oh-eli5 of the Hub, to which the threshold
-0.018112 belongs, or one of recipes/recycle_classifier.py. Files are those of recipes/recycle_rephrase.py, and its
-output.
+kept. Empty texts are dropped. The classifier is that of DCLM, to which the threshold 0.018112 belongs (hf download
+mlfoundations/fasttext-oh-eli5), or one of recipes/recycle_classifier.py. Files are those which recycle_rephrase.py
+reads, or what it wrote.
 
 What is kept is in OUTPUT/organic and OUTPUT/recycled: parquet files with the columns id, text, quality, source and
 metadata (JSON of all others). filter.md, filter.png and filter.json tell what became of the rest, damaged.txt names
 lines that could not be read, and OUTPUT/.datatrove/organic and .../recycled have the quality of every document. A run
-that was cut short goes on where it was when it is started again, and ends with the same data, with any --workers; each
-has a copy of the classifier in memory (2.4 GB of the published one).
+that was cut short goes on where it was when it is started again, and ends with the same data, with any --workers, of
+which each has the classifier in memory.
 
 --deduplicate takes copies out before the thresholds are found, over both sources together, by datatrove's MinHash. Of
-documents that are alike the first stays, so an organic one rather than a recycled one. Words are what stands between
-white space after datatrove has taken away punctuation and accents (its own splitting of English needs spaCy, and no
-download either). A text of less than 5 words is no copy of another.
+documents that are alike the first stays, and an organic one rather than a recycled one, even if it is then too bad to
+be kept. Texts are compared by runs of 5 words, which are in lower case, without punctuation and accents, every number a
+0, and end at white space (datatrove's own splitting of English needs spaCy). One of less than 5 words has no copies.
 """
 
 import dataclasses

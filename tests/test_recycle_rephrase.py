@@ -61,7 +61,9 @@ STRANGE = [
     " \n\t ",
     "line\u2028breaks\x85of\r\nevery\x0bkind",
 ]
-SMALL = ["--template", "ask.txt", "--max_new_tokens", "12", "--shard_documents", "5", "--input", "web.jsonl"]
+ASK = ["--template", "ask.txt", "--max_new_tokens", "12"]
+SMALL = [*ASK, "--shard_documents", "8", "--input", "web.jsonl"]
+QUICK = [*SMALL, "--engine", "padded"]  # where the engine makes no difference
 
 
 def a_text(draw: random.Random, length: int) -> str:
@@ -127,7 +129,8 @@ def made(home):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         for model in ("always", "sometimes", "never"):
-            run_here(patch, "recycle_rephrase", *SMALL, "--model", model, "--output", f"made/{model}")
+            words = SMALL if model == "sometimes" else QUICK
+            run_here(patch, "recycle_rephrase", *words, "--model", model, "--output", f"made/{model}")
     return {model: f"made/{model}" for model in ("always", "sometimes", "never")}
 
 
@@ -199,12 +202,12 @@ def test_a_piece_without_the_marker(made, monkeypatch, tmp_path):
 def test_killed_and_started_again_it_ends_with_the_same_bytes(made, monkeypatch, capsys, tmp_path):
     words = [*SMALL, "--model", "sometimes", "--output", tmp_path / "out"]
     out = tmp_path / "out"
-    kill_when(out / "00001.parquet", monkeypatch, "recycle_rephrase", *words)
+    kill_when(out / "00000.parquet", monkeypatch, "recycle_rephrase", *words)
     before = {file: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
-    assert 2 <= len(before) < 6 and not (out / "recycle.json").exists(), "killed too late to show anything"
+    assert 1 <= len(before) < 4 and not (out / "recycle.json").exists(), "killed too late to show anything"
     run_here(monkeypatch, "recycle_rephrase", *words)
     assert {file: file.stat().st_mtime_ns for file in before} == before, "made again"
-    assert contents(out) == contents(made["sometimes"]) and len(contents(out)) == 6
+    assert contents(out) == contents(made["sometimes"]) and len(contents(out)) == 4
     assert sorted(file.name for file in out.iterdir() if file.suffix != ".parquet") == [
         ".datatrove",
         "recipe.yaml",
@@ -232,7 +235,7 @@ def test_two_workers_give_the_same_bytes_as_one(made, monkeypatch, capsys, tmp_p
     assert said.out.startswith("documents      30, ") and "INFO" not in said.err and "datatrove" not in said.err
     assert contents(tmp_path / "out") == contents(made["sometimes"])
     logs = [file.read_text() for file in (tmp_path / "out").glob(".datatrove/logs/*.log")]
-    assert len(logs) == 6 and all("Processing done" in log for log in logs)
+    assert len(logs) == 4 and all("Processing done" in log for log in logs)
 
 
 def stuck(data, rank, world_size):
@@ -283,8 +286,7 @@ DAMAGED = [b"{", b'{"text": 3}', b"\xff", b'{"id": 7, "text": "good"}', b'{"text
 @pytest.mark.parametrize("workers", [1, 2])
 def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_path):
     Path("damaged.jsonl").write_bytes(b"\n".join(DAMAGED * 60))
-    words = ["--template", "ask.txt", "--model", "never", "--max_new_tokens", "2", "--workers", workers]
-    words += ["--input", "damaged.jsonl", "--shard_documents", "100"]
+    words = [*QUICK, "--model", "never", "--workers", workers, "--input", "damaged.jsonl", "--shard_documents", "150"]
     run_here(monkeypatch, "recycle_rephrase", *words, "--output", tmp_path / "out")
     assert [(row["id"], row["text"]) for row in rows(tmp_path / "out")] == [("7", "good")] * 60
     named = (tmp_path / "out" / "damaged.txt").read_text().splitlines()
@@ -298,11 +300,11 @@ def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_p
     errors = capsys.readouterr().err
     assert ended.value.code == 2 and "Traceback" not in errors
     line = errors.splitlines()[-1]
-    assert re.search(r"^recycle_rephrase.py: error: damaged.jsonl, line \d+: not valid JSON", line), errors
+    assert re.search(r"^recycle_rephrase.py: error: damaged.jsonl, line \d+: not (valid JSON|UTF-8)", line), errors
 
 
 def test_every_kind_of_file(made, monkeypatch, tmp_path):
-    lines = Path("web.jsonl").read_bytes().splitlines()[:9]
+    lines = Path("web.jsonl").read_bytes().splitlines()[-8:]
     data, found = b"\n".join(lines), []
     (tmp_path / "a.jsonl").write_bytes(data)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(data))
@@ -310,10 +312,10 @@ def test_every_kind_of_file(made, monkeypatch, tmp_path):
     pq.write_table(pa.Table.from_pylist(list(map(json.loads, lines))), tmp_path / "a.parquet")
     for file in ("a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.parquet"):
         out = tmp_path / f"out-{file}"
-        words = [*SMALL, "--input", tmp_path / file, "--model", "sometimes", "--output", out]
+        words = [*QUICK, "--input", tmp_path / file, "--model", "sometimes", "--output", out]
         run_here(monkeypatch, "recycle_rephrase", *words)
         found.append(rows(out))
-    assert found[0] == found[1] == found[2] == found[3] and len(found[0]) == 9
+    assert found[0] == found[1] == found[2] == found[3] and len(found[0]) == 8
 
 
 def test_a_data_set_of_the_hub(hub, made, tmp_path):
@@ -325,16 +327,16 @@ api.create_repo("alice/web", repo_type="dataset")
 api.upload_file(path_or_fileobj=sys.argv[1], path_in_repo="train.jsonl", repo_id="alice/web", repo_type="dataset")
 """
     python(upload, environment(hub, tmp_path / "home", "hf_alice"), "web.jsonl")
-    words = [*SMALL, "--model", "sometimes", "--input", "alice/web", "--documents", "12", "--output", tmp_path / "out"]
+    words = [*SMALL, "--model", "sometimes", "--input", "alice/web", "--documents", "10", "--output", tmp_path / "out"]
     command = [sys.executable, str(RECIPES / "recycle_rephrase.py"), *map(str, words)]
     done = subprocess.run(command, env=environment(hub, tmp_path / "fresh"), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert rows(tmp_path / "out")[:10] == rows(made["sometimes"])[:10] and len(rows(tmp_path / "out")) == 12
+    assert rows(tmp_path / "out")[:8] == rows(made["sometimes"])[:8] and len(rows(tmp_path / "out")) == 10
 
 
 def test_prompts_that_are_too_long(made, monkeypatch, tmp_path):
     long = ["--prompt_tokens", "150", "--without_marker", "drop"]
-    run_here(monkeypatch, "recycle_rephrase", *SMALL, "--model", "always", *long, "--output", tmp_path / "long")
+    run_here(monkeypatch, "recycle_rephrase", *QUICK, "--model", "always", *long, "--output", tmp_path / "long")
     tokenizer = PreTrainedTokenizerFast.from_pretrained("always")
     failed = [
         sum(len(tokenizer(piece)["input_ids"]) + 4 > 150 for piece in pieces.cut(row["original"]))
@@ -344,7 +346,7 @@ def test_prompts_that_are_too_long(made, monkeypatch, tmp_path):
     assert told(tmp_path / "long")["failed_pieces"] == {"no_marker": 0, "long_prompt": sum(failed), "no_room": 0}
     chain = [(">",), ("Here",), END_OF_TEXT]
     save_rigged(tmp_path / "short", word_tokenizer(), chain, positions=151)
-    run_here(monkeypatch, "recycle_rephrase", *SMALL, "--model", tmp_path / "short", "--output", tmp_path / "short_out")
+    run_here(monkeypatch, "recycle_rephrase", *QUICK, "--model", tmp_path / "short", "--output", tmp_path / "short_out")
     assert told(tmp_path / "short_out")["failed_pieces"]["no_room"] == sum(failed)
 
 
@@ -401,10 +403,10 @@ def models(home):
     return kinds
 
 
-QUESTIONS = [f"{number} and {number * 7919} are {'numbers ' * (number % 5)}" for number in range(21)]
+QUESTIONS = [f"{number} and {number * 7919} are {'numbers ' * (number % 5)}" for number in range(13)]
 
 
-def complete(settings, number=21, seed=(0, 0, 0), **more) -> list[generation.Completion]:
+def complete(settings, number=13, seed=(0, 0, 0), **more) -> list[generation.Completion]:
     ended = []
     generator = generation.Generator(dataclasses.replace(settings, **more))
     found = generator(generator.ask(QUESTIONS[:number]), seed, lambda: ended.append(1))
@@ -412,23 +414,20 @@ def complete(settings, number=21, seed=(0, 0, 0), **more) -> list[generation.Com
     return found
 
 
+@pytest.mark.parametrize(("engine", "longest"), [("continuous", 180), ("padded", 60)])
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_engines_agree_with_one_at_a_time(name, models):
-    settings = generation.Settings(name, "Q: {text}", temperature=0, max_new_tokens=160, cache_tokens=700)
+def test_engines_agree_with_one_at_a_time(name, engine, longest, models):
+    settings = generation.Settings(name, "Q: {text}", temperature=0, max_new_tokens=longest, cache_tokens=700)
     tokenizer, model, expected = PreTrainedTokenizerFast.from_pretrained(name), models[name].eval(), []
     for question in QUESTIONS:
         ids = tokenizer(f"Q: {question}", return_tensors="pt")["input_ids"]
-        room = min(160, 200 - ids.shape[1])
+        room = min(longest, 200 - ids.shape[1])
         with torch.no_grad():
             found = model.generate(ids, do_sample=False, max_new_tokens=room)[0, ids.shape[1] :].tolist()
         ended = 0 in found
         tokens = found.index(0) + 1 if ended else len(found)
         expected.append(generation.Completion(tokenizer.decode(found, skip_special_tokens=True), tokens, ended))
-    assert complete(settings, engine="continuous") == expected
-    padded = complete(settings, engine="padded")
-    short = min(completion.tokens for completion in expected if not completion.ended)
-    for ours, theirs in zip(padded, expected, strict=True):
-        assert ours == theirs or (ours.tokens >= short and theirs.text.startswith(ours.text))
+    assert complete(settings, engine=engine) == expected
     assert len({completion.tokens for completion in expected}) > 2, "of different lengths"
 
 
@@ -436,12 +435,9 @@ def test_engines_agree_with_one_at_a_time(name, models):
 def test_a_seed_gives_the_same_whatever_ran_before(engine, models):
     settings = generation.Settings("llama", "Q: {text}", engine=engine, max_new_tokens=20, cache_tokens=2_000)
     first = complete(settings)
-    torch.rand(3)
-    complete(settings, seed=(0, 0, 1), number=3)
-    assert complete(settings) == first
-    assert complete(settings, seed=(0, 1, 0)) != first
     generator = generation.Generator(settings)
-    generator(generator.ask(QUESTIONS), (5, 5), lambda: None)
+    assert generator(generator.ask(QUESTIONS), (0, 1, 0), lambda: None) != first
+    torch.rand(3)
     assert generator(generator.ask(QUESTIONS), (0, 0, 0), lambda: None) == first
     assert len({completion.text for completion in first}) > 10, "top_k of the model's makers does not count"
     assert generator([], (0, 0, 0), lambda: None) == []
@@ -578,14 +574,14 @@ def test_slurm(made, monkeypatch, capsys, tmp_path):
     words = [*SMALL, "--model", "sometimes", "--executor", "slurm", "--executor_options", options, "--output", out]
     Path("jobs.json").unlink(missing_ok=True)
     run_here(monkeypatch, "recycle_rephrase", *words)
-    assert capsys.readouterr().out.startswith("6 shards are in the queue; ")
+    assert capsys.readouterr().out.startswith("4 shards are in the queue; ")
     assert not rows(out) and not (out / "recycle.json").exists()
     jobs = [job for job in json.loads(Path("jobs.json").read_text()) if "launch_pickled_pipeline" in job[1]]
-    assert len(jobs) == 2 and "--array=0-5" in jobs[0][1] and "--partition=gpu" in jobs[0][1]
+    assert len(jobs) == 2 and "--array=0-3" in jobs[0][1] and "--partition=gpu" in jobs[0][1]
     assert "--dependency=afterok:1" in jobs[1][0], "the summary waits for the shards"
     monkeypatch.setenv("SLURM_NODELIST", "here")
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    for (_, script), tasks in zip(jobs, (6, 1), strict=True):
+    for (_, script), tasks in zip(jobs, (4, 1), strict=True):
         file = re.search(r"launch_pickled_pipeline (\S+)", script)[1]
         for task in range(tasks):
             monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
@@ -597,8 +593,9 @@ def test_slurm(made, monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().out.startswith("nothing to do:\ndocuments      30, ")
 
 
-def test_ray(tmp_path):
+def test_ray(monkeypatch, tmp_path):
     """Only that the executor is made, and travels: ray itself is not here."""
+    monkeypatch.setattr(pipeline.importlib.util, "find_spec", lambda name: name == "ray")
     made = pipeline.executor("ray", steps(tmp_path), tmp_path, tasks=7, workers=None, options={"gpus_per_task": 1})
     assert (made.tasks, made.workers, made.gpus_per_task, made.world_size) == (7, 7, 1, 7)
     copy = dill.loads(dill.dumps(made))
@@ -646,6 +643,11 @@ GOOD = [*SMALL, "--model", "always"]
             "executor_options {}: missing 2 required positional arguments: 'time' and 'partition'",
         ),
         ([*GOOD, "--executor_options", '{"partition": 1}'], "got an unexpected keyword argument 'partition'"),
+        (
+            [*GOOD, "--executor", "slurm", "--executor_options", '{"partition": "a", "time": "1:00"}'],
+            "executor slurm: there is no sbatch on this machine",
+        ),
+        ([*GOOD, "--executor", "ray"], "executor ray is not installed: pip install ray"),
         ([*GOOD, "--executor_options", "gpu"], "executor_options must be JSON"),
         ([*GOOD, "--engine", "tgi"], "engine must be one of vllm, continuous, padded, got 'tgi'"),
         ([*GOOD, "--engine", "vllm"], "engine vllm is not installed: pip install vllm, or leave --engine out"),
@@ -715,7 +717,7 @@ def test_an_input_that_has_changed_is_refused(monkeypatch, capsys, tmp_path):
 
 @pytest.mark.skipif(not WEB.is_file(), reason=f"no web text in {WEB}")
 def test_web_text(monkeypatch, tmp_path):
-    words = ["--model", "sometimes", "--template", "ask.txt", "--max_new_tokens", "12", "--input", WEB]
+    words = [*QUICK, "--shard_documents", "1000", "--model", "sometimes", "--input", WEB]
     run_here(monkeypatch, "recycle_rephrase", *words, "--documents", "60", "--output", tmp_path)
     known = [json.loads(line) for line in WEB.read_text().splitlines()[:60]]
     assert [row["original"] for row in rows(tmp_path)] == [row["text"] for row in known]

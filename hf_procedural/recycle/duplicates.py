@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from datasets.utils import tqdm
 
-from .pipeline import Document, executor
+from .pipeline import Document
 
 from datatrove.pipeline.dedup import (  # isort: skip (what is not installed, pipeline tells)
     MinhashConfig,
@@ -68,13 +68,10 @@ def find(folder: Path, shards: int) -> dict[int, np.ndarray]:
     signatures, pairs, clusters = (str(folder / name) for name in ("signatures", "pairs", "clusters"))
     if len(list(Path(signatures, "bucket_000").glob("*.sig"))) != shards:
         raise ValueError(f"{signatures} is not complete: remove the output folder and begin anew")
-    compare = [MinhashDedupBuckets(signatures, pairs, config=CONFIG)]
-    settings = {"workers": 1, "options": {}}
+    compare = MinhashDedupBuckets(signatures, pairs, config=CONFIG)
     for bucket in tqdm(range(CONFIG.num_buckets), desc="comparing", unit=" buckets"):
-        one = {"tasks": CONFIG.num_buckets, "local_tasks": 1, "local_rank_offset": bucket}
-        executor("local", compare, folder / "comparing", **one, **settings).run()
-    cluster = [MinhashDedupCluster(pairs, clusters, CONFIG, save_cluster_id=True)]
-    executor("local", cluster, folder / "clustering", tasks=1, **settings).run()
+        compare.run(None, bucket, CONFIG.num_buckets)
+    MinhashDedupCluster(pairs, clusters, CONFIG, save_cluster_id=True).run()
     members = [np.empty((0, 3), np.uint32)]  # [shard, place, cluster], in order
     for file in sorted(Path(clusters).glob("*.clusters")):
         members.append(np.insert(np.fromfile(file, "<u4").reshape(-1, 2), 0, int(file.stem), axis=1))

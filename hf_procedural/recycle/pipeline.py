@@ -12,11 +12,13 @@ and marks are in OUTPUT/.datatrove.
 import contextlib
 import copy
 import dataclasses
+import importlib.util
 import itertools
 import json
 import multiprocessing
 import os
 import re
+import shutil
 import threading
 import types
 from collections.abc import Iterator
@@ -76,7 +78,7 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str], data:
     if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
         raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
     if not (output / stage.RECIPE).is_file():
-        if any(not file.name.endswith(".tmp") for file in output.glob("*")):
+        if any(file.name[0] != "." for file in output.glob("*")):
             raise ValueError(f"output {output} is not empty and has no {stage.RECIPE}: choose another folder")
         return False
     before = yaml.load((output / stage.RECIPE).read_text(encoding="utf-8"), Loader)
@@ -208,7 +210,7 @@ class Local(LocalPipelineExecutor):
                 self._run_for_rank(rank)
             return
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(sorted({type(step).__module__ for step in pipeline}))
+        context.set_forkserver_preload(sorted({step.__module__ for step in pipeline}))
         with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
             try:
                 for task in futures.as_completed([pool.submit(self._run_for_rank, rank) for rank in ranks]):
@@ -234,13 +236,21 @@ EXECUTORS = {"local": Local, "slurm": SlurmPipelineExecutor, "ray": RayPipelineE
 
 
 def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: int | None, options: dict, **more):
-    """One of EXECUTORS, of a pipeline; `workers` None: 1 here, elsewhere all. Raises ValueError for wrong options."""
+    """One of EXECUTORS, of a pipeline; `workers` None: 1 here, elsewhere all.
+
+    Raises ValueError for wrong options, ImportError or OSError where there is no Ray or Slurm.
+    """
     workers = (1 if kind == "local" else -1) if workers is None else workers
     settings = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)} | more
     try:
-        return EXECUTORS[kind](pipeline, **settings, **options)
+        made = EXECUTORS[kind](pipeline, **settings, **options)
     except TypeError as error:
         raise ValueError(f"executor_options {options}: {str(error).rpartition('__init__() ')[2]}") from error
+    if kind == "ray" and importlib.util.find_spec("ray") is None:
+        raise ImportError("executor ray is not installed: pip install ray")
+    if kind == "slurm" and shutil.which("sbatch") is None:
+        raise FileNotFoundError("executor slurm: there is no sbatch on this machine")
+    return made
 
 
 def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **settings) -> bool:

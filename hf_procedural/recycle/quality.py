@@ -67,12 +67,11 @@ def _check(path: str, size: int) -> None:
         start = file.read(76)
         if len(start) < 76 or struct.unpack_from("<i", start)[0] != 793_712_314:
             raise ValueError(f"model {path} is not a fastText model")
-        (dim, *_), kind, labels = (struct.unpack_from("<i", start, place) for place in (8, 8 + 7 * 4, 64 + 8))
-        if kind != (3,):
+        dim, kind, labels = (struct.unpack_from("<i", start, place)[0] for place in (8, 36, 72))
+        if kind != 3:
             raise ValueError(f"model {path} holds word vectors: train a classifier (fasttext supervised)")
-        output = 16 + 4 * dim * labels[0]
-        file.seek(max(size - output, 0))
-        if file.read(16) != struct.pack("<2q", labels[0], dim):
+        file.seek(max(size - 16 - 4 * dim * labels, 0))
+        if file.read(16) != struct.pack("<2q", labels, dim):
             raise ValueError(f"model {path} is cut short or damaged: it does not end with the weights of its labels")
 
 

@@ -254,7 +254,9 @@ def draw(known: dict[str, Known], path) -> None:
             least = known[source].threshold
             if field == "quality" and not math.isnan(least):
                 axis.axvline(least, color="tab:red", linestyle="--", label=f"threshold: {least:.4g}")
-            axis.set(xscale="log", yscale="log", title=source, ylabel="documents")
+            axis.set(title=source, ylabel="documents")
+            if len(seen):
+                axis.set(xscale="log", yscale="log")
             axis.grid(alpha=0.3)
             axis.legend()
         axis.set_xlabel({"quality": "quality", "characters": "characters of a document"}[field])

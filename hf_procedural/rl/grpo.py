@@ -5,7 +5,6 @@ import copy
 import dataclasses
 import functools
 import inspect
-import tempfile
 import warnings
 from collections.abc import Callable
 
@@ -21,6 +20,7 @@ from ..stage import LogMore
 try:
     from accelerate.utils import gather_object
     from trl import GRPOConfig, GRPOTrainer
+    from trl.trainer import grpo_trainer
 except ImportError as error:
     raise ImportError(f"this recipe needs TRL: pip install 'hf-procedural[rl]' ({error})") from error
 
@@ -157,7 +157,7 @@ class GRPO(GRPOTrainer):
         self.questions, self.measure = questions, measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
         args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
-        with _saved(model) if args.beta else contextlib.nullcontext():
+        with _reference(model):
             super().__init__(
                 model,
                 reward,
@@ -344,14 +344,14 @@ def _joined(parts: list[dict], pad_token_id: int) -> dict:
 
 
 @contextlib.contextmanager
-def _saved(model):
-    """Has `model` named after a folder with its weights meanwhile."""
-    name = model.config._name_or_path
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        model.config._name_or_path = folder
+def _reference(model):
+    """Has TRL take a copy of `model` where it would load the reference of the KL term."""
+    load = grpo_trainer.create_model_from_path
+    grpo_trainer.create_model_from_path = lambda *args, **settings: copy.deepcopy(model)
+    try:
         yield
-    model.config._name_or_path = name
+    finally:
+        grpo_trainer.create_model_from_path = load
 
 
 def _positions_from_mask(model, may_end: Callable[[], bool]) -> None:
