@@ -192,22 +192,21 @@ class RecycleArguments(RLArguments):
 
 def load_texts(data) -> tuple[list[dict], list[str]]:
     """The texts to paraphrase, {"text", "score"}, and the places of damaged lines."""
-    found, damaged, columns = [], [], set()
-    for shard in reading.plan(reading.find_files(data.input), None):
+    found, damaged = [], []
+    shards = reading.plan(reading.find_files(data.input), None)
+    reading.check_columns(shards, data.text_column)
+    for shard in shards:
         for row in reading.read(shard, text_column=data.text_column, damaged=damaged.append):
-            columns |= row["metadata"].keys()
             score = row["metadata"].get(data.score_column)
             if data.score_column is not None and not isinstance(score, int | float):
                 raise ValueError(
-                    f"score_column {data.score_column!r} must hold numbers, but {row['id']} has {score!r} "
-                    f"(columns: {', '.join(sorted(columns))})"
+                    f"score_column {data.score_column!r} must hold numbers, but {row['id']} has {score!r} (other "
+                    f"columns: {', '.join(row['metadata'])})"
                 )
             if row["text"].strip() and (data.below_score is None or score < data.below_score):
                 found.append({"text": pieces.cut(row["text"], data.characters)[0], "score": score})
             if len(found) == data.documents:
                 return found, damaged
-    if not columns and not found:
-        raise ValueError(f"input {data.input}: there is no text" + (f" ({damaged[0]})" if damaged else ""))
     return found, damaged
 
 

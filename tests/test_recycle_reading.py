@@ -380,3 +380,11 @@ def test_join(text, characters, data):
     assert joined.count("new") == kept.count("new")
     words = [word for piece, new in zip(own, kept, strict=True) for word in (piece if new is None else new).split()]
     assert "".join(joined.split()) == "".join(words), "nothing lost, in order"
+
+
+@pytest.mark.parametrize("row", [{"id": "\ud800", "text": "x"}, {"id": "1", "text": "\ud800"}])
+def test_half_a_surrogate_is_damage(row, tmp_path):
+    (tmp_path / "web.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({"id": 2, "text": "fine"}) + "\n")
+    (shard,), told = reading.plan(reading.find_files(str(tmp_path)), None), []
+    assert [found["id"] for found in reading.read(shard, damaged=told.append)] == ["2"]
+    assert len(told) == 1 and "line 1: " in told[0] and "is not valid Unicode" in told[0]

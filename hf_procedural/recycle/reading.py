@@ -113,13 +113,13 @@ def read(
     """
     for number, row in _rows(shard, text_column):
         text = row.pop(text_column, _Absent) if isinstance(row, dict) else None
-        if reason := _reason(row, text, text_column):
+        own = row.pop(id_column, None) if isinstance(row, dict) else None
+        if reason := _reason(row, text, text_column) or _not_unicode(own, id_column):
             message = f"{shard.file}, line {number}: {reason}"
             if strict:
                 raise DataError(message)
             damaged(message)
         else:
-            own = row.pop(id_column, None)
             yield {"id": f"{shard.name}:{number}" if own is None else str(own), "text": text, "metadata": row}
 
 
@@ -154,10 +154,14 @@ def _reason(row, text, text_column: str) -> str | None:
         return f"no {text_column!r}"
     if not isinstance(text, str):
         return f"{text_column!r} is {'null' if text is None else type(text).__name__}, not text"
+    return _not_unicode(text, text_column)
+
+
+def _not_unicode(value, column: str) -> str | None:
     try:
-        text.encode()
+        str(value).encode()
     except UnicodeEncodeError as error:
-        return f"{text_column!r} is not valid Unicode ({error.reason})"
+        return f"{column!r} is not valid Unicode ({error.reason})"
 
 
 def _rows(shard: Shard, text_column: str) -> Iterator[tuple]:
