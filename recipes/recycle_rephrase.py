@@ -93,7 +93,7 @@ class RephraseArguments:
     cache_tokens: int | None = dataclasses.field(
         default=None,
         metadata={
-            "help": "Tokens whose keys and values transformers has in memory. Default: 16384 on a CPU, else 65536."
+            "help": "Tokens whose keys and values transformers has in memory. Default: 8192 on a CPU, else 65536."
         },
     )
     vllm_options: dict | str | None = dataclasses.field(

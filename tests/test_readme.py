@@ -29,7 +29,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "recipes")
     known = {"help", "quiet", "cpu", "num_processes", "compile", "output"}  # of accelerate launch and plain scripts
     known |= {"questions", "template", "max_new_tokens", "models", "runs"}  # of recipes/rpt_evaluate.py
-    known |= {"model", "suite", "tasks"}  # of recipes/evaluate.py, which has the name of a library
+    known |= {"suite", "tasks"}  # of recipes/evaluate.py, which has the name of a library
     known |= {
         "length",
         "width",

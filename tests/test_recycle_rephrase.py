@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -210,6 +211,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(made, monkeypatch,
     assert contents(out) == contents(made["sometimes"]) and len(contents(out)) == 4
     assert sorted(file.name for file in out.iterdir() if file.suffix != ".parquet") == [
         ".datatrove",
+        "README.md",
         "recipe.yaml",
         "recycle.json",
     ]
@@ -728,3 +730,22 @@ def test_web_text(monkeypatch, tmp_path):
 def test_our_template_ends_with_the_marker():
     template = (RECIPES / "templates" / "recycle.txt").read_text()
     assert template.count("{text}") == 1 and template.endswith(pieces.MARKER + "\n")
+
+
+def test_a_shard_without_a_good_document(made, monkeypatch, tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "a.jsonl").write_text("{damaged\n\n")
+    (tmp_path / "web" / "b.jsonl").write_text(json.dumps({"text": "x"}) + "\n")
+    words = [*QUICK, "--input", tmp_path / "web", "--model", "never", "--output", tmp_path / "out"]
+    run_here(monkeypatch, "recycle_rephrase", *words)
+    assert [row["text"] for row in rows(tmp_path / "out")] == ["x"] and told(tmp_path / "out")["damaged_lines"] == 1
+
+
+def test_the_card_says_which_files_are_the_data(made, tmp_path):
+    folder = shutil.copytree(made["always"], tmp_path / "one")
+    for file in sorted(folder.glob("*.parquet"))[1:]:
+        file.unlink()
+    (folder / "report.json").write_text("{}")  # as many files of JSON as of data, and more
+    found = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert found["text"][:] == [row["text"] for row in rows(folder)]
+    assert "30 documents" in (folder / "README.md").read_text()

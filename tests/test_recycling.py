@@ -199,6 +199,7 @@ def test_a_server_of_several_models_needs_a_name():
         ({"choices": []}, "gives no answer"),
         ({"error": "nonsense"}, "gives no answer"),
         ([1, 2], "gives no answer"),
+        ({"choices": [{"index": 0, "message": {"role": "assistant", "content": [1]}}]}, "content is list, not text"),
         (1.5, "no answer within 0.2 s, 1 times"),
     ],
 )

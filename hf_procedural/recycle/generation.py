@@ -23,7 +23,7 @@ from ..tokenization import load_tokenizer
 
 ENGINES = ("vllm", "continuous", "padded")
 _PAGE = 256  # tokens in a block of the cache
-_STEP = 2_048  # tokens in a forward pass
+_LAYERS = {"full_attention", "sliding_attention"}  # that continuous batching knows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +104,7 @@ def choose_engine(model, engine: str | None) -> str:
     """
     installed = importlib.util.find_spec("vllm") is not None
     # Others have attention of their own: continuous batching of transformers 5.23 fails on it, or is silently wrong.
-    known = set(getattr(model.config.get_text_config(), "layer_types", None) or ()) <= {
-        "full_attention",
-        "sliding_attention",
-    }
+    known = _LAYERS.issuperset(getattr(model.config.get_text_config(), "layer_types", None) or ())
     continuous = model._supports_attention_backend and not model._is_stateful and known
     if engine == "vllm" and not installed:
         raise ImportError("engine vllm is not installed: pip install vllm, or leave --engine out")
@@ -143,7 +140,7 @@ def _continuous(model, settings: Settings, asked, rooms, seed, progress):
     config = ContinuousBatchingConfig(
         page_size=_PAGE,
         num_blocks=-(-max(cache_tokens(model, settings), longest + _PAGE) // _PAGE),
-        max_batch_tokens=_STEP,
+        max_batch_tokens=512 if model.device.type == "cpu" else 2_048,
         max_requests_per_batch=256,
         seed=_number(seed),
         auto_switch_to_flash=False,  # which would fetch kernels
@@ -162,9 +159,10 @@ def _continuous(model, settings: Settings, asked, rooms, seed, progress):
                 progress()
             elif result is not None or not manager.is_running():
                 reason = manager.background_thread_status.fatal_error or (result and result.error)
-                raise RuntimeError(f"{settings.model}: continuous batching failed ({reason}); try --engine padded")
+                remedy = "choose fewer cache_tokens, or --engine padded"
+                raise RuntimeError(f"{settings.model}: continuous batching failed ({reason}); {remedy}")
     finally:
-        manager.stop()
+        manager.stop(hard_stop=True)
         manager.destroy()
     ends = _ends(model)
     return [(found[name], bool(found[name]) and found[name][-1] in ends) for name in names]
@@ -178,7 +176,13 @@ def _padded(model, settings: Settings, asked, rooms, seed, progress):
         size = max(1, cache_tokens(model, settings) // (len(asked[waiting[0]]) + room))
         batch, waiting = waiting[:size], waiting[size:]
         torch.manual_seed(_number((*seed, len(waiting))))
-        rows = evaluation.generate(model, [asked[place] for place in batch], max_new_tokens=room, **_sampling(settings))
+        some = [asked[place] for place in batch]
+        try:
+            rows = evaluation.generate(model, some, max_new_tokens=room, **_sampling(settings))
+        except ValueError as error:
+            if isinstance(error.__cause__, torch.OutOfMemoryError):
+                raise ValueError(f"cache_tokens {cache_tokens(model, settings)} are too many: {error}") from error
+            raise
         for place, (ids,) in zip(batch, rows, strict=True):
             end = next((number + 1 for number, token in enumerate(ids) if token in ends), None)
             found[place] = ids[:end], end is not None
@@ -187,8 +191,11 @@ def _padded(model, settings: Settings, asked, rooms, seed, progress):
 
 
 def cache_tokens(model, settings: Settings) -> int:
-    """For how many tokens transformers keeps keys and values."""
-    return settings.cache_tokens or (2**14 if model.device.type == "cpu" else 2**16)
+    """For how many tokens transformers keeps keys and values.
+
+    On CPUs few: there, in continuous batching, each query meets the keys of all requests, its own and others.
+    """
+    return settings.cache_tokens or (2**13 if model.device.type == "cpu" else 2**16)
 
 
 def _sampling(settings: Settings) -> dict:

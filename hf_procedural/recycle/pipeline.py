@@ -74,7 +74,7 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str], data:
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"output {output} is a file; name a folder")
-    ours = re.compile(rf"{data}|{stage.RECIPE}|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
+    ours = re.compile(rf"{data}|{stage.RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
     if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
         raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
     if not (output / stage.RECIPE).is_file():

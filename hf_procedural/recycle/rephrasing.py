@@ -22,7 +22,7 @@ from . import pieces, pipeline
 from .generation import Generator, Settings
 from .pipeline import Document, PipelineStep
 
-COMPLETE = "recycle.json"
+COMPLETE, CARD = "recycle.json", "README.md"
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
@@ -66,7 +66,7 @@ class Rephrase(PipelineStep):
         self.piece_characters, self.batch_pieces, self.without_marker = piece_characters, batch_pieces, without_marker
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        generator, counts, done = _generator(self.settings), Counter(), 0
+        generator, counts, done, seconds = _generator(self.settings), Counter(), 0, 0.0
         self.facts["counts"] = counts
         seeds = ((self.seed, rank, batch) for batch in itertools.count())
         for group in self._groups(data):
@@ -74,13 +74,16 @@ class Rephrase(PipelineStep):
             tell = _teller(self.output, rank, done, len(group) / max(len(parts), 1))
             found = []
             for start in range(0, len(parts), self.batch_pieces):
-                some = parts[start : start + self.batch_pieces]
+                some, began = parts[start : start + self.batch_pieces], time.monotonic()
                 with self.track_time("batch"):
                     found += _rephrased(generator, some, next(seeds), counts, tell)
+                seconds += time.monotonic() - began
             found = iter(found)
             for document, own in group:
                 yield self._together(document, own, list(itertools.islice(found, len(own))), counts)
             done += len(group)
+        with pipeline.whole(_seconds_file(self.output, rank)) as temporary:
+            temporary.write_text(str(seconds))  # not among the facts, which are the same in every run
         pipeline.tell_progress(self.output, rank, None)
 
     def _groups(self, data) -> Iterator[list[tuple[Document, list[str]]]]:
@@ -165,21 +168,24 @@ def _teller(output: Path, rank: int, done: int, weight: float):
     return tell
 
 
+def _seconds_file(output: Path, rank: int) -> Path:
+    """How long the generation of a shard took: there before the shard's file is."""
+    folder = output / pipeline.HIDDEN / "seconds"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / str(rank)
+
+
 # What a run was like
 
 
 def finish(output: Path, shards: int, settings: Settings) -> None:
     """Writes what is known when all shards are there: pipeline.DAMAGED, where there is any, and COMPLETE last."""
-    counts, damaged, seconds, tokens = Counter(), [], 0.0, 0
+    counts, damaged, seconds = Counter(), [], 0.0
     for rank in range(shards):
         facts = pipeline.facts_of(pipeline.shard_file(output, rank, shards))
         counts.update(facts["counts"])
         damaged += facts["damaged"]
-        stats = output / pipeline.HIDDEN / "stats" / f"{rank:05d}.json"
-        if stats.is_file():  # a kill can come between a file and its statistics
-            steps = {step["name"]: step for step in json.loads(stats.read_text(encoding="utf-8"))}
-            seconds += steps[f"{Rephrase.type}: {Rephrase.name}"]["time_stats"]["total"]
-            tokens += facts["counts"].get("tokens", 0)
+        seconds += float(_seconds_file(output, rank).read_text())
     packages = ("hf-procedural", "torch", "transformers", "datatrove", "tokenizers", "pyarrow")
     told = {
         "documents": counts["documents"],
@@ -194,7 +200,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         "length_ratio": counts["characters_out"] / counts["characters_in"] if counts["characters_in"] else None,
         "tokens": {"prompts": counts["prompt_tokens"], "completions": counts["tokens"]},
         "seconds": round(seconds, 3),  # of generation, summed over workers
-        "tokens_per_second": round(tokens / seconds, 1) if seconds else None,  # of completions, of one worker
+        "tokens_per_second": round(counts["tokens"] / seconds, 1) if seconds else None,  # of completions, of one worker
         "shards": shards,
         "model": settings.model,
         "engine": settings.engine,
@@ -205,8 +211,31 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
     if damaged:
         with pipeline.whole(output / pipeline.DAMAGED) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in damaged), encoding="utf-8")
+    with pipeline.whole(output / CARD) as temporary:
+        temporary.write_text(_card(told), encoding="utf-8")
     with pipeline.whole(output / COMPLETE) as temporary:
         temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _card(told: dict) -> str:
+    """What the Hub shows, and what tells `datasets` which of the folder's files are the data."""
+    return f"""---
+configs:
+- config_name: default
+  data_files: "*.parquet"
+task_categories:
+- text-generation
+tags:
+- hf_procedural
+---
+
+# Rephrased web text
+
+{told["documents"]:,} documents, rephrased by `{Path(told["model"]).name}` with recipes/recycle_rephrase.py of
+hf_procedural, by the method of [RePro](https://arxiv.org/abs/2510.10681) (Yu and Xiong 2025). `text` is what `original`
+was rephrased to; of {told["pieces"]:,} pieces {sum(told["failed_pieces"].values()):,} failed (`failed_pieces`).
+{COMPLETE} has all counts.
+"""
 
 
 def summary(output: Path) -> str:

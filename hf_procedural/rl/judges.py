@@ -131,7 +131,10 @@ def on_server(
                 seed=SEED,
                 max_tokens=max_tokens,
             )
-            return said.choices[0].message.content or ""
+            text = said.choices[0].message.content or ""
+            if not isinstance(text, str):
+                raise TypeError(f"content is {type(text).__name__}, not text")
+            return text
 
     def ask(questions: list[str]) -> list[str]:
         pool = concurrent.futures.ThreadPoolExecutor(batch_size, "judge")
