@@ -119,11 +119,11 @@ def read_examples(args, counts: collections.Counter):
 
 def is_good(label, positive: str) -> bool:
     """Whether a label is the positive one, or a score reaches it. Raises ValueError for a score where it is a word."""
-    if isinstance(label, str):
-        return label == positive
     try:
-        return label >= float(positive)
+        return float(label) >= float(positive)
     except (TypeError, ValueError):
+        if isinstance(label, str):
+            return label == positive
         raise ValueError(f"positive must be a number, as label_column has {label!r}, got {positive!r}") from None
 
 

@@ -154,6 +154,11 @@ class Source:
     folder: Path  # of its scores
 
 
+def used(args) -> dict[str, str]:
+    """What the scores depend on beside the text."""
+    return {"model": pipeline.digest(args.model)}
+
+
 def find_source(args, name: str) -> Source:
     """Raises ValueError where there is no such text, or a recycling that was cut short."""
     place, column, where = args.input, args.text_column, ()
@@ -165,7 +170,7 @@ def find_source(args, name: str) -> Source:
     folder = Path(args.output, pipeline.HIDDEN, name)
     try:
         files = reading.find_files(place, *where)
-        shards = pipeline.planned(folder, files, args.shard_documents, None)
+        shards = pipeline.planned(folder, files, args.shard_documents, None, used(args))
         reading.check_columns(shards, column)
     except ValueError as error:
         raise ValueError(f"organic: {error}" if name == "organic" else str(error)) from error
@@ -294,7 +299,7 @@ def main():
         shards = [shard for source in sources for shard in source.shards]
         pipeline.begin(output, recipe, files, shards)
         for source in sources:
-            pipeline.begin(source.folder, recipe, source.files, source.shards)
+            pipeline.begin(source.folder, recipe, source.files, source.shards, used(args))
         minhash = output / pipeline.HIDDEN / "minhash"
         score(args, sources, minhash)
         known = select(args, sources, minhash)

@@ -179,7 +179,8 @@ def main():
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return
         files = reading.find_files(args.input, args.dataset_config, args.split)
-        shards = pipeline.planned(output, files, args.shard_documents, args.documents)
+        used = {"model": pipeline.digest(args.model), "template": settings.template}
+        shards = pipeline.planned(output, files, args.shard_documents, args.documents, used)
         reading.check_columns(shards, args.text_column, args.id_column)
         facts = {}
         steps = [
@@ -209,7 +210,7 @@ def main():
 
     # 2. Shard by shard, each once.
     with arguments.user_errors():
-        pipeline.begin(output, recipe, files, shards)
+        pipeline.begin(output, recipe, files, shards, used)
         if run():
             print(rephrasing.summary(output))
         else:

@@ -2,7 +2,7 @@
 
     vllm serve RuPeng/DataMan-1.5B-EN --port 8000 &  vllm serve Qwen/Qwen3-4B --port 8001 &        # the judges
     accelerate launch --config_file recipes/accelerate/deepspeed.yaml recipes/recycle_train.py \\
-        recipes/configs/recycle_qwen3.yaml --input data/web --score_column dataman_score
+        recipes/configs/recycle_qwen3.yaml --input data/web --score_column dataman_score --below_score 5
     accelerate launch recipes/recycle_train.py recipes/configs/recycle_tiny.yaml       # two CPU cores, minutes
     accelerate launch recipes/recycle_train.py runs/rephraser/recipe.yaml --resume_from_checkpoint true
     python recipes/recycle_rephrase.py --model runs/rephraser --input data/web --output data/recycled      # next

@@ -149,8 +149,9 @@ def test_every_document_once_and_in_order(made):
 
 def test_pieces_are_joined_by_a_space(made):
     for row in rows(made["always"]):
-        expected = 0 if row["original"].isspace() else row["pieces"]
-        assert re.fullmatch(" ".join([ANSWER] * expected), row["text"]) and row["failed_pieces"] == 0
+        space = row["original"].isspace()
+        assert row["failed_pieces"] == 0
+        assert row["text"] == row["original"] if space else re.fullmatch(" ".join([ANSWER] * row["pieces"]), row["text"])
     counts = told(made["always"])
     assert counts["failed_pieces"] == {"no_marker": 0, "long_prompt": 0, "no_room": 0}
     assert counts["documents"] == 30 and counts["documents_with_failure"] == 0 and counts["cut_completions"] == 0
@@ -749,3 +750,27 @@ def test_the_card_says_which_files_are_the_data(made, tmp_path):
     found = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert found["text"][:] == [row["text"] for row in rows(folder)]
     assert "30 documents" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("what", ["model", "template"])
+def test_what_a_run_depends_on_must_stay_the_same(what, made, monkeypatch, capsys, tmp_path):
+    shutil.copytree("sometimes", tmp_path / "model")
+    (tmp_path / "ask.txt").write_text(Path("ask.txt").read_text())
+    words = [*QUICK, "--model", tmp_path / "model", "--template", tmp_path / "ask.txt", "--output", tmp_path / "out"]
+    run_here(monkeypatch, "recycle_rephrase", *words)
+    for file in ("recycle.json", "00001.parquet"):
+        (tmp_path / "out" / file).unlink()
+    if what == "model":
+        shutil.copy("never/model.safetensors", tmp_path / "model" / "model.safetensors")
+    else:
+        (tmp_path / "ask.txt").write_text("Otherwise:\n{text}\n>\n")
+    error = error_of(monkeypatch, capsys, tmp_path, "recycle_rephrase", *words)
+    assert f"{what} has changed since" in error
+
+
+def test_white_space_between_failed_pieces_stays(made, monkeypatch, tmp_path):
+    text = "A" * 20 + "\n" * 20 + "B" * 20
+    (tmp_path / "web.jsonl").write_text(json.dumps({"text": text}) + "\n")
+    words = [*QUICK, "--input", tmp_path / "web.jsonl", "--model", "never", "--piece_characters", "20"]
+    run_here(monkeypatch, "recycle_rephrase", *words, "--output", tmp_path / "out")
+    assert rows(tmp_path / "out")[0]["text"] == text

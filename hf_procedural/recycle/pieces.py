@@ -76,8 +76,8 @@ def join(pieces: list[str], rephrased: list[str | None]) -> str:
     for piece, new in zip(pieces, rephrased, strict=True):
         if new is None and parts and parts[-1][1]:
             parts[-1][0] += piece
-        elif new != "":
+        else:
             parts.append([piece if new is None else new, new is None])
     if len(parts) == 1:
         return parts[0][0]
-    return " ".join(text.strip() for text, _ in parts)
+    return " ".join(filter(None, (text.strip() for text, _ in parts)))

@@ -12,6 +12,7 @@ and marks are in OUTPUT/.datatrove.
 import contextlib
 import copy
 import dataclasses
+import hashlib
 import importlib.util
 import itertools
 import json
@@ -91,10 +92,13 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str], data:
     return (output / complete).is_file()
 
 
-def planned(output: Path, files: list[str], shard_documents: int | None, limit: int | None) -> list[reading.Shard]:
+def planned(
+    output: Path, files: list[str], shard_documents: int | None, limit: int | None, used: dict[str, str] | None = None
+) -> list[reading.Shard]:
     """The shards of an output folder that was begun, else new ones; writes nothing.
 
-    Raises ValueError where other files were given than when it was begun, or one has changed.
+    `used` is what else a run depends on, by argument, such as the `digest` of a model. Raises ValueError where other
+    files were given than when it was begun, or one has changed, or what is used.
     """
     if not (file := _plan_file(output)).is_file():
         return reading.plan(files, shard_documents, limit)
@@ -104,10 +108,13 @@ def planned(output: Path, files: list[str], shard_documents: int | None, limit: 
     for name, size in plan["sizes"].items():
         if (now := _size(name)) != size:
             raise ValueError(f"input: {name} had {size} bytes when {output} was begun, and has {now} now")
+    for argument, before in plan["used"].items():
+        if (used or {}).get(argument) != before:
+            raise ValueError(f"{argument} has changed since {output} was begun: choose another folder")
     return [reading.Shard(*shard) for shard in plan["shards"]]
 
 
-def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Shard]) -> None:
+def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Shard], used: dict | None = None) -> None:
     """Writes recipe.yaml and the plan, unless they are there."""
     (output / HIDDEN).mkdir(parents=True, exist_ok=True)
     if not (output / stage.RECIPE).is_file():
@@ -115,8 +122,17 @@ def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Sha
             temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     if not _plan_file(output).is_file():
         plan = {"sizes": {file: _size(file) for file in files}, "shards": list(map(dataclasses.astuple, shards))}
+        plan["used"] = used or {}
         with whole(_plan_file(output)) as temporary:
             temporary.write_text(json.dumps(plan), encoding="utf-8")
+
+
+def digest(model: str) -> str:
+    """Of names, sizes and times of a model's files, in a folder or itself one; of one on the Hub, its name."""
+    kinds = ("*.safetensors", "*.bin", "tokenizer*", "*config.json")
+    files = [Path(model), *(file for kind in kinds for file in sorted(Path(model).glob(kind)))]
+    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return hashlib.blake2b(json.dumps([model, facts]).encode(), digest_size=8).hexdigest()
 
 
 def _plan_file(output: Path) -> Path:

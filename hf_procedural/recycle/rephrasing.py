@@ -101,7 +101,12 @@ class Rephrase(PipelineStep):
 
     def _together(self, document: Document, own: list[str], found: list[str | None], counts: Counter) -> Document:
         failed = found.count(None)
-        text = pieces.join(own, [new if new is not None or self.without_marker == ORIGINAL else "" for new in found])
+        stays = self.without_marker == ORIGINAL
+        wanted = [
+            None if stays and (new is None or part.isspace()) else new or ""
+            for part, new in zip(own, found, strict=True)
+        ]
+        text = pieces.join(own, wanted)
         counts.update(
             documents=1,
             documents_with_failure=int(failed > 0),

@@ -198,6 +198,8 @@ def notes(told: dict[str, dict]) -> list[str]:
     lines = []
     for source, facts in told.items():
         ((rule, value),) = facts["rule"].items()
+        if lines_left := facts["damaged_lines"]:
+            lines.append(f"{source}: {lines_left:,} damaged lines are left out, named in damaged.txt")
         if rule == "tokens" and (there := facts["tokens"]["kept"]) < value:
             lines.append(f"{source}: there are only {there:,} tokens for a budget of {value:,}; all are kept")
         if rule != "threshold" and (equal := facts["at_threshold"]) > 1:
