@@ -104,9 +104,12 @@ def read_examples(args, counts: collections.Counter):
 
     piles = {"input": None} if args.input else {"positive_files": True, "negative_files": False}
     for argument, good in piles.items():
-        files = [file for source in getattr(args, argument) for file in reading.find_files(source)]
-        shards = reading.plan(files, None)
-        reading.check_columns(shards, args.text_column)
+        try:
+            files = [file for source in getattr(args, argument) for file in reading.find_files(source)]
+            shards = reading.plan(files, None)
+            reading.check_columns(shards, args.text_column)
+        except ValueError as error:
+            raise ValueError(f"{argument}: {str(error).removeprefix('input: ')}") from error
         with tqdm(total=sum(shard.count for shard in shards), desc=argument, unit=" documents") as bar:
             for shard in shards:
                 for row in reading.read(shard, text_column=args.text_column, strict=args.strict, damaged=damaged):
