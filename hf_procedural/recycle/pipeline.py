@@ -225,7 +225,7 @@ class Local(LocalPipelineExecutor):
                 self.pipeline = copy.deepcopy(pipeline)  # with statistics of its own
                 self._run_for_rank(rank)
             return
-        context = multiprocessing.get_context("forkserver")
+        context, others = multiprocessing.get_context("forkserver"), multiprocessing.active_children()
         context.set_forkserver_preload(sorted({step.__module__ for step in pipeline}))
         with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
             try:
@@ -233,7 +233,7 @@ class Local(LocalPipelineExecutor):
                     task.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for worker in multiprocessing.active_children():
+                for worker in {*multiprocessing.active_children()}.difference(others):
                     worker.kill()
                 raise
 

@@ -9,10 +9,12 @@ script takes 1 minus the score of that instead, which is 2e-5 less.
 import functools
 import hashlib
 import itertools
+import multiprocessing
 import os
 import struct
 from array import array
 from collections.abc import Iterable
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -126,16 +128,24 @@ def train(file: Path, wordNgrams: int, dim: int, bucket: int, **settings):
 
     With one thread the same examples give the same model, byte for byte. A thread of fastText sets a tenth of the input
     matrix to random values, and what is left stays as it was in memory (0.9.2 and 0.9.3). With at least LEAST_WEIGHTS,
-    32 MB, that is 0, which does no harm: malloc takes so much from the system. With fewer it is anything, NaN too.
-    Raises ValueError where there may be fewer, and where the training diverges.
+    32 MB, in a process that has freed no memory, that is 0, which does no harm: malloc takes so much from the system.
+    Otherwise it is anything, NaN too. So another process trains.
+    Raises ValueError where there may be fewer weights, and where the training diverges.
     """
     if wordNgrams < 2 or bucket * dim < LEAST_WEIGHTS:  # fastText has no buckets for words alone
         raise ValueError(f"fastText needs word n-grams, and bucket times dim of {LEAST_WEIGHTS:,}, to set all weights")
-    try:
-        options = {"wordNgrams": wordNgrams, "dim": dim, "bucket": bucket}
-        return fasttext.train_supervised(str(file), **options, **settings)
-    except RuntimeError as error:  # Encountered NaN.
-        raise ValueError(f"the training diverged ({error}): choose a smaller lr than {settings['lr']}") from error
+    options = {"wordNgrams": wordNgrams, "dim": dim, "bucket": bucket} | settings
+    model, spawn = file.with_suffix(".bin"), multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(1, spawn) as pool:
+        try:
+            pool.submit(_train, str(file), str(model), options).result()
+        except RuntimeError as error:  # Encountered NaN.
+            raise ValueError(f"the training diverged ({error}): choose a smaller lr than {settings['lr']}") from error
+    return fasttext.load_model(str(model))
+
+
+def _train(file: str, model: str, options: dict) -> None:
+    fasttext.train_supervised(file, **options).save_model(model)
 
 
 def measure(model, file: Path) -> dict:
