@@ -268,6 +268,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 
 def test_two_processes(tmp_path):
     words = [*QUICK, "--use_cpu", "true", "--per_device_train_batch_size", "8", "--dynamic_sampling_from", "2"]
+    words += ["--beta", "0.1"]  # whose reference each process has
     with socket.socket() as free:
         free.bind(("", 0))
         port = str(free.getsockname()[1])
@@ -276,6 +277,7 @@ def test_two_processes(tmp_path):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(history(tmp_path / "run", "reward")) == 4 and len(history(tmp_path / "run", "eval_accuracy_hard")) == 3
+    assert len(history(tmp_path / "run", "kl")) == 4
     asked = [prompt for step in (1, 2) for prompt in completions(tmp_path / "run", step)["prompt"][::4]]
     assert len(set(asked)) == 8, "each process has questions of its own"
     assert (tmp_path / "run" / "all_results.json").is_file() and (tmp_path / "run" / "README.md").is_file()
