@@ -11,7 +11,7 @@ where that is at least the threshold of its source, which is given (threshold), 
 of the best documents that have so many tokens together (tokens); all that have exactly the quality of the threshold are
 kept. Empty texts are dropped. The classifier is that of DCLM, to which the threshold 0.018112 belongs (hf download
 mlfoundations/fasttext-oh-eli5), or one of recipes/recycle_classifier.py. Files are those which recycle_rephrase.py
-reads, or what it wrote.
+reads, or what it wrote: then its originals are the organic text, where no other is given.
 
 What is kept is in OUTPUT/organic and OUTPUT/recycled: parquet files with the columns id, text, quality, source and
 metadata (JSON of all others). filter.md, filter.png and filter.json tell what became of the rest, damaged.txt names
@@ -72,7 +72,13 @@ class FilterArguments:
         metadata={"help": "Instead, keep the best recycled documents with so many tokens together."},
     )
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
-    organic: str | None = dataclasses.field(default=None, metadata={"help": "Organic text, in the same ways."})
+    organic: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Organic text, in the same ways. Default: the originals in what recycle_rephrase.py wrote; none "
+            "leaves them out."
+        },
+    )
     organic_threshold: float | None = dataclasses.field(
         default=None,
         metadata={
@@ -113,6 +119,9 @@ class FilterArguments:
         for name, what in (("model", "quality.bin"), ("output", "data/filtered")):
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
+        if self.organic is None and Path(self.input or "", rephrasing.COMPLETE).is_file():
+            self.organic, self.organic_text_column = self.input, "original"
+        self.organic = None if self.organic == "none" else self.organic
         if not self.input and not self.organic:
             raise ValueError("input is missing: give --input data/recycled, --organic data/web, or both")
         for name in ("shard_documents", "workers"):
@@ -181,7 +190,8 @@ def find_sources(args) -> list[Source]:
     """Organic before recycled. Raises ValueError where a file is in both."""
     given = {"organic": args.organic, "recycled": args.input}
     sources = [find_source(args, name) for name in selection.SOURCES if given[name]]
-    if len(sources) == 2 and (both := {*sources[0].files} & {*sources[1].files}):
+    same_column = len({source.text_column for source in sources}) < len(sources)
+    if same_column and (both := {*sources[0].files} & {*sources[1].files}):
         raise ValueError(f"organic: {min(both)} is in --input, too")
     return sources
 

@@ -325,12 +325,19 @@ def test_shares_and_budgets(web, monkeypatch, capsys, tmp_path):
     assert sum(tokens[row["id"]] for row in kept if row["quality"] > facts["threshold"]) < 1500
     assert {row["text"] for row in kept} & {web["recycled"][3][1]} == set()
 
-    more = ["--tokens", "1_000_000_000", "--tokenizer", "tokenizer"]
+    more = ["--tokens", "1_000_000_000", "--tokenizer", "tokenizer", "--organic", "none"]
     run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], *more, "--output", tmp_path / "all")
     facts = told(tmp_path / "all")["recycled"]
     assert facts["kept"] == facts["read"] - 1 and set(told(tmp_path / "all")) == {"recycled"}
     line = f"recycled: there are only {facts['tokens']['kept']:,} tokens for a budget of 1,000,000,000; all are kept"
     assert line in capsys.readouterr().out and not (tmp_path / "all" / "organic").exists()
+
+
+def test_the_originals_are_the_organic_text_by_default(web, monkeypatch, tmp_path):
+    run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], "--organic_threshold", "0", "--output", tmp_path)
+    originals = [row["original"] for _, _, row in web["recycled"]]
+    kept = [row["text"] for row in rows_of(tmp_path / "organic")]
+    assert kept == [text for text in originals if text.strip()] and told(tmp_path).keys() == {"organic", "recycled"}
 
 
 def test_killed_and_resumed_by_two_workers_it_ends_with_the_same_bytes(web, monkeypatch, tmp_path):

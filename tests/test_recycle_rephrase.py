@@ -242,7 +242,7 @@ def test_two_workers_give_the_same_bytes_as_one(made, monkeypatch, capsys, tmp_p
 
 def stuck(data, rank, world_size):
     Path(f"{rank}.pid").write_text(str(os.getpid()))
-    time.sleep(1_000)
+    time.sleep(150)
 
 
 def run_stuck(folder):
@@ -252,7 +252,7 @@ def run_stuck(folder):
 
 def workers_in(folder) -> list[psutil.Process]:
     """The two processes that are stuck there, as soon as they are."""
-    deadline = time.time() + 60
+    deadline = time.time() + 120
     while time.time() < deadline:
         numbers = [file.read_text() for file in folder.glob("*.pid")]
         if len(numbers) == 2 and all(numbers):
@@ -261,24 +261,27 @@ def workers_in(folder) -> list[psutil.Process]:
     raise AssertionError("no worker has begun")
 
 
-def test_a_worker_that_is_killed_ends_the_run(tmp_path, monkeypatch):
-    threading.Thread(target=lambda: workers_in(tmp_path)[0].kill()).start()
-    with pytest.raises(RuntimeError, match="terminated abruptly"):
+def test_a_worker_that_is_killed_ends_the_run(tmp_path):
+    found = []
+
+    def kill_one():
+        found.extend(workers_in(tmp_path))
+        found[0].kill()
+
+    threading.Thread(target=kill_one).start()
+    with pytest.raises(RuntimeError, match="^a worker was killed, "):
         run_stuck(tmp_path)
-    assert not psutil.wait_procs(workers_in_is_over(tmp_path), timeout=10)[1]
-
-
-def workers_in_is_over(folder) -> list[psutil.Process]:
-    numbers = [int(file.read_text()) for file in folder.glob("*.pid")]
-    return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
+    assert not psutil.wait_procs(found, timeout=10)[1], "left behind"
 
 
 def test_workers_end_with_a_run_that_is_killed(tmp_path):
     process = multiprocessing.get_context("forkserver").Process(target=run_stuck, args=[tmp_path])
     process.start()
-    workers = workers_in(tmp_path)
-    process.kill()
-    process.join()
+    try:
+        workers = workers_in(tmp_path)
+    finally:
+        process.kill()
+        process.join()
     assert not psutil.wait_procs(workers, timeout=10)[1], "left behind"
 
 
@@ -302,9 +305,7 @@ def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_p
     errors = capsys.readouterr().err
     assert ended.value.code == 2 and "Traceback" not in errors
     line = errors.splitlines()[-1]
-    assert re.search(
-        r"^recycle_rephrase.py: error: damaged.jsonl, line \d+: (not valid JSON|not UTF-8|'text' is)", line
-    ), errors
+    assert re.search(r"^recycle_rephrase.py: error: damaged.jsonl, line \d+: (not |'text' is )", line), errors
 
 
 def test_every_kind_of_file(made, monkeypatch, tmp_path):

@@ -1,7 +1,7 @@
 """RePro (Yu and Xiong 2025): web text, rephrased by a small model that was taught to be faithful, for pretraining.
 
-    reading.py       files and data sets of the Hub as shards, shards as rows
-    pieces.py        long documents in pieces, and the marker behind which a rephrased piece begins
+    reading.py       files and data sets of the Hub as shards, shards as rows; what is damaged is told
+    pieces.py        long documents in pieces, the marker behind which a rephrased one begins, and together again
     generation.py    completions of prompts, by vLLM or transformers, the same for the same seed
     rephrasing.py    documents cut, rephrased and put together; what a run was like
     pipeline.py      shards through datatrove, on this machine, Slurm or Ray; the plan of a run that is resumed

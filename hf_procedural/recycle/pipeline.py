@@ -231,10 +231,13 @@ class Local(LocalPipelineExecutor):
             try:
                 for task in futures.as_completed([pool.submit(self._run_for_rank, rank) for rank in ranks]):
                     task.result()
-            except BaseException:
+            except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for worker in {*multiprocessing.active_children()}.difference(others):
                     worker.kill()
+                if isinstance(error, futures.process.BrokenProcessPool):
+                    message = "a worker was killed, for want of memory perhaps: run this again, with fewer workers"
+                    raise RuntimeError(message) from error
                 raise
 
 
@@ -278,7 +281,7 @@ def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **se
     _mark(output, files)
     made = executor(kind, pipeline, output, tasks=len(counts), **settings)
     if kind == "slurm":
-        more = {"depends": made, "logging_dir": str(output / HIDDEN / "finish")}
+        more = {"depends": made, "logging_dir": str(output / HIDDEN / "finish"), "skip_completed": False}
         executor(kind, [Finish(finish)], output, tasks=1, **settings, **more).run()
         return False
     with _progress(output, files, counts):
