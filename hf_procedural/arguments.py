@@ -48,7 +48,7 @@ class TaskArguments:
     )
 
     def __post_init__(self):
-        self.task_parameters = _mapping("task_parameters", self.task_parameters)
+        self.task_parameters = mapping("task_parameters", self.task_parameters)
         if self.task_file is not None:
             load_task_file(self.task_file)
             self.task_file = str(Path(self.task_file).absolute())  # as recipe.yaml keeps it
@@ -129,7 +129,7 @@ class ModelArguments:
     )
 
     def __post_init__(self):
-        self.model_overrides = _mapping("model_overrides", self.model_overrides)
+        self.model_overrides = mapping("model_overrides", self.model_overrides)
 
     def build(self, tokenizer, row_length: int, like: str | None = None):
         """A new model for rows of `row_length` tokens; of the size of the model `like` where none is given.
@@ -270,7 +270,8 @@ class StageArguments(TrainingArguments):
             raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
 
 
-def _mapping(name: str, value) -> dict:
+def mapping(name: str, value) -> dict:
+    """A mapping, also from its JSON; None is empty. Raises ValueError, with the argument's name, for anything else."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

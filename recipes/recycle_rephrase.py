@@ -127,7 +127,7 @@ class RephraseArguments:
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
         for name in ("chat_template_kwargs", "vllm_options", "executor_options"):
-            setattr(self, name, arguments._mapping(name, getattr(self, name)))
+            setattr(self, name, arguments.mapping(name, getattr(self, name)))
         least = dict.fromkeys(("documents", "piece_characters", "max_new_tokens", "prompt_tokens", "batch_pieces"), 1)
         least |= dict.fromkeys(("cache_tokens", "shard_documents", "workers", "threads"), 1) | {"seed": 0}
         for name, value in least.items():
