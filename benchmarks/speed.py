@@ -24,9 +24,13 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import documents, modeling, parquet, semantic, stage
-from hf_procedural.arguments import StageArguments
-from hf_procedural.rows import TrainRows
+from hf_procedural.data import parquet
+from hf_procedural.data.rows import TrainRows
+from hf_procedural.models import build as build_module
+from hf_procedural.text import documents
+from hf_procedural.text import packing as packing_module
+from hf_procedural.training import begin
+from hf_procedural.training.arguments import StageArguments
 
 TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
 
@@ -220,8 +224,8 @@ def feeding() -> None:
 def packing() -> None:
     """Packed rows of source code, read from disk, against the bare tokenizer on texts in memory."""
     source = documents.documents("stdlib", limit=200)
-    tokenizer, texts = semantic.train_tokenizer(source, 8192), list(source)
-    rows, backend = semantic.PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
+    tokenizer, texts = packing_module.train_tokenizer(source, 8192), list(source)
+    rows, backend = packing_module.PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
     tokens = sum(map(len, backend.encode_batch_fast(texts, add_special_tokens=False)))
 
     def draw() -> float:
@@ -327,7 +331,7 @@ def trainer_rate(model, rows, batch: int, steps: int, **settings) -> float:
 def probing(size: str) -> None:
     """What a step of the haystack probe gains from each of its two shortcuts: batches of 1,000 rows of 63 tokens."""
     task, rates = hf_procedural.task("haystack-30"), {}
-    config = modeling.new_config(hf_procedural.tokenizer(task), 100, dropout=0.0, **modeling.parse_size(size))
+    config = build_module.new_config(hf_procedural.tokenizer(task), 100, dropout=0.0, **build_module.parse_size(size))
     variants = {
         "with neither": ("sdpa", False),
         "logits where labels are": ("sdpa", True),
@@ -336,9 +340,9 @@ def probing(size: str) -> None:
     }
     for name, (attention, labelled_only) in variants.items():
         set_seed(0)
-        model = modeling.new_model(config, attention)
+        model = build_module.new_model(config, attention)
         if labelled_only:
-            stage.score_labelled_only(model)
+            begin.score_labelled_only(model)
         rates[name] = trainer_rate(model, TrainRows(task, 0, 1000), 1000, 24)
         ratio = rates[name] / rates["with neither"]
         report(f"probe {size}: {name}", f"{rates[name]:.1f} steps/s", f"{rates['with neither']:.1f}", ratio, "")
@@ -353,9 +357,9 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
     def build(dropout, attention):
         set_seed(0)
-        parts = modeling.parse_size(size)
-        config = modeling.new_config(tokenizer, task.max_length, dropout=dropout, **parts)
-        return modeling.new_model(config, attention).to(device).train()
+        parts = build_module.parse_size(size)
+        config = build_module.new_config(tokenizer, task.max_length, dropout=dropout, **parts)
+        return build_module.new_model(config, attention).to(device).train()
 
     def python_batch():
         ids, labels = zip(*(plain_row(task, rng) for _ in range(64)), strict=True)
@@ -389,7 +393,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
         batch = {name: column.to(device) for name, column in rows[:64].items()}
         bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
         model = build(dropout, None)
-        stage.score_labelled_only(model)
+        begin.score_labelled_only(model)
         ours = trainer_rate(model, rows, 64, steps, bf16=bf16, torch_compile=compiled)
         name = f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
         report(f"{name}: rows made in Python", f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, wanted)

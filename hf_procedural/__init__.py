@@ -30,7 +30,7 @@ _registration.register()
 def __getattr__(name):
     # torch and transformers are loaded only where they are used
     if name == "tokenizer":
-        return importlib.import_module(".tokenization", __name__).tokenizer
-    if name == "transfer":  # the module, which can be called like its function
-        return importlib.import_module(".transfer", __name__)
+        return importlib.import_module(".data.tokenization", __name__).tokenizer
+    if name == "transfer":
+        return importlib.import_module(".models.transfer", __name__).transfer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

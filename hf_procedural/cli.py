@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from . import __version__, blocks
-from .builder import SIZES
-from .command import Parser, nearest, user_errors
+from . import __version__
+from .data import blocks
+from .data.builder import SIZES
+from .errors import Parser, nearest, user_errors
 from .tasks import PRESETS, Task, list_tasks, load_task_file, task, task_class
 
 _PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
@@ -252,7 +253,7 @@ def _facts(each: Task) -> dict:
 
 
 def _show(args) -> None:
-    from .show import as_json, show
+    from .show.rows import as_json, show
 
     if args.n < 1:
         raise ValueError(f"-n must be at least 1, got {args.n}")
@@ -261,7 +262,7 @@ def _show(args) -> None:
     made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
     rows = [np.concatenate(part)[: args.n] for part in zip(*made, strict=True)]
     if args.image:
-        from .image import image
+        from .show.image import image
 
         image(chosen, *rows, args.image)
         print(f"{args.image}: {args.n} row{'s'[: args.n - 1]} of {chosen.config_name}")
@@ -272,7 +273,7 @@ def _show(args) -> None:
 
 
 def _generate(args) -> None:
-    from . import parquet
+    from .data import parquet
 
     if args.rows < 1:
         raise ValueError(f"--rows must be at least 1, got {args.rows}")
@@ -295,8 +296,9 @@ def _publish(args) -> None:
 
 
 def _publish_tasks(args) -> None:
-    from . import hub, parquet
-    from .dataset_card import entry, tokenizer_repo
+    from .data import parquet
+    from .hub import datasets as hub_datasets
+    from .hub.dataset_card import entry, tokenizer_repo
 
     if args.all == bool(args.names):
         raise ValueError("name the tasks to publish, such as sort-64, or give --all; one of the two")
@@ -309,7 +311,7 @@ def _publish_tasks(args) -> None:
         builder = _builder(name, args.parameters, seed=args.seed, **sizes)
         if not builder.config.rows():
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
-        config = hub.config_name(builder.config.task, name, args.parameters)
+        config = hub_datasets.config_name(builder.config.task, name, args.parameters)
         configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
     if args.num_proc < 1:
         raise ValueError(f"num_proc must be at least 1, got {args.num_proc}")
@@ -320,16 +322,21 @@ def _publish_tasks(args) -> None:
         if args.output:  # what cannot be written is found before anything is
             parquet.missing_shards(builder, Path(args.output, config))
     if args.output:
-        hub.read_folder(args.output)
+        hub_datasets.read_folder(args.output)
     if args.repo:
-        repo, private = hub.open_dataset(args.repo, args.private, args.revision)
+        repo, private = hub_datasets.open_dataset(args.repo, args.private, args.revision)
     nothing = True
     for number, (config, (builder, made)) in enumerate(configs.items(), 1):
         if args.repo:
-            done = hub.publish_config(builder, config, made, repo, private, args.revision, args.output, args.num_proc)
+            done = hub_datasets.publish_config(
+                builder, config, made, repo, private, args.revision, args.output, args.num_proc
+            )
             where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
         else:
-            done, where = hub.write_config(builder, config, made, args.output, args.num_proc), args.output
+            done, where = (
+                hub_datasets.write_config(builder, config, made, args.output, args.num_proc),
+                args.output,
+            )
         nothing = nothing and not done
         told = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
         print(f"[{number}/{len(configs)}] {config}: {told}", flush=True)
@@ -338,7 +345,7 @@ def _publish_tasks(args) -> None:
 
 
 def _publish_run(args, folder: str) -> None:
-    from . import hub
+    from .hub import datasets as hub_datasets
 
     if not Path(folder, "config.json").is_file():
         raise ValueError(f"{folder} is neither a task nor the folder of a run (it has no config.json)")
@@ -347,22 +354,22 @@ def _publish_run(args, folder: str) -> None:
     if args.dry_run:
         print(f"{folder} would be pushed to the model repo {args.repo}")
         return
-    changed = hub.push_run(folder, args.repo, args.private, args.revision)
+    changed = hub_datasets.push_run(folder, args.repo, args.private, args.revision)
     print(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
 
 
 def _dry_run(args, configs) -> None:
-    from . import hub
+    from .hub import datasets as hub_datasets
 
     if args.repo:
-        place = hub.patiently(lambda: hub.read_repo(args.repo, args.revision), args.repo)
+        place = hub_datasets.patiently(lambda: hub_datasets.read_repo(args.repo, args.revision), args.repo)
     else:
-        place = hub.read_folder(args.output)
+        place = hub_datasets.read_folder(args.output)
     tokens = 0
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
         other = "other rows" if config in place.published else "new"
-        known = "already there" if hub.is_there(place, config, made) else other
+        known = "already there" if hub_datasets.is_there(place, config, made) else other
         tokens += 0 if known == "already there" else rows * builder.config.task.max_length
         print(f"{known:<13} {rows:>10,} rows  {config}")
     print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")

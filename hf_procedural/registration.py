@@ -16,7 +16,7 @@ def _source_hash() -> str:
     """A digest of all code that makes rows, so that the cache never serves those of another version."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for file in sorted([*folder.glob("tasks/*.py"), folder / "blocks.py", folder / "builder.py"]):
+    for file in sorted([*folder.glob("tasks/*.py"), folder / "data/blocks.py", folder / "data/builder.py"]):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -34,7 +34,7 @@ def register() -> None:
         ) from error
     if NAME in modules:
         return
-    modules[NAME] = (f"{__package__}.builder", _source_hash())
+    modules[NAME] = (f"{__package__}.data.builder", _source_hash())
 
     @functools.wraps(original)
     def get_module(self):

@@ -18,21 +18,23 @@ from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 import hf_procedural
-from hf_procedural import arguments, blocks, hub, stage
-from hf_procedural.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
-from hf_procedural.curriculum import LengthCurriculum
-from hf_procedural.rows import TrainRows, ValidationRows
+from hf_procedural.data import blocks
+from hf_procedural.data.rows import TrainRows, ValidationRows
+from hf_procedural.hub import datasets
+from hf_procedural.training import arguments, begin
+from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
+from hf_procedural.training.curriculum import LengthCurriculum
 
 
 def load_rows(data, task, args):
     """Training and validation rows: a data set in the cache, or made on the fly."""
-    seed = stage.data_seed(args)
+    seed = begin.data_seed(args)
     if not (data.streaming or data.curriculum):
         sizes = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
         with args.main_process_first(desc="making rows"):
             rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)
         return rows["train"].with_format("torch"), rows["validation"].with_format("torch")
-    args.max_steps = stage.steps_for(args, data.train_size)
+    args.max_steps = begin.steps_for(args, data.train_size)
     args.accelerator_config.dispatch_batches = False  # every process makes its own rows
     batch = args.train_batch_size * args.world_size
     return TrainRows(task, seed, batch), ValidationRows(task, seed, data.validation_size)
@@ -44,7 +46,7 @@ def length_curriculum(data, args, train, validation):
         return None
     if args.eval_strategy != "steps":
         raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy.value}")
-    return LengthCurriculum(train, validation, stage.rows_per_step(args), **data.curriculum_settings)
+    return LengthCurriculum(train, validation, begin.rows_per_step(args), **data.curriculum_settings)
 
 
 def parts(data, init, model_args, args):
@@ -54,15 +56,15 @@ def parts(data, init, model_args, args):
     """
     task = data.resolve()
     args.output_dir = args.output_dir or f"runs/{task.config_name}"
-    checkpoint = stage.open_run(args, data, init, model_args)
+    checkpoint = begin.open_run(args, data, init, model_args)
     tokenizer = hf_procedural.tokenizer(task)
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=init.config_source())
-    facts = stage.begin_from(init, model, tokenizer, args)
-    stage.score_labelled_only(model)
+    facts = begin.begin_from(init, model, tokenizer, args)
+    begin.score_labelled_only(model)
     train, validation = load_rows(data, task, args)
     splits = ("train", "validation")
-    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, stage.data_seed(args), split) for split in splits}
+    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, begin.data_seed(args), split) for split in splits}
     growth = length_curriculum(data, args, train, validation)
     return checkpoint, tokenizer, model, facts, train, validation, growth
 
@@ -81,22 +83,22 @@ def prepare(data, init, model_args, args):
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
-        compute_metrics=stage.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
-        preprocess_logits_for_metrics=stage.predictions,
+        compute_metrics=begin.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
+        preprocess_logits_for_metrics=begin.predictions,
         callbacks=callbacks,
     )
-    trainer = hub.connected(make, args)
-    stage.LogMore(trainer)
+    trainer = datasets.connected(make, args)
+    begin.LogMore(trainer)
     return trainer, checkpoint, facts
 
 
 def train(trainer, checkpoint, facts, *recipe) -> dict:
     """Trains, evaluates (at full length) and saves all that another tool needs; gives the results."""
-    stage.save_provenance(trainer.args, *recipe, **facts)
+    begin.save_provenance(trainer.args, *recipe, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    results = stage.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
-    with arguments.user_errors(hub.HubError):
-        hub.hand_over(trainer)
+    results = begin.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
+    with arguments.user_errors(datasets.HubError):
+        datasets.hand_over(trainer)
     return results
 
 
@@ -105,7 +107,7 @@ def main():
     data, init, model_args, args = arguments.parse(__doc__, *types)
     with arguments.user_errors():
         prepared = prepare(data, init, model_args, args)
-    stage.show_beginning(prepared[-1], args)
+    begin.show_beginning(prepared[-1], args)
     train(*prepared, data, init, model_args)
 
 

@@ -24,10 +24,12 @@ from pathlib import Path
 import pretrain
 import torch
 
-from hf_procedural import arguments, metrics, report, stage
-from hf_procedural.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageArguments
-from hf_procedural.runs import read_runs
-from hf_procedural.sources import parse_sources
+from hf_procedural import metrics
+from hf_procedural.models.sources import parse_sources
+from hf_procedural.runs import report
+from hf_procedural.runs.read import read_runs
+from hf_procedural.training import arguments, begin
+from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageArguments
 
 
 @dataclasses.dataclass
@@ -135,11 +137,11 @@ def main():
         args.output_dir = args.output_dir or "runs/probe"
         if study.parallel < 1 or (study.parallel > 1 and args.world_size > 1):
             raise ValueError(f"parallel must be at least 1, and 1 with several processes, got {study.parallel}")
-        stage.open_study(args, study, model_args)
-        runs = [run for run in runs_of(study, model_args, args) if not stage.is_finished(run[-1].output_dir)]
+        begin.open_study(args, study, model_args)
+        runs = [run for run in runs_of(study, model_args, args) if not begin.is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
             pretrain.parts(*run)
-    stage.save_provenance(args, study, model_args)
+    begin.save_provenance(args, study, model_args)
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
     if study.parallel == 1:
         lines = (run_one(*job) for job in jobs)

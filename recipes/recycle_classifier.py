@@ -23,8 +23,8 @@ from pathlib import Path
 
 from datasets.utils import tqdm
 
-from hf_procedural import arguments, stage
-from hf_procedural.report import markdown_table
+from hf_procedural.runs.report import markdown_table
+from hf_procedural.training import arguments, begin
 
 with arguments.user_errors(ImportError):
     from hf_procedural.recycle import pipeline, quality, reading
@@ -176,7 +176,7 @@ def main():
         measured = quality.measure(model, folder / quality.HELD_OUT)
         packages = ("hf-procedural", "fasttext-numpy2-wheel", "numpy")
         told = {
-            "recipe": stage.recipe_of(args),
+            "recipe": begin.recipe_of(args),
             "examples": counts,
             "held_out": measured,
             "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},

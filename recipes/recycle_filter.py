@@ -35,9 +35,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hf_procedural import arguments, stage
+from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.recycle import reading
-from hf_procedural.tokenization import load_tokenizer
+from hf_procedural.training import arguments, begin
 
 with arguments.user_errors(ImportError):
     from hf_procedural.recycle import duplicates, pipeline, quality, rephrasing, selection
@@ -174,7 +174,7 @@ def find_source(args, name: str) -> Source:
     if name == "organic":
         place, column, where = args.organic, args.organic_text_column, (args.organic_config, args.organic_split)
     marks = [Path(place, mark) for mark in (rephrasing.COMPLETE, COMPLETE)]
-    if Path(place, stage.RECIPE).is_file() and not any(mark.is_file() for mark in marks):
+    if Path(place, begin.RECIPE).is_file() and not any(mark.is_file() for mark in marks):
         raise ValueError(f"{place} is not complete: run recipes/recycle_rephrase.py with its arguments again")
     folder = Path(args.output, pipeline.HIDDEN, name)
     try:
@@ -292,7 +292,7 @@ def main():
 
     # 1. Text, classifier, output folder: what can be wrong is found before anything is written.
     with arguments.user_errors():
-        output, recipe = Path(args.output), stage.recipe_of(args)
+        output, recipe = Path(args.output), begin.recipe_of(args)
         if pipeline.open_output(output, recipe, COMPLETE, FREE, OURS):
             print(f"nothing to do:\n{summary(output)}")
             return

@@ -23,10 +23,11 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural import arguments, modeling, stage
+from hf_procedural.models import build
 from hf_procedural.recycle import generation, pieces, reading
+from hf_procedural.recycle.judges import SYSTEM
 from hf_procedural.rl import prompts
-from hf_procedural.rl.judges import SYSTEM
+from hf_procedural.training import arguments, begin
 
 with arguments.user_errors(ImportError):
     from hf_procedural.recycle import pipeline, rephrasing
@@ -160,7 +161,7 @@ class RephraseArguments:
 
 def prepare(args):
     """The settings with an engine that knows the model. Raises ValueError or ImportError; loads no weights."""
-    model, tokenizer = modeling.load_pretrained(args.model, device_map="meta")
+    model, tokenizer = build.load_pretrained(args.model, device_map="meta")
     args.engine = generation.choose_engine(model, args.engine)
     settings, positions = args.settings, generation.positions_of(model.config)
     if positions is not None and (bare := len(generation.token_ids([""], settings, tokenizer)[0])) >= positions:
@@ -174,7 +175,7 @@ def main():
     # 1. Model, input, output folder: what can be wrong is found before anything is written.
     with arguments.user_errors():
         output, settings = Path(args.output), prepare(args)
-        recipe = stage.recipe_of(args)
+        recipe = begin.recipe_of(args)
         if pipeline.open_output(output, recipe, rephrasing.COMPLETE, FREE):
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return

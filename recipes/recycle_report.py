@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from datasets.utils import tqdm
 
-from hf_procedural import arguments
 from hf_procedural.recycle import faithfulness, reading, side_by_side
+from hf_procedural.training import arguments
 
 PAGE, FIGURES = "report.html", "report.json"
 SHARD = 1_000  # documents that are read together

@@ -25,13 +25,16 @@ import numpy as np
 from datasets import Dataset
 from transformers import set_seed
 
-from hf_procedural import arguments, hub, modeling, stage
+from hf_procedural.hub import datasets
+from hf_procedural.models import build
 from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
+from hf_procedural.training import arguments, begin
 
 with arguments.user_errors(ImportError):
+    from hf_procedural.recycle import judges
+    from hf_procedural.recycle import rewards as rewards_module
     from hf_procedural.recycle.meaning import BertScore
-    from hf_procedural.rl import judges, recycling
     from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -131,7 +134,7 @@ class RewardArguments:
     )
     meaning_layer: int = dataclasses.field(default=18, metadata={"help": "Its layer that is compared."})
     meaning_threshold: float = dataclasses.field(
-        default=recycling.THRESHOLD, metadata={"help": "F1 from which on the meaning is kept."}
+        default=rewards_module.THRESHOLD, metadata={"help": "F1 from which on the meaning is kept."}
     )
 
     def __post_init__(self):
@@ -145,7 +148,7 @@ class RewardArguments:
     @property
     def weights(self) -> dict[str, float]:
         """The weight of each reward, by name."""
-        return {name: getattr(self, f"{name}_weight") for name in recycling.WEIGHTS}
+        return {name: getattr(self, f"{name}_weight") for name in rewards_module.WEIGHTS}
 
     def judge(self, name: str, tokens: int) -> judges.Judge:
         """The judge of a reward, whose answers have so many tokens."""
@@ -158,15 +161,17 @@ class RewardArguments:
         quality = prompts.read_template(self.quality_template or TEMPLATES / "dataman.txt", "text")
         structure = prompts.read_template(self.structure_template or TEMPLATES / "structure.txt", "text", "paraphrase")
         makers = {
-            "quality": lambda: recycling.quality_reward(self.judge("quality", recycling.QUALITY_TOKENS), quality),
-            "meaning": lambda: recycling.meaning_reward(
+            "quality": lambda: rewards_module.quality_reward(
+                self.judge("quality", rewards_module.QUALITY_TOKENS), quality
+            ),
+            "meaning": lambda: rewards_module.meaning_reward(
                 BertScore(self.meaning_model, self.meaning_layer), self.meaning_threshold
             ),
-            "structure": lambda: recycling.structure_reward(
-                self.judge("structure", recycling.STRUCTURE_TOKENS), structure
+            "structure": lambda: rewards_module.structure_reward(
+                self.judge("structure", rewards_module.STRUCTURE_TOKENS), structure
             ),
-            "length": lambda: recycling.length_reward,
-            "format": lambda: recycling.format_reward,
+            "length": lambda: rewards_module.length_reward,
+            "format": lambda: rewards_module.format_reward,
         }
         return {name: make() for name, make in makers.items() if self.weights[name]}
 
@@ -181,7 +186,7 @@ class RecycleArguments(RLArguments):
 
     _argument_group_name = RLArguments._argument_group_name
     best = "reward"
-    known = ("reward", *recycling.WEIGHTS)
+    known = ("reward", *rewards_module.WEIGHTS)
 
     top_p: float = dataclasses.field(default=0.9, metadata={"help": "Sample from so much of the probability."})
     beta: float = dataclasses.field(default=0.005, metadata={"help": "Weight of the KL term; 0 leaves it out."})
@@ -220,7 +225,7 @@ def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
     """The mean of each reward on held-out texts, of all together by weight, and of the lengths' ratio."""
 
     def verify(**columns):
-        new = [len(recycling.rephrased(completion)) for completion in columns["completions"]]
+        new = [len(rewards_module.rephrased(completion)) for completion in columns["completions"]]
         ratios = [size / len(text) for size, text in zip(new, columns["text"], strict=True)]
         found = [reward(**columns) for reward in rewards.values()]
         return list(zip(*found, ratios, strict=True))
@@ -238,12 +243,12 @@ def prepare(data, rewarded, args):
         raise ValueError(f"reward_weights: give --quality_weight and the like, got {args.reward_weights}")
     weights = rewarded.weights
     args.reward_weights = [weight for weight in weights.values() if weight]
-    checkpoint = stage.open_run(args, data, rewarded)
+    checkpoint = begin.open_run(args, data, rewarded)
     texts, damaged = load_texts(data)
     if damaged:
         logging.getLogger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
     set_seed(args.seed)
-    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     show = show_with(data, tokenizer)
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing texts"):
@@ -255,23 +260,23 @@ def prepare(data, rewarded, args):
             f"(max_prompt_length, or what max_completion_length leaves of the model's positions), held_out takes "
             f"{data.held_out} of them"
         )
-    order = np.random.default_rng(stage.data_seed(args)).permutation(len(kept))
+    order = np.random.default_rng(begin.data_seed(args)).permutation(len(kept))
     held_out, train = kept.select(order[: data.held_out]), kept.select(np.sort(order[data.held_out :]))
-    validation = prompts.RowPrompts(held_out, show, stage.data_seed(args))
+    validation = prompts.RowPrompts(held_out, show, begin.data_seed(args))
     rewards = rewarded.rewards()
     make = functools.partial(
         GRPO,
         model,
         list(rewards.values()),
         args,
-        questions=prompts.RowPrompts(train, show, stage.data_seed(args)),
+        questions=prompts.RowPrompts(train, show, begin.data_seed(args)),
         measure=functools.partial(
             measured, list(validation.draw(np.random.default_rng(0), len(held_out))), rewards, weights
         ),
         tokenizer=tokenizer,
     )
-    trainer = hub.connected(make, args)
-    facts = {"init_from": stage.earlier_stages(data.model_name_or_path)}
+    trainer = datasets.connected(make, args)
+    facts = {"init_from": begin.earlier_stages(data.model_name_or_path)}
     facts["texts"] = {"train": len(train), "validation": len(held_out), "damaged": len(damaged)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
     return trainer, checkpoint, facts
@@ -304,12 +309,12 @@ def main():
         return
     with arguments.user_errors():
         trainer, checkpoint, facts = prepare(data, rewarded, args)
-    stage.save_provenance(args, data, rewarded, **facts)
+    begin.save_provenance(args, data, rewarded, **facts)
     with arguments.user_errors(judges.JudgeError):
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-        stage.finish(trainer, trained, f"paraphrasing {data.input}")
-    with arguments.user_errors(hub.HubError):
-        hub.hand_over(trainer)
+        begin.finish(trainer, trained, f"paraphrasing {data.input}")
+    with arguments.user_errors(datasets.HubError):
+        datasets.hand_over(trainer)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ seeds of one arm. Writes report.md, report.csv and report.png, and prints the ta
 
 import argparse
 
-from hf_procedural import report
-from hf_procedural.command import Parser, user_errors
-from hf_procedural.runs import read_runs
+from hf_procedural.errors import Parser, user_errors
+from hf_procedural.runs import report
+from hf_procedural.runs.read import read_runs
 
 
 def main():

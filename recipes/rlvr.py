@@ -22,13 +22,16 @@ import numpy as np
 from transformers import set_seed
 
 import hf_procedural
-from hf_procedural import arguments, blocks, hub, modeling, stage
-from hf_procedural.arguments import InitArguments, ModelArguments, TaskArguments
-from hf_procedural.curriculum import LengthCurriculum
+from hf_procedural.data import blocks
+from hf_procedural.hub import datasets
+from hf_procedural.models import build
 from hf_procedural.rl import answer_reward, prompts
+from hf_procedural.training import arguments, begin
+from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
+from hf_procedural.training.curriculum import LengthCurriculum
 
 with arguments.user_errors(ImportError):
-    from hf_procedural.rl.evaluation import pass_at_k
+    from hf_procedural.rl.accuracy import pass_at_k
     from hf_procedural.rl.grpo import GRPO, RLArguments
 
 TEMPLATE = Path(__file__).parent / "templates" / "rlvr.txt"
@@ -87,18 +90,18 @@ class PolicyArguments(InitArguments):
 def load_policy(task, policy, model_args, args):
     """Model, tokenizer, how a prompt is shown, and facts for provenance.json."""
     if policy.model_name_or_path is not None:
-        model, tokenizer = modeling.load_pretrained(policy.model_name_or_path, dtype="float32")
+        model, tokenizer = build.load_pretrained(policy.model_name_or_path, dtype="float32")
         show = prompts.in_words(prompts.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
         args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
         check_room(task, show, model, tokenizer, policy, args)
-        return model, tokenizer, show, {"init_from": stage.earlier_stages(policy.model_name_or_path)}
+        return model, tokenizer, show, {"init_from": begin.earlier_stages(policy.model_name_or_path)}
     if args.mask_truncated_completions:
         raise ValueError("mask_truncated_completions: of the task's tokens, answers have a length and seldom an end")
     tokenizer = hf_procedural.tokenizer(task)
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.pad_token  # whoever pads has ended
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=policy.config_source())
-    facts = stage.begin_from(policy, model, tokenizer, args)
+    facts = begin.begin_from(policy, model, tokenizer, args)
     shortest = min(len(row["prompt_ids"]) for row in first_rows(task, None, args))
     args.max_completion_length = args.max_completion_length or task.max_length - shortest
     return model, tokenizer, None, facts
@@ -106,7 +109,7 @@ def load_policy(task, policy, model_args, args):
 
 def first_rows(task, show, args, number: int = 64) -> list[dict]:
     """So many of the training prompts."""
-    return list(itertools.islice(prompts.TaskPrompts(task, stage.data_seed(args), "train", show), number))
+    return list(itertools.islice(prompts.TaskPrompts(task, begin.data_seed(args), "train", show), number))
 
 
 def check_room(task, show, model, tokenizer, policy, args) -> None:
@@ -148,9 +151,9 @@ def prepare(data, policy, model_args, args):
         "zero": zero_reward,
     }[data.reward]
     args.output_dir = args.output_dir or f"runs/rlvr_{task.config_name}"
-    checkpoint = stage.open_run(args, data, policy, model_args)
+    checkpoint = begin.open_run(args, data, policy, model_args)
     model, tokenizer, show, facts = load_policy(task, policy, model_args, args)
-    seed = stage.data_seed(args)
+    seed = begin.data_seed(args)
     train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
     facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")}
     curriculum = None
@@ -169,7 +172,7 @@ def prepare(data, policy, model_args, args):
         tokenizer=tokenizer,
         callbacks=[curriculum] if curriculum else [],
     )
-    trainer = hub.connected(make, args)
+    trainer = datasets.connected(make, args)
     return trainer, checkpoint, facts
 
 
@@ -184,12 +187,12 @@ def main():
     )
     with arguments.user_errors():
         trainer, checkpoint, facts = prepare(data, policy, model_args, args)
-    stage.show_beginning(facts, args)
-    stage.save_provenance(args, data, policy, model_args, **facts)
+    begin.show_beginning(facts, args)
+    begin.save_provenance(args, data, policy, model_args, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    stage.finish(trainer, trained, f"{data.task}, {data.reward} reward")
-    with arguments.user_errors(hub.HubError):
-        hub.hand_over(trainer)
+    begin.finish(trainer, trained, f"{data.task}, {data.reward} reward")
+    with arguments.user_errors(datasets.HubError):
+        datasets.hand_over(trainer)
 
 
 if __name__ == "__main__":

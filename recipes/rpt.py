@@ -20,9 +20,11 @@ from pathlib import Path
 import numpy as np
 from transformers import set_seed
 
-from hf_procedural import arguments, hub, modeling, stage
+from hf_procedural.hub import datasets
+from hf_procedural.models import build
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.rl.rewards import VARIANTS
+from hf_procedural.training import arguments, begin
 
 with arguments.user_errors(ImportError):
     from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
@@ -113,26 +115,26 @@ def prepare(data, args):
     """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
     args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
-    checkpoint = stage.open_run(args, data)
+    checkpoint = begin.open_run(args, data)
     set_seed(args.seed)
-    model, tokenizer = modeling.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
         held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()), longest)
-    validation = prompts.RowPrompts(held_out, show, stage.data_seed(args))
+    validation = prompts.RowPrompts(held_out, show, begin.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
     make = functools.partial(
         GRPO,
         model,
         prefix_matching_reward(tokenizer, data.reward),
         args,
-        questions=prompts.RowPrompts(train, show, stage.data_seed(args)),
+        questions=prompts.RowPrompts(train, show, begin.data_seed(args)),
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
     )
-    trainer = hub.connected(make, args)
-    facts = {"init_from": stage.earlier_stages(data.model_name_or_path)}
+    trainer = datasets.connected(make, args)
+    facts = {"init_from": begin.earlier_stages(data.model_name_or_path)}
     facts["questions"] = {"train": len(train), "validation": len(rows)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
     return trainer, checkpoint, facts
@@ -142,11 +144,11 @@ def main():
     data, args = arguments.parse(__doc__, QuestionArguments, RPTArguments)
     with arguments.user_errors():
         trainer, checkpoint, facts = prepare(data, args)
-    stage.save_provenance(args, data, **facts)
+    begin.save_provenance(args, data, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    stage.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
-    with arguments.user_errors(hub.HubError):
-        hub.hand_over(trainer)
+    begin.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
+    with arguments.user_errors(datasets.HubError):
+        datasets.hand_over(trainer)
 
 
 if __name__ == "__main__":

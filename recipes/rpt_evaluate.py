@@ -23,12 +23,12 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from hf_procedural.command import Parser, user_errors
-from hf_procedural.launch import processes, start_cpu_processes
-from hf_procedural.rl import evaluation, scaling
+from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.errors import Parser, user_errors
+from hf_procedural.rl import accuracy, scaling
 from hf_procedural.rl.prompts import read_template
 from hf_procedural.rl.questions import THRESHOLDS
-from hf_procedural.tokenization import load_tokenizer
+from hf_procedural.training.launch import processes, start_cpu_processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 SETTINGS = "answers.json"
@@ -47,7 +47,7 @@ def parse():
         "--models", nargs="+", default=[], metavar="LABEL=PATH", help="Folders or Hub ids; the label may be left out."
     )
     parser.add_argument("--runs", nargs="+", default=[], metavar="RUN", help="Runs of recipes/rpt.py to fit.")
-    parser.add_argument("--ways", nargs="+", default=list(evaluation.WAYS), choices=evaluation.WAYS, help="(both)")
+    parser.add_argument("--ways", nargs="+", default=list(accuracy.WAYS), choices=accuracy.WAYS, help="(both)")
     parser.add_argument("--split", default="validation", help="Split of the questions (%(default)s).")
     parser.add_argument("--limit", type=int, help="So many questions at most, drawn at random (all).")
     parser.add_argument(
@@ -153,23 +153,23 @@ def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: s
     """The answers of a model to what `evaluation.token_prompts` made of the questions."""
     sampling = {name: getattr(args, name) for name in ("samples", "temperature", "max_new_tokens")}
     if way == "reasoning" and args.use_vllm:
-        texts = evaluation.generate_by_vllm(path, prompts, seed=args.seed, **sampling)
-        return evaluation.judge_completions(load_tokenizer(path), questions, texts)
-    model, tokenizer = evaluation.load(path, PartialState().device)
+        texts = accuracy.generate_by_vllm(path, prompts, seed=args.seed, **sampling)
+        return accuracy.judge_completions(load_tokenizer(path), questions, texts)
+    model, tokenizer = accuracy.load(path, PartialState().device)
     spread = {"batch_size": args.batch_size, "seed": args.seed, "title": title}
     if way == "standard":
-        found = evaluation.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
-        return evaluation.judge_tokens(tokenizer, questions, [token for ((token,),) in found])
-    found = evaluation.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
+        found = accuracy.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
+        return accuracy.judge_tokens(tokenizer, questions, [token for ((token,),) in found])
+    found = accuracy.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
     texts = [tokenizer.batch_decode(tokens, skip_special_tokens=True) for tokens in found]
-    return evaluation.judge_completions(tokenizer, questions, texts)
+    return accuracy.judge_completions(tokenizer, questions, texts)
 
 
 def save_accuracy(rows: list[dict], questions, args) -> str:
     """Writes accuracy.md, accuracy.json and accuracy.csv; gives the text of the first."""
     output, documents = Path(args.output), len(set(questions["document"]))
     source = f"{len(questions):,} questions about {documents:,} documents of {args.questions}, split {args.split}."
-    text = "\n\n".join([source, evaluation.table(rows), MEANS.format(**THRESHOLDS)]) + "\n"
+    text = "\n\n".join([source, accuracy.table(rows), MEANS.format(**THRESHOLDS)]) + "\n"
     write(output / "accuracy.md", f"# Next-token prediction accuracy\n\n{text}")
     write(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
     with (output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
@@ -187,19 +187,19 @@ def main():
         models, answers, prompts = labelled(args.models), Answers(args.output), {}
         if models:  # all that can be wrong is found before anything is written
             template = read_template(args.template, "context")
-            questions = evaluation.read_questions(args.questions, args.split, args.limit, args.seed)
+            questions = accuracy.read_questions(args.questions, args.split, args.limit, args.seed)
             if "reasoning" in args.ways:
                 lengths, found = (args.max_prompt_length, args.max_new_tokens), len(questions)
-                questions = evaluation.short_enough(models.values(), questions, template, *lengths)
+                questions = accuracy.short_enough(models.values(), questions, template, *lengths)
                 if len(questions) < found and main_process:
                     print(f"{found - len(questions):,} of {found:,} questions are left out: their prompts are too long")
-            facts = {"digest": evaluation.digest(questions), "template": template}
+            facts = {"digest": accuracy.digest(questions), "template": template}
         parts = {
             (label, way): settings_of(path, way, args, facts) for label, path in models.items() for way in args.ways
         }
         for (label, way), settings in parts.items():
             if not answers.has(label, way, settings):
-                prompts[label, way] = evaluation.token_prompts(models[label], way, questions, template)
+                prompts[label, way] = accuracy.token_prompts(models[label], way, questions, template)
         if args.runs and main_process:
             print(scaling.write(args.runs, args.output))
         for (label, way), asked in prompts.items():
@@ -210,7 +210,7 @@ def main():
         rows = []
         for label, way in parts:
             name = {"label": label, "model": models[label], "way": way}
-            rows += [name | row for row in evaluation.measure(questions, answers.read(label, way))]
+            rows += [name | row for row in accuracy.measure(questions, answers.read(label, way))]
         print(save_accuracy(rows, questions, args))
 
 

@@ -32,14 +32,15 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from hf_procedural import arguments, documents, stage
-from hf_procedural.launch import processes
 from hf_procedural.rl import prompts, questions
 from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, THRESHOLDS, Proxy
+from hf_procedural.text import documents
+from hf_procedural.training import arguments, begin
+from hf_procedural.training.launch import processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
-OURS = re.compile(rf"(train|validation)-\d+\.parquet|{stage.RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
+OURS = re.compile(rf"(train|validation)-\d+\.parquet|{begin.RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
 LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nats
 BIN = 0.01  # nats, of the histogram
 BINS = 280  # to 2.80
@@ -150,13 +151,13 @@ def open_folder(args) -> None:
         raise ValueError(f"output {folder} is a file; name a folder")
     if strange := sorted(file.name for file in folder.glob("*") if not OURS.fullmatch(file.name)):
         raise ValueError(f"output {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
-    if not (recipe := folder / stage.RECIPE).is_file():
+    if not (recipe := folder / begin.RECIPE).is_file():
         if any(file.name[0] != "." for file in folder.glob("*")):
-            raise ValueError(f"output {folder} is not empty and has no {stage.RECIPE}: choose another folder")
+            raise ValueError(f"output {folder} is not empty and has no {begin.RECIPE}: choose another folder")
         return
     if not any(folder.glob("*-*.parquet")):
         return  # nothing was made of these arguments, so that others may take their place
-    before, now = yaml.load(recipe.read_text(encoding="utf-8"), arguments.Loader), stage.recipe_of(args)
+    before, now = yaml.load(recipe.read_text(encoding="utf-8"), arguments.Loader), begin.recipe_of(args)
     for key in {**now, **before}:
         if before.get(key) != now.get(key) and key != "output":
             raise ValueError(
@@ -372,8 +373,8 @@ def main():
     with arguments.user_errors(documents.DataError, questions.ProxyError, OSError):
         if state.is_main_process:
             folder.mkdir(parents=True, exist_ok=True)
-            with whole(folder / stage.RECIPE) as temporary:
-                temporary.write_text(yaml.safe_dump(stage.recipe_of(args), sort_keys=False), encoding="utf-8")
+            with whole(folder / begin.RECIPE) as temporary:
+                temporary.write_text(yaml.safe_dump(begin.recipe_of(args), sort_keys=False), encoding="utf-8")
         state.wait_for_everyone()
         with tqdm(total=args.documents, unit=" documents", disable=not state.is_main_process) as bar:
             for number, (file, start, some) in enumerate(shards(args, texts)):

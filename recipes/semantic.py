@@ -29,8 +29,11 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
-from hf_procedural import arguments, deepmind_math, documents, hub, mixing, semantic, stage, tokenization
-from hf_procedural.arguments import InitArguments, ModelArguments, StageArguments
+from hf_procedural.data import tokenization
+from hf_procedural.hub import datasets as datasets_module
+from hf_procedural.text import deepmind_math, documents, mixing, packing
+from hf_procedural.training import arguments, begin
+from hf_procedural.training.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
 
@@ -162,16 +165,16 @@ def load_text(text, seed: int):
     )
     weights = text.weights or [1.0] * len(train)
     if text.tokenizer is None:
-        tokenizer = semantic.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
+        tokenizer = packing.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
     else:
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
     rows = (tokenizer, text.sequence_length, text.separator)
     if len(train) == 1:
-        packed = semantic.PackedRows(*train, *rows)
+        packed = packing.PackedRows(*train, *rows)
     else:
         packed = mixing.MixedRows(train, weights, *rows, seed=seed)
     held_out = mixing.merged(validation, weights[: len(validation)], seed)
-    held_out = semantic.validation_rows(held_out, *rows, rows=text.validation_rows, cut=text.cut_validation)
+    held_out = packing.validation_rows(held_out, *rows, rows=text.validation_rows, cut=text.cut_validation)
     return tokenizer, packed, held_out
 
 
@@ -203,9 +206,9 @@ def steps_within(text, init, args) -> int:
         if args.max_steps < 1:
             raise ValueError("max_tokens is missing: give --max_tokens 10_000_000, or --max_steps")
         return args.max_steps
-    each, before = stage.rows_per_step(args) * text.sequence_length, 0
+    each, before = begin.rows_per_step(args) * text.sequence_length, 0
     if text.substitutive:
-        sources = (stage.earlier_stages(init.init_from) or {}).get("sources", [])
+        sources = (begin.earlier_stages(init.init_from) or {}).get("sources", [])
         if not sources or not all(source.get("tokens") for source in sources):
             raise ValueError(f"substitutive: the tokens behind init_from {init.init_from} are not known")
         before = sum({source["path"]: source["tokens"] for source in sources}.values())
@@ -224,7 +227,7 @@ def text_metrics(bytes_per_token: float):
             return {}
         loss = logs["eval_loss"]
         perplexity = math.inf if loss > 700 else math.exp(loss)
-        return {"eval_perplexity": perplexity, "eval_bits_per_byte": semantic.bits_per_byte(loss, bytes_per_token)}
+        return {"eval_perplexity": perplexity, "eval_bits_per_byte": packing.bits_per_byte(loss, bytes_per_token)}
 
     return derived
 
@@ -272,18 +275,18 @@ def main():
         args.output_dir = args.output_dir or f"runs/{text.name}"
         args.max_steps = steps_within(text, init, args)
         args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
-        checkpoint = stage.open_run(args, text, init, model_args)
+        checkpoint = begin.open_run(args, text, init, model_args)
         load = load_math if text.is_math else load_text
-        tokenizer, train, validation, *problems = load(text, stage.data_seed(args))
+        tokenizer, train, validation, *problems = load(text, begin.data_seed(args))
         set_seed(args.seed)
         model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
-        facts = stage.begin_from(init, model, tokenizer, args)
+        facts = begin.begin_from(init, model, tokenizer, args)
         facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
         if text.is_math:
-            stage.score_labelled_only(model)
-        stage.weigh_by_tokens(model, validation, args)
+            begin.score_labelled_only(model)
+        begin.weigh_by_tokens(model, validation, args)
         if args.z_loss:
-            semantic.add_z_loss(model, args.z_loss)
+            packing.add_z_loss(model, args.z_loss)
         make = functools.partial(
             Trainer,
             model,
@@ -293,26 +296,26 @@ def main():
             eval_dataset=validation,
             processing_class=tokenizer,
             compute_metrics=math_metrics(validation.modules) if text.is_math else None,
-            preprocess_logits_for_metrics=stage.predictions,
+            preprocess_logits_for_metrics=begin.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        trainer = hub.connected(make, args)
+        trainer = datasets_module.connected(make, args)
         if text.is_math:
-            stage.LogMore(trainer)
+            begin.LogMore(trainer)
         else:
             facts["bytes_per_token"] = validation.bytes_per_token
-            stage.LogMore(trainer, text_metrics(validation.bytes_per_token))
-        stage.SavePlace(trainer, checkpoint)
-    stage.show_beginning(facts, args)
+            begin.LogMore(trainer, text_metrics(validation.bytes_per_token))
+        begin.SavePlace(trainer, checkpoint)
+    begin.show_beginning(facts, args)
 
     # 2. Training, and all that another tool needs
     with arguments.user_errors(documents.DataError):
-        stage.save_provenance(args, text, init, model_args, **facts)
+        begin.save_provenance(args, text, init, model_args, **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
-    stage.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
-    with arguments.user_errors(hub.HubError):
-        hub.hand_over(trainer)
+    begin.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
+    with arguments.user_errors(datasets_module.HubError):
+        datasets_module.hand_over(trainer)
 
 
 if __name__ == "__main__":

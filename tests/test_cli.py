@@ -17,16 +17,18 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from conftest import ROOT
 from datasets import get_dataset_config_names, load_dataset
 from huggingface_hub import DatasetCard
 from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
+from support.running import ROOT
 
 import hf_procedural as hp
-from hf_procedural import blocks, cli, parquet, show
-from hf_procedural.builder import SIZES
+from hf_procedural import cli
+from hf_procedural.data import blocks, parquet
+from hf_procedural.data.builder import SIZES
+from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
 
 COMMANDS = ("list", "show", "generate", "publish")
@@ -114,12 +116,12 @@ def test_show_draws_the_first_rows_of_load_dataset(run, specimen, task):
     data = load_dataset("procedural", name, seed=7, **parameters, **SMALL_SIZES)["validation"]
     rows = [np.array(column, np.int32) for column in (data["input_ids"], data["labels"])]
     drawn = Console(file=io.StringIO(), width=80)
-    show.show(task, *rows, console=drawn)
+    rows_module.show(task, *rows, console=drawn)
     printed = run(*words)
     assert printed == drawn.file.getvalue() and "row 5" in printed
     assert max(map(len, printed.splitlines())) <= 80 and "\x1b" not in printed
     listed = json.loads(run(*words, "--json"))
-    assert listed == show.as_json(task, *rows)
+    assert listed == rows_module.as_json(task, *rows)
     assert [row["input_ids"] for row in listed] == list(data["input_ids"])
 
 

@@ -3,14 +3,13 @@
 import dataclasses
 import importlib
 import re
-from pathlib import Path
 
 import pytest
+from support.running import ROOT
 
 import hf_procedural
 from hf_procedural.tasks import task_class
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

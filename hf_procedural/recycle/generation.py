@@ -17,9 +17,9 @@ import torch
 from accelerate import PartialState
 from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
 
-from ..rl import evaluation, prompts
-from ..rl.judges import SYSTEM
-from ..tokenization import load_tokenizer
+from ..data.tokenization import load_tokenizer
+from ..rl import accuracy, prompts
+from .judges import SYSTEM
 
 ENGINES = ("vllm", "continuous", "padded")
 _PAGE = 256  # tokens in a block of the cache
@@ -62,7 +62,7 @@ class Generator:
             self.tokenizer = load_tokenizer(settings.model)
             self._run = _by_vllm(settings)
         else:
-            model, self.tokenizer = evaluation.load(settings.model, PartialState().device)
+            model, self.tokenizer = accuracy.load(settings.model, PartialState().device)
             engine = {"continuous": _continuous, "padded": _padded}[settings.engine]
             self._run = functools.partial(engine, model, settings)
         self.positions = positions_of(AutoConfig.from_pretrained(settings.model))
@@ -178,7 +178,7 @@ def _padded(model, settings: Settings, asked, rooms, seed, progress):
         torch.manual_seed(_number((*seed, len(waiting))))
         some = [asked[place] for place in batch]
         try:
-            rows = evaluation.generate(model, some, max_new_tokens=room, **_sampling(settings))
+            rows = accuracy.generate(model, some, max_new_tokens=room, **_sampling(settings))
         except ValueError as error:
             if isinstance(error.__cause__, torch.OutOfMemoryError):
                 raise ValueError(f"cache_tokens {cache_tokens(model, settings)} are too many: {error}") from error

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
-from ..tokenization import load_tokenizer
+from ..data.tokenization import load_tokenizer
 
 try:
     from bert_score.utils import bert_cos_score_idf

@@ -31,8 +31,8 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from .. import stage
-from ..arguments import Loader
+from ..training import begin as begin_module
+from ..training.arguments import Loader
 from . import reading
 
 try:
@@ -75,14 +75,14 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str], data:
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"output {output} is a file; name a folder")
-    ours = re.compile(rf"{data}|{stage.RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
+    ours = re.compile(rf"{data}|{begin_module.RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
     if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
         raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
-    if not (output / stage.RECIPE).is_file():
+    if not (output / begin_module.RECIPE).is_file():
         if any(file.name[0] != "." for file in output.glob("*")):
-            raise ValueError(f"output {output} is not empty and has no {stage.RECIPE}: choose another folder")
+            raise ValueError(f"output {output} is not empty and has no {begin_module.RECIPE}: choose another folder")
         return False
-    before = yaml.load((output / stage.RECIPE).read_text(encoding="utf-8"), Loader)
+    before = yaml.load((output / begin_module.RECIPE).read_text(encoding="utf-8"), Loader)
     for key in {**recipe, **before}:
         if key not in free and before.get(key) != recipe.get(key):
             raise ValueError(
@@ -117,8 +117,8 @@ def planned(
 def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Shard], used: dict | None = None) -> None:
     """Writes recipe.yaml and the plan, unless they are there."""
     (output / HIDDEN).mkdir(parents=True, exist_ok=True)
-    if not (output / stage.RECIPE).is_file():
-        with whole(output / stage.RECIPE) as temporary:
+    if not (output / begin_module.RECIPE).is_file():
+        with whole(output / begin_module.RECIPE) as temporary:
             temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     if not _plan_file(output).is_file():
         plan = {"sizes": {file: _size(file) for file in files}, "shards": list(map(dataclasses.astuple, shards))}

@@ -20,7 +20,7 @@ from datasets.utils import tqdm
 from huggingface_hub import HfFileSystem, hf_hub_download
 from pyarrow.parquet import ParquetFile
 
-from ..documents import DataError, local_files
+from ..text.documents import DataError, local_files
 
 KINDS = "JSON Lines (.jsonl or .json, each also .gz or .zst) or .parquet"
 _FILE_NAME = re.compile(r"\.jsonl?(\.(gz|zst))?$|\.parquet$")

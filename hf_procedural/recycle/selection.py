@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..report import markdown_table
-from ..tokenization import load_tokenizer
+from ..data.tokenization import load_tokenizer
+from ..runs.report import markdown_table
 from . import pipeline, quality
 from .pipeline import Document, PipelineStep, shard_file
 

@@ -14,8 +14,8 @@ from datasets import Dataset, IterableDataset
 from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback
 
-from ..arguments import StageArguments
-from ..stage import LogMore
+from ..training.arguments import StageArguments
+from ..training.begin import LogMore
 
 try:
     from accelerate.utils import gather_object

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import blocks
+from ..data import blocks
 from ..tasks import IGNORE, Task
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import torch
 from datasets import Dataset, load_dataset
 
-from .. import modeling
+from ..models import build
 from .token_bytes import token_bytes, token_ends
 
 THRESHOLDS = {"easy": 0.5, "medium": 1.0, "hard": 1.5}  # nats; nested: hard ones are medium and easy, too
@@ -110,7 +110,7 @@ class Proxy:
 
     def __init__(self, name: str, dtype: str = "float32", max_length: int = 4096, device="cpu"):
         self.name, self.device = name, device
-        model, self.tokenizer = modeling.load_pretrained(name, dtype=dtype)
+        model, self.tokenizer = build.load_pretrained(name, dtype=dtype)
         self.model = model.eval().to(device)
         self.positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.max_length = min(max_length, self.positions or max_length)

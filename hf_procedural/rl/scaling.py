@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..report import COUNT, POWER, markdown_table
-from ..runs import FLOPS, STATE, read_mapping
-from ..stage import last_checkpoint
+from ..runs.read import FLOPS, STATE, read_mapping
+from ..runs.report import COUNT, POWER, markdown_table
+from ..training.begin import last_checkpoint
 from .questions import THRESHOLDS
 
 FILES = ("scaling.md", "scaling.json", "scaling.png")

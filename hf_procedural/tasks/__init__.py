@@ -4,7 +4,7 @@ from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
 from .base import IGNORE, Task, choice, flag, integer, list_tasks, probability, register, task, task_class
 from .check import check_task
-from .own import load_task_file
+from .plugins import load_task_file
 from .presets import PRESETS
 
 __all__ = [

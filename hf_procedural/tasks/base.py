@@ -296,7 +296,7 @@ def _check_class(cls) -> None:
 
 @functools.cache
 def _load_entry_points() -> None:
-    from .own import load_entry_points
+    from .plugins import load_entry_points
 
     load_entry_points()
 

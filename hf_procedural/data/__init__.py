@@ -1,0 +1,1 @@
+"""Rows on their way: blocks of them, the builder, streams, files, tokenizers."""

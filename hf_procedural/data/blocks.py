@@ -1,0 +1,33 @@
+"""Rows by index: fixed blocks, each with a random generator of its own.
+
+A block's rows depend on seed, task, parameters, split and block number alone, so they are the same however many rows
+are asked for and however they are sharded over processes, workers or machines.
+"""
+
+import hashlib
+
+import numpy as np
+
+from ..tasks import Task
+
+_BLOCK_TOKENS = 2**17  # large enough to spread the cost of a block, small enough for the cache
+
+
+def block_rows(task: Task) -> int:
+    """The number of rows in a block of `task`."""
+    return max(8, min(1024, _BLOCK_TOKENS // task.max_length))
+
+
+def block(task: Task, seed: int, split: str, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Block `number` of a split: `input_ids` and `labels`, int32 ``[block_rows(task), max_length]`` each.
+
+    Raises ValueError where the task has too few distinct prompts for the split.
+    """
+    key = hashlib.blake2b(f"{seed} {split} {task.key}".encode(), digest_size=16).digest()
+    generator = np.random.Philox(key=int.from_bytes(key, "little"), counter=[0, 0, 0, number])
+    return task.sample_split(np.random.Generator(generator), block_rows(task), split)
+
+
+def fingerprint(task: Task, seed: int, split: str) -> str:
+    """A digest of a split's rows: of its first block, which changes with all that any row depends on."""
+    return hashlib.blake2b(b"".join(rows.tobytes() for rows in block(task, seed, split, 0)), digest_size=8).hexdigest()

@@ -1,0 +1,145 @@
+"""The `datasets` builder over the task registry: what `load_dataset("procedural", "sort-64")` runs."""
+
+import dataclasses
+import json
+import math
+from hashlib import sha256
+
+import datasets
+import numpy as np
+import pyarrow as pa
+from datasets.builder import Key
+
+from ..tasks import Task, list_tasks, task, task_class
+from ..tasks.base import is_ours
+from . import blocks
+from .streaming import Stream
+
+SIZES = {"train": 160_064, "validation": 4_096, "test": 4_096}  # rows; train is the budget of Jiang et al. 2026
+# Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
+_SHARDS = (1, 2, 4, 6, 12, 24, 36, 48, 60, 120, 180, 240, 360, 720, 840, 1260, 1680, 2520, 5040)
+_VERSION = datasets.Version("1.0.0")  # rises whenever a row changes
+PAPER_URL = "https://arxiv.org/abs/2601.21725"
+CITATION = """@inproceedings{jiang2026procedural,
+  title = {Procedural Pretraining},
+  author = {Jiang and Shinnick and {van den Hengel} and Saratchandran and Teney},
+  booktitle = {International Conference on Machine Learning},
+  year = {2026},
+  note = {arXiv:2601.21725}
+}"""
+
+
+@dataclasses.dataclass
+class ProceduralConfig(datasets.BuilderConfig):
+    """A task with its parameters, and which rows of it: seed and rows in each split."""
+
+    task: Task | None = None
+    seed: int = 0
+    train_size: int = SIZES["train"]
+    validation_size: int = SIZES["validation"]
+    test_size: int = SIZES["test"]
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("seed", *(f"{split}_size" for split in SIZES)):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
+            setattr(self, name, int(value))
+
+    def rows(self) -> dict[str, int]:
+        """The number of rows of each split that has any."""
+        return {split: rows for split in SIZES if (rows := getattr(self, f"{split}_size"))}
+
+    def create_config_id(self, config_kwargs, custom_features=None):
+        """The cache folder's name: the config's, and a digest of all that its rows depend on."""
+        sizes = [getattr(self, f"{split}_size") for split in SIZES]
+        everything = [self.task.key, self.seed, sizes]
+        parts = getattr(self.task, "members", [self.task])
+        if not all(
+            is_ours(type(getattr(part, "inner", part))) for part in parts
+        ):  # whose rows no version of ours tells
+            everything.append(blocks.fingerprint(self.task, self.seed, "train"))
+        everything = json.dumps(everything)
+        return f"{self.name[:60]}-{sha256(everything.encode()).hexdigest()[:16]}"
+
+
+class Procedural(datasets.ArrowBasedBuilder):
+    """Rows of any task of the registry, generated: `input_ids` and `labels`, fixed-size int32 lists."""
+
+    VERSION = _VERSION
+    BUILDER_CONFIG_CLASS = ProceduralConfig
+    BUILDER_CONFIGS = [
+        ProceduralConfig(name=f"{name}-{size}", version=_VERSION)
+        for name in list_tasks()
+        for size in task_class(name).sizes
+    ]
+
+    def _create_builder_config(self, config_name=None, custom_features=None, config_id=None, **parameters):
+        # Any task, size and parameter makes a config, where the stock method takes only those in BUILDER_CONFIGS.
+        if config_name is None:
+            raise ValueError(
+                'which task? Give its name, as in load_dataset("procedural", "sort-64"); '
+                f"tasks: {', '.join(list_tasks())}"
+            )
+        parameters.pop("data_files", None)
+        if parameters.pop("data_dir", None) is not None:
+            raise ValueError("procedural rows are generated: data_dir has no meaning here")
+        if custom_features is not None:
+            raise ValueError(
+                "procedural columns are fixed-size int32 lists: cast the data set instead of giving features"
+            )
+        fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
+        own = {key: parameters.pop(key) for key in list(parameters) if key in fields}
+        chosen = task(config_name, **parameters)
+        config = ProceduralConfig(
+            **{"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary} | own, task=chosen
+        )
+        for split in config.rows():  # what cannot be made is refused here, before anything is written
+            for member in getattr(chosen, "members", [chosen]):
+                member.sample_split(np.random.default_rng(0), 1, split)
+        return config, config_id or config.create_config_id(parameters, custom_features)
+
+    def _info(self):
+        width, is_method = self.config.task.max_length, Task.paper in self.config.task.paper
+        column = datasets.List(datasets.Value("int32"), length=width)
+        # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
+        splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
+        return datasets.DatasetInfo(
+            description=f"{self.config.task.config_name}: {self.config.task.summary}. {type(self.config.task).__doc__} "
+            f"Source: {self.config.task.paper}.",
+            citation=CITATION if is_method else "",
+            homepage=PAPER_URL if is_method else "",
+            license="apache-2.0",
+            features=datasets.Features(input_ids=column, labels=column),
+            splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
+            size_in_bytes=sum(self.config.rows().values()) * width * 2 * 4,
+        )
+
+    def _split_generators(self, dl_manager):
+        generators = []
+        for split, rows in self.config.rows().items():
+            count = math.ceil(rows / blocks.block_rows(self.config.task))
+            shards = max(shards for shards in _SHARDS if shards <= count)
+            borders = [count * shard // shards for shard in range(shards + 1)]
+            ranges = list(zip(borders[:-1], borders[1:], strict=True))
+            generator = datasets.SplitGenerator(split, {"split": split, "rows": rows, "ranges": ranges})
+            generator.split_info.num_examples = rows
+            generators.append(generator)
+        return generators
+
+    def _as_streaming_dataset_single(self, splits_generator):
+        return Stream.of(super()._as_streaming_dataset_single(splits_generator))
+
+    def _generate_tables(self, split, rows, ranges):
+        chosen, size = self.config.task, blocks.block_rows(self.config.task)
+        schema = self.info.features.arrow_schema
+        for shard, (start, stop) in enumerate(ranges):
+            for number in range(start, stop):
+                wanted = rows - number * size
+                arrays = blocks.block(chosen, self.config.seed, split, number)
+                columns = [
+                    pa.FixedSizeListArray.from_arrays(pa.array(array[:wanted].reshape(-1)), type=column.type)
+                    for array, column in zip(arrays, schema, strict=True)
+                ]
+                yield Key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,41 @@
+"""Fast tokenizers: a task's vocabulary, whose tokens are words separated by spaces, and others by name."""
+
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from ..tasks import Task, task
+
+
+def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
+    """The tokenizer of a task or mixture, by name and parameters or from a `Task`.
+
+    >>> tokenizer("sort-4", vocab_size=10).decode([3, 1, 10])
+    '3 1 <sep>'
+
+    A word that is no token of the task raises an Exception instead of becoming another token.
+    """
+    chosen = name if isinstance(name, Task) else task(name, **parameters)
+    words = {token: index for index, token in enumerate(chosen.vocabulary)}
+    words_only = Tokenizer(models.WordLevel(words))
+    words_only.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    special = {f"{role}_token": f"<{role}>" for role in ("pad", "sep", "eos") if f"<{role}>" in words}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words_only,
+        model_max_length=chosen.max_length,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+        **special,
+    )
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
+    if not tokenizer.is_fast:
+        raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
+    if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
+        raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
+    return tokenizer

@@ -1,0 +1,1 @@
+"""What a checkpoint can do, by our own measures and by lm-evaluation-harness."""

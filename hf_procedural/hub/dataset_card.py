@@ -1,0 +1,244 @@
+"""The cards of published data sets and tokenizers, made from the registry and from what was written.
+
+A data-set repo holds a folder of Parquet files for each config, the card, and `PUBLISHED`: a JSON object with an
+`entry` for each config, from which the card's text is made. Configs that others add stay.
+"""
+
+import inspect
+import json
+
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
+
+from .. import __version__
+from ..data import blocks
+from ..data.builder import CITATION, PAPER_URL
+from ..show.rows import as_json
+from ..tasks import Task
+from .cards import Card, merged
+
+PUBLISHED = "hf_procedural.json"
+_SHOWN = 48  # tokens of an example
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_SIZES += ((10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"), (10**11, "10B<n<100B"))
+
+
+def entry(builder, name: str, parameters: dict, command: str) -> dict:
+    """What the card and a later `publish` need to know of a config, as plain JSON.
+
+    `builder` is a `Procedural` builder made from `name` and `parameters`; `command` is what the user typed.
+    """
+    task, seed = builder.config.task, builder.config.seed
+    splits = {
+        split: {"rows": rows, "fingerprint": blocks.fingerprint(task, seed, split)}
+        for split, rows in builder.config.rows().items()
+    }
+    return {
+        "task": name,
+        "parameters": parameters,
+        "all_parameters": task.parameters,
+        "seed": seed,
+        "splits": splits,
+        "summary": task.summary,
+        "layout": _layout(task),
+        "example": _example(task, seed, next(iter(splits))),
+        "row_length": task.max_length,
+        "vocabulary_size": len(task.vocabulary),
+        "paper": task.paper,
+        "version": __version__,
+        "command": command,
+    }
+
+
+def _layout(task: Task) -> str:
+    members = getattr(task, "members", None) or ([task.inner] if hasattr(task, "inner") else [])
+    described = [task, *members]
+    return "\n\n".join(dict.fromkeys(inspect.getdoc(type(each)) for each in described))
+
+
+def _example(task: Task, seed: int, split: str) -> dict[str, str]:
+    """The first row of a split as text: prompt and answer, or the text of a language."""
+    (row,) = as_json(task, *(rows[:1] for rows in blocks.block(task, seed, split, 0)))
+    parts = {"text": row["text"].split()} if "text" in row else {part: row[part] for part in ("prompt", "answer")}
+    return {part: _cut(words) for part, words in parts.items()}
+
+
+def _cut(words: list[str]) -> str:
+    more = len(words) - _SHOWN
+    return " ".join(words[:_SHOWN]) + (f" ... ({more:,} more)" if more > 0 else "")
+
+
+def dataset_card(
+    where: str,
+    published: dict[str, dict],
+    infos: DatasetInfosDict,
+    before: Card | None = None,
+    revision: str | None = None,
+    is_folder: bool = False,
+) -> str:
+    """The card of a repo (or folder) with the `published` configs, each an `entry`, over the card that was there.
+
+    `infos` are the infos of configs that the YAML does not have yet, or has otherwise. Configs in the YAML that are
+    ours by name of `published` get its files; others stay. Raises ValueError for YAML that is not a data set's.
+    """
+    metadata = dict(before.metadata) if before else {}
+    ours = {
+        name: {"data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in made["splits"]]}
+        for name, made in published.items()
+    }
+    try:
+        MetadataConfigs(ours).to_dataset_card_data(metadata)
+        infos.to_dataset_card_data(metadata)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"the YAML of README.md of {where} is not that of a data set: {error}") from None
+    rows = sum(split["rows"] for made in published.values() for split in made["splits"].values())
+    usual = {
+        "license": "apache-2.0",
+        "pretty_name": "Procedural pretraining data",
+        "task_categories": ["text-generation"],
+    }
+    tags = metadata.get("tags") or []
+    tags = [tags] if isinstance(tags, str) else tags
+    metadata = usual | metadata
+    metadata["size_categories"] = [next((label for limit, label in _SIZES if rows < limit), "n>1T")]
+    metadata["tags"] = list(
+        dict.fromkeys([*tags, "procedural", "synthetic", "procedural-pretraining", "hf_procedural"])
+    )
+    return merged(_body(where, published, revision, is_folder), metadata, before)
+
+
+def without(metadata: dict, configs: set[str]) -> dict:
+    """A card's YAML without some configs."""
+    kept = dict(metadata)
+    for key in ("configs", "dataset_info"):
+        if isinstance(kept.get(key), list):
+            kept[key] = [each for each in kept[key] if each.get("config_name") not in configs]
+    if isinstance(kept.get("dataset_info"), dict) and kept["dataset_info"].get("config_name") in configs:
+        del kept["dataset_info"]
+    return kept
+
+
+def tokenizer_repo(repo: str, config: str) -> str:
+    """The name of a config's tokenizer repo, beside the data set: ``me/procedural-sort-64``."""
+    return f"{repo}-{config}".replace("+", "_and_")
+
+
+def tokenizer_card(task: Task, made: dict, repo: str, config: str) -> str:
+    """The card of the tokenizer of a config, whose entry is `made`, of the data set `repo`."""
+    metadata = {"library_name": "transformers", "license": "apache-2.0", "datasets": [repo], "tags": ["hf_procedural"]}
+    words = next(iter(made["example"].values())).split(" ...")[0]
+    first = ", ".join(f"`{token}`" for token in task.vocabulary[:8])
+    last = ", ".join(f"`{token}`" for token in task.vocabulary[-2:])
+    text = f"""# Tokenizer of {config}
+
+A tokenizer, no model: each of the {len(task.vocabulary):,} tokens of the procedural task {config} ({task.summary}) is a
+word, words are separated by spaces. Ids in order: {first} ... {last}. It belongs to the config `{config}` of the data
+set [{repo}](https://huggingface.co/datasets/{repo}), whose rows are {task.max_length:,} tokens long.
+
+```python
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{tokenizer_repo(repo, config)}")
+tokenizer({words!r})["input_ids"]
+```
+
+Made with hf_procedural {__version__}; nothing but transformers is needed to load it. Source of the task:
+{task.paper}."""
+    return merged(text, metadata)
+
+
+def _body(where: str, published: dict[str, dict], revision: str | None, is_folder: bool) -> str:
+    name, first = next(iter(published.items()))
+    at = f', revision="{revision}"' if revision else ""
+    if is_folder:
+        words = "".join(f", {key}={value!r}" for key, value in first["parameters"].items())
+        imported, load = "import hf_procedural", f'hf_procedural.tokenizer("{first["task"]}"{words})'
+    else:
+        imported = "from transformers import AutoTokenizer"
+        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
+    length, vocabulary = first["row_length"], first["vocabulary_size"]
+    table = [
+        "| config | what is learned | rows: train, validation, test | row length | tokens |",
+        "|---|---|---|--:|--:|",
+    ]
+    for config, made in published.items():
+        rows = ", ".join(
+            f"{made['splits'].get(split, {}).get('rows', 0):,}" for split in ("train", "validation", "test")
+        )
+        table.append(
+            f"| `{config}` | {made['summary']} | {rows} | {made['row_length']:,} | {made['vocabulary_size']:,} |"
+        )
+    evaluation = "validation" if "validation" in first["splits"] else next(iter(first["splits"]))
+    table = "\n".join(table)
+    sections = "\n\n".join(_section(config, made) for config, made in published.items())
+    return f"""# Procedural pretraining data
+
+Rows of procedural tasks: data without meaning that a language model sees before text, code or maths, and then learns
+those faster. Generated, not collected: no text of any person is in it.
+
+{table}
+
+`tokens` is the size of the vocabulary, padding included.
+
+## Use
+
+```python
+from datasets import load_dataset
+{imported}
+
+rows = load_dataset("{where}", "{name}"{at})  # or streaming=True
+tokenizer = {load}
+print(tokenizer.decode(rows["train"][0]["input_ids"]))
+```
+
+Columns are `input_ids` and `labels`, lists of the row length: the labels equal the inputs where the loss counts and are
+-100 elsewhere, not shifted, as models of transformers want them. Rows are padded on the right and need no attention
+mask. With the stock Trainer:
+
+```python
+from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainingArguments, default_data_collator
+
+sizes = dict(n_layer=2, n_head=4, n_embd=64, n_positions={length}, vocab_size={vocabulary})
+model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", bos_token_id=None, eos_token_id=None, **sizes))
+arguments = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=1e-3, max_steps=1000)
+data = dict(train_dataset=rows["train"], eval_dataset=rows["{evaluation}"])
+Trainer(model, arguments, data_collator=default_data_collator, **data).train()
+```
+
+## How it was made
+
+By hf_procedural, with the command that stands with each config below. Rows depend on task, parameters, seed, split and
+index alone. Train, validation and test are told apart by a hash of the prompt's tokens: no prompt is in two of them. A
+fingerprint is a digest of the first rows of a split; `{PUBLISHED}` has all of this for programs.
+
+{sections}
+
+## Citation
+
+The tasks' sources stand with them; the method is that of [Procedural Pretraining]({PAPER_URL}).
+
+```bibtex
+{CITATION}
+```"""
+
+
+def _section(config: str, made: dict) -> str:
+    example = "\n".join(f"{part}: {text}" for part, text in made["example"].items())
+    parameters = ", ".join(f"{key} = {json.dumps(value)}" for key, value in made["all_parameters"].items())
+    fingerprints = ", ".join(f"{split} `{facts['fingerprint']}`" for split, facts in made["splits"].items())
+    size = sum(facts["bytes"] for facts in made["splits"].values())
+    size = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
+    return f"""### {config}
+
+{made["summary"][0].upper()}{made["summary"][1:]}.
+
+```text
+{made["layout"].replace("``", "")}
+
+{example}
+```
+
+- Parameters: `{parameters}`; seed {made["seed"]}.
+- Size: {size} of Parquet. Fingerprints: {fingerprints}.
+- Source: {made["paper"]}.
+- Made with hf_procedural {made["version"]}: `{made["command"]}`"""

@@ -1,0 +1,146 @@
+"""A new causal language model of any architecture in transformers, for a task's vocabulary and row length."""
+
+import difflib
+import re
+from pathlib import Path
+
+import torch
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from ..data.tokenization import load_tokenizer
+from . import attention
+
+
+def parse_size(size: str) -> dict[str, int]:
+    """Layers, heads and width from the papers' size string.
+
+    >>> parse_size("12_12_768")
+    {'num_hidden_layers': 12, 'num_attention_heads': 12, 'hidden_size': 768}
+    """
+    if not re.fullmatch(r"\d+_\d+_\d+", str(size)):
+        raise ValueError(f"size must be layers_heads_width, such as 2_4_16 or 12_12_768, got {size!r}")
+    layers, heads, width = map(int, size.split("_"))
+    if not layers or not heads or width % heads or width < heads:
+        raise ValueError(f"size: the width must be a multiple of the heads, and none may be 0, got {size!r}")
+    return {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": width}
+
+
+def new_config(
+    tokenizer: PreTrainedTokenizerBase,
+    positions: int,
+    *,
+    model_type: str = "gpt2",
+    config_name: str | None = None,
+    dropout: float | None = None,
+    overrides: dict | None = None,
+    **size: int,
+):
+    """The configuration of a new model.
+
+    Args:
+        tokenizer: gives the vocabulary and the special token ids.
+        positions: tokens in the longest sequence.
+        model_type: an architecture of transformers with a causal language model, where `config_name` is None.
+        config_name: a Hub id or folder whose configuration to take instead.
+        dropout: the probability for every kind of dropout the architecture has; None leaves its defaults.
+        overrides: any other fields of the configuration.
+        size: num_hidden_layers, num_attention_heads, hidden_size.
+
+    Raises:
+        ValueError: for an unknown architecture or field.
+    """
+    if config_name is not None:
+        try:
+            config = AutoConfig.from_pretrained(config_name)
+        except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+            where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(f"{config_name} has no configuration of a model: {where}{reason}") from error
+    elif model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        config = CONFIG_MAPPING[model_type]()
+    else:
+        close = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else "such as gpt2, llama, qwen3"
+        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}: {hint}")
+    fields = {"vocab_size": len(tokenizer), "max_position_embeddings": positions, **size}
+    for role in ("pad", "bos", "eos"):
+        fields[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
+    if size:  # what architectures derive from the size, or fix at that of their largest model
+        width, heads = size["hidden_size"], size["num_attention_heads"]
+        derived = {"num_key_value_heads": heads, "head_dim": width // heads}
+        derived |= {"intermediate_size": 4 * width, "ffn_dim": 4 * width}
+        computed = {name for name in derived if isinstance(getattr(type(config), name, None), property)}
+        fields |= {name: value for name, value in derived.items() if hasattr(config, name) and name not in computed}
+        if "layer_types" in config.to_dict():
+            fields["layer_types"] = None
+    if getattr(config, "activation_function", None) == "gelu_new" and config_name is None:
+        fields["activation_function"] = "gelu_pytorch_tanh"  # the same function in one kernel instead of eight
+    if getattr(config, "is_decoder", None) is False:
+        fields["is_decoder"] = True  # BERT and its kin: causal attention
+    if dropout is not None:
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        kinds = [name for name in config.to_dict() if re.search(r"(pdrop|dropout)$", name) and "classifier" not in name]
+        fields |= dict.fromkeys(kinds, dropout)
+    for name in overrides or {}:
+        if not hasattr(config, name):
+            known = [field for field in config.to_dict() if not field.startswith("_")]
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"model_overrides: {config.model_type} has no configuration field {name!r}{hint}")
+    fields |= overrides or {}
+    if config_name is not None:
+        for name, value in fields.items():
+            setattr(config, name, value)
+        return config
+    try:
+        return type(config)(**fields)
+    except Exception as error:  # each architecture has errors of its own
+        hint = "model_overrides may set what does not follow from the size, config_name names a whole configuration"
+        raise ValueError(f"model_type {model_type} cannot be made with {fields}: {error} ({hint})") from error
+
+
+def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
+    """A freshly initialised model.
+
+    Without `attn_implementation`, attention is transformers' choice, but on a CPU and for small heads ours.
+    """
+    if attn_implementation is None and not torch.accelerator.is_available():
+        heads = getattr(config, "num_attention_heads", 1)
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
+        model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        plain = model_class._supports_attention_backend and model_class._supports_sdpa
+        plain = plain and not getattr(config, "attn_logit_softcapping", None)
+        if plain and head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT:
+            attn_implementation = attention.register()
+    keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
+    try:
+        model = AutoModelForCausalLM.from_config(config, **keywords)
+    except (AttributeError, AssertionError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"a {config.model_type} of this size cannot be built: {error} (see model_overrides)"
+        ) from error
+    model.loss_type = model.loss_type or "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
+    return model
+
+
+def load_pretrained(name: str, **keywords):
+    """The causal language model and the fast tokenizer in a folder or on the Hub; keywords are `from_pretrained`'s.
+
+    Raises ValueError where one of them is not there, or the model is no causal language model: BERT's and T5's kin
+    would load with some weights left over or new.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+        raise ValueError(f"{name}: no model there ({(str(error) or type(error).__name__).splitlines()[0]})") from error
+    causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    if not causal.intersection(config.architectures or ()) or config.is_encoder_decoder:
+        kind = ", ".join(config.architectures or [config.model_type])
+        raise ValueError(f"{name} is no causal language model of transformers but {kind}")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, config=config, trust_remote_code=False, **keywords)
+    except Exception as error:
+        raise ValueError(f"{name}: the model cannot be loaded: {' '.join(str(error).split())}") from error
+    return model, load_tokenizer(name)

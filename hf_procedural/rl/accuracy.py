@@ -1,0 +1,237 @@
+"""Next-token prediction accuracy by difficulty, as Reinforcement Pre-Training measures it.
+
+Two ways of asking a model how a text goes on (Dong et al. 2025, arXiv:2506.08007, section 4):
+
+    standard     its likeliest next token after the context
+    reasoning    what it puts in a box after thinking, asked by a template; sampled
+
+Both are right under one rule, that of `prefix_matching_reward`: the bytes of the prediction are a prefix of the true
+continuation, and end where a token of it ends under the model's own tokenizer. So models whose tokenizer is not the
+proxy's compare. The sets of questions are nested: all with an entropy above a threshold of `THRESHOLDS`.
+"""
+
+import hashlib
+import json
+import math
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from datasets import Dataset
+from tqdm import tqdm
+from transformers import GenerationConfig
+
+from ..models.build import load_pretrained
+from ..runs.report import markdown_table
+from . import prompts
+from .questions import THRESHOLDS, load_questions
+from .rewards import boxed, prefix_matching_reward
+from .token_bytes import token_bytes, token_ends
+
+WAYS = ("standard", "reasoning")
+
+
+def read_questions(path: str, split: str, limit: int | None, seed: int) -> Dataset:
+    """The questions of `load_questions` that are in a difficulty set, with their row in the split as `question`.
+
+    `limit` takes so many at most, drawn at random. Raises ValueError where columns lack or nothing is left.
+    """
+    rows = load_questions(path, split, ("document", "entropy"))
+    asked = np.flatnonzero(np.array(rows["entropy"][:], float) > min(THRESHOLDS.values()))
+    if limit is not None:
+        asked = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])
+    if not len(asked):
+        raise ValueError(f"{path}: no question of split {split!r} has an entropy above {min(THRESHOLDS.values())}")
+    return rows.select(asked).add_column("question", asked)
+
+
+def digest(questions: Dataset) -> str:
+    """The same for the same texts and entropies only."""
+    columns = [questions[name][:] for name in ("question", "document", "context", "continuation", "entropy")]
+    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+
+
+def short_enough(paths, questions: Dataset, template: str, max_prompt_length: int, max_new_tokens: int) -> Dataset:
+    """The questions whose reasoning prompt has at most `max_prompt_length` tokens to each of the models in `paths`,
+    and leaves room for `max_new_tokens` in its positions. Raises ValueError where none is left."""
+    kept = np.ones(len(questions), bool)
+    for path in paths:
+        lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
+        positions = _positions(load_pretrained(path, device_map="meta")[0])
+        kept &= lengths <= min(max_prompt_length, positions - max_new_tokens if positions else max_prompt_length)
+        if not kept.any():
+            raise ValueError(
+                f"max_prompt_length {max_prompt_length}, or what max_new_tokens {max_new_tokens} leaves of the "
+                f"positions of {path} ({positions}), is too short for all questions: {lengths.min()} tokens at least"
+            )
+    return questions.select(np.flatnonzero(kept))
+
+
+def _positions(model) -> int | None:
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def token_prompts(path: str, way: str, questions: Dataset, template: str) -> list[list[int]]:
+    """Token ids of what a model is asked, each question in its `way`. No weights are read.
+
+    A bare context loses its beginning where the model has fewer positions, a reasoning prompt does not: see
+    `short_enough`. Raises ValueError for what is no causal language model, and for an empty prompt.
+    """
+    model, tokenizer = load_pretrained(path, device_map="meta")
+    positions = _positions(model)
+    contexts = questions["context"][:]
+    if way == "standard":
+        tokenizer.truncation_side = "left"
+        found = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
+    else:
+        asked = [prompts.as_prompt(prompts.fill(template, context=context), tokenizer) for context in contexts]
+        found = prompts.token_ids(asked, tokenizer)
+    for number, ids in zip(questions["question"], found, strict=True):
+        if not ids:
+            raise ValueError(f"question {number} has an empty context, of which {path} makes no token: leave it out")
+    return found
+
+
+def load(path: str, device):
+    """A model on `device`, in the precision of its weights, and its tokenizer.
+
+    Of its generation settings only the tokens that end a text are kept: penalties, top_k and the like would change what
+    is measured.
+    """
+    model, tokenizer = load_pretrained(path, dtype="auto")
+    ends = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends, default=0)
+    model.generation_config = GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad)
+    return model.eval().to(device), tokenizer
+
+
+@torch.inference_mode()
+def generate(model, asked: list[list[int]], samples: int = 1, **settings) -> list[list[list[int]]]:
+    """Token ids of `samples` continuations of each prompt, all in one batch; `settings` are those of `generate`.
+
+    What follows an end of text is padding. Raises ValueError where memory does not suffice.
+    """
+    width, pad = max(map(len, asked)), model.generation_config.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(row)) + row for row in asked], device=model.device)
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in asked], device=model.device)
+    try:
+        found = model.generate(ids, attention_mask=mask, num_return_sequences=samples, **settings)
+    except torch.OutOfMemoryError as error:
+        size = f"{len(asked)} questions of up to {width} tokens, {samples} samples of each"
+        raise ValueError(f"batch_size: {size}, are too much for {model.device}; choose fewer") from error
+    return found[:, width:].view(len(asked), samples, -1).tolist()
+
+
+def generate_all(
+    model, asked: list[list[int]], batch_size: int, seed: int, title: str, **settings
+) -> list[list[list[int]]]:
+    """`generate` for any number of prompts, in batches of like length, spread over all processes.
+
+    Each batch is seeded by `seed` and its number alone, so that the number of processes makes no difference.
+    """
+    state, found = PartialState(), []
+    order = sorted(range(len(asked)), key=lambda place: -len(asked[place]))  # what takes most memory comes first
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    own = range(len(batches))[state.process_index :: state.num_processes]
+    for number in tqdm(own, desc=title, unit="batch", disable=not state.is_main_process):
+        torch.manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))
+        batch = batches[number]
+        found += zip(batch, generate(model, [asked[place] for place in batch], **settings), strict=True)
+    return [tokens for _, tokens in sorted(gather_object(found))]
+
+
+def generate_by_vllm(path: str, asked: list[list[int]], samples: int, temperature: float, max_new_tokens: int, seed):
+    """The text of `samples` completions of each prompt, by vLLM, with weights that it loads itself."""
+    from vllm import LLM, SamplingParams
+
+    torch.cuda.empty_cache()  # what other models had
+    settings = {"n": samples, "temperature": temperature, "top_p": 1.0, "max_tokens": max_new_tokens}
+    seeds = np.random.SeedSequence(seed).generate_state(len(asked)).tolist()
+    each = [SamplingParams(**settings, seed=own) for own in seeds]
+    found = LLM(model=path, seed=seed).generate([{"prompt_token_ids": ids} for ids in asked], each)
+    return [[completion.text for completion in request.outputs] for request in found]
+
+
+def judge_tokens(tokenizer, questions: Dataset, tokens: list[int]) -> list[dict]:
+    """The answers of the standard way: for each question its number, the prediction as text, and if it is right."""
+    answers = []
+    for row, token in zip(questions, tokens, strict=True):
+        prediction, start = token_bytes(tokenizer, token), len(row["context"].encode())
+        ends = [end - start for end in token_ends(tokenizer, row["context"] + row["continuation"])]
+        right = bool(prediction) and row["continuation"].encode().startswith(prediction) and len(prediction) in ends
+        shown = None if prediction is None else prediction.decode(errors="backslashreplace")
+        answers.append({"question": row["question"], "predictions": [shown], "right": [right]})
+    return answers
+
+
+def judge_completions(tokenizer, questions: Dataset, completions: list[list[str]]) -> list[dict]:
+    """The answers of the reasoning way: for each question its number, the boxed predictions, and which are right."""
+    reward, answers = prefix_matching_reward(tokenizer), []
+    for row, texts in zip(questions, completions, strict=True):
+        truth = {key: [row[key]] * len(texts) for key in ("context", "continuation")}
+        right = [value == 1 for value in reward(prompts=[""] * len(texts), completions=texts, **truth)]
+        answers.append({"question": row["question"], "predictions": list(map(boxed, texts)), "right": right})
+    return answers
+
+
+def pass_at_k(samples: int, right: int, k: int) -> float:
+    """The chance that at least one of k samples, drawn from `samples` of which some are right, is right.
+
+    1 - C(samples - right, k) / C(samples, k): the unbiased estimator of Chen et al. 2021 (arXiv:2107.03374).
+
+    >>> pass_at_k(4, 1, 2)
+    0.5
+    """
+    return 1 - math.comb(samples - right, k) / math.comb(samples, k)
+
+
+def standard_error(values: np.ndarray, documents: np.ndarray) -> float:
+    """The standard error of the mean of `values` ``[questions]``, where those of one document are not independent.
+
+    sqrt(G / (G - 1) * sum over documents of (sum of their deviations)^2) / questions, with G documents; NaN for one.
+    """
+    _, group = np.unique(documents, return_inverse=True)
+    sums = np.bincount(group, values - values.mean())
+    return math.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values) if len(sums) > 1 else math.nan
+
+
+def measure(questions: Dataset, answers: list[dict]) -> list[dict]:
+    """A dict for each measure and difficulty: measure, difficulty, questions, value and standard_error (shares).
+
+    Measures: accuracy, the mean over questions and samples; of several samples also pass@2, pass@4 ... up to all of
+    them; the share of no answer, where there is one. A set without questions has neither value nor error.
+    """
+    right = np.array([answer["right"] for answer in answers], float)
+    missing = np.array([[guess is None for guess in answer["predictions"]] for answer in answers], float)
+    samples = right.shape[1]
+    values = {"accuracy": right.mean(1)}
+    for k in sorted({2**power for power in range(1, samples.bit_length())} | {samples} - {1}):
+        values[f"pass@{k}"] = np.array([pass_at_k(samples, count, k) for count in right.sum(1).astype(int).tolist()])
+    if missing.any():
+        values["no answer"] = missing.mean(1)
+    entropy, documents = (np.array(questions[name][:]) for name in ("entropy", "document"))
+    rows = []
+    for name, each in values.items():
+        for difficulty, threshold in THRESHOLDS.items():
+            chosen = entropy > threshold
+            row = {"measure": name, "difficulty": difficulty, "questions": int(chosen.sum())}
+            if chosen.any():
+                error = standard_error(each[chosen], documents[chosen])
+                row |= {"value": float(each[chosen].mean()), "standard_error": None if math.isnan(error) else error}
+            rows.append(row)
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: a line for each model, way and measure, a column for each difficulty. Rows are those of `measure`,
+    with `label` and `way`."""
+    lines = {}
+    for row in rows:
+        name = ", ".join([row["label"], row["way"], row["measure"]]).removesuffix(", accuracy")
+        error = "" if row.get("standard_error") is None else f" ± {100 * row['standard_error']:.2f}"
+        cell = f"{100 * row['value']:.2f}{error}" if "value" in row else "-"
+        column = f"{row['difficulty']} ({row['questions']:,} questions)"
+        lines.setdefault(name, {"next-token accuracy, %": name})[column] = cell
+    return markdown_table(list(lines.values()))

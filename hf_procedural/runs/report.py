@@ -1,0 +1,224 @@
+"""The report over run folders: tables, curves, data efficiency, and how much of a gain its controls reproduce.
+
+What the runs came to and how they compare is told by `runs`; here it is written and drawn.
+"""
+
+import csv
+import datetime
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..rl.questions import THRESHOLDS
+from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
+
+FILES = ("report.md", "report.csv", "report.png")
+_MEANS = "Means are over the finished seeds of an arm, ± their sample standard deviation where they differ."
+_SHARE_MEANS = (
+    "Data efficiency: the tokens at which a run's evaluation loss first reaches the baseline's final loss (mean of its "
+    "seeds), interpolated between evaluations, and their share of the baseline's tokens, without and with the tokens "
+    "of earlier stages. A run that is there at its first evaluation counts with that."
+)
+_VERDICT_MEANS = (
+    "Controls: the gain over the baseline in {}, and the share of it that each control reproduces. *Separated*: both "
+    "arms have at least two seeds, and every seed of the arm is better than every seed of the other; chance alone does "
+    "this to equally good arms of a and b seeds in 1 of C(a+b, a) cases (one-sided; 1 of 20 for 3 against 3). *No "
+    "gain*: one that does not separate from the baseline has no share to reproduce."
+)
+
+
+def _si(number: float) -> str:
+    power = min(int(math.log10(max(number, 1)) // 3), 4)
+    return f"{number / 1000**power:.4g}{('', 'k', 'M', 'B', 'T')[power]}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))
+
+
+COUNT, NATS, SHARE, POWER = "{:,.0f}".format, "{:.4f}".format, "{:.1%}".format, "{:.3g}".format
+_MEASURES = {  # title and format
+    "steps": ("steps", COUNT),
+    "tokens": ("tokens", _si),
+    "earlier_tokens": ("earlier tokens", _si),
+    "flops": ("FLOPs", POWER),
+    "earlier_flops": ("earlier FLOPs", POWER),
+    "seconds": ("wall time", _time),
+    "training_loss": ("training loss", NATS),
+    "loss": ("evaluation loss", NATS),
+    "perplexity": ("perplexity", "{:.2f}".format),
+    "bits_per_byte": ("bits per byte", NATS),
+    "answer_accuracy": ("accuracy", SHARE),
+    "exact_match": ("exact match", SHARE),
+    **{f"accuracy_{name}": (f"accuracy, {name}", SHARE) for name in THRESHOLDS},
+    "threshold_step": ("step at accuracy {}", COUNT),
+}
+_EFFICIENCY = {
+    "tokens_needed": ("tokens needed", _si),
+    "share": ("share", SHARE),
+    "earlier_tokens": ("earlier tokens", _si),
+    "share_with_earlier": ("share with earlier tokens", SHARE),
+}
+_AXES = {  # label and format of ticks
+    TOKENS: ("tokens of this stage", lambda value, _: _si(value)),
+    FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
+    "step": ("optimizer steps", lambda value, _: _si(value)),
+}
+
+
+def markdown_table(lines: list[dict[str, str]]) -> str:
+    """A markdown table, without the columns that are empty in every line."""
+    titles = [title for title in lines[0] if any(line[title] for line in lines)]
+    cells = [titles, ["---"] * len(titles), *([line[title] or "-" for title in titles] for line in lines)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
+
+
+def _run_table(rows: list[dict], columns: dict, threshold: float) -> str:
+    """A line for each run; for each arm of several finished ones, mean ± sample standard deviation, where not 0."""
+
+    def one(row, key, show):
+        return "" if key not in row else "not reached" if row[key] is None else show(row[key])
+
+    def spread(runs, key, show):
+        values = [run[key] for run in runs if run.get(key) is not None]
+        deviation = f" ± {show(np.std(values, ddof=1))}" if len(set(values)) > 1 else ""
+        return show(np.mean(values)) + deviation if len(values) == len(runs) else ""
+
+    def cells(function, row):
+        return {title.format(threshold): function(row, key, show) for key, (title, show) in columns.items()}
+
+    lines = []
+    for label, runs in itertools.groupby(rows, key=lambda row: row["arm"]):
+        for row in (runs := list(runs)):
+            state = {"state": "" if row["finished"] else "unfinished"}
+            lines.append({"arm": label, "seed": str(row["seed"])} | cells(one, row) | state)
+        if len(finished := [row for row in runs if row["finished"]]) > 1:
+            lines.append({"arm": label, "seed": f"mean of {len(finished)}"} | cells(spread, finished) | {"state": ""})
+    return markdown_table(lines)
+
+
+def _control_table(comparisons: list[dict], metric: str, threshold: float) -> str:
+    show = SHARE if sign_of(metric) > 0 else NATS
+
+    def listed(values, show):
+        return ", ".join("never" if value == math.inf else show(value) for value in values)
+
+    def share(row):
+        return "" if "share" not in row else "no gain" if row["share"] is None else SHARE(row["share"])
+
+    def chance(row):
+        both = len(row["values"] + row["against_values"])
+        return f"1/{math.comb(both, len(row['values']))}" if row["verdict"].endswith("separated") else ""
+
+    return markdown_table(
+        [
+            {
+                "arm": row["arm"],
+                "compared with": f"{row['against']} ({row['role']})",
+                "its seeds": listed(row["values"], show),
+                "the other's": listed(row["against_values"], show),
+                "gain": f"{row['gain']:+.4f}" if "gain" in row else "",
+                "share of the gain": share(row),
+                "verdict": row["verdict"],
+                "chance": chance(row),
+                f"its steps to {threshold}": listed(row.get("steps", ()), COUNT),
+                f"the other's to {threshold}": listed(row.get("against_steps", ()), COUNT),
+                "verdict on steps": row.get("steps_verdict", ""),
+            }
+            for row in comparisons
+        ]
+    )
+
+
+def markdown(runs: list[Run], baseline: str | None = None, metric: str | None = None, threshold: float = 0.9) -> str:
+    """The tables of all groups. For arguments and errors see `arms`, `metric_of` and `measures`."""
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be an accuracy in (0, 1], got {threshold}")
+    parts = []
+    for title, group in arms(runs, baseline).items():
+        rows, key = rows_of(group, baseline, threshold), metric_of(group, metric)
+        parts += [f"## {title}", _run_table(rows, _MEASURES, threshold)]
+        if alone := [label for label in group if len(group) > 1 and baseline_of(group, label, baseline) is None]:
+            parts.append(f"Without a baseline, so not compared: {', '.join(alone)}.")
+        if shares := [row for row in rows if len(group) > 1 and "share" in row]:
+            parts += [_SHARE_MEANS, _run_table(shares, _EFFICIENCY, threshold)]
+        if comparisons := controls(group, key, threshold, baseline):
+            parts += [_VERDICT_MEANS.format(_title(key)), _control_table(comparisons, key, threshold)]
+            controlled = {row["arm"] for row in comparisons if row["role"] != "baseline"}
+            if alone := [row["arm"] for row in comparisons if row["arm"] not in controlled]:
+                parts.append(f"Without a control, so that the size of the weights may be all: {', '.join(alone)}.")
+    return "\n\n".join([_MEANS, *parts]) + "\n"
+
+
+def _title(key: str) -> str:
+    return {"loss": "training loss", LOSS: "evaluation loss"}.get(key, key.removeprefix("eval_").replace("_", " "))
+
+
+def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None = None) -> None:
+    """Draws a PNG: for each group its metric against optimizer steps, tokens and FLOPs, a line for every run.
+
+    Lines of unfinished runs are dashed; the dotted one is the baseline's final value, mean of its seeds. A panel of
+    what the logs do not tell stays empty.
+    """
+    from matplotlib import colormaps, ticker
+    from matplotlib.figure import Figure
+
+    groups = arms(runs, baseline)
+    figure = Figure(figsize=(18, 4.5 * len(groups)), layout="constrained")
+    panels = figure.subplots(len(groups), 3, squeeze=False)
+    for row, (title, group) in zip(panels, groups.items(), strict=True):
+        key = metric_of(group, metric)
+        colors = colormaps["tab10"] if len(group) <= 10 else colormaps["turbo"].resampled(len(group))
+        bases = {baseline_of(group, label, baseline) for label in group}
+        for axis, against in zip(row, ("step", TOKENS, FLOPS), strict=True):
+            for index, (label, members) in enumerate(group.items()):
+                for run in members:
+                    x, y = run.curve(key, against)
+                    style = {"linestyle": "-" if run.finished else "--", "marker": "." if len(x) < 40 else None}
+                    name = label if run is members[0] else None
+                    axis.plot(x, y, color=colors(index), linewidth=1, label=name, **style)
+                if label in bases and (last := finals(members, key)):
+                    axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=f"{label}, final")
+            name, show = _AXES[against]
+            axis.set(xlabel=name, ylabel=_title(key), title=title)
+            known = any(run.curve(key, against).size for runs in group.values() for run in runs)
+            if sign_of(key) < 0 and known:  # losses fall fast, then slowly
+                axis.set_xscale("log")
+                axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+                axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+            axis.xaxis.set_major_formatter(show)
+            axis.grid(alpha=0.3)
+        row[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+    figure.savefig(path, dpi=120)
+
+
+def write(
+    runs: list[Run], output, baseline: str | None = None, metric: str | None = None, threshold: float = 0.9
+) -> str:
+    """Writes report.md, report.csv (a line for each run, full precision) and report.png into the folder `output`.
+
+    Gives the markdown. For arguments and errors, which come before anything is written, see `markdown`.
+    """
+    text, rows = markdown(runs, baseline, metric, threshold), []
+    for title, group in arms(runs, baseline).items():
+        rows += [{"group": title} | row for row in rows_of(group, baseline, threshold)]
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / FILES[0]).write_text(f"# Comparison of runs\n\n![curves]({FILES[2]})\n\n{text}", encoding="utf-8")
+    with (output / FILES[1]).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain(*rows))))
+        writer.writeheader()
+        writer.writerows(rows)
+    draw(runs, output / FILES[2], baseline, metric)
+    return text
+
+
+def check_output(output) -> None:
+    """Raises ValueError where the folder `output` holds anything but an earlier report, or is a file."""
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output {output} is a file; name a folder")
+    if strangers := sorted(file.name for file in output.glob("*") if file.name not in FILES):
+        raise ValueError(f"output {output} holds {strangers[0]}, which is no report: name another folder")

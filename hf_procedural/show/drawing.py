@@ -1,0 +1,110 @@
+"""How a row is drawn: in labelled lines of columns. Families of tasks have drawings of their own in drawings.py."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from ..tasks import Task
+from ..tasks.mixture import Mixture
+
+GUTTER = 8  # cells on the left, for labels
+LINES = 40  # a drawing with more lines ends with the panel in which it gets there
+LABEL, ANSWER, MARK = "dim", "bold green", "bold yellow"
+PALETTE = ("red", "green", "yellow", "blue", "magenta", "cyan", "bright_red", "bright_green", "bright_yellow")
+UNDERLINED = "^ marks what the loss counts on"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The words of a row, without its padding; but padding on which the loss counts is among them.
+
+    `scored` tells for each word whether the loss counts on it, `start` where the answer begins: at 0 in a language, in
+    which all is to be predicted, and where tokens are shuffled.
+    """
+
+    words: list[str]
+    scored: list[bool]
+    start: int
+    padding: int
+
+    @property
+    def prompt(self) -> list[str]:
+        return self.words[: self.start]
+
+    @property
+    def answer(self) -> list[str]:
+        return self.words[self.start :]
+
+    @property
+    def loss(self) -> str:
+        """What the loss counts on, in words."""
+        wholly = [index >= self.start for index in range(len(self.words))]
+        if not any(self.scored):
+            return "nothing"
+        if self.scored == wholly:
+            return "the whole answer" if self.start else "every token"
+        if self.start == 0 and self.scored == [False, *wholly[1:]]:
+            return "every token but the first"
+        return f"{sum(self.scored)} of the tokens"
+
+
+def has_answers(task: Task) -> bool:
+    """Whether its rows are a prompt and an answer: not in a language, in shuffled rows, or in a mixture as a whole."""
+    return hasattr(task, "solve")
+
+
+@functools.singledispatch
+def legend(task: Task) -> list[str | Text]:
+    """What a person has to know to read `lines`, beside what the task's class says of itself."""
+    return [UNDERLINED]
+
+
+@functools.singledispatch
+def lines(task: Task, row: Row, width: int) -> Iterator[Text]:
+    """A row, drawn in lines of at most `width` cells."""
+    if has_answers(task):
+        yield from in_columns("prompt", row.prompt, width, marks=row.scored[: row.start])
+        yield from in_columns("answer", row.answer, width, ANSWER, marks=row.scored[row.start :])
+    else:
+        yield from in_columns("tokens", row.words, width, marks=row.scored)
+
+
+def labelled(label: str, texts: Iterable[Text]) -> Iterator[Text]:
+    """The lines with a label in front of the first, and as many cells in front of the others."""
+    for text in texts:
+        yield Text.assemble((f"{label:<{GUTTER}}", LABEL), text)
+        label = ""
+
+
+def and_more(number: int, what: str) -> Iterator[Text]:
+    if number > 0:
+        yield Text(f"{'':<{GUTTER}}... {number} more {what}", LABEL)
+
+
+def in_columns(label: str, words, width: int, style="", size=0, marks=()) -> Iterator[Text]:
+    """Words, right-aligned in columns of `size` cells or more, a multiple of 8 to a line; `^` under those to mark."""
+    words = [word if isinstance(word, Text) else Text(_visible(word), style) for word in words]
+    size = min(max([size, *(word.cell_len for word in words)]), max(width - GUTTER, 1))
+    fit = max((width - GUTTER + 1) // (size + 1), 1)
+    fit = min(fit, len(words)) if len(words) <= fit else fit - fit % 8 or fit
+    drawn, shown = [], 0
+    while shown < len(words) and len(drawn) < LINES:
+        some, marked = words[shown : shown + fit], marks[shown : shown + fit]
+        drawn.append(Text(" ").join(Text(" " * (size - word.cell_len)) + word for word in some))
+        if any(marked):
+            under = (f"{'^' * word.cell_len * mark:>{size}}" for word, mark in zip(some, marked, strict=True))
+            drawn.append(Text(" ".join(under), MARK))
+        shown += fit
+    yield from labelled(label, drawn or [Text("(empty)", LABEL)])
+    yield from and_more(len(words) - shown, "tokens")
+
+
+def _visible(word: str) -> str:
+    return word if word.isprintable() else repr(word)[1:-1]
+
+
+@legend.register
+def _(task: Mixture):
+    return []

@@ -1,0 +1,136 @@
+"""Rows of automata as pictures: the states of cells as colours, in a PNG side by side, in a GIF one after another."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from ..tasks import Task, automata, nca
+
+_WIDTH, _NARROWEST = 9, 60  # of a PNG: inches, and cells at least
+_GAP = 2  # cells between frames that are side by side
+_CELL, _TALL = 16, 480  # pixels of a cell in a GIF, at most, and of its height
+_DURATION = 200  # milliseconds of a frame in a GIF
+
+
+def image(task: Task, input_ids, labels, path) -> None:
+    """Draws rows, arrays ``[n, max_length]``, into a file that ends in .png or .gif.
+
+    Raises ValueError for another ending and for tasks whose rows are no grids of cells.
+    """
+    draw = {".png": _png, ".gif": _gif}.get(Path(path).suffix.lower())
+    if draw is None:
+        raise ValueError(f"image must be a file that ends in .png or .gif, got {str(path)!r}")
+    draw(task, [frames(task, row) for row in np.atleast_2d(input_ids)], path)
+
+
+@functools.singledispatch
+def frames(task: Task, input_ids) -> np.ndarray:
+    """The frames of a row, int ``[frames, height, width]``: the state of each cell."""
+    raise ValueError(f"{task.config_name}: its rows are no pictures; those of automata are (nca, eca)")
+
+
+@frames.register
+def _(task: nca.NeuralAutomaton, input_ids):
+    return task.frames(input_ids)
+
+
+@frames.register
+def _(task: automata.ElementaryAutomaton, input_ids):
+    return np.asarray(input_ids).reshape(task.steps + 1, 1, task.width + 1)[:, :, :-1]
+
+
+def _colours(states: int) -> np.ndarray:
+    """A colour for each state, and behind them that of no cell, uint8 ``[states + 1, 3]``."""
+    from matplotlib import colormaps
+
+    if states == 2:
+        colours = np.array([[0.93, 0.93, 0.93], [0.1, 0.1, 0.1]])
+    elif states <= 10:
+        colours = colormaps["tab10"](np.arange(states))[:, :3]
+    else:
+        colours = colormaps["turbo"](np.linspace(0, 1, states))[:, :3]
+    return (np.concatenate([colours, np.ones((1, 3))]) * 255).round().astype(np.uint8)
+
+
+def _states(task) -> int:
+    return getattr(task, "states", 2)
+
+
+def _beside(grids, gap) -> np.ndarray:
+    """Grids in one, with cells of the state `gap` between."""
+    space = np.full((len(grids[0]), _GAP), gap)
+    return np.concatenate([part for grid in grids for part in (space, grid)][1:], axis=1)
+
+
+# ---------------------------------------------------------------- PNG
+
+
+def _png(task, rows, path):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    for row in rows:
+        sheet, names = _sheet(task, row)
+        narrow = max(_NARROWEST - sheet.shape[1], 0)
+        drawn.append((np.pad(sheet, ((0, 0), (0, narrow)), constant_values=_states(task)), names))
+    heights = [_WIDTH * len(sheet) / sheet.shape[1] for sheet, _ in drawn]
+    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.6 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
+    for number, (axes, (sheet, names)) in enumerate(zip(panels, drawn, strict=True), 1):
+        axes.imshow(_colours(_states(task))[sheet], interpolation="nearest")
+        title = f"{task.config_name}, row {number}: states and their steps, no loss on the first"
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_axis_off()
+        for x, y, step in names:
+            axes.text(x, y, str(step), fontsize=7, va="bottom", ha="right" if x < -0.5 else "left", color="dimgray")
+    figure.savefig(path, dpi=120)
+
+
+@functools.singledispatch
+def _sheet(task, row):
+    """A row's frames in one grid, and where to write the steps: x and y, in cells, and the step."""
+    return row[:, 0], [(-1, y + 0.5, y) for y in range(0, len(row), max(len(row) // 8, 1))]
+
+
+@_sheet.register
+def _(task: nca.NeuralAutomaton, row):
+    across = min(len(row), max(round(120 / (task.grid + _GAP)), 1))
+    empty = np.full((task.grid, task.grid), task.states)
+    lines, names = [], []
+    for start in range(0, len(row), across):
+        y = len(lines) * (task.grid + 2 * _GAP) + 2 * _GAP
+        some = [*row[start : start + across], *[empty] * across][:across]
+        lines.append(np.pad(_beside(some, task.states), ((2 * _GAP, 0), (0, 0)), constant_values=task.states))
+        for place, number in enumerate(range(start, min(start + across, len(row)))):
+            names.append((place * (task.grid + _GAP) - 0.5, y - 0.7, task.burn_in + number * task.dt))
+    return np.concatenate(lines), names
+
+
+# ---------------------------------------------------------------- GIF
+
+
+def _gif(task, rows, path):
+    from PIL import Image
+
+    states = _states(task)
+    pictures = []
+    for moment in range(max(map(len, rows))):
+        grids = [_at(task, row, moment) for row in rows]
+        sheet = _beside(grids, states).astype(np.uint8)
+        size = max(min(_CELL, _TALL // len(sheet)), 1)
+        picture = Image.fromarray(sheet.repeat(size, axis=0).repeat(size, axis=1))
+        picture.putpalette(_colours(states)[:256].tobytes())
+        pictures.append(picture)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=_DURATION, loop=0)
+
+
+@functools.singledispatch
+def _at(task, row, moment) -> np.ndarray:
+    """What is seen of a row at a moment: one state after another comes in below."""
+    return np.where(np.arange(len(row))[:, None] <= moment, row[:, 0], 2)
+
+
+@_at.register
+def _(task: nca.NeuralAutomaton, row, moment):
+    return row[moment]

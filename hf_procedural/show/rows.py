@@ -1,0 +1,113 @@
+"""Rows of a task as a person wants to see them, on a terminal in colour, elsewhere in plain text.
+
+A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py; any other
+task has those of drawing.py, which need no more than the contract of `Task`. A row is drawn from its words, not its
+ids, so that a mixture's rows are drawn like those of their members.
+"""
+
+import inspect
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from ..tasks import IGNORE, Task
+from ..tasks.mixture import Mixture
+from . import drawings  # noqa: F401  (which registers how each family is drawn)
+from .drawing import GUTTER, LABEL, Row, has_answers, labelled, legend, lines
+
+_ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that has no more than ASCII
+
+
+def show(task: Task, input_ids, labels, console: Console | None = None) -> None:
+    """Prints what `task` asks and how to read its rows, then the rows, arrays ``[n, max_length]``."""
+    console = console or Console()
+    _print(console, _header(task, console))
+    for number, (ids, row_labels) in enumerate(zip(input_ids, labels, strict=True), 1):
+        name, drawn, row = _read(task, ids, row_labels)
+        title = f"row {number}" if drawn == task else f"row {number}: {name}"
+        padding = f", then {row.padding} of padding" if row.padding else ""
+        note = f"{title} ({len(row.words)} tokens{padding}; loss on {row.loss})"
+        _print(console, [Text(), Text(note, LABEL), *lines(drawn, row, console.width)])
+
+
+def as_json(task: Task, input_ids, labels) -> list[dict]:
+    """The rows, arrays ``[n, max_length]``, as plain JSON: `input_ids`, `labels` and `tokens`, padding included.
+
+    `prompt` and `answer` are token strings without padding; where there is no such thing, in a language or shuffled
+    rows, `text` is all of them as one string. `task` is a name, in a mixture that of the row's member.
+    """
+    rows, vocabulary = [], task.vocabulary
+    for ids, row_labels in zip(input_ids, labels, strict=True):
+        name, drawn, row = _read(task, ids, row_labels)
+        plain = {"input_ids": [int(token) for token in ids], "labels": [int(label) for label in row_labels]}
+        prompt, answer = ([word for word in part if word != "<pad>"] for part in (row.prompt, row.answer))
+        parts = {"prompt": prompt, "answer": answer} if has_answers(drawn) else {"text": " ".join(answer)}
+        rows.append({"task": name, **plain, "tokens": [vocabulary[token] for token in ids], **parts})
+    return rows
+
+
+def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
+    """The name and the task to draw a row by, and its words: for a mixture, the member that the row is of.
+
+    Where it is right for several members, the first draws it and all are named; where for none (rows of shuffled
+    members say too little), the mixture itself does.
+    """
+    members = [found for member in _members(task) if (found := _as_row_of(member, task, input_ids, labels))]
+    drawn, ids, labels = members[0] if members else (task, input_ids, labels)
+    name = " or ".join(dict.fromkeys(member.config_name for member, *_ in members)) or task.config_name
+    scored, vocabulary = np.asarray(labels) != IGNORE, drawn.vocabulary
+    end = int(np.flatnonzero(scored | (np.asarray(ids) != drawn.pad_id)).max(initial=-1)) + 1
+    start = len(drawn.prompt_of(ids, labels)) if has_answers(drawn) else 0
+    words = [vocabulary[token] for token in ids[:end]]
+    return name, drawn, Row(words, scored[:end].tolist(), start, len(input_ids) - end)
+
+
+def _members(task: Task) -> tuple[Task, ...]:
+    return task.members if isinstance(task, Mixture) else ()
+
+
+def _as_row_of(member: Task, mixture: Mixture, input_ids, labels):
+    """`member` and the row in its own ids, if the member's oracle makes that very row; else None."""
+    own = {token: index for index, token in enumerate(member.vocabulary)}
+    vocabulary = mixture.vocabulary
+    words = [vocabulary[token] for token in input_ids]
+    width = member.max_length
+    if any(word not in own for word in words[:width]) or any(word != "<pad>" for word in words[width:]):
+        return None
+    ids = np.array([own[word] for word in words[:width]], np.int32)
+    own_labels = np.where(np.asarray(labels[:width]) == IGNORE, IGNORE, ids)
+    try:
+        right = member.is_row(ids, own_labels)
+    except Exception:  # an oracle may stumble over the row of another member; a shuffled task has none
+        return None
+    return (member, ids, own_labels) if right else None
+
+
+def _print(console: Console, texts: Iterable[Text]) -> None:
+    for line in itertools.chain.from_iterable(text.wrap(console, console.width) for text in texts):
+        line.rstrip()
+        if console.options.ascii_only:
+            line.plain = line.plain.translate(_ASCII)
+        console.print(line)
+
+
+def _header(task: Task, console: Console) -> Iterator[Text]:
+    """What a task is, in its own words, and its legend; of a mixture, then the same of each member."""
+    layout = inspect.cleandoc(type(task).__doc__ or "").partition("\n\n")[0]
+    facts = {
+        "task": [task.summary],
+        "row": [] if layout.startswith(f"{type(task).__name__}(") else [layout.replace("``", "").replace("\n", " ")],
+        "with": [] if _members(task) else [", ".join(f"{name}={value}" for name, value in task.parameters.items())],
+        "read": legend(task),
+    }  # a layout that starts like that is no docstring, but what dataclass puts in place of none
+    yield Text(task.config_name, "bold")
+    for label, texts in facts.items():
+        texts = [text if isinstance(text, Text) else Text(text) for text in texts if text]
+        wrapped = (text.wrap(console, max(console.width - GUTTER, 1)) for text in texts)
+        yield from labelled(label, itertools.chain.from_iterable(wrapped))
+    for member, weight in zip(_members(task), getattr(task, "weights", ()), strict=False):
+        name, *rest = _header(member, console)
+        yield from (Text(), Text.assemble(name, (f", {100 * weight:.3g}% of the rows", LABEL)), *rest)

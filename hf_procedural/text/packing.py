@@ -1,0 +1,325 @@
+"""Text for the semantic stage: tokenizers, and rows packed from documents.
+
+Documents become rows of exactly `length` tokens:
+
+    documents        "a b c"   "d e"   "f g h i" ...
+    separator eos    a b c <eos> | d e <eos> f | g h i <eos> ...          length 4
+    separator bos    <bos> a b c | <bos> d e <bos> | f g h i ...          as CodeParrot's reference
+    separator none   a b c d | e f g h | i ...                            as the C4 reference of Jiang et al. 2026
+
+No token is lost or doubled: the next epoch's documents fill up an epoch's last row. A special token that stands written
+out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted, so that a row
+predicts `length` - 1 tokens. Rows of several sources are in `mixing`.
+"""
+
+import bisect
+import collections
+import concurrent.futures
+import copy
+import math
+import sys
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from transformers import PreTrainedTokenizerFast
+
+from ..tasks import IGNORE
+from .documents import DataError, Documents
+
+SEPARATORS = ("eos", "bos", "none")
+END_OF_TEXT = "<|endoftext|>"
+_BATCH = 2**20  # characters that are tokenized together; enough for many threads
+_BATCH_DOCUMENTS = 1024
+_PIECE = 2**21  # characters; longer documents are tokenized in pieces, since each takes 130 bytes meanwhile
+_AHEAD = 4  # batches that are made before they are needed
+
+
+# Tokenizers
+
+
+def train_tokenizer(documents: Iterable[str], vocab_size: int, max_bytes: int = 2**28) -> PreTrainedTokenizerFast:
+    """A new byte-level BPE tokenizer, lossless on all text.
+
+    Args:
+        documents: what to learn from; those that bring the total to `max_bytes` bytes of UTF-8 are the last.
+        vocab_size: tokens, among them 256 bytes and <|endoftext|>, which is bos, eos and pad. There are fewer where no
+            pair of tokens occurs twice any more.
+    """
+    if vocab_size < 257:
+        raise ValueError(f"vocab_size must be at least 257 (256 bytes and {END_OF_TEXT}), got {vocab_size}")
+
+    def first():
+        size = 0
+        for text in documents:
+            yield text
+            if (size := size + len(text.encode())) >= max_bytes:
+                return
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        show_progress=sys.stderr.isatty(),
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    bpe.train_from_iterator(_groups(first()), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+# Rows
+
+
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Documents in lists of about `_BATCH` characters."""
+    group, size = [], 0
+    for text in texts:
+        group.append(text)
+        size += len(text)
+        if size >= _BATCH or len(group) == _BATCH_DOCUMENTS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in pieces of `_PIECE` characters, cut before a line break where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        if end < len(text) and (line := text.rfind("\n", start + 1, end)) > 0:
+            end = line
+        yield text[start:end]
+        start = end
+
+
+class _Encoder:
+    """Turns documents into tokens with their separator, with the tokenizer's own threads."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, separator: str):
+        if separator not in SEPARATORS:
+            raise ValueError(f"separator must be one of {', '.join(SEPARATORS)}, got {separator!r}")
+        ids = {"eos": tokenizer.eos_token_id, "bos": tokenizer.bos_token_id}
+        if separator in ids and ids[separator] is None:
+            raise ValueError(
+                f"separator {separator!r}: the tokenizer has no {separator} token; choose another separator"
+            )
+        self._before = np.array([ids["bos"]] if separator == "bos" else [], np.int32)
+        self._after = np.array([ids["eos"]] if separator == "eos" else [], np.int32)
+        self._backend = copy.deepcopy(tokenizer.backend_tokenizer)  # that of others may be made to cut or to pad
+        self._backend.no_truncation()
+        self._backend.no_padding()
+
+    def __call__(self, texts: list[str]) -> list[np.ndarray]:
+        """The tokens of each document, int32."""
+        if max(map(len, texts)) <= _PIECE:
+            tokens = self._encode(texts)
+        else:
+            tokens = [np.concatenate([self._encode([piece])[0] for piece in _pieces(text)]) for text in texts]
+        return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
+
+    def _encode(self, texts):
+        encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [np.fromiter(encoding.ids, np.int32, len(encoding)) for encoding in encodings]
+
+
+def _ahead(items: Iterator) -> Iterator:
+    """The same items, made by another thread while the last ones are used. The thread ends with this iterator."""
+    pool = concurrent.futures.ThreadPoolExecutor(1, "packing")
+    try:
+        pending = collections.deque(pool.submit(next, items, None) for _ in range(_AHEAD))
+        while (item := pending.popleft().result()) is not None:
+            pending.append(pool.submit(next, items, None))
+            yield item
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class PackedRows(IterableDataset):
+    """Endless training rows: documents, epoch after epoch, joined and cut into rows of `length` tokens.
+
+    A row is {"input_ids": int64 [length], "labels": the same}. Another thread reads and tokenizes ahead, so workers are
+    of no use. More than one would repeat each other's rows, and raises ValueError; `mark` does not see what one reads.
+
+    Args:
+        documents: read in the order of each epoch.
+        separator: "eos", "bos" or "none", as at the top.
+    """
+
+    def __init__(self, documents: Documents, tokenizer: PreTrainedTokenizerFast, length: int, separator: str = "eos"):
+        _check_length(length)
+        self.documents, self.length = documents, length
+        self._encode = _Encoder(tokenizer, separator)
+        self.start_at(0)
+
+    def _top(self) -> dict:
+        """The place of the first batch, as `_batches` takes and gives places."""
+        return {"epoch": 0, "document": 0}
+
+    def start_at(self, row: int, mark: dict | None = None) -> None:
+        """Lets iterators begin at `row`. All text from `mark` (of `row` or an earlier one) or the top is read again."""
+        mark = mark or {"row": 0, "tokens": 0} | self._top()
+        if row < mark["row"]:
+            raise ValueError(f"row must be at least the mark's, {mark['row']}, got {row}")
+        self.start = row
+        place = {key: mark[key] for key in self._top()}
+        self._origin = (mark["row"] * self.length - mark["tokens"], place)
+        self._marks = [self._origin]  # (number of its first token in the stream, place) of batches
+
+    def mark(self, row: int) -> dict:
+        """Where `row` begins: `tokens` tokens behind the start of document `document` of epoch `epoch`.
+
+        Raises ValueError for a row before that of an earlier call, and for one before the start.
+        """
+        number = row * self.length
+        found = bisect.bisect_right(self._marks, number, key=lambda mark: mark[0]) - 1
+        if found < 0:
+            raise ValueError(f"row must not lie before that of an earlier mark or the start, got {row}")
+        del self._marks[:found]
+        first, place = self._marks[0]
+        return {"row": row, **place, "tokens": number - first}
+
+    def __iter__(self):
+        info = get_worker_info()
+        if info is not None and info.num_workers > 1:
+            raise ValueError(f"dataloader_num_workers must be 0 or 1 for packed rows, got {info.num_workers}")
+        self._marks = [self._origin]
+        number, begin = self._origin
+        unused, drop = np.empty(0, np.int32), self.start * self.length - number
+        for place, tokens in _ahead(self._batches(**begin)):
+            self._marks.append((number, place))
+            number += len(tokens)
+            unused = np.concatenate((unused, tokens[drop:]))
+            drop = max(0, drop - len(tokens))
+            count = len(unused) // self.length
+            rows, unused = np.split(unused, [count * self.length])
+            for row in torch.from_numpy(rows.astype(np.int64)).view(count, self.length):
+                yield {"input_ids": row, "labels": row}
+
+    def _batches(self, epoch: int, document: int) -> Iterator[tuple[dict, np.ndarray]]:
+        """The place of a batch, which is that of its first document, and all its tokens."""
+        for *first, tokens in self._passes(self.documents, epoch, document):
+            yield dict(zip(("epoch", "document"), first, strict=True)), np.concatenate(tokens)
+
+    def _passes(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+        """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
+        while True:
+            found = 0
+            for texts in _groups(documents.read(epoch, document)):
+                tokens = self._encode(texts)
+                yield epoch, document, tokens
+                found += sum(map(len, tokens))
+                document += len(texts)
+            if not found:
+                raise DataError(f"there is no token in the training documents from document {document} on")
+            epoch, document = epoch + 1, 0
+
+
+class ValidationText(Dataset):
+    """Rows of text in memory: input_ids, int32 [rows, length], of which the first `sizes` are text, the others padding.
+
+    `bytes_per_token` is the number of UTF-8 bytes of the documents divided by that of their tokens with separators.
+    """
+
+    def __init__(self, input_ids: np.ndarray, sizes: np.ndarray, bytes_per_token: float):
+        self.input_ids, self.sizes, self.bytes_per_token = input_ids, sizes, bytes_per_token
+
+    def __len__(self):
+        return len(self.input_ids)
+
+    def __getitem__(self, index):
+        input_ids = torch.from_numpy(self.input_ids[index]).long()
+        labels = input_ids.clone()
+        labels[self.sizes[index] :] = IGNORE
+        return {"input_ids": input_ids, "labels": labels}
+
+
+def validation_rows(
+    documents: Iterable[str],
+    tokenizer: PreTrainedTokenizerFast,
+    length: int,
+    separator: str = "eos",
+    rows: int | None = None,
+    cut: bool = False,
+) -> ValidationText:
+    """The first `rows` rows of the documents, packed as in training, the last one padded and its padding not labelled.
+
+    With `cut`, a row is one document, cut to its first `length` tokens or padded, as the C4 reference evaluates.
+    Rows of a single token, which predict nothing, are left out. Raises DataError where nothing is left.
+    """
+    _check_length(length)
+    if rows is not None and rows < 1:
+        raise ValueError(f"rows must be at least 1, got {rows}")
+    encode, kept, size, count = _Encoder(tokenizer, separator), [], 0, 0
+    enough = math.inf if rows is None else rows if cut else rows * length
+    for text, tokens in (
+        (text, tokens) for group in _groups(documents) for text, tokens in zip(group, encode(group), strict=True)
+    ):
+        kept.append(tokens[:length] if cut else tokens)
+        size += len(text.encode())
+        count += len(tokens)
+        if (len(kept) if cut else count) >= enough:
+            break
+    if not cut:
+        joined = np.concatenate(kept or [[]])[: None if rows is None else enough]
+        kept = [joined[start : start + length] for start in range(0, len(joined), length)]
+    kept = [row for row in kept if len(row) > 1]
+    if not kept:
+        raise DataError("the validation documents hold fewer than two tokens")
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
+    table = np.full((len(kept), length), next(token for token in ids if token is not None), np.int32)
+    for padded, row in zip(table, kept, strict=True):
+        padded[: len(row)] = row
+    return ValidationText(table, np.array(list(map(len, kept))), size / count)
+
+
+def _check_length(length: int) -> None:
+    if length < 2:
+        raise ValueError(f"length must be at least 2, got {length}")
+
+
+# The loss
+
+
+def add_z_loss(model, coefficient: float) -> None:
+    """Adds `coefficient` times the mean of log(Z)^2 over labelled tokens to the loss in training, by a hook on `model`.
+
+    Z is the sum of exp(logits) over the vocabulary (PaLM, Chowdhery et al. 2022, section 5). The mean is that of the
+    Trainer: over all tokens of a step, where it gives `num_items_in_batch`, or over those of a batch. The loss of an
+    evaluation stays as it is; what the Trainer logs as the loss of training has the term in it.
+    """
+
+    def after_model(module, inputs, keywords, output):
+        if not module.training:
+            return
+        labels, squares = keywords.get("shift_labels"), output.logits.float().logsumexp(-1) ** 2
+        if labels is None:
+            labels, squares = keywords["labels"][:, 1:], squares[:, :-1]
+        labelled = labels != IGNORE
+        number = keywords.get("num_items_in_batch")
+        number = labelled.sum() if number is None else number
+        output.loss = output.loss + coefficient * squares[labelled].sum() / number
+
+    model.register_forward_hook(after_model, with_kwargs=True)
+
+
+def bits_per_byte(loss: float, bytes_per_token: float) -> float:
+    """Bits per byte of text from a loss in nats per token; the perplexity is exp(loss).
+
+    >>> bits_per_byte(math.log(256), bytes_per_token=1.0)
+    8.0
+    """
+    return loss / math.log(2) / bytes_per_token

@@ -1,0 +1,1 @@
+"""What the recipes share: arguments, launching, the lines before and after training."""

@@ -1,0 +1,383 @@
+"""The arguments of recipes: dataclasses, read from YAML and command line, and errors in one line."""
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+import yaml
+from transformers import HfArgumentParser, TrainingArguments, get_scheduler
+
+from .. import metrics
+from ..errors import Parser, nearest, user_errors
+from ..models import build as build_module
+from ..models.sources import check_components, parse_sources
+from ..models.transfer import check_embeddings, layer_pairs
+from ..tasks import Task, load_task_file, task
+from .launch import start_cpu_processes
+
+
+@dataclasses.dataclass
+class TaskArguments:
+    """Which task, and how it is validated."""
+
+    _argument_group_name = "task and data"
+
+    task: str | None = dataclasses.field(
+        default=None, metadata={"help": "Task and size, such as sort-64, dyck-8 or the mixture sort-64+set-64."}
+    )
+    task_parameters: dict | str | None = dataclasses.field(
+        default=None, metadata={"help": """The task's other parameters as JSON, such as '{"vocab_size": 50}'."""}
+    )
+    task_file: str | None = dataclasses.field(
+        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+    )
+    validation_size: int = dataclasses.field(default=4_096, metadata={"help": "Validation rows."})
+    curriculum: bool = dataclasses.field(
+        default=False,
+        metadata={"help": "Begin with short rows and lengthen them each time validation accuracy shows mastery."},
+    )
+    curriculum_start: int = dataclasses.field(default=2, metadata={"help": "Symbols, or digits, in the first rows."})
+    curriculum_step: int = dataclasses.field(default=2, metadata={"help": "Symbols, or digits, added at each mastery."})
+    curriculum_threshold: float = dataclasses.field(
+        default=0.99, metadata={"help": "Validation answer accuracy that counts as mastery."}
+    )
+
+    def __post_init__(self):
+        self.task_parameters = mapping("task_parameters", self.task_parameters)
+        if self.task_file is not None:
+            load_task_file(self.task_file)
+            self.task_file = str(Path(self.task_file).absolute())  # as recipe.yaml keeps it
+
+    @property
+    def curriculum_settings(self) -> dict:
+        """As LengthCurriculum takes them."""
+        return {name: getattr(self, f"curriculum_{name}") for name in ("start", "step", "threshold")}
+
+    def resolve(self) -> Task:
+        """The task itself. Raises ValueError for a name or parameter that is not one."""
+        if self.task is None:
+            raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
+        if self.validation_size < 1:
+            raise ValueError(f"validation_size must be at least 1, got {self.validation_size}")
+        return task(self.task, **self.task_parameters)
+
+
+@dataclasses.dataclass
+class RowArguments(TaskArguments):
+    """Which rows to train on, and how many."""
+
+    _argument_group_name = TaskArguments._argument_group_name
+
+    train_size: int = dataclasses.field(
+        default=160_064, metadata={"help": "Training rows. The default is the budget of Jiang et al. 2026."}
+    )
+    streaming: bool = dataclasses.field(
+        default=False, metadata={"help": "Make training rows on the fly, without a cache on disk."}
+    )
+
+    def resolve(self) -> Task:
+        if self.train_size < 1:
+            raise ValueError(f"train_size must be at least 1, got {self.train_size}")
+        return super().resolve()
+
+
+@dataclasses.dataclass
+class ModelArguments:
+    """Which model to train."""
+
+    _argument_group_name = "model"
+
+    model_type: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "A causal language model of transformers: gpt2, llama, qwen3 ... Default: that of the "
+            "configuration or of --init_from, or gpt2."
+        },
+    )
+    size: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "layers_heads_width, such as 2_4_16 or 12_12_768 (GPT-2's 124M). Default: that of --init_from, or "
+            "2_4_16."
+        },
+    )
+    num_hidden_layers: int | None = dataclasses.field(default=None, metadata={"help": "Layers, instead of --size."})
+    num_attention_heads: int | None = dataclasses.field(
+        default=None, metadata={"help": "Attention heads, instead of --size."}
+    )
+    hidden_size: int | None = dataclasses.field(default=None, metadata={"help": "Width, instead of --size."})
+    config_name: str | None = dataclasses.field(
+        default=None, metadata={"help": "Hub id or folder of a configuration, instead of --model_type and --size."}
+    )
+    context_length: int | None = dataclasses.field(
+        default=None, metadata={"help": "Positions of the model, where more than the task's row length is wanted."}
+    )
+    dropout: float | None = dataclasses.field(
+        default=None, metadata={"help": "Every dropout of the architecture. Default: the architecture's own."}
+    )
+    attn_implementation: str | None = dataclasses.field(
+        default=None, metadata={"help": "Attention of transformers: sdpa, eager, flash_attention_2 ... Default: best."}
+    )
+    model_overrides: dict | str | None = dataclasses.field(
+        default=None,
+        metadata={"help": """Other configuration fields, e.g. '{"tie_word_embeddings": false}'."""},
+    )
+
+    def __post_init__(self):
+        self.model_overrides = mapping("model_overrides", self.model_overrides)
+
+    def build(self, tokenizer, row_length: int, like: str | None = None):
+        """A new model for rows of `row_length` tokens; of the size of the model `like` where none is given.
+
+        Raises ValueError for sizes that do not fit.
+        """
+        names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if self.config_name is not None and (given or self.size):
+            raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
+        config_name = self.config_name or (None if given or self.size else like)
+        if config_name is None:
+            given = build_module.parse_size(self.size or "2_4_16") | given
+            build_module.parse_size("_".join(str(given[name]) for name in names))
+        positions = row_length if self.context_length is None else self.context_length
+        if positions < row_length:
+            raise ValueError(f"context_length must be at least the row length {row_length}, got {positions}")
+        config = build_module.new_config(
+            tokenizer,
+            positions,
+            model_type=self.model_type or "gpt2",
+            config_name=config_name,
+            dropout=self.dropout,
+            overrides=self.model_overrides,
+            **given,
+        )
+        if self.model_type not in (None, config.model_type):
+            raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
+        return build_module.new_model(config, self.attn_implementation)
+
+
+SCRATCH = "scratch"
+
+
+@dataclasses.dataclass
+class InitArguments:
+    """Which weights to begin with, and which to train."""
+
+    _argument_group_name = "weights to begin with"
+
+    init_from: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "A run's folder, Hub id or reference .pth whose weights to begin with, or scratch; permuted:DIR or "
+            "statistics:DIR for its controls, noise0.1:DIR for noise; attn=DIR,mlp=DIR for several sources, "
+            "0.6*DIR,0.4*DIR for their average."
+        },
+    )
+    transfer: list[str] = dataclasses.field(
+        default_factory=lambda: ["all"],
+        metadata={"help": "Components to take from it: attn, mlp, ln, embed (or all)."},
+    )
+    embeddings: str = dataclasses.field(
+        default="average",
+        metadata={"help": "Token embeddings, with embed or all: average, partial, retain, by_token, resample, reinit."},
+    )
+    layers: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": "Source and target layers where the depths differ: 0:0 1:3, or 0-5:6-11."},
+    )
+    train_components: list[str] = dataclasses.field(
+        default_factory=list, metadata={"help": "Components to train, all others frozen. Default: all."}
+    )
+
+    def __post_init__(self):
+        if self.init_from == SCRATCH:
+            self.init_from = None
+        check_components([*self.transfer, *self.train_components])
+        check_embeddings(self.embeddings)
+        layer_pairs(self.layers)
+
+    def config_source(self) -> str | None:
+        """The folder or Hub id of the first source, if it has a configuration."""
+        paths = [source.path for source in parse_sources(self.init_from)] if self.init_from else []
+        return next((path for path in paths if not path.endswith((".pth", ".pt", ".bin"))), None)
+
+
+@dataclasses.dataclass
+class StageArguments(TrainingArguments):
+    """All of transformers.TrainingArguments, and `patience`.
+
+    Defaults that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
+    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all)
+    and train_sampling_strategy (sequential: rows are independent, and reading them in order is faster).
+    """
+
+    _argument_group_name = "training: all of transformers.TrainingArguments, and"
+    best: ClassVar[str] = "answer_accuracy"  # the metric that patience waits for, where none is named
+    known: ClassVar[tuple[str, ...]] = ("loss", *metrics.NAMES)
+
+    logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
+    eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
+    eval_steps: float | None = dataclasses.field(default=500, metadata={"help": "Steps between two evaluations."})
+    include_num_input_tokens_seen: str = dataclasses.field(
+        default="all", metadata={"help": "Tokens that are counted and logged: all, non_padding or no."}
+    )
+    train_sampling_strategy: str = dataclasses.field(
+        default="sequential", metadata={"help": "Order of rows: sequential or random."}
+    )
+    report_to: None | str | list[str] = dataclasses.field(
+        default="none", metadata={"help": "Trackers: none, all, wandb, tensorboard, trackio, mlflow ..."}
+    )
+    dataloader_pin_memory: bool = dataclasses.field(
+        default=torch.cuda.is_available(), metadata={"help": "Pin memory. Default: where there is a GPU."}
+    )
+    ddp_find_unused_parameters: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
+    )
+    patience: int | None = dataclasses.field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
+    )
+
+    def __post_init__(self):
+        if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
+            os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
+        if self.patience is not None:
+            if self.patience < 1:
+                raise ValueError(f"patience must be at least 1, got {self.patience}")
+            self.metric_for_best_model = self.metric_for_best_model or self.best
+            if self.greater_is_better is None:
+                self.greater_is_better = not self.metric_for_best_model.endswith("loss")
+            self.restore_callback_states_from_checkpoint = True
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        super().__post_init__()
+        if self.patience is not None and self.eval_strategy == "no":
+            raise ValueError("patience: there is nothing to wait for with eval_strategy no")
+        if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:
+            raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
+        try:  # a trial, so that settings that do not belong to the schedule are found now
+            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
+
+
+def mapping(name: str, value) -> dict:
+    """A mapping, also from its JSON; None is empty. Raises ValueError, with the argument's name, for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}', got {value!r} ({error})") from None
+    if not isinstance(value or {}, dict):
+        raise ValueError(f"{name} must be a mapping of names to values, got {value!r}")
+    return value or {}
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The description as it is written, and every default."""
+
+
+class _Parser(Parser, HfArgumentParser):
+    """Of dataclasses, with errors in one line."""
+
+
+def parse(description: str, *types, argv: list[str] | None = None):
+    """One instance of each dataclass, from ``[CONFIG.yaml] [--key value ...]``; the command line wins.
+
+    Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
+    """
+    start_cpu_processes()
+    program = Path(sys.argv[0]).name
+    parser = _Parser(
+        types,
+        prog=program,
+        usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
+        description=description,
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
+    argv = sys.argv[1:] if argv is None else argv
+    known = sorted({option for action in parser._actions for option in action.option_strings} - {"-h"})
+    with user_errors():
+        file = argv[0] if argv and not argv[0].startswith("-") else None
+        tokens, direct = _yaml_arguments(file, parser) if file else ([], {})
+        parser.set_defaults(**direct)
+        namespace, unknown = parser.parse_known_args([*([file] if file else []), *tokens, *argv[bool(file) :]])
+        if unknown:
+            flag = unknown[0].split("=")[0]
+            raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (--help lists all)")
+        if namespace.config != file:
+            raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
+        values = vars(namespace)
+        return tuple(
+            kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
+            for kind in types
+        )
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
+
+    A key that stands twice is an error.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("int", "float", "bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _pattern, _first in (
+    ("int", r"[-+]?\d+", "-+0123456789"),
+    ("float", r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+    ("bool", r"true|false", "tf"),
+):
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+
+def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
+    """A YAML as command-line words, so that both are checked alike, and what no word can say."""
+    try:
+        content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
+    except FileNotFoundError:
+        near = nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
+        raise ValueError(f"no configuration file {file}{near}") from None
+    except IsADirectoryError:
+        raise ValueError(f"{file} is a folder, not a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
+    actions = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
+    words, direct = [], {}
+    for key, value in content.items():
+        if key not in actions:
+            raise ValueError(f"{file}: unknown key {key!r}{nearest(str(key), actions)}")
+        action = actions[key]
+        several = action.nargs == "+" or key == "report_to"
+        mapping = isinstance(value, dict) and action.type in (dict, str)
+        if (value is None and action.default is None) or (isinstance(value, list) and several) or mapping:
+            direct[key] = value
+        elif value is None or isinstance(value, list | dict):
+            shown = "something else" if key.endswith("_token") else repr(value)
+            raise ValueError(f"{file}: {key} must be a single value, got {shown}")
+        else:
+            words += [f"--{key}={value}"]
+    return words, direct

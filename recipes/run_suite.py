@@ -1,0 +1,248 @@
+"""Evaluates any checkpoint through lm-evaluation-harness: DCLM's Core, an offline suite, or tasks by name.
+
+    python recipes/run_suite.py --model runs/recycle_400m --suite core
+    python recipes/run_suite.py --model runs/organic runs/recycled --suite core --data local_data   # a column for each
+    python recipes/run_suite.py --model runs/probe_haystack --suite offline                  # every run of a study
+    python recipes/run_suite.py --model ORG/MODEL --tasks mmlu haystack-30 core:lambada_openai --limit 100
+    accelerate launch --multi_gpu --num_processes 8 recipes/run_suite.py --model runs/recycle_1_4b --suite core
+
+core is the 22 tasks of DataComp-LM's Core with their shots, centred on chance and averaged, and MMLU beside them; what
+differs from DCLM's own harness is told in hf_procedural/suites.py. It reads DCLM's files from MosaicML's llm-foundry on
+GitHub, or from a copy of its folder scripts/eval/local_data (--data). offline needs no network: for a run of
+pretrain.py, probe.py or rlvr.py, or one on DeepMind-Math, the validation rows of its own task, with the figures of its
+eval_results.json; for a model that reads text, held-out text (pydoc, and the run's own validation text if it is on this
+machine) and small probes in words, behind five solved ones each. --tasks takes names of our tasks (haystack-30), of
+DCLM's (core:piqa) and any of lm-eval.
+
+A table is printed, and evaluation_SUITE.json holds all figures, with versions and settings: in the model's folder, or
+in runs/evaluate_NAME for a model of the Hub. The figures of a run also go into its model card (README.md), so that they
+are pushed with it.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+
+import torch
+
+from hf_procedural.errors import nearest
+from hf_procedural.evaluation import suites
+from hf_procedural.hub import datasets
+from hf_procedural.hub.model_card import EVALUATION, place_in
+from hf_procedural.runs.read import STATE, read_runs
+from hf_procedural.training import arguments
+from hf_procedural.training.arguments import TaskArguments
+from hf_procedural.training.begin import RECIPE
+from hf_procedural.training.launch import processes
+
+with arguments.user_errors(ImportError):
+    from hf_procedural.evaluation import harness
+
+
+@dataclasses.dataclass
+class EvaluateArguments:
+    """What to evaluate, and on what."""
+
+    _argument_group_name = "evaluation"
+
+    model: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": "Folders of runs, studies, checkpoints or other models, or ids of the Hub."},
+    )
+    suite: str | None = dataclasses.field(default=None, metadata={"help": "core or offline."})
+    tasks: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": "Instead of a suite: names of our tasks, of lm-eval's, or core:LABEL."},
+    )
+    task_parameters: dict | str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Parameters of our tasks as JSON. Default: the run's own for its own task."},
+    )
+    task_file: str | None = dataclasses.field(
+        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+    )
+    data: str = dataclasses.field(
+        default=suites.LOCAL_DATA, metadata={"help": "Where DCLM's files are: an address, or a folder with a copy."}
+    )
+    limit: int | None = dataclasses.field(
+        default=None, metadata={"help": "Only so many rows or questions of each task, the first ones: a trial."}
+    )
+    batch_size: int = dataclasses.field(default=16, metadata={"help": "Sequences in a forward pass."})
+    dtype: str = dataclasses.field(
+        default="auto",
+        metadata={
+            "help": "float32, bfloat16, float16, or auto: that of the weights, in autocast where it was trained so."
+        },
+    )
+    max_length: int = dataclasses.field(
+        default=suites.MAX_LENGTH, metadata={"help": "Tokens of text that a model reads, at most; DCLM's."}
+    )
+    device: str | None = dataclasses.field(
+        default=None, metadata={"help": "cpu, cuda, cuda:1 ... Default: a GPU where there is one."}
+    )
+    output: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Folder, or file.json, for the figures of one model, instead of the model's folder."},
+    )
+
+    def __post_init__(self):
+        if not self.model:
+            raise ValueError("model is missing: give --model runs/sort, or several, or ids of the Hub")
+        if bool(self.suite) == bool(self.tasks):
+            raise ValueError("give one of --suite (core or offline) and --tasks (names, such as haystack-30)")
+        if self.suite and self.suite not in suites.SUITES:
+            raise ValueError(f"suite must be core or offline, got {self.suite!r}{nearest(self.suite, suites.SUITES)}")
+        self.task_parameters = TaskArguments(
+            task_parameters=self.task_parameters, task_file=self.task_file
+        ).task_parameters
+        if self.task_parameters and not self.tasks:
+            raise ValueError("task_parameters: they are of our tasks, which --tasks names; a run knows its own")
+        for name, least in (("limit", 1), ("batch_size", 1), ("max_length", 2)):
+            if getattr(self, name) is not None and getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
+            raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {self.dtype!r}")
+        if self.device is not None:
+            check_device(self.device)
+        if "://" not in self.data and not Path(self.data).is_dir():
+            raise ValueError(f"data: there is no folder {self.data}")
+        self.data = self.data.rstrip("/")
+
+
+def check_device(name: str) -> None:
+    """Raises ValueError for what is no device of this machine, for which lm-eval takes another."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}") from error
+    count = torch.cuda.device_count()
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
+        raise ValueError(f"device {name!r} is not there: this machine has a cpu and {count} GPUs")
+
+
+def models_of(names: list[str]) -> list[str]:
+    """The models that are named, and the finished runs of a study. Raises ValueError for a study that has none."""
+    found = []
+    for name in names:
+        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+            runs = [str(run.folder) for run in read_runs([name]) if run.finished]
+            if not runs:
+                raise ValueError(f"model {name}: none of its runs is finished")
+            found += runs
+        else:
+            found.append(name.rstrip("/") or name)
+    if twice := [name for name in found if found.count(name) > 1]:
+        raise ValueError(f"model: {twice[0]} is named twice")
+    return found
+
+
+def labels_of(models: list[str]) -> dict[str, str]:
+    """A column's title for each model: as few of the last parts of the path as tell them apart."""
+    for count in range(1, max(len(Path(model).parts) for model in models) + 1):
+        labels = {model: "/".join(Path(model).parts[-count:]) for model in models}
+        if len(set(labels.values())) == len(models):
+            return labels
+    return {model: model for model in models}
+
+
+def output_of(model: str, args, several: bool) -> Path:
+    """The file of a model's figures. Raises ValueError where it cannot be written."""
+    if args.output and several:
+        raise ValueError(f"output: one place for {len(models_of(args.model))} models; leave it out, or evaluate one")
+    folder = Path(args.output or (model if Path(model).is_dir() else f"runs/evaluate_{Path(model).name}"))
+    name = (args.suite or "tasks") + (f"_first_{args.limit}" if args.limit else "")
+    file = folder if folder.suffix == ".json" else folder / EVALUATION.format(name)
+    there = next(path for path in (file.absolute(), *file.absolute().parents) if path.exists())
+    if there.is_dir() == (there == file.absolute()):
+        raise ValueError(f"output {file}: {there} is a {'folder' if there.is_dir() else 'file'}")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"output {file} cannot be written: there is no right to write {there}")
+    return file
+
+
+def ask(checkpoint, args) -> tuple[list, dict]:
+    """What is asked of a checkpoint, and what cannot be had of it, with reasons."""
+    if args.suite == "core":
+        return harness.core(checkpoint, args.data)
+    if args.suite == "offline":
+        return harness.offline(checkpoint, args.limit), {}
+    found = []
+    for name in args.tasks:
+        label = name.removeprefix("core:")
+        if label == name:
+            found += harness.named(checkpoint, [name], args.task_parameters, args.limit)
+        elif label in suites.CORE:
+            found += harness.core(checkpoint, args.data, [label])[0]
+        else:
+            raise ValueError(f"tasks: {name} is none of DCLM's Core{nearest(label, suites.CORE)}")
+    return found, {}
+
+
+def evaluate(checkpoint, asked: list, args) -> list[dict]:
+    """The figures of a checkpoint."""
+    model = harness.load(checkpoint, args.batch_size, args.dtype, args.device)
+    rows = []
+    for number, each in enumerate(asked, 1):
+        if processes().is_main_process:
+            print(f"{checkpoint.path} [{number}/{len(asked)}] {each.name}", flush=True)
+        rows += harness.figures(model, each, args.limit)
+    return rows
+
+
+def save(file: Path, report: dict, model: str) -> None:
+    """Writes a model's figures, and its card, if it is a run's folder and its own figures are there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, file)
+    if is_run(model) and file.parent.samefile(model) and re.fullmatch(EVALUATION.format(r"\w+"), file.name):
+        datasets.leave_card(model, place_in(Path(model)))
+
+
+def is_run(model: str) -> bool:
+    """Whether a folder is that of a run, and not one of its checkpoints or somebody's model."""
+    return all(Path(model, name).is_file() for name in (RECIPE, STATE))
+
+
+def main():
+    (args,) = arguments.parse(__doc__, EvaluateArguments)
+    with arguments.user_errors():  # all that can be wrong is found before anything is written
+        models = models_of(args.model)
+        files = {model: output_of(model, args, len(models) > 1) for model in models}
+        checkpoints = {model: harness.open_checkpoint(model, args.max_length) for model in models}
+        asked = {model: ask(checkpoint, args) for model, checkpoint in checkpoints.items()}
+    labels, reports = labels_of(models), {}
+    settings = {name: getattr(args, name) for name in ("batch_size", "dtype", "max_length", "task_parameters", "data")}
+    for model, checkpoint in checkpoints.items():
+        tasks, missing = asked[model]
+        with arguments.user_errors(ValueError):
+            rows = evaluate(checkpoint, tasks, args)
+        if processes().is_main_process:
+            reports[labels[model]] = harness.report(
+                checkpoint, args.suite or "tasks", rows, args.limit, missing, **settings
+            )
+            with arguments.user_errors():
+                save(files[model], reports[labels[model]], model)
+    if reports:
+        show(reports, files, args.limit)
+
+
+def show(reports: dict[str, dict], files: dict[str, Path], limit: int | None) -> None:
+    """Prints the table, and what should be known about it."""
+    print(f"\n{suites.table(reports)}\n")
+    if any("core" in found for found in reports.values()):
+        print("Core is the mean over all tasks but MMLU: the 22 of DCLM's code, CommonsenseQA among them.")
+    if limit is not None:
+        print(f"Only the first {limit:,} of each task: a trial, no result.")
+    missing = next(iter(reports.values())).get("missing") or {}
+    for label, reason in missing.items():
+        print(f"{label} could not be computed: {reason}")
+    if any(label in suites.AVERAGED for label in missing):
+        print("Core is not reported: tasks of it are missing.")
+    print(f"Figures: {', '.join(map(str, files.values()))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Small instances of every task, and what is right about their rows."""
+
+import numpy as np
+
+# (name, parameters): small, with enough prompts for all three splits. Every task of the registry is among them.
+SPECIMENS = [
+    ("sort-6", {"vocab_size": 20}),
+    ("reverse-5", {"vocab_size": 20}),
+    ("identity-5", {"vocab_size": 12}),
+    ("set-6", {"vocab_size": 9}),
+    ("union-7", {"vocab_size": 20}),
+    ("union-6", {"vocab_size": 9}),
+    ("delete-5", {"vocab_size": 7}),
+    ("stack-9", {"vocab_size": 6}),
+    ("dyck-3", {"length": 16}),
+    ("dyck-3", {"length": 15, "p_open": 0.4, "max_depth": 4}),
+    ("dyck_shuffle-4", {"length": 14, "max_depth": 3}),
+    ("dyck_shuffle-4", {"length": 14, "max_depth": 6, "balanced": True}),
+    ("eca-110", {"width": 16, "steps": 3}),
+    ("eca-90", {"width": 12, "steps": 1}),
+    ("haystack-4", {"vocab_size": 40}),
+    ("haystack-3", {"vocab_size": 13}),
+    ("addition-2", {}),
+    ("addition-3", {"min_digits": 1, "score_all": True}),
+    ("reversed_addition-3", {"min_digits": 2}),
+    ("multiplication-3", {}),
+    ("multiplication-2", {"min_digits": 1, "score_all": True}),
+    ("sorting-5", {"vocab_size": 20}),
+    ("simpler-set", {"min_length": 4, "length": 9, "num_tokens": 30}),
+    ("simpler-set_operations", {"min_length": 6, "length": 12, "num_tokens": 9}),
+    ("simpler-get_index", {"min_length": 4, "length": 14, "num_tokens": 30}),
+    ("simpler-all", {"min_length": 7, "length": 15, "num_tokens": 20}),
+    ("nca-3", {"grid": 4, "length": 40, "complexity": None, "rules": 50}),
+    ("nca-4", {"grid": 6, "length": 50, "complexity": [0.1, 0.3], "rules": 20, "temperature": 0.01}),
+    ("nca-5", {"grid": 3, "patch": 1, "length": 25, "complexity": None, "rules": None, "dt": 2, "identity_bias": 0.5}),
+    ("sort-4+nca-3", {"vocab_size": 20, "grid": 4, "nca.length": 40, "complexity": None}),
+    ("lime-induct", {"vocab_size": 80}),
+    ("lime-abduct", {"vocab_size": 68}),
+    ("lime-rewrite_multistep_easy", {"vocab_size": 90, "steps": 3}),
+    ("lime-induct+lime-deduct+lime-abduct", {"vocab_size": 100}),
+    ("nonsense-copy_bulleted", {"vocab_size": 26}),
+    ("nonsense-composite", {"vocab_size": 100}),
+    ("nonsense-sentence_reordering", {"vocab_size": 26, "required_tokens": 40}),
+    ("nonsense-masked_document_generation", {"vocab_size": 26, "required_tokens": 40, "min_span": 5, "max_span": 20}),
+    ("words-40", {"length": 70, "distribution": "log_linear"}),
+    ("words-2", {"length": 24, "distribution": "uniform", "sentences": False}),
+    ("nesting-9", {"length": 80}),
+    ("nesting-30", {"length": 50, "style": "parenthesis", "distribution": "uniform", "p_open": 0.6}),
+    ("flat-30", {"length": 70, "distribution": "log_linear", "language_seed": 3}),
+    ("flat-9", {"length": 50, "style": "parenthesis"}),
+    ("ww-8", {"length": 40, "shortest": 2, "longest": 9}),
+    ("set-6", {"vocab_size": 9, "shuffle_tokens": True}),
+    ("dyck-3", {"length": 16, "shuffle_tokens": True}),
+    ("addition-3", {"shuffle_tokens": True}),
+    ("sort-4+addition-2", {"vocab_size": 20, "shuffle_tokens": True}),
+    ("haystack-3+multiplication-2", {"vocab_size": 20}),
+    ("sort-4+set-6+eca-30+dyck-2", {"vocab_size": 20, "width": 12, "steps": 2, "length": 16, "weights": [3, 2, 1, 1]}),
+]
+
+
+def specimen_id(specimen) -> str:
+    """A specimen as a word: ``sort-6,vocab_size=20``."""
+    name, parameters = specimen
+    return ",".join([name, *(f"{key}={value}" for key, value in parameters.items())]).replace(" ", "")
+
+
+def parts_of(task) -> list:
+    """The members of a mixture, or the task itself."""
+    return getattr(task, "members", [task])
+
+
+def is_shuffled(task) -> bool:
+    """Whether rows have lost their answers: then no oracle can judge one."""
+    return any(part.parameters.get("shuffle_tokens", False) for part in parts_of(task))
+
+
+def is_right(task, input_ids, labels) -> bool:
+    """Whether a row is the one that the oracle, `solve` or `accepts`, makes of its prompt or word."""
+    return task.is_row(input_ids, labels)
+
+
+def row_of(mixture, member, input_ids, labels):
+    """A mixture's row in a member's ids and width, or None where it cannot be one of the member's."""
+    own = {token: index for index, token in enumerate(member.vocabulary)}
+    words = [mixture.vocabulary[token] for token in input_ids]
+    used, padding = words[: member.max_length], words[member.max_length :]
+    if any(word not in own for word in used) or any(word != "<pad>" for word in padding):
+        return None
+    if (labels[member.max_length :] != -100).any() or (labels == input_ids)[labels != -100].sum() != (
+        labels != -100
+    ).sum():
+        return None
+    ids = np.array([own[word] for word in used], np.int32)
+    return ids, np.where(labels[: member.max_length] == -100, -100, ids)
+
+
+def members_of(mixture, input_ids, labels) -> list:
+    """The members of a mixture of which a row is a right one, each with the row in its ids."""
+    rows = [(member, row_of(mixture, member, input_ids, labels)) for member in mixture.members]
+    return [(member, row) for member, row in rows if row is not None and _is_of(member, *row)]
+
+
+def _is_of(member, input_ids, labels) -> bool:
+    try:
+        return is_right(member, input_ids, labels)
+    except ValueError:  # an oracle may stumble over the row of another member
+        return False
