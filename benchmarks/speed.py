@@ -26,10 +26,10 @@ from transformers import Trainer, TrainerCallback, default_data_collator, set_se
 import hf_procedural
 from hf_procedural.data import parquet
 from hf_procedural.data.rows import TrainRows
-from hf_procedural.models import build as build_module
-from hf_procedural.text import documents
-from hf_procedural.text import packing as packing_module
-from hf_procedural.training import begin
+from hf_procedural.models import losses
+from hf_procedural.models.build import new_config, new_model, parse_size
+from hf_procedural.text import documents, tokenizers
+from hf_procedural.text.packing import PackedRows
 from hf_procedural.training.arguments import StageArguments
 
 TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
@@ -224,8 +224,8 @@ def feeding() -> None:
 def packing() -> None:
     """Packed rows of source code, read from disk, against the bare tokenizer on texts in memory."""
     source = documents.documents("stdlib", limit=200)
-    tokenizer, texts = packing_module.train_tokenizer(source, 8192), list(source)
-    rows, backend = packing_module.PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
+    tokenizer, texts = tokenizers.train_tokenizer(source, 8192), list(source)
+    rows, backend = PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
     tokens = sum(map(len, backend.encode_batch_fast(texts, add_special_tokens=False)))
 
     def draw() -> float:
@@ -245,7 +245,7 @@ def filtering() -> None:
     """Texts as long as web pages, read, scored by fastText, and the best tenth written, against `predict` in a loop."""
     import numpy as np
 
-    from hf_procedural.recycle import pipeline, quality, reading, selection
+    from hf_procedural.recycle import output, pipeline, quality, reading, selection
 
     sources = documents.documents("stdlib", limit=300)
     texts = [text[start : start + 3000] for text in sources for start in range(0, len(text), 3000)]
@@ -264,7 +264,7 @@ def filtering() -> None:
         def ours():
             with tempfile.TemporaryDirectory(dir=place) as name:
                 scored, kept, known_file = Path(name), Path(name, "kept"), Path(name, "facts.npy")
-                pipeline.begin(scored, {}, [file], shards)
+                output.begin(scored, {}, [file], shards)
                 read = pipeline.Read(scored, facts, "text", "id", False)
                 score = selection.Score(scored, model, quality.LABEL, None)
                 run([read, score, pipeline.Write(scored, selection.SCORED, facts)], scored)
@@ -331,7 +331,7 @@ def trainer_rate(model, rows, batch: int, steps: int, **settings) -> float:
 def probing(size: str) -> None:
     """What a step of the haystack probe gains from each of its two shortcuts: batches of 1,000 rows of 63 tokens."""
     task, rates = hf_procedural.task("haystack-30"), {}
-    config = build_module.new_config(hf_procedural.tokenizer(task), 100, dropout=0.0, **build_module.parse_size(size))
+    config = new_config(hf_procedural.tokenizer(task), 100, dropout=0.0, **parse_size(size))
     variants = {
         "with neither": ("sdpa", False),
         "logits where labels are": ("sdpa", True),
@@ -340,9 +340,9 @@ def probing(size: str) -> None:
     }
     for name, (attention, labelled_only) in variants.items():
         set_seed(0)
-        model = build_module.new_model(config, attention)
+        model = new_model(config, attention)
         if labelled_only:
-            begin.score_labelled_only(model)
+            losses.score_labelled_only(model)
         rates[name] = trainer_rate(model, TrainRows(task, 0, 1000), 1000, 24)
         ratio = rates[name] / rates["with neither"]
         report(f"probe {size}: {name}", f"{rates[name]:.1f} steps/s", f"{rates['with neither']:.1f}", ratio, "")
@@ -357,9 +357,9 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
     def build(dropout, attention):
         set_seed(0)
-        parts = build_module.parse_size(size)
-        config = build_module.new_config(tokenizer, task.max_length, dropout=dropout, **parts)
-        return build_module.new_model(config, attention).to(device).train()
+        parts = parse_size(size)
+        config = new_config(tokenizer, task.max_length, dropout=dropout, **parts)
+        return new_model(config, attention).to(device).train()
 
     def python_batch():
         ids, labels = zip(*(plain_row(task, rng) for _ in range(64)), strict=True)
@@ -393,7 +393,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
         batch = {name: column.to(device) for name, column in rows[:64].items()}
         bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
         model = build(dropout, None)
-        begin.score_labelled_only(model)
+        losses.score_labelled_only(model)
         ours = trainer_rate(model, rows, 64, steps, bf16=bf16, torch_compile=compiled)
         name = f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
         report(f"{name}: rows made in Python", f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, wanted)

@@ -298,6 +298,7 @@ def _publish(args) -> None:
 def _publish_tasks(args) -> None:
     from .data import parquet
     from .hub import datasets as hub_datasets
+    from .hub import repos
     from .hub.dataset_card import entry, tokenizer_repo
 
     if args.all == bool(args.names):
@@ -322,7 +323,7 @@ def _publish_tasks(args) -> None:
         if args.output:  # what cannot be written is found before anything is
             parquet.missing_shards(builder, Path(args.output, config))
     if args.output:
-        hub_datasets.read_folder(args.output)
+        repos.read_folder(args.output)
     if args.repo:
         repo, private = hub_datasets.open_dataset(args.repo, args.private, args.revision)
     nothing = True
@@ -345,7 +346,7 @@ def _publish_tasks(args) -> None:
 
 
 def _publish_run(args, folder: str) -> None:
-    from .hub import datasets as hub_datasets
+    from .hub.runs import push_run
 
     if not Path(folder, "config.json").is_file():
         raise ValueError(f"{folder} is neither a task nor the folder of a run (it has no config.json)")
@@ -354,22 +355,22 @@ def _publish_run(args, folder: str) -> None:
     if args.dry_run:
         print(f"{folder} would be pushed to the model repo {args.repo}")
         return
-    changed = hub_datasets.push_run(folder, args.repo, args.private, args.revision)
+    changed = push_run(folder, args.repo, args.private, args.revision)
     print(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
 
 
 def _dry_run(args, configs) -> None:
-    from .hub import datasets as hub_datasets
+    from .hub import repos
 
     if args.repo:
-        place = hub_datasets.patiently(lambda: hub_datasets.read_repo(args.repo, args.revision), args.repo)
+        place = repos.patiently(lambda: repos.read_repo(args.repo, args.revision), args.repo)
     else:
-        place = hub_datasets.read_folder(args.output)
+        place = repos.read_folder(args.output)
     tokens = 0
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
         other = "other rows" if config in place.published else "new"
-        known = "already there" if hub_datasets.is_there(place, config, made) else other
+        known = "already there" if repos.is_there(place, config, made) else other
         tokens += 0 if known == "already there" else rows * builder.config.task.max_length
         print(f"{known:<13} {rows:>10,} rows  {config}")
     print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")

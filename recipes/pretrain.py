@@ -20,15 +20,19 @@ from transformers import EarlyStoppingCallback, Trainer, default_data_collator, 
 import hf_procedural
 from hf_procedural.data import blocks
 from hf_procedural.data.rows import TrainRows, ValidationRows
-from hf_procedural.hub import datasets
-from hf_procedural.training import arguments, begin
+from hf_procedural.errors import user_errors
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import losses
+from hf_procedural.runs import folder
+from hf_procedural.training import begin, finish, parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
+from hf_procedural.training.callbacks import LogMore
 from hf_procedural.training.curriculum import LengthCurriculum
 
 
 def load_rows(data, task, args):
     """Training and validation rows: a data set in the cache, or made on the fly."""
-    seed = begin.data_seed(args)
+    seed = folder.data_seed(args)
     if not (data.streaming or data.curriculum):
         sizes = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
         with args.main_process_first(desc="making rows"):
@@ -56,15 +60,15 @@ def parts(data, init, model_args, args):
     """
     task = data.resolve()
     args.output_dir = args.output_dir or f"runs/{task.config_name}"
-    checkpoint = begin.open_run(args, data, init, model_args)
+    checkpoint = folder.open_run(args, data, init, model_args)
     tokenizer = hf_procedural.tokenizer(task)
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=init.config_source())
     facts = begin.begin_from(init, model, tokenizer, args)
-    begin.score_labelled_only(model)
+    losses.score_labelled_only(model)
     train, validation = load_rows(data, task, args)
     splits = ("train", "validation")
-    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, begin.data_seed(args), split) for split in splits}
+    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, folder.data_seed(args), split) for split in splits}
     growth = length_curriculum(data, args, train, validation)
     return checkpoint, tokenizer, model, facts, train, validation, growth
 
@@ -83,29 +87,29 @@ def prepare(data, init, model_args, args):
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
-        compute_metrics=begin.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
-        preprocess_logits_for_metrics=begin.predictions,
+        compute_metrics=finish.metric_function(lambda: {"curriculum_length": growth.length} if growth else {}),
+        preprocess_logits_for_metrics=finish.predictions,
         callbacks=callbacks,
     )
-    trainer = datasets.connected(make, args)
-    begin.LogMore(trainer)
+    trainer = runs.connected(make, args)
+    LogMore(trainer)
     return trainer, checkpoint, facts
 
 
 def train(trainer, checkpoint, facts, *recipe) -> dict:
     """Trains, evaluates (at full length) and saves all that another tool needs; gives the results."""
-    begin.save_provenance(trainer.args, *recipe, **facts)
+    folder.save_provenance(trainer.args, *recipe, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    results = begin.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
-    with arguments.user_errors(datasets.HubError):
-        datasets.hand_over(trainer)
+    results = finish.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
+    with user_errors(repos.HubError):
+        runs.hand_over(trainer)
     return results
 
 
 def main():
     types = (RowArguments, InitArguments, ModelArguments, StageArguments)
-    data, init, model_args, args = arguments.parse(__doc__, *types)
-    with arguments.user_errors():
+    data, init, model_args, args = parser.parse(__doc__, *types)
+    with user_errors():
         prepared = prepare(data, init, model_args, args)
     begin.show_beginning(prepared[-1], args)
     train(*prepared, data, init, model_args)

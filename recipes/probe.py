@@ -25,10 +25,12 @@ import pretrain
 import torch
 
 from hf_procedural import metrics
+from hf_procedural.errors import user_errors
 from hf_procedural.models.sources import parse_sources
 from hf_procedural.runs import report
+from hf_procedural.runs.folder import is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
-from hf_procedural.training import arguments, begin
+from hf_procedural.training import parser
 from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageArguments
 
 
@@ -132,16 +134,16 @@ def end_with_parent() -> None:
 
 
 def main():
-    study, model_args, args = arguments.parse(__doc__, StudyArguments, ModelArguments, StageArguments)
-    with arguments.user_errors():
+    study, model_args, args = parser.parse(__doc__, StudyArguments, ModelArguments, StageArguments)
+    with user_errors():
         args.output_dir = args.output_dir or "runs/probe"
         if study.parallel < 1 or (study.parallel > 1 and args.world_size > 1):
             raise ValueError(f"parallel must be at least 1, and 1 with several processes, got {study.parallel}")
-        begin.open_study(args, study, model_args)
-        runs = [run for run in runs_of(study, model_args, args) if not begin.is_finished(run[-1].output_dir)]
+        open_study(args, study, model_args)
+        runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
             pretrain.parts(*run)
-    begin.save_provenance(args, study, model_args)
+    save_provenance(args, study, model_args)
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
     if study.parallel == 1:
         lines = (run_one(*job) for job in jobs)

@@ -23,11 +23,14 @@ from pathlib import Path
 
 from datasets.utils import tqdm
 
-from hf_procedural.runs.report import markdown_table
-from hf_procedural.training import arguments, begin
+from hf_procedural.errors import user_errors
+from hf_procedural.runs.folder import recipe_of
+from hf_procedural.runs.tables import markdown_table
+from hf_procedural.training import parser
 
-with arguments.user_errors(ImportError):
-    from hf_procedural.recycle import pipeline, quality, reading
+with user_errors(ImportError):
+    from hf_procedural.files import whole
+    from hf_procedural.recycle import quality, reading
 
 
 @dataclasses.dataclass
@@ -163,9 +166,9 @@ def table(told: dict) -> str:
 
 
 def main():
-    (args,) = arguments.parse(__doc__, ClassifierArguments)
+    (args,) = parser.parse(__doc__, ClassifierArguments)
     output, left_out = Path(args.output), collections.Counter()
-    with arguments.user_errors(), tempfile.TemporaryDirectory(prefix="recycle_classifier-") as folder:
+    with user_errors(), tempfile.TemporaryDirectory(prefix="recycle_classifier-") as folder:
         folder = Path(folder)
         counts = quality.write_examples(read_examples(args, left_out), folder, args.held_out, args.seed)
         counts |= {key: left_out[key] for key in ("unlabelled", "damaged")}
@@ -176,14 +179,14 @@ def main():
         measured = quality.measure(model, folder / quality.HELD_OUT)
         packages = ("hf-procedural", "fasttext-numpy2-wheel", "numpy")
         told = {
-            "recipe": begin.recipe_of(args),
+            "recipe": recipe_of(args),
             "examples": counts,
             "held_out": measured,
             "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         }
-        with pipeline.whole(output.with_suffix(".json")) as temporary:
+        with whole(output.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        with pipeline.whole(output) as temporary:
+        with whole(output) as temporary:
             model.save_model(str(temporary))
     print(f"{table(told)}\n\n{output} and {output.with_suffix('.json')}")
 

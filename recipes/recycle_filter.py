@@ -36,11 +36,15 @@ from pathlib import Path
 import numpy as np
 
 from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.errors import user_errors
 from hf_procedural.recycle import reading
-from hf_procedural.training import arguments, begin
+from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.training import parser
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
+    from hf_procedural.files import whole
     from hf_procedural.recycle import duplicates, pipeline, quality, rephrasing, selection
+    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, digest, open_output, planned
 
 COMPLETE, REPORT, PLOT, FACTS = "filter.json", "filter.md", "filter.png", "facts.npy"
 OURS = "|".join((REPORT, PLOT, *selection.SOURCES))
@@ -165,7 +169,7 @@ class Source:
 
 def used(args) -> dict[str, str]:
     """What the scores depend on beside the text."""
-    return {"model": pipeline.digest(args.model)}
+    return {"model": digest(args.model)}
 
 
 def find_source(args, name: str) -> Source:
@@ -174,12 +178,12 @@ def find_source(args, name: str) -> Source:
     if name == "organic":
         place, column, where = args.organic, args.organic_text_column, (args.organic_config, args.organic_split)
     marks = [Path(place, mark) for mark in (rephrasing.COMPLETE, COMPLETE)]
-    if Path(place, begin.RECIPE).is_file() and not any(mark.is_file() for mark in marks):
+    if Path(place, RECIPE).is_file() and not any(mark.is_file() for mark in marks):
         raise ValueError(f"{place} is not complete: run recipes/recycle_rephrase.py with its arguments again")
-    folder = Path(args.output, pipeline.HIDDEN, name)
+    folder = Path(args.output, HIDDEN, name)
     try:
         files = reading.find_files(place, *where)
-        shards = pipeline.planned(folder, files, args.shard_documents, None, used(args))
+        shards = planned(folder, files, args.shard_documents, None, used(args))
         reading.check_columns(shards, column)
     except ValueError as error:
         raise ValueError(f"organic: {error}" if name == "organic" else str(error)) from error
@@ -239,7 +243,7 @@ def write(args, sources: list[Source], known: dict[str, selection.Known]) -> Non
     """Writes what is kept of each source."""
     for source in sources:
         output, file, facts = Path(args.output, source.name), source.folder / FACTS, {}
-        with pipeline.whole(file) as temporary, temporary.open("wb") as stream:
+        with whole(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, known[source.name].facts)
         steps = [
             read(args, source, facts),
@@ -262,15 +266,15 @@ def report(args, known: dict[str, selection.Known]) -> None:
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
     }
     texts = {
-        pipeline.DAMAGED: "".join(f"{line}\n" for own in known.values() for line in own.damaged),
+        DAMAGED: "".join(f"{line}\n" for own in known.values() for line in own.damaged),
         REPORT: f"{title}\n\n{selection.markdown(told)}\n\n![qualities and lengths]({PLOT})\n",
         COMPLETE: json.dumps(everything, indent=2) + "\n",
     }
-    with pipeline.whole(Path(args.output, PLOT)) as temporary:
+    with whole(Path(args.output, PLOT)) as temporary:
         selection.draw(known, temporary)
     for name, text in texts.items():
         if text:
-            with pipeline.whole(Path(args.output, name)) as temporary:
+            with whole(Path(args.output, name)) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
 
@@ -288,12 +292,12 @@ def summary(output: Path) -> str:
 
 
 def main():
-    (args,) = arguments.parse(__doc__, FilterArguments)
+    (args,) = parser.parse(__doc__, FilterArguments)
 
     # 1. Text, classifier, output folder: what can be wrong is found before anything is written.
-    with arguments.user_errors():
-        output, recipe = Path(args.output), begin.recipe_of(args)
-        if pipeline.open_output(output, recipe, COMPLETE, FREE, OURS):
+    with user_errors():
+        output, recipe = Path(args.output), recipe_of(args)
+        if open_output(output, recipe, COMPLETE, FREE, OURS):
             print(f"nothing to do:\n{summary(output)}")
             return
         sources = find_sources(args)
@@ -304,13 +308,13 @@ def main():
             load_tokenizer(args.tokenizer)
 
     # 2. Scores, thresholds, what is kept: shard by shard, each once.
-    with arguments.user_errors():
+    with user_errors():
         files = [file for source in sources for file in source.files]
         shards = [shard for source in sources for shard in source.shards]
-        pipeline.begin(output, recipe, files, shards)
+        begin(output, recipe, files, shards)
         for source in sources:
-            pipeline.begin(source.folder, recipe, source.files, source.shards, used(args))
-        minhash = output / pipeline.HIDDEN / "minhash"
+            begin(source.folder, recipe, source.files, source.shards, used(args))
+        minhash = output / HIDDEN / "minhash"
         score(args, sources, minhash)
         known = select(args, sources, minhash)
         write(args, sources, known)

@@ -23,14 +23,16 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural.models import build
+from hf_procedural.errors import user_errors
+from hf_procedural.models import build, prompting
 from hf_procedural.recycle import generation, pieces, reading
 from hf_procedural.recycle.judges import SYSTEM
-from hf_procedural.rl import prompts
-from hf_procedural.training import arguments, begin
+from hf_procedural.runs import folder
+from hf_procedural.training import parser
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
     from hf_procedural.recycle import pipeline, rephrasing
+    from hf_procedural.recycle.output import begin, digest, open_output, planned
 
 TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
 FREE = {"output", "workers", "executor", "executor_options", "strict"}  # may change when a run goes on
@@ -128,7 +130,7 @@ class RephraseArguments:
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
         for name in ("chat_template_kwargs", "vllm_options", "executor_options"):
-            setattr(self, name, arguments.mapping(name, getattr(self, name)))
+            setattr(self, name, parser.mapping(name, getattr(self, name)))
         least = dict.fromkeys(("documents", "piece_characters", "max_new_tokens", "prompt_tokens", "batch_pieces"), 1)
         least |= dict.fromkeys(("cache_tokens", "shard_documents", "workers", "threads"), 1) | {"seed": 0}
         for name, value in least.items():
@@ -153,7 +155,7 @@ class RephraseArguments:
     def settings(self) -> generation.Settings:
         """How completions are made. Raises ValueError for a template that is none."""
         same = {field.name for field in dataclasses.fields(generation.Settings)} - {"template", "system"}
-        template = prompts.read_template(self.template or TEMPLATE, "text")
+        template = prompting.read_template(self.template or TEMPLATE, "text")
         return generation.Settings(
             template=template, system=self.system or None, **{name: getattr(self, name) for name in same}
         )
@@ -170,18 +172,18 @@ def prepare(args):
 
 
 def main():
-    (args,) = arguments.parse(__doc__, RephraseArguments)
+    (args,) = parser.parse(__doc__, RephraseArguments)
 
     # 1. Model, input, output folder: what can be wrong is found before anything is written.
-    with arguments.user_errors():
+    with user_errors():
         output, settings = Path(args.output), prepare(args)
-        recipe = begin.recipe_of(args)
-        if pipeline.open_output(output, recipe, rephrasing.COMPLETE, FREE):
+        recipe = folder.recipe_of(args)
+        if open_output(output, recipe, rephrasing.COMPLETE, FREE):
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return
         files = reading.find_files(args.input, args.dataset_config, args.split)
-        used = {"model": pipeline.digest(args.model), "template": settings.template}
-        shards = pipeline.planned(output, files, args.shard_documents, args.documents, used)
+        used = {"model": digest(args.model), "template": settings.template}
+        shards = planned(output, files, args.shard_documents, args.documents, used)
         reading.check_columns(shards, args.text_column, args.id_column)
         facts = {}
         steps = [
@@ -210,8 +212,8 @@ def main():
         pipeline.executor(args.executor, steps, output, tasks=1, workers=1, options=args.executor_options)
 
     # 2. Shard by shard, each once.
-    with arguments.user_errors():
-        pipeline.begin(output, recipe, files, shards, used)
+    with user_errors():
+        begin(output, recipe, files, shards, used)
         if run():
             print(rephrasing.summary(output))
         else:

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from datasets.utils import tqdm
 
+from hf_procedural.errors import user_errors
 from hf_procedural.recycle import faithfulness, reading, side_by_side
-from hf_procedural.training import arguments
+from hf_procedural.training import parser
 
 PAGE, FIGURES = "report.html", "report.json"
 SHARD = 1_000  # documents that are read together
@@ -168,8 +169,8 @@ def write(args, notes, groups, pairs) -> None:
 
 
 def main():
-    (args,) = arguments.parse(__doc__, ReportArguments)
-    with arguments.user_errors():
+    (args,) = parser.parse(__doc__, ReportArguments)
+    with user_errors():
         check_output(Path(args.output))
         files = reading.find_files(args.input, args.dataset_config, args.split)
         score = scorer(args)

@@ -25,16 +25,29 @@ import numpy as np
 from datasets import Dataset
 from transformers import set_seed
 
-from hf_procedural.hub import datasets
-from hf_procedural.models import build
+from hf_procedural.errors import user_errors
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
 from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
-from hf_procedural.training import arguments, begin
+from hf_procedural.runs import folder
+from hf_procedural.training import finish, parser
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
     from hf_procedural.recycle import judges
-    from hf_procedural.recycle import rewards as rewards_module
     from hf_procedural.recycle.meaning import BertScore
+    from hf_procedural.recycle.rewards import (
+        QUALITY_TOKENS,
+        STRUCTURE_TOKENS,
+        THRESHOLD,
+        WEIGHTS,
+        format_reward,
+        length_reward,
+        meaning_reward,
+        quality_reward,
+        rephrased,
+        structure_reward,
+    )
     from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -134,7 +147,7 @@ class RewardArguments:
     )
     meaning_layer: int = dataclasses.field(default=18, metadata={"help": "Its layer that is compared."})
     meaning_threshold: float = dataclasses.field(
-        default=rewards_module.THRESHOLD, metadata={"help": "F1 from which on the meaning is kept."}
+        default=THRESHOLD, metadata={"help": "F1 from which on the meaning is kept."}
     )
 
     def __post_init__(self):
@@ -148,7 +161,7 @@ class RewardArguments:
     @property
     def weights(self) -> dict[str, float]:
         """The weight of each reward, by name."""
-        return {name: getattr(self, f"{name}_weight") for name in rewards_module.WEIGHTS}
+        return {name: getattr(self, f"{name}_weight") for name in WEIGHTS}
 
     def judge(self, name: str, tokens: int) -> judges.Judge:
         """The judge of a reward, whose answers have so many tokens."""
@@ -158,20 +171,18 @@ class RewardArguments:
 
     def rewards(self) -> dict:
         """The reward functions whose weight is not 0, by name. Raises JudgeError where a judge gives no answer."""
-        quality = prompts.read_template(self.quality_template or TEMPLATES / "dataman.txt", "text")
-        structure = prompts.read_template(self.structure_template or TEMPLATES / "structure.txt", "text", "paraphrase")
+        quality = prompting.read_template(self.quality_template or TEMPLATES / "dataman.txt", "text")
+        structure = prompting.read_template(
+            self.structure_template or TEMPLATES / "structure.txt", "text", "paraphrase"
+        )
         makers = {
-            "quality": lambda: rewards_module.quality_reward(
-                self.judge("quality", rewards_module.QUALITY_TOKENS), quality
-            ),
-            "meaning": lambda: rewards_module.meaning_reward(
+            "quality": lambda: quality_reward(self.judge("quality", QUALITY_TOKENS), quality),
+            "meaning": lambda: meaning_reward(
                 BertScore(self.meaning_model, self.meaning_layer), self.meaning_threshold
             ),
-            "structure": lambda: rewards_module.structure_reward(
-                self.judge("structure", rewards_module.STRUCTURE_TOKENS), structure
-            ),
-            "length": lambda: rewards_module.length_reward,
-            "format": lambda: rewards_module.format_reward,
+            "structure": lambda: structure_reward(self.judge("structure", STRUCTURE_TOKENS), structure),
+            "length": lambda: length_reward,
+            "format": lambda: format_reward,
         }
         return {name: make() for name, make in makers.items() if self.weights[name]}
 
@@ -186,7 +197,7 @@ class RecycleArguments(RLArguments):
 
     _argument_group_name = RLArguments._argument_group_name
     best = "reward"
-    known = ("reward", *rewards_module.WEIGHTS)
+    known = ("reward", *WEIGHTS)
 
     top_p: float = dataclasses.field(default=0.9, metadata={"help": "Sample from so much of the probability."})
     beta: float = dataclasses.field(default=0.005, metadata={"help": "Weight of the KL term; 0 leaves it out."})
@@ -217,15 +228,15 @@ def load_texts(data) -> tuple[list[dict], list[str]]:
 
 def show_with(data, tokenizer):
     """How a row is asked: a function of it."""
-    template = prompts.read_template(data.template or TEMPLATES / "recycle.txt", "text")
-    return lambda row: prompts.as_prompt(prompts.fill(template, text=row["text"]), tokenizer, judges.SYSTEM)
+    template = prompting.read_template(data.template or TEMPLATES / "recycle.txt", "text")
+    return lambda row: prompting.as_prompt(prompting.fill(template, text=row["text"]), tokenizer, judges.SYSTEM)
 
 
 def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
     """The mean of each reward on held-out texts, of all together by weight, and of the lengths' ratio."""
 
     def verify(**columns):
-        new = [len(rewards_module.rephrased(completion)) for completion in columns["completions"]]
+        new = [len(rephrased(completion)) for completion in columns["completions"]]
         ratios = [size / len(text) for size, text in zip(new, columns["text"], strict=True)]
         found = [reward(**columns) for reward in rewards.values()]
         return list(zip(*found, ratios, strict=True))
@@ -243,7 +254,7 @@ def prepare(data, rewarded, args):
         raise ValueError(f"reward_weights: give --quality_weight and the like, got {args.reward_weights}")
     weights = rewarded.weights
     args.reward_weights = [weight for weight in weights.values() if weight]
-    checkpoint = begin.open_run(args, data, rewarded)
+    checkpoint = folder.open_run(args, data, rewarded)
     texts, damaged = load_texts(data)
     if damaged:
         logging.getLogger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
@@ -260,23 +271,23 @@ def prepare(data, rewarded, args):
             f"(max_prompt_length, or what max_completion_length leaves of the model's positions), held_out takes "
             f"{data.held_out} of them"
         )
-    order = np.random.default_rng(begin.data_seed(args)).permutation(len(kept))
+    order = np.random.default_rng(folder.data_seed(args)).permutation(len(kept))
     held_out, train = kept.select(order[: data.held_out]), kept.select(np.sort(order[data.held_out :]))
-    validation = prompts.RowPrompts(held_out, show, begin.data_seed(args))
+    validation = prompts.RowPrompts(held_out, show, folder.data_seed(args))
     rewards = rewarded.rewards()
     make = functools.partial(
         GRPO,
         model,
         list(rewards.values()),
         args,
-        questions=prompts.RowPrompts(train, show, begin.data_seed(args)),
+        questions=prompts.RowPrompts(train, show, folder.data_seed(args)),
         measure=functools.partial(
             measured, list(validation.draw(np.random.default_rng(0), len(held_out))), rewards, weights
         ),
         tokenizer=tokenizer,
     )
-    trainer = datasets.connected(make, args)
-    facts = {"init_from": begin.earlier_stages(data.model_name_or_path)}
+    trainer = runs.connected(make, args)
+    facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
     facts["texts"] = {"train": len(train), "validation": len(held_out), "damaged": len(damaged)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
     return trainer, checkpoint, facts
@@ -285,36 +296,36 @@ def prepare(data, rewarded, args):
 def write_demonstrations(data, rewarded) -> str:
     """Writes prompts with answers as text; gives a line about it. Raises ValueError where the file is there."""
     texts, _ = load_texts(data)
-    prompt = prompts.read_template(data.template or TEMPLATES / "recycle.txt", "text")
-    request = prompts.read_template(rewarded.quality_template or TEMPLATES / "dataman.txt", "text")
+    prompt = prompting.read_template(data.template or TEMPLATES / "recycle.txt", "text")
+    request = prompting.read_template(rewarded.quality_template or TEMPLATES / "dataman.txt", "text")
     path = Path(data.demonstrations)
     if path.exists():
         raise ValueError(f"demonstrations: {path} is there already")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for row in texts:
-            answers = [f"{prompts.fill(prompt, text=row['text'])}\n{pieces.MARKER}\n{row['text']}"]
+            answers = [f"{prompting.fill(prompt, text=row['text'])}\n{pieces.MARKER}\n{row['text']}"]
             if row["score"] is not None:
                 ratings = "\n".join(["O", *["5"] * 13, f"{row['score']:g}"])
-                answers.append(f"{prompts.fill(request, text=row['text'])} {ratings}")
+                answers.append(f"{prompting.fill(request, text=row['text'])} {ratings}")
             file.writelines(json.dumps({"text": text}) + "\n" for text in answers)
     return f"{data.demonstrations}: {len(texts):,} texts as their own paraphrase"
 
 
 def main():
-    data, rewarded, args = arguments.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
+    data, rewarded, args = parser.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
     if data.demonstrations is not None:
-        with arguments.user_errors():
+        with user_errors():
             print(write_demonstrations(data, rewarded))
         return
-    with arguments.user_errors():
+    with user_errors():
         trainer, checkpoint, facts = prepare(data, rewarded, args)
-    begin.save_provenance(args, data, rewarded, **facts)
-    with arguments.user_errors(judges.JudgeError):
+    folder.save_provenance(args, data, rewarded, **facts)
+    with user_errors(judges.JudgeError):
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-        begin.finish(trainer, trained, f"paraphrasing {data.input}")
-    with arguments.user_errors(datasets.HubError):
-        datasets.hand_over(trainer)
+        finish.finish(trainer, trained, f"paraphrasing {data.input}")
+    with user_errors(repos.HubError):
+        runs.hand_over(trainer)
 
 
 if __name__ == "__main__":

@@ -23,14 +23,16 @@ from transformers import set_seed
 
 import hf_procedural
 from hf_procedural.data import blocks
-from hf_procedural.hub import datasets
-from hf_procedural.models import build
+from hf_procedural.errors import user_errors
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
 from hf_procedural.rl import answer_reward, prompts
-from hf_procedural.training import arguments, begin
+from hf_procedural.runs import folder
+from hf_procedural.training import begin, finish, parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
 from hf_procedural.training.curriculum import LengthCurriculum
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
     from hf_procedural.rl.accuracy import pass_at_k
     from hf_procedural.rl.grpo import GRPO, RLArguments
 
@@ -91,10 +93,10 @@ def load_policy(task, policy, model_args, args):
     """Model, tokenizer, how a prompt is shown, and facts for provenance.json."""
     if policy.model_name_or_path is not None:
         model, tokenizer = build.load_pretrained(policy.model_name_or_path, dtype="float32")
-        show = prompts.in_words(prompts.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
+        show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
         args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
         check_room(task, show, model, tokenizer, policy, args)
-        return model, tokenizer, show, {"init_from": begin.earlier_stages(policy.model_name_or_path)}
+        return model, tokenizer, show, {"init_from": folder.earlier_stages(policy.model_name_or_path)}
     if args.mask_truncated_completions:
         raise ValueError("mask_truncated_completions: of the task's tokens, answers have a length and seldom an end")
     tokenizer = hf_procedural.tokenizer(task)
@@ -109,7 +111,7 @@ def load_policy(task, policy, model_args, args):
 
 def first_rows(task, show, args, number: int = 64) -> list[dict]:
     """So many of the training prompts."""
-    return list(itertools.islice(prompts.TaskPrompts(task, begin.data_seed(args), "train", show), number))
+    return list(itertools.islice(prompts.TaskPrompts(task, folder.data_seed(args), "train", show), number))
 
 
 def check_room(task, show, model, tokenizer, policy, args) -> None:
@@ -118,7 +120,7 @@ def check_room(task, show, model, tokenizer, policy, args) -> None:
         raise ValueError(f"model_name_or_path: {languages[0]} is a language, which has no questions to ask in words")
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     asked = [row["prompt"] for row in first_rows(task, show, args)]
-    longest = max(map(len, prompts.token_ids(asked, tokenizer)))
+    longest = max(map(len, prompting.token_ids(asked, tokenizer)))
     if positions is not None and longest + args.max_completion_length > positions:
         raise ValueError(
             f"max_completion_length {args.max_completion_length} behind a prompt of {longest} tokens is more than the "
@@ -151,9 +153,9 @@ def prepare(data, policy, model_args, args):
         "zero": zero_reward,
     }[data.reward]
     args.output_dir = args.output_dir or f"runs/rlvr_{task.config_name}"
-    checkpoint = begin.open_run(args, data, policy, model_args)
+    checkpoint = folder.open_run(args, data, policy, model_args)
     model, tokenizer, show, facts = load_policy(task, policy, model_args, args)
-    seed = begin.data_seed(args)
+    seed = folder.data_seed(args)
     train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
     facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")}
     curriculum = None
@@ -172,7 +174,7 @@ def prepare(data, policy, model_args, args):
         tokenizer=tokenizer,
         callbacks=[curriculum] if curriculum else [],
     )
-    trainer = datasets.connected(make, args)
+    trainer = runs.connected(make, args)
     return trainer, checkpoint, facts
 
 
@@ -182,17 +184,17 @@ def zero_reward(prompts, **columns) -> list[float]:
 
 
 def main():
-    data, policy, model_args, args = arguments.parse(
+    data, policy, model_args, args = parser.parse(
         __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLArguments
     )
-    with arguments.user_errors():
+    with user_errors():
         trainer, checkpoint, facts = prepare(data, policy, model_args, args)
     begin.show_beginning(facts, args)
-    begin.save_provenance(args, data, policy, model_args, **facts)
+    folder.save_provenance(args, data, policy, model_args, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    begin.finish(trainer, trained, f"{data.task}, {data.reward} reward")
-    with arguments.user_errors(datasets.HubError):
-        datasets.hand_over(trainer)
+    finish.finish(trainer, trained, f"{data.task}, {data.reward} reward")
+    with user_errors(repos.HubError):
+        runs.hand_over(trainer)
 
 
 if __name__ == "__main__":

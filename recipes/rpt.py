@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 from transformers import set_seed
 
-from hf_procedural.hub import datasets
-from hf_procedural.models import build
+from hf_procedural.errors import user_errors
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.rl.rewards import VARIANTS
-from hf_procedural.training import arguments, begin
+from hf_procedural.runs import folder, measures
+from hf_procedural.training import finish, parser
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
     from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
 
 
@@ -76,15 +78,15 @@ class RPTArguments(RLArguments):
 
     _argument_group_name = RLArguments._argument_group_name
     best = "accuracy_easy"
-    known = tuple(f"accuracy_{name}" for name in questions.THRESHOLDS)
+    known = tuple(f"accuracy_{name}" for name in measures.THRESHOLDS)
 
 
 def load_questions(data, tokenizer, split: str, least: float, longest: int):
     """The questions of a split above an entropy with prompts of so many tokens at most, and how a prompt is made."""
-    template = prompts.read_template(data.template or TEMPLATE, "context")
+    template = prompting.read_template(data.template or TEMPLATE, "context")
 
     def show(row):
-        return prompts.as_prompt(prompts.fill(template, context=row["context"]), tokenizer)
+        return prompting.as_prompt(prompting.fill(template, context=row["context"]), tokenizer)
 
     columns = ("entropy", *(("candidates", "probabilities") if data.reward == "dense" else ()))
     rows = questions.load_questions(data.questions, split, columns)
@@ -105,7 +107,7 @@ def measured(rows, verify, trainer) -> dict[str, float]:
     scores = trainer.scores(rows, verify, trainer.num_generations_eval)
     entropies = np.array([row["entropy"] for row in rows])
     found = {}
-    for name, least in questions.THRESHOLDS.items():
+    for name, least in measures.THRESHOLDS.items():
         if (chosen := entropies > least).any():
             found[f"accuracy_{name}"] = float(scores[chosen].mean())
     return found | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
@@ -115,40 +117,40 @@ def prepare(data, args):
     """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
     args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
-    checkpoint = begin.open_run(args, data)
+    checkpoint = folder.open_run(args, data)
     set_seed(args.seed)
     model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
-        held_out, _ = load_questions(data, tokenizer, "validation", min(questions.THRESHOLDS.values()), longest)
-    validation = prompts.RowPrompts(held_out, show, begin.data_seed(args))
+        held_out, _ = load_questions(data, tokenizer, "validation", min(measures.THRESHOLDS.values()), longest)
+    validation = prompts.RowPrompts(held_out, show, folder.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
     make = functools.partial(
         GRPO,
         model,
         prefix_matching_reward(tokenizer, data.reward),
         args,
-        questions=prompts.RowPrompts(train, show, begin.data_seed(args)),
+        questions=prompts.RowPrompts(train, show, folder.data_seed(args)),
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
     )
-    trainer = datasets.connected(make, args)
-    facts = {"init_from": begin.earlier_stages(data.model_name_or_path)}
+    trainer = runs.connected(make, args)
+    facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
     facts["questions"] = {"train": len(train), "validation": len(rows)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
     return trainer, checkpoint, facts
 
 
 def main():
-    data, args = arguments.parse(__doc__, QuestionArguments, RPTArguments)
-    with arguments.user_errors():
+    data, args = parser.parse(__doc__, QuestionArguments, RPTArguments)
+    with user_errors():
         trainer, checkpoint, facts = prepare(data, args)
-    begin.save_provenance(args, data, **facts)
+    folder.save_provenance(args, data, **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    begin.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
-    with arguments.user_errors(datasets.HubError):
-        datasets.hand_over(trainer)
+    finish.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
+    with user_errors(repos.HubError):
+        runs.hand_over(trainer)
 
 
 if __name__ == "__main__":

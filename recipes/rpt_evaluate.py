@@ -25,9 +25,10 @@ from accelerate import PartialState
 
 from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.errors import Parser, user_errors
+from hf_procedural.models import generation
+from hf_procedural.models.prompting import read_template
 from hf_procedural.rl import accuracy, scaling
-from hf_procedural.rl.prompts import read_template
-from hf_procedural.rl.questions import THRESHOLDS
+from hf_procedural.runs.measures import THRESHOLDS
 from hf_procedural.training.launch import processes, start_cpu_processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
@@ -153,14 +154,14 @@ def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: s
     """The answers of a model to what `evaluation.token_prompts` made of the questions."""
     sampling = {name: getattr(args, name) for name in ("samples", "temperature", "max_new_tokens")}
     if way == "reasoning" and args.use_vllm:
-        texts = accuracy.generate_by_vllm(path, prompts, seed=args.seed, **sampling)
+        texts = generation.generate_by_vllm(path, prompts, seed=args.seed, **sampling)
         return accuracy.judge_completions(load_tokenizer(path), questions, texts)
-    model, tokenizer = accuracy.load(path, PartialState().device)
+    model, tokenizer = generation.load(path, PartialState().device)
     spread = {"batch_size": args.batch_size, "seed": args.seed, "title": title}
     if way == "standard":
-        found = accuracy.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
+        found = generation.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
         return accuracy.judge_tokens(tokenizer, questions, [token for ((token,),) in found])
-    found = accuracy.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
+    found = generation.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
     texts = [tokenizer.batch_decode(tokens, skip_special_tokens=True) for tokens in found]
     return accuracy.judge_completions(tokenizer, questions, texts)
 

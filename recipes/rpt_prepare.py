@@ -15,12 +15,10 @@ box. A run that was cut short goes on where it was when it is started again, and
 """
 
 import collections
-import contextlib
 import dataclasses
 import itertools
 import json
 import math
-import os
 import platform
 import re
 from importlib.metadata import version
@@ -32,15 +30,20 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from hf_procedural.rl import prompts, questions
-from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, THRESHOLDS, Proxy
+from hf_procedural.errors import user_errors
+from hf_procedural.files import read_mapping, whole
+from hf_procedural.models import prompting
+from hf_procedural.rl import questions
+from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, Proxy
+from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.runs.measures import THRESHOLDS
 from hf_procedural.text import documents
-from hf_procedural.training import arguments, begin
+from hf_procedural.training import parser
 from hf_procedural.training.launch import processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
-OURS = re.compile(rf"(train|validation)-\d+\.parquet|{begin.RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
+OURS = re.compile(rf"(train|validation)-\d+\.parquet|{RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
 LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nats
 BIN = 0.01  # nats, of the histogram
 BINS = 280  # to 2.80
@@ -151,27 +154,19 @@ def open_folder(args) -> None:
         raise ValueError(f"output {folder} is a file; name a folder")
     if strange := sorted(file.name for file in folder.glob("*") if not OURS.fullmatch(file.name)):
         raise ValueError(f"output {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
-    if not (recipe := folder / begin.RECIPE).is_file():
+    if not (recipe := folder / RECIPE).is_file():
         if any(file.name[0] != "." for file in folder.glob("*")):
-            raise ValueError(f"output {folder} is not empty and has no {begin.RECIPE}: choose another folder")
+            raise ValueError(f"output {folder} is not empty and has no {RECIPE}: choose another folder")
         return
     if not any(folder.glob("*-*.parquet")):
         return  # nothing was made of these arguments, so that others may take their place
-    before, now = yaml.load(recipe.read_text(encoding="utf-8"), arguments.Loader), begin.recipe_of(args)
+    before, now = read_mapping(recipe), recipe_of(args)
     for key in {**now, **before}:
         if before.get(key) != now.get(key) and key != "output":
             raise ValueError(
                 f"output {folder} was begun with {key} {before.get(key)!r}, not {now.get(key)!r}: "
                 "choose another folder, or go on with its own arguments"
             )
-
-
-@contextlib.contextmanager
-def whole(file: Path):
-    """A hidden file to write, which becomes `file` when it is complete."""
-    temporary = file.with_name(f".{file.name}.tmp")  # load_dataset takes train-*.parquet.tmp for data
-    yield temporary
-    os.replace(temporary, file)
 
 
 def shards(args, texts):
@@ -302,7 +297,7 @@ def demonstrations(folder: Path, template: str):
     for file in sorted(folder.glob("train-*.parquet")):
         for batch in pq.ParquetFile(file).iter_batches(GROUP, columns=["context", "token"]):
             for row in batch.to_pylist():
-                yield f"{prompts.fill(template, context=row['context'])}\n\\boxed{{{row['token']}}}"
+                yield f"{prompting.fill(template, context=row['context'])}\n\\boxed{{{row['token']}}}"
 
 
 def quantiles(histogram: list[int]) -> dict[str, float]:
@@ -346,17 +341,17 @@ def summary(folder: Path) -> str:
 
 
 def main():
-    (args,) = arguments.parse(__doc__, PrepareArguments)
+    (args,) = parser.parse(__doc__, PrepareArguments)
 
     # 1. Documents, proxy, folder: what can be wrong is found before anything is written.
-    with arguments.user_errors():
+    with user_errors():
         open_folder(args)
         folder = Path(args.output)
         if (folder / COMPLETE).is_file():
             print(f"nothing to do: {summary(folder)}")
             return
         state = processes()
-        template = prompts.read_template(args.template or TEMPLATE, "context") if args.demonstrations else None
+        template = prompting.read_template(args.template or TEMPLATE, "context") if args.demonstrations else None
         texts = read_documents(args)
         proxy = Proxy(args.proxy_model, args.dtype, args.max_length, state.device)
         if args.min_context >= proxy.max_length:
@@ -370,11 +365,11 @@ def main():
     state.wait_for_everyone()
 
     # 2. Every process asks about its share of the shards.
-    with arguments.user_errors(documents.DataError, questions.ProxyError, OSError):
+    with user_errors(documents.DataError, questions.ProxyError, OSError):
         if state.is_main_process:
             folder.mkdir(parents=True, exist_ok=True)
-            with whole(folder / begin.RECIPE) as temporary:
-                temporary.write_text(yaml.safe_dump(begin.recipe_of(args), sort_keys=False), encoding="utf-8")
+            with whole(folder / RECIPE) as temporary:
+                temporary.write_text(yaml.safe_dump(recipe_of(args), sort_keys=False), encoding="utf-8")
         state.wait_for_everyone()
         with tqdm(total=args.documents, unit=" documents", disable=not state.is_main_process) as bar:
             for number, (file, start, some) in enumerate(shards(args, texts)):
@@ -386,7 +381,7 @@ def main():
 
     # 3. What is known of all
     if state.is_main_process:
-        with arguments.user_errors():
+        with user_errors():
             finish(args, proxy, template)
         print(summary(folder))
 

@@ -27,18 +27,19 @@ from pathlib import Path
 
 import torch
 
-from hf_procedural.errors import nearest
+from hf_procedural.errors import nearest, user_errors
 from hf_procedural.evaluation import suites
-from hf_procedural.hub import datasets
 from hf_procedural.hub.model_card import EVALUATION, place_in
+from hf_procedural.hub.runs import leave_card
+from hf_procedural.runs.folder import RECIPE
 from hf_procedural.runs.read import STATE, read_runs
-from hf_procedural.training import arguments
+from hf_procedural.training import parser
 from hf_procedural.training.arguments import TaskArguments
-from hf_procedural.training.begin import RECIPE
 from hf_procedural.training.launch import processes
 
-with arguments.user_errors(ImportError):
+with user_errors(ImportError):
     from hf_procedural.evaluation import harness
+    from hf_procedural.evaluation.checkpoints import load, open_checkpoint
 
 
 @dataclasses.dataclass
@@ -182,7 +183,7 @@ def ask(checkpoint, args) -> tuple[list, dict]:
 
 def evaluate(checkpoint, asked: list, args) -> list[dict]:
     """The figures of a checkpoint."""
-    model = harness.load(checkpoint, args.batch_size, args.dtype, args.device)
+    model = load(checkpoint, args.batch_size, args.dtype, args.device)
     rows = []
     for number, each in enumerate(asked, 1):
         if processes().is_main_process:
@@ -198,7 +199,7 @@ def save(file: Path, report: dict, model: str) -> None:
     temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     os.replace(temporary, file)
     if is_run(model) and file.parent.samefile(model) and re.fullmatch(EVALUATION.format(r"\w+"), file.name):
-        datasets.leave_card(model, place_in(Path(model)))
+        leave_card(model, place_in(Path(model)))
 
 
 def is_run(model: str) -> bool:
@@ -207,23 +208,23 @@ def is_run(model: str) -> bool:
 
 
 def main():
-    (args,) = arguments.parse(__doc__, EvaluateArguments)
-    with arguments.user_errors():  # all that can be wrong is found before anything is written
+    (args,) = parser.parse(__doc__, EvaluateArguments)
+    with user_errors():  # all that can be wrong is found before anything is written
         models = models_of(args.model)
         files = {model: output_of(model, args, len(models) > 1) for model in models}
-        checkpoints = {model: harness.open_checkpoint(model, args.max_length) for model in models}
+        checkpoints = {model: open_checkpoint(model, args.max_length) for model in models}
         asked = {model: ask(checkpoint, args) for model, checkpoint in checkpoints.items()}
     labels, reports = labels_of(models), {}
     settings = {name: getattr(args, name) for name in ("batch_size", "dtype", "max_length", "task_parameters", "data")}
     for model, checkpoint in checkpoints.items():
         tasks, missing = asked[model]
-        with arguments.user_errors(ValueError):
+        with user_errors(ValueError):
             rows = evaluate(checkpoint, tasks, args)
         if processes().is_main_process:
             reports[labels[model]] = harness.report(
                 checkpoint, args.suite or "tasks", rows, args.limit, missing, **settings
             )
-            with arguments.user_errors():
+            with user_errors():
                 save(files[model], reports[labels[model]], model)
     if reports:
         show(reports, files, args.limit)

@@ -30,9 +30,12 @@ from pathlib import Path
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 from hf_procedural.data import tokenization
-from hf_procedural.hub import datasets as datasets_module
-from hf_procedural.text import deepmind_math, documents, mixing, packing
-from hf_procedural.training import arguments, begin
+from hf_procedural.errors import user_errors
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import losses
+from hf_procedural.runs import folder
+from hf_procedural.text import deepmind_math, documents, mixing, packing, tokenizers
+from hf_procedural.training import begin, callbacks, finish, parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, StageArguments
 
 MODULES = "modules.json"
@@ -165,7 +168,7 @@ def load_text(text, seed: int):
     )
     weights = text.weights or [1.0] * len(train)
     if text.tokenizer is None:
-        tokenizer = packing.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
+        tokenizer = tokenizers.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
     else:
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
     rows = (tokenizer, text.sequence_length, text.separator)
@@ -208,7 +211,7 @@ def steps_within(text, init, args) -> int:
         return args.max_steps
     each, before = begin.rows_per_step(args) * text.sequence_length, 0
     if text.substitutive:
-        sources = (begin.earlier_stages(init.init_from) or {}).get("sources", [])
+        sources = (folder.earlier_stages(init.init_from) or {}).get("sources", [])
         if not sources or not all(source.get("tokens") for source in sources):
             raise ValueError(f"substitutive: the tokens behind init_from {init.init_from} are not known")
         before = sum({source["path"]: source["tokens"] for source in sources}.values())
@@ -227,7 +230,7 @@ def text_metrics(bytes_per_token: float):
             return {}
         loss = logs["eval_loss"]
         perplexity = math.inf if loss > 700 else math.exp(loss)
-        return {"eval_perplexity": perplexity, "eval_bits_per_byte": packing.bits_per_byte(loss, bytes_per_token)}
+        return {"eval_perplexity": perplexity, "eval_bits_per_byte": losses.bits_per_byte(loss, bytes_per_token)}
 
     return derived
 
@@ -262,10 +265,10 @@ def save_modules(text, problems, validation, trainer) -> dict[str, float]:
 
 def main():
     types = (TextArguments, InitArguments, ModelArguments, TextStageArguments)
-    text, init, model_args, args = arguments.parse(__doc__, *types)
+    text, init, model_args, args = parser.parse(__doc__, *types)
 
     # 1. Text, tokenizer, model: what can be wrong is found before anything is written.
-    with arguments.user_errors():
+    with user_errors():
         if text.dataset is None:
             raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
         if args.dataloader_num_workers:
@@ -275,18 +278,18 @@ def main():
         args.output_dir = args.output_dir or f"runs/{text.name}"
         args.max_steps = steps_within(text, init, args)
         args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
-        checkpoint = begin.open_run(args, text, init, model_args)
+        checkpoint = folder.open_run(args, text, init, model_args)
         load = load_math if text.is_math else load_text
-        tokenizer, train, validation, *problems = load(text, begin.data_seed(args))
+        tokenizer, train, validation, *problems = load(text, folder.data_seed(args))
         set_seed(args.seed)
         model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
         facts = begin.begin_from(init, model, tokenizer, args)
         facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
         if text.is_math:
-            begin.score_labelled_only(model)
-        begin.weigh_by_tokens(model, validation, args)
+            losses.score_labelled_only(model)
+        losses.weigh_by_tokens(model, validation, args)
         if args.z_loss:
-            packing.add_z_loss(model, args.z_loss)
+            losses.add_z_loss(model, args.z_loss)
         make = functools.partial(
             Trainer,
             model,
@@ -296,26 +299,26 @@ def main():
             eval_dataset=validation,
             processing_class=tokenizer,
             compute_metrics=math_metrics(validation.modules) if text.is_math else None,
-            preprocess_logits_for_metrics=begin.predictions,
+            preprocess_logits_for_metrics=finish.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        trainer = datasets_module.connected(make, args)
+        trainer = runs.connected(make, args)
         if text.is_math:
-            begin.LogMore(trainer)
+            callbacks.LogMore(trainer)
         else:
             facts["bytes_per_token"] = validation.bytes_per_token
-            begin.LogMore(trainer, text_metrics(validation.bytes_per_token))
-        begin.SavePlace(trainer, checkpoint)
+            callbacks.LogMore(trainer, text_metrics(validation.bytes_per_token))
+        callbacks.SavePlace(trainer, checkpoint)
     begin.show_beginning(facts, args)
 
     # 2. Training, and all that another tool needs
-    with arguments.user_errors(documents.DataError):
-        begin.save_provenance(args, text, init, model_args, **facts)
+    with user_errors(documents.DataError):
+        folder.save_provenance(args, text, init, model_args, **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
-    begin.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
-    with arguments.user_errors(datasets_module.HubError):
-        datasets_module.hand_over(trainer)
+    finish.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
+    with user_errors(repos.HubError):
+        runs.hand_over(trainer)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import pytest  # noqa: E402
 from support.specimens import SPECIMENS, specimen_id  # noqa: E402
 
 import hf_procedural as hp  # noqa: E402
+from hf_procedural.tasks.registry import CHECKED, REGISTRY  # noqa: E402
 
 hypothesis.settings.register_profile("replayable", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("replayable")
@@ -35,3 +36,14 @@ def specimen(request):
 def task(specimen):
     name, parameters = specimen
     return hp.task(name, **parameters)
+
+
+@pytest.fixture
+def own_registry():
+    """Tasks that a test registers end with it."""
+    known, checked = dict(REGISTRY), set(CHECKED)
+    yield REGISTRY
+    REGISTRY.clear()
+    REGISTRY.update(known)
+    CHECKED.clear()
+    CHECKED.update(checked)

@@ -190,7 +190,7 @@ def test_generate_again_changes_nothing(run, tmp_path):
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_an_interruption_is_one_line_and_the_next_run_goes_on(num_proc, tmp_path, monkeypatch, run):
     """SIGINT for the whole process group, as on a terminal."""
-    script = "from hf_procedural import cli, parquet; parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
+    script = "from hf_procedural import cli; from hf_procedural.data import parquet; parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
     words = ["generate", "sort-64", "--rows", "150_000", "--output", "data", "--num_proc", str(num_proc)]
     command, pipes = [sys.executable, "-c", script, *words], {"stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, start_new_session=True, **pipes)

@@ -28,7 +28,6 @@ def test_every_flag_and_file_named_exists(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "recipes")
     known = {"help", "quiet", "cpu", "num_processes", "compile", "output"}  # of accelerate launch and plain scripts
     known |= {"questions", "template", "max_new_tokens", "models", "runs"}  # of recipes/rpt_evaluate.py
-    known |= {"suite", "tasks"}  # of recipes/evaluate.py, which has the name of a library
     known |= {
         "length",
         "width",
@@ -43,7 +42,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "image",
     }  # of hf-procedural
     recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
-    recipes += ("recycle_report", "recycle_classifier", "recycle_filter")
+    recipes += ("recycle_report", "recycle_classifier", "recycle_filter", "run_suite")
     for recipe in recipes:
         kinds = [kind for kind in vars(importlib.import_module(recipe)).values() if dataclasses.is_dataclass(kind)]
         known |= {field.name for kind in kinds for field in dataclasses.fields(kind)}

@@ -11,7 +11,7 @@ import pyarrow as pa
 from datasets.builder import Key
 
 from ..tasks import Task, list_tasks, task, task_class
-from ..tasks.base import is_ours
+from ..tasks.registry import is_ours
 from . import blocks
 from .streaming import Stream
 

@@ -39,3 +39,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
         raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
     return tokenizer
+
+
+def words(task: Task, prompt_ids: list[int]) -> str:
+    """A prompt as the task's tokens, separated by spaces: what its tokenizer reads."""
+    return " ".join(task.vocabulary[token] for token in prompt_ids)

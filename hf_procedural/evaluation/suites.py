@@ -30,7 +30,7 @@ tokens, and the mean over categories in jeopardy and MMLU.
 import dataclasses
 import re
 
-from ..runs.report import NATS, SHARE, markdown_table
+from ..runs.tables import NATS, SHARE, markdown_table
 
 LOCAL_DATA = "https://raw.githubusercontent.com/mosaicml/llm-foundry/main/scripts/eval/local_data"
 SUITES = ("core", "offline")

@@ -4,111 +4,31 @@ Tokens are found by huggingface_hub alone (HF_TOKEN, or ``hf auth login``); noth
 """
 
 import contextlib
-import dataclasses
-import json
 import os
 import re
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from datasets.info import DatasetInfosDict
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi
 
 from ..data import parquet
 from ..data.tokenization import tokenizer
 from ..tasks import PRESETS
 from ..tasks import task as hf_procedural_task
-from .cards import Card, parse_card
-from .dataset_card import PUBLISHED, dataset_card, tokenizer_card, tokenizer_repo, without
-from .model_card import model_card
-
-_WAITS = (1, 3)  # seconds before the second and third attempt, beside those of huggingface_hub itself
-_README = constants.REPOCARD_NAME
-
-
-class HubError(RuntimeError):
-    """What went wrong on the Hub, in one line that says what to do."""
-
-
-_AGAIN = "run the same command again, it goes on where it stopped"
-_LATER = "try again later, or without push_to_hub and publish the run afterwards"
-
-
-@contextlib.contextmanager
-def hub_errors(repo: str, again: str = _AGAIN):
-    """Turns all that the clients raise about `repo` into a HubError, which says how to try `again`."""
-    try:
-        yield
-    except HubError:
-        raise
-    except (HTTPError, OSError, RuntimeError) as error:
-        if reason := _reason(error, repo, again):
-            raise HubError(reason) from error
-        raise
-
-
-def _reason(error: Exception, repo: str, again: str) -> str | None:
-    chain = [error]
-    while following := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(following)
-    if any(isinstance(each, OfflineModeIsEnabled) for each in chain):
-        return "HF_HUB_OFFLINE is set: unset it to reach the Hub"
-    if isinstance(error, LocalTokenNotFoundError):
-        return f"no Hugging Face token to write {repo} with: run hf auth login, or set HF_TOKEN"
-    answered = next((each for each in chain if isinstance(each, HfHubHTTPError)), None)
-    if answered is None:
-        if any(isinstance(each, HTTPError | LocalEntryNotFoundError | ConnectionError) for each in chain):
-            return f"the Hub at {constants.ENDPOINT} does not answer ({type(chain[-1]).__name__}): {again}"
-        return None
-    status, said = answered.response.status_code, " ".join((answered.server_message or "").split())
-    said = f" ({said})" if said else ""
-    if status == 401 and get_token() is None:
-        return f"no Hugging Face token to reach {repo} with: run hf auth login, or set HF_TOKEN"
-    if status == 401:
-        return f"the Hub does not accept the token{said}: check HF_TOKEN, or run hf auth login"
-    full = status == 403 and any(word in said.lower() for word in ("quota", "storage"))
-    if full or status in (402, 413, 507):
-        return f"the Hub has no room for {repo}{said}"
-    if status == 403:
-        return f"the token may not write {repo}{said}: use one with write access to that namespace"
-    if isinstance(answered, RevisionNotFoundError):
-        return f"{repo} has no such revision{said}"
-    if isinstance(answered, RepositoryNotFoundError) or status == 404:
-        return f"there is no {repo}, or the token may not see it{said}"
-    if status == 412:
-        return f"somebody else pushed to {repo} at the same time: {again}"
-    if status == 429 or status >= 500:
-        return f"the Hub at {constants.ENDPOINT} fails with status {status}{said}: {again}"
-    return f"the Hub refuses {repo} with status {status}{said}"
-
-
-def patiently(call: Callable, repo: str, again: str = _AGAIN):
-    """What `call()` gives, called again where the Hub failed, was busy or was changed meanwhile. It must be idempotent.
-
-    Raises HubError.
-    """
-    with hub_errors(repo, again):
-        for wait in _WAITS:
-            try:
-                return call()
-            except HTTPError as error:
-                status = error.response.status_code if isinstance(error, HfHubHTTPError) else 599
-                if status < 500 and status not in (412, 429):
-                    raise
-                time.sleep(wait)
-        return call()
+from .dataset_card import tokenizer_card, tokenizer_repo
+from .repos import (
+    README,
+    _check_ours,
+    _commit,
+    _texts,
+    is_there,
+    open_repo,
+    patiently,
+    read_folder,
+    read_repo,
+    upload_folder,
+)
 
 
 def config_name(task, name: str, parameters: dict) -> str:
@@ -117,99 +37,6 @@ def config_name(task, name: str, parameters: dict) -> str:
     own = {key: value for key, value in parameters.items() if usual.get(key) != value}
     words = [name if name in PRESETS else task.config_name, *(f"{key}_{value}" for key, value in own.items())]
     return re.sub(r"_*[^\w.+-]+_*", "_", "-".join(words)).strip("_")
-
-
-@dataclasses.dataclass
-class Place:
-    """What a data-set repo, or a folder laid out as one, holds: its configs by name, card, files, and commit."""
-
-    published: dict[str, dict] = dataclasses.field(default_factory=dict)
-    card: Card | None = None
-    files: set[str] = dataclasses.field(default_factory=set)
-    commit: str | None = None
-
-
-def _place(where: str, texts: dict[str, str], files: set[str], commit: str | None = None) -> Place:
-    """A place from the texts of its `PUBLISHED` and card. Raises ValueError where one of them is damaged."""
-    try:
-        published = json.loads(texts.get(PUBLISHED, "{}"))
-        for made in published.values():
-            for split in made["splits"].values():
-                split["rows"], split["fingerprint"], split["files"], split["bytes"]  # noqa: B018
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{PUBLISHED} of {where} is damaged ({error!r}): mend or delete it") from None
-    return Place(published, parse_card(texts[_README], where) if _README in texts else None, files, commit)
-
-
-def read_folder(folder) -> Place:
-    """The `Place` of a folder; empty where there is none. Raises ValueError for files that are damaged."""
-    folder = Path(folder)
-    texts = {name: (folder / name).read_text("utf-8") for name in (PUBLISHED, _README) if (folder / name).is_file()}
-    return _place(str(folder), texts, {path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet")})
-
-
-def read_repo(repo: str, revision: str | None = None, repo_type: str = "dataset") -> Place:
-    """The `Place` of a repo at a revision; empty where there is none that the token may see.
-
-    Raises ValueError for files that are damaged.
-    """
-    api = HfApi()
-    try:
-        info = api.repo_info(repo, repo_type=repo_type, revision=revision)
-    except (RepositoryNotFoundError, RevisionNotFoundError):
-        return Place()
-    files = {sibling.rfilename for sibling in info.siblings}
-    at = {"repo_type": repo_type, "revision": info.sha}
-    texts = {
-        name: Path(api.hf_hub_download(repo, name, **at)).read_text("utf-8")
-        for name in (PUBLISHED, _README)
-        if name in files
-    }
-    return _place(repo, texts, files, info.sha)
-
-
-def _files_of(place: Place, config: str, split: str) -> list[str]:
-    return [file for file in place.files if file.startswith(f"{config}/{split}-") and file.endswith(".parquet")]
-
-
-def is_there(place: Place, config: str, made: dict) -> bool:
-    """Whether a place has a config with the rows of the entry `made`, and all files of it."""
-    known = place.published.get(config)
-    if known is None or known["splits"].keys() != made["splits"].keys():
-        return False
-    return all(
-        all(known["splits"][split][key] == facts[key] for key in ("rows", "fingerprint"))
-        and len(_files_of(place, config, split)) == known["splits"][split]["files"]
-        for split, facts in made["splits"].items()
-    )
-
-
-def open_repo(
-    repo: str,
-    private: bool | None = None,
-    revision: str | None = None,
-    repo_type: str = "model",
-    again: str = _AGAIN,
-    as_it_is: bool = False,
-) -> str:
-    """Makes a repo, and the branch `revision`, where they are not there; gives the repo's full name. Raises HubError.
-
-    A repo that exists and is public is refused where `private` is asked for, unless it may stay `as_it_is`.
-    """
-    api = HfApi()
-
-    def make():
-        made = api.create_repo(repo, repo_type=repo_type, private=private or None, exist_ok=True).repo_id
-        if private and not as_it_is and not api.repo_info(made, repo_type=repo_type).private:
-            raise HubError(f"{made} exists and is public: make it private in its settings, or choose another name")
-        if revision is not None:
-            api.create_branch(made, branch=revision, repo_type=repo_type, exist_ok=True)
-        return made
-
-    try:
-        return patiently(make, repo, again)
-    except HFValidationError as error:
-        raise ValueError(f"the name of the repo, {repo!r}: {error}") from None
 
 
 def open_dataset(repo: str, private: bool | None = None, revision: str | None = None) -> tuple[str, bool]:
@@ -226,8 +53,8 @@ def push_tokenizer(task, made: dict, repo: str, config: str, private: bool, revi
     name = open_repo(tokenizer_repo(repo, config), private, revision, as_it_is=True)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer(task).save_pretrained(folder)
-        Path(folder, _README).write_text(tokenizer_card(task, made, repo, config), encoding="utf-8")
-        return _upload(folder, name, f"Tokenizer of {config}", revision)
+        Path(folder, README).write_text(tokenizer_card(task, made, repo, config), encoding="utf-8")
+        return upload_folder(folder, name, f"Tokenizer of {config}", revision)
 
 
 def publish_config(builder, config: str, made: dict, repo: str, private: bool, revision=None, output=None, num_proc=1):
@@ -278,112 +105,3 @@ def with_sizes(builder, made: dict, files: list[Path]):
     info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
     info.download_size = sum(split["bytes"] for split in made["splits"].values())
     return info
-
-
-def _check_ours(place: Place, config: str, where: str) -> None:
-    configs = place.card.metadata.get("configs") if place.card else None
-    names = [each.get("config_name") for each in configs or [] if isinstance(each, dict)]
-    if config in names and config not in place.published:
-        raise ValueError(f"{where} has a config {config} of somebody else's: choose another repo, or delete it there")
-
-
-def _texts(place: Place, config: str, made: dict, infos, where: str, revision: str | None, is_folder: bool) -> dict:
-    """The contents of `PUBLISHED` and of the card, by name, with a config more and those without files left out."""
-    gone = {
-        name
-        for name, entry in place.published.items()
-        if name != config and not all(_files_of(place, name, split) for split in entry["splits"])
-    }
-    published = {name: entry for name, entry in place.published.items() if name not in gone} | {config: made}
-    published = dict(sorted(published.items()))
-    before = place.card and Card(without(place.card.metadata, gone), place.card.text)
-    card = dataset_card(where, published, infos, before, revision, is_folder)
-    return {PUBLISHED: json.dumps(published, indent=2) + "\n", _README: card}
-
-
-def _commit(repo: str, revision: str | None, config: str, made: dict, infos: DatasetInfosDict, files) -> str:
-    """One commit: Parquet, card and entry of a config, and what it replaces; "" where they were there already."""
-    place = read_repo(repo, revision)
-    if is_there(place, config, made):
-        return ""
-    _check_ours(place, config, repo)
-    names = {f"{config}/{file.name}": file for file in files}
-    texts = _texts(place, config, made, infos, repo, revision, is_folder=False)
-    operations = [
-        *(CommitOperationAdd(name, file) for name, file in names.items()),
-        *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
-        *(CommitOperationDelete(name) for name in sorted(place.files - names.keys()) if name.startswith(f"{config}/")),
-    ]
-    HfApi().create_commit(
-        repo,
-        operations,
-        commit_message=f"Publish {config}",
-        repo_type="dataset",
-        revision=revision,
-        parent_commit=place.commit,
-    )
-    return "replaced" if config in place.published else "new"
-
-
-def _upload(folder, repo: str, message: str, revision: str | None, again: str = _AGAIN) -> bool:
-    """Uploads a folder, all but hidden files and checkpoints, in one commit; whether anything was new."""
-    api = HfApi()
-
-    def upload():
-        before = api.repo_info(repo, revision=revision).sha
-        ignored = [".*", "_*", "checkpoint-*", "*.tmp"]
-        after = api.upload_folder(
-            repo_id=repo, folder_path=folder, commit_message=message, revision=revision, ignore_patterns=ignored
-        )
-        return after.oid != before
-
-    return patiently(upload, repo, again)
-
-
-def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = _AGAIN) -> bool:
-    """Pushes the run of a folder, its checkpoints apart, with its model card; whether anything was new.
-
-    What others wrote into the card on the Hub stays. Raises HubError, and ValueError for a folder that is no run.
-    """
-    model_card(folder, repo)  # what is wrong with the folder is found first
-    name = open_repo(repo, private, revision, again=again)
-    there = patiently(lambda: read_repo(name, revision, "model"), name, again).card
-    leave_card(folder, name, there)
-    return _upload(folder, name, "Model", revision, again)
-
-
-def leave_card(folder, repo: str | None = None, before: Card | None = None) -> None:
-    """Writes the model card of a run into its folder, over the card `before`, or over the one that is in it."""
-    file = Path(folder, _README)
-    if before is None and file.is_file():
-        before = parse_card(file.read_text(encoding="utf-8"), str(folder))
-    file.write_text(model_card(folder, repo, before), encoding="utf-8")
-
-
-def connected(make: Callable, args):
-    """The Trainer that `make()` makes; with `push_to_hub`, its repo is there before. Raises HubError."""
-    if not args.push_to_hub:
-        return make()
-    name = args.hub_model_id or Path(args.output_dir).absolute().name
-    if args.should_save:
-        open_repo(name, args.hub_private_repo, args.hub_revision, again=_LATER)
-    return patiently(make, name, _LATER)
-
-
-def hand_over(trainer) -> None:
-    """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
-
-    The Trainer pushes; where it fails, we try longer. Raises HubError, which says how to push the run later.
-    """
-    args = trainer.args
-    if args.should_save:
-        leave_card(args.output_dir, trainer.hub_model_id)
-    trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
-    if not args.push_to_hub:
-        return
-    trainer.create_model_card = lambda **_: None  # the Trainer would write its own over it, and has no switch for that
-    again = f"the run is complete, hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
-    with contextlib.suppress(OSError, RuntimeError):
-        trainer.push_to_hub()
-        return
-    push_run(args.output_dir, trainer.hub_model_id, revision=args.hub_revision, again=again)

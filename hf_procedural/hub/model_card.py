@@ -16,14 +16,14 @@ from transformers import AutoConfig
 
 from ..data.builder import CITATION, PAPER_URL
 from ..evaluation import suites
+from ..files import read_mapping
 from ..models.transfer import Entry, TransferReport
-from ..recycle.rewards import WEIGHTS
-from ..rl.questions import THRESHOLDS
-from ..runs.read import ACCURACY, FLOPS, TOKENS, Run, measures, read_mapping, read_runs
-from ..runs.report import COUNT, NATS, POWER, SHARE, markdown_table
+from ..runs.folder import PLOT, PROVENANCE, is_finished
+from ..runs.measures import REWARDS, THRESHOLDS
+from ..runs.read import ACCURACY, FLOPS, TOKENS, Run, measures, read_runs
+from ..runs.tables import COUNT, NATS, POWER, SHARE, markdown_table
 from ..tasks import task
 from ..text.documents import CORPORA, FILE_NAME
-from ..training.begin import PLOT, PROVENANCE, is_finished
 from .cards import Card, merged
 
 TAGS = ["hf_procedural", "procedural-pretraining", "generated_from_trainer"]
@@ -95,7 +95,7 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
 
 
 def _read(run: Run, name: str) -> dict:
-    return read_mapping(run.folder / name, json.loads) if (run.folder / name).is_file() else {}
+    return read_mapping(run.folder / name) if (run.folder / name).is_file() else {}
 
 
 def _short(value):
@@ -128,7 +128,7 @@ def _hub_dataset(name: str) -> bool:
 
 def _by_reward(recipe: dict) -> str:
     """What is rewarded, in words; empty for other stages."""
-    rewards = [f"{name} x {weight:g}" for name in WEIGHTS if (weight := recipe.get(f"{name}_weight"))]
+    rewards = [f"{name} x {weight:g}" for name in REWARDS if (weight := recipe.get(f"{name}_weight"))]
     return ", ".join(rewards) or (f"`{recipe['reward']}`" if "reward" in recipe else "")
 
 

@@ -144,3 +144,7 @@ def load_pretrained(name: str, **keywords):
     except Exception as error:
         raise ValueError(f"{name}: the model cannot be loaded: {' '.join(str(error).split())}") from error
     return model, load_tokenizer(name)
+
+
+def positions_of(model) -> int | None:
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -18,7 +18,7 @@ from accelerate import PartialState
 from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
 
 from ..data.tokenization import load_tokenizer
-from ..rl import accuracy, prompts
+from ..models import generation, prompting
 from .judges import SYSTEM
 
 ENGINES = ("vllm", "continuous", "padded")
@@ -62,7 +62,7 @@ class Generator:
             self.tokenizer = load_tokenizer(settings.model)
             self._run = _by_vllm(settings)
         else:
-            model, self.tokenizer = accuracy.load(settings.model, PartialState().device)
+            model, self.tokenizer = generation.load(settings.model, PartialState().device)
             engine = {"continuous": _continuous, "padded": _padded}[settings.engine]
             self._run = functools.partial(engine, model, settings)
         self.positions = positions_of(AutoConfig.from_pretrained(settings.model))
@@ -87,9 +87,9 @@ class Generator:
 
 def token_ids(texts: list[str], settings: Settings, tokenizer) -> list[list[int]]:
     """The tokens of the prompt for each text: in the chat template where there is one, else the template alone."""
-    filled = [prompts.fill(settings.template, text=text) for text in texts]
-    asked = [prompts.as_prompt(prompt, tokenizer, settings.system) for prompt in filled]
-    return prompts.token_ids(asked, tokenizer, **settings.chat_template_kwargs)
+    filled = [prompting.fill(settings.template, text=text) for text in texts]
+    asked = [prompting.as_prompt(prompt, tokenizer, settings.system) for prompt in filled]
+    return prompting.token_ids(asked, tokenizer, **settings.chat_template_kwargs)
 
 
 def positions_of(config) -> int | None:
@@ -178,7 +178,7 @@ def _padded(model, settings: Settings, asked, rooms, seed, progress):
         torch.manual_seed(_number((*seed, len(waiting))))
         some = [asked[place] for place in batch]
         try:
-            rows = accuracy.generate(model, some, max_new_tokens=room, **_sampling(settings))
+            rows = generation.generate(model, some, max_new_tokens=room, **_sampling(settings))
         except ValueError as error:
             if isinstance(error.__cause__, torch.OutOfMemoryError):
                 raise ValueError(f"cache_tokens {cache_tokens(model, settings)} are too many: {error}") from error

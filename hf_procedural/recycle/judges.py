@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from accelerate import PartialState
 
-from ..rl import accuracy
-from ..rl.prompts import as_prompt, token_ids
+from ..models import generation
+from ..models.prompting import as_prompt, token_ids
 
 SYSTEM = "You are a helpful assistant."
 SEED = 1024  # of the reference's requests; decoding is greedy
@@ -156,7 +156,7 @@ def on_server(
 
 def in_process(path: str, max_tokens: int, batch_size: int = 16) -> Judge:
     """A judge in a folder or on the Hub, by transformers, in batches of questions of like length."""
-    model, tokenizer = accuracy.load(path, PartialState().device)
+    model, tokenizer = generation.load(path, PartialState().device)
 
     def ask(questions: list[str]) -> list[str]:
         asked = [as_prompt(question, tokenizer, SYSTEM) for question in questions]
@@ -164,7 +164,7 @@ def in_process(path: str, max_tokens: int, batch_size: int = 16) -> Judge:
         answers, order = [""] * len(asked), sorted(range(len(asked)), key=lambda place: -len(asked[place]))
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
-            found = accuracy.generate(
+            found = generation.generate(
                 model, [asked[place] for place in places], do_sample=False, max_new_tokens=max_tokens
             )
             for place, [said] in zip(places, found, strict=True):

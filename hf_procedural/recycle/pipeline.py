@@ -11,14 +11,11 @@ and marks are in OUTPUT/.datatrove.
 
 import contextlib
 import copy
-import dataclasses
-import hashlib
 import importlib.util
 import itertools
 import json
 import multiprocessing
 import os
-import re
 import shutil
 import threading
 import types
@@ -28,12 +25,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from datasets.utils import tqdm
 
-from ..training import begin as begin_module
-from ..training.arguments import Loader
+from ..files import whole
 from . import reading
+from .output import HIDDEN, METADATA, plan_file, shard_file
 
 try:
     import datatrove.utils.logging
@@ -43,8 +39,6 @@ try:
 except ImportError as error:
     raise ImportError(f"recycling runs through datatrove: pip install 'hf-procedural[recycle]' ({error})") from error
 
-HIDDEN, DAMAGED = ".datatrove", "damaged.txt"
-METADATA = b"hf_procedural"  # the key under which a file tells the facts of its shard
 _GROUP = 1_000  # rows in a row group, which is in memory as a whole
 
 # datatrove 0.10 logs to stderr without a switch, and anew for each task; its log files stay.
@@ -52,106 +46,7 @@ datatrove.utils.logging.sys = types.SimpleNamespace(stderr=open(os.devnull, "w")
 datatrove.utils.logging.setup_default_logger()
 
 
-@contextlib.contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A hidden file to write, of this process alone, which becomes `file` when it is complete."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 # The output folder and its plan
-
-
-def open_output(output: Path, recipe: dict, complete: str, free: set[str], data: str = r"\d{5,}\.parquet") -> bool:
-    """Whether the folder is complete: has the file `complete`. Writes nothing.
-
-    `recipe` are the arguments, and `free` those that may differ from the run that began the folder; `data` matches the
-    names of what a run leaves there. Raises ValueError where it is a file, holds anything else, or was begun with other
-    arguments.
-    """
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"output {output} is a file; name a folder")
-    ours = re.compile(rf"{data}|{begin_module.RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
-    if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
-        raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
-    if not (output / begin_module.RECIPE).is_file():
-        if any(file.name[0] != "." for file in output.glob("*")):
-            raise ValueError(f"output {output} is not empty and has no {begin_module.RECIPE}: choose another folder")
-        return False
-    before = yaml.load((output / begin_module.RECIPE).read_text(encoding="utf-8"), Loader)
-    for key in {**recipe, **before}:
-        if key not in free and before.get(key) != recipe.get(key):
-            raise ValueError(
-                f"output {output} was begun with {key} {before.get(key)!r}, not {recipe.get(key)!r}: "
-                "choose another folder, or go on with its own arguments"
-            )
-    return (output / complete).is_file()
-
-
-def planned(
-    output: Path, files: list[str], shard_documents: int | None, limit: int | None, used: dict[str, str] | None = None
-) -> list[reading.Shard]:
-    """The shards of an output folder that was begun, else new ones; writes nothing.
-
-    `used` is what else a run depends on, by argument, such as the `digest` of a model. Raises ValueError where other
-    files were given than when it was begun, or one has changed, or what is used.
-    """
-    if not (file := _plan_file(output)).is_file():
-        return reading.plan(files, shard_documents, limit)
-    plan = json.loads(file.read_text(encoding="utf-8"))
-    if strange := sorted({*files} ^ {*plan["sizes"]}):
-        raise ValueError(f"input: {strange[0]} was {'not ' * (strange[0] in files)}there when {output} was begun")
-    for name, size in plan["sizes"].items():
-        if (now := _size(name)) != size:
-            raise ValueError(f"input: {name} had {size} bytes when {output} was begun, and has {now} now")
-    for argument, before in plan["used"].items():
-        if (used or {}).get(argument) != before:
-            raise ValueError(f"{argument} has changed since {output} was begun: choose another folder")
-    return [reading.Shard(*shard) for shard in plan["shards"]]
-
-
-def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Shard], used: dict | None = None) -> None:
-    """Writes recipe.yaml and the plan, unless they are there."""
-    (output / HIDDEN).mkdir(parents=True, exist_ok=True)
-    if not (output / begin_module.RECIPE).is_file():
-        with whole(output / begin_module.RECIPE) as temporary:
-            temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    if not _plan_file(output).is_file():
-        plan = {"sizes": {file: _size(file) for file in files}, "shards": list(map(dataclasses.astuple, shards))}
-        plan["used"] = used or {}
-        with whole(_plan_file(output)) as temporary:
-            temporary.write_text(json.dumps(plan), encoding="utf-8")
-
-
-def digest(model: str) -> str:
-    """Of names, sizes and times of a model's files, in a folder or itself one; of one on the Hub, its name."""
-    kinds = ("*.safetensors", "*.bin", "tokenizer*", "*config.json")
-    files = [Path(model), *(file for kind in kinds for file in sorted(Path(model).glob(kind)))]
-    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return hashlib.blake2b(json.dumps([model, facts]).encode(), digest_size=8).hexdigest()
-
-
-def _plan_file(output: Path) -> Path:
-    return Path(output, HIDDEN, "plan.json")
-
-
-def _size(file: str) -> int | None:
-    """Of a local file; those of the Hub are of one revision, which does not change."""
-    return None if "://" in file else os.path.getsize(file)
-
-
-def shard_file(output, rank: int, shards: int) -> Path:
-    """Of a shard; the names are in order, with digits enough for all."""
-    return Path(output, f"{rank:0{max(5, len(str(shards - 1)))}d}.parquet")
-
-
-def facts_of(file: Path) -> dict:
-    """What `facts` held when a shard's file was complete."""
-    return json.loads(pq.read_metadata(file).metadata[METADATA])
 
 
 # Steps
@@ -169,7 +64,7 @@ class Read(PipelineStep):
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         self.facts.clear()  # now, before other steps begin: this process may have had another shard
-        plan = json.loads(_plan_file(self.output).read_text(encoding="utf-8"))
+        plan = json.loads(plan_file(self.output).read_text(encoding="utf-8"))
         return self._documents(reading.Shard(*plan["shards"][rank]), self.facts.setdefault("damaged", []))
 
     def _documents(self, shard: reading.Shard, damaged: list[str]) -> Iterator[Document]:

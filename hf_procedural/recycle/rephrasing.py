@@ -18,8 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
+from ..files import whole
 from . import pieces, pipeline
 from .generation import Generator, Settings
+from .output import DAMAGED, HIDDEN, facts_of, shard_file
 from .pipeline import Document, PipelineStep
 
 COMPLETE, CARD = "recycle.json", "README.md"
@@ -82,7 +84,7 @@ class Rephrase(PipelineStep):
             for document, own in group:
                 yield self._together(document, own, list(itertools.islice(found, len(own))), counts)
             done += len(group)
-        with pipeline.whole(_seconds_file(self.output, rank)) as temporary:
+        with whole(_seconds_file(self.output, rank)) as temporary:
             temporary.write_text(str(seconds))  # not among the facts, which are the same in every run
         pipeline.tell_progress(self.output, rank, None)
 
@@ -175,7 +177,7 @@ def _teller(output: Path, rank: int, done: int, weight: float):
 
 def _seconds_file(output: Path, rank: int) -> Path:
     """How long the generation of a shard took: there before the shard's file is."""
-    folder = output / pipeline.HIDDEN / "seconds"
+    folder = output / HIDDEN / "seconds"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / str(rank)
 
@@ -187,7 +189,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
     """Writes what is known when all shards are there: pipeline.DAMAGED, where there is any, and COMPLETE last."""
     counts, damaged, seconds = Counter(), [], 0.0
     for rank in range(shards):
-        facts = pipeline.facts_of(pipeline.shard_file(output, rank, shards))
+        facts = facts_of(shard_file(output, rank, shards))
         counts.update(facts["counts"])
         damaged += facts["damaged"]
         seconds += float(_seconds_file(output, rank).read_text())
@@ -214,11 +216,11 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
     for file in output.glob(".*.tmp"):
         file.unlink()
     if damaged:
-        with pipeline.whole(output / pipeline.DAMAGED) as temporary:
+        with whole(output / DAMAGED) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in damaged), encoding="utf-8")
-    with pipeline.whole(output / CARD) as temporary:
+    with whole(output / CARD) as temporary:
         temporary.write_text(_card(told), encoding="utf-8")
-    with pipeline.whole(output / COMPLETE) as temporary:
+    with whole(output / COMPLETE) as temporary:
         temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
@@ -255,8 +257,7 @@ def summary(output: Path) -> str:
         "completions": f"{told['tokens']['completions']:,} tokens, {told['cut_completions']:,} without an end",
         "characters": "{in:,} in, {out:,} out".format(**told["characters"])
         + (f" ({ratio:.1%})" if ratio is not None else ""),
-        "damaged lines": f"{told['damaged_lines']:,}"
-        + (f", named in {pipeline.DAMAGED}" if told["damaged_lines"] else ""),
+        "damaged lines": f"{told['damaged_lines']:,}" + (f", named in {DAMAGED}" if told["damaged_lines"] else ""),
         "time": f"{told['seconds']:,.0f} s" + (f", {speed:,.0f} tokens/s" if speed else ""),
     }
     return "\n".join([*(f"{name:<14} {value}" for name, value in lines.items()), f"in {output}, with {COMPLETE}"])

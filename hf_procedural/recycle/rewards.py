@@ -22,8 +22,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..rl.prompts import fill
-from ..rl.rewards import Reward, _text
+from ..models.prompting import fill
+from ..rl.rewards import Reward, text_of
 from .pieces import MARKER, after_marker
 
 if TYPE_CHECKING:  # what judges need is loaded by those who have one
@@ -41,7 +41,7 @@ _BEGINNING = re.compile(rf"\s*(<think>\s*</think>)?\s*{re.escape(MARKER)}")
 
 def rephrased(completion) -> str:
     """What a completion says behind the marker, "" where there is none. Conversations: their last message."""
-    return after_marker(_text(completion)) or ""
+    return after_marker(text_of(completion)) or ""
 
 
 def overall_score(answer: str) -> float | None:
@@ -140,7 +140,7 @@ def length_reward(prompts, completions, text, **columns) -> list[float]:
 
 def format_reward(prompts, completions, **columns) -> list[float]:
     """1 where a completion begins with the marker, behind nothing or an empty think block, else 0."""
-    return [float(_BEGINNING.match(_text(completion)) is not None) for completion in completions]
+    return [float(_BEGINNING.match(text_of(completion)) is not None) for completion in completions]
 
 
 def _tokens(judge: "Judge", request: str, **values: str) -> int:

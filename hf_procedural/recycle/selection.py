@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.tokenization import load_tokenizer
-from ..runs.report import markdown_table
+from ..runs.tables import markdown_table
 from . import pipeline, quality
-from .pipeline import Document, PipelineStep, shard_file
+from .output import facts_of, shard_file
+from .pipeline import Document, PipelineStep
 
 SOURCES = ("organic", "recycled")
 RULES = ("threshold", "keep_top", "tokens")
@@ -99,7 +100,7 @@ def read_scores(folder: Path, shards: int) -> Known:
         parts.append(np.zeros(len(table), FACTS))
         for name in table.column_names:
             parts[-1][name] = table[name].to_numpy()
-        damaged += pipeline.facts_of(file)["damaged"]
+        damaged += facts_of(file)["damaged"]
     return Known(np.concatenate(parts), [0, *np.cumsum([len(part) for part in parts]).tolist()], damaged)
 
 

@@ -15,17 +15,13 @@ import json
 import math
 
 import numpy as np
-import torch
-from accelerate import PartialState
-from accelerate.utils import gather_object
 from datasets import Dataset
-from tqdm import tqdm
-from transformers import GenerationConfig
 
-from ..models.build import load_pretrained
-from ..runs.report import markdown_table
-from . import prompts
-from .questions import THRESHOLDS, load_questions
+from ..models import prompting
+from ..models.build import load_pretrained, positions_of
+from ..runs.measures import THRESHOLDS
+from ..runs.tables import markdown_table
+from .questions import load_questions
 from .rewards import boxed, prefix_matching_reward
 from .token_bytes import token_bytes, token_ends
 
@@ -58,7 +54,7 @@ def short_enough(paths, questions: Dataset, template: str, max_prompt_length: in
     kept = np.ones(len(questions), bool)
     for path in paths:
         lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
-        positions = _positions(load_pretrained(path, device_map="meta")[0])
+        positions = positions_of(load_pretrained(path, device_map="meta")[0])
         kept &= lengths <= min(max_prompt_length, positions - max_new_tokens if positions else max_prompt_length)
         if not kept.any():
             raise ValueError(
@@ -68,10 +64,6 @@ def short_enough(paths, questions: Dataset, template: str, max_prompt_length: in
     return questions.select(np.flatnonzero(kept))
 
 
-def _positions(model) -> int | None:
-    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
-
-
 def token_prompts(path: str, way: str, questions: Dataset, template: str) -> list[list[int]]:
     """Token ids of what a model is asked, each question in its `way`. No weights are read.
 
@@ -79,79 +71,18 @@ def token_prompts(path: str, way: str, questions: Dataset, template: str) -> lis
     `short_enough`. Raises ValueError for what is no causal language model, and for an empty prompt.
     """
     model, tokenizer = load_pretrained(path, device_map="meta")
-    positions = _positions(model)
+    positions = positions_of(model)
     contexts = questions["context"][:]
     if way == "standard":
         tokenizer.truncation_side = "left"
         found = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
     else:
-        asked = [prompts.as_prompt(prompts.fill(template, context=context), tokenizer) for context in contexts]
-        found = prompts.token_ids(asked, tokenizer)
+        asked = [prompting.as_prompt(prompting.fill(template, context=context), tokenizer) for context in contexts]
+        found = prompting.token_ids(asked, tokenizer)
     for number, ids in zip(questions["question"], found, strict=True):
         if not ids:
             raise ValueError(f"question {number} has an empty context, of which {path} makes no token: leave it out")
     return found
-
-
-def load(path: str, device):
-    """A model on `device`, in the precision of its weights, and its tokenizer.
-
-    Of its generation settings only the tokens that end a text are kept: penalties, top_k and the like would change what
-    is measured.
-    """
-    model, tokenizer = load_pretrained(path, dtype="auto")
-    ends = model.generation_config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends, default=0)
-    model.generation_config = GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad)
-    return model.eval().to(device), tokenizer
-
-
-@torch.inference_mode()
-def generate(model, asked: list[list[int]], samples: int = 1, **settings) -> list[list[list[int]]]:
-    """Token ids of `samples` continuations of each prompt, all in one batch; `settings` are those of `generate`.
-
-    What follows an end of text is padding. Raises ValueError where memory does not suffice.
-    """
-    width, pad = max(map(len, asked)), model.generation_config.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(row)) + row for row in asked], device=model.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in asked], device=model.device)
-    try:
-        found = model.generate(ids, attention_mask=mask, num_return_sequences=samples, **settings)
-    except torch.OutOfMemoryError as error:
-        size = f"{len(asked)} questions of up to {width} tokens, {samples} samples of each"
-        raise ValueError(f"batch_size: {size}, are too much for {model.device}; choose fewer") from error
-    return found[:, width:].view(len(asked), samples, -1).tolist()
-
-
-def generate_all(
-    model, asked: list[list[int]], batch_size: int, seed: int, title: str, **settings
-) -> list[list[list[int]]]:
-    """`generate` for any number of prompts, in batches of like length, spread over all processes.
-
-    Each batch is seeded by `seed` and its number alone, so that the number of processes makes no difference.
-    """
-    state, found = PartialState(), []
-    order = sorted(range(len(asked)), key=lambda place: -len(asked[place]))  # what takes most memory comes first
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    own = range(len(batches))[state.process_index :: state.num_processes]
-    for number in tqdm(own, desc=title, unit="batch", disable=not state.is_main_process):
-        torch.manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))
-        batch = batches[number]
-        found += zip(batch, generate(model, [asked[place] for place in batch], **settings), strict=True)
-    return [tokens for _, tokens in sorted(gather_object(found))]
-
-
-def generate_by_vllm(path: str, asked: list[list[int]], samples: int, temperature: float, max_new_tokens: int, seed):
-    """The text of `samples` completions of each prompt, by vLLM, with weights that it loads itself."""
-    from vllm import LLM, SamplingParams
-
-    torch.cuda.empty_cache()  # what other models had
-    settings = {"n": samples, "temperature": temperature, "top_p": 1.0, "max_tokens": max_new_tokens}
-    seeds = np.random.SeedSequence(seed).generate_state(len(asked)).tolist()
-    each = [SamplingParams(**settings, seed=own) for own in seeds]
-    found = LLM(model=path, seed=seed).generate([{"prompt_token_ids": ids} for ids in asked], each)
-    return [[completion.text for completion in request.outputs] for request in found]
 
 
 def judge_tokens(tokenizer, questions: Dataset, tokens: list[int]) -> list[dict]:

@@ -15,7 +15,7 @@ from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback
 
 from ..training.arguments import StageArguments
-from ..training.begin import LogMore
+from ..training.callbacks import LogMore
 
 try:
     from accelerate.utils import gather_object

@@ -19,9 +19,9 @@ import torch
 from datasets import Dataset, load_dataset
 
 from ..models import build
+from ..runs.measures import THRESHOLDS
 from .token_bytes import token_bytes, token_ends
 
-THRESHOLDS = {"easy": 0.5, "medium": 1.0, "hard": 1.5}  # nats; nested: hard ones are medium and easy, too
 BELOW = "trivial"  # what the easy threshold leaves out
 CANDIDATES = 16  # tokens that the entropy is taken over
 COMPLETE = "prepare.json"  # what recipes/rpt_prepare.py writes last

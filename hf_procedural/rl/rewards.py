@@ -69,12 +69,12 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
     ids_of = {token: index for index, token in enumerate(task.vocabulary)}
 
     def answer_reward(prompts, completions, completion_ids=None, prompt_ids=None, begun=None, **columns) -> list[float]:
-        prompts = map(_text, prompts) if prompt_ids is None else prompt_ids
+        prompts = map(text_of, prompts) if prompt_ids is None else prompt_ids
         completion_ids = [None] * len(completions) if completion_ids is None else completion_ids
         begun = [[]] * len(completions) if begun is None else begun
         rewards = []
         for prompt, completion, ids, start in zip(prompts, completions, completion_ids, begun, strict=True):
-            text = boxed(_text(completion)) if in_box else _text(completion)
+            text = boxed(text_of(completion)) if in_box else text_of(completion)
             if text is None:
                 rewards.append(0.0)
                 continue
@@ -143,7 +143,7 @@ def prefix_matching_reward(tokenizer, variant: str = "prefix") -> Reward:
         elif candidates is None or probabilities is None:
             raise ValueError("variant dense needs the columns candidates and probabilities, as rpt_prepare.py has them")
         context = [""] * len(completions) if context is None else context
-        predictions = [boxed(_text(completion)) for completion in completions]
+        predictions = [boxed(text_of(completion)) for completion in completions]
         rows = zip(predictions, context, continuation, candidates, probabilities, strict=True)
         return [reward(*row) for row in rows]
 
@@ -151,7 +151,7 @@ def prefix_matching_reward(tokenizer, variant: str = "prefix") -> Reward:
     return prefix_matching_reward
 
 
-def _text(message) -> str:
+def text_of(message) -> str:
     """The text of a prompt or completion; of a conversation, that of its last message."""
     return message if isinstance(message, str) else message[-1]["content"] or ""
 

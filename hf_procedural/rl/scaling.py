@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runs.read import FLOPS, STATE, read_mapping
-from ..runs.report import COUNT, POWER, markdown_table
-from ..training.begin import last_checkpoint
-from .questions import THRESHOLDS
+from ..files import read_mapping
+from ..runs.folder import last_checkpoint
+from ..runs.measures import THRESHOLDS
+from ..runs.read import FLOPS, STATE
+from ..runs.tables import COUNT, POWER, markdown_table
 
 FILES = ("scaling.md", "scaling.json", "scaling.png")
 ALPHAS = np.geomspace(1e-3, 10, 401)
@@ -106,7 +107,7 @@ def read_points(folder) -> dict[str, np.ndarray]:
     if not files:
         raise ValueError(f"runs: {folder} is no run: no {STATE} in it or in a checkpoint-N")
     try:
-        state = max((read_mapping(file, json.loads) for file in files), key=lambda state: state["global_step"])
+        state = max((read_mapping(file) for file in files), key=lambda state: state["global_step"])
         history = {}
         for entry in state["log_history"]:
             history.setdefault(entry["step"], {}).update(entry)

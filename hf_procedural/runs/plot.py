@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..recycle.rewards import WEIGHTS
-from ..rl.questions import THRESHOLDS
+from .measures import REWARDS, THRESHOLDS
 
 # What a plot shows on the right where the key on the left was evaluated: (label of the axis, curves).
 _MEASURES = {
@@ -12,7 +11,7 @@ _MEASURES = {
         "next-token accuracy",
         {f"eval_accuracy_{name}": f"{name} questions" for name in THRESHOLDS},
     ),
-    "eval_length_ratio": ("held-out texts, mean of each reward", {f"eval_{name}": name for name in WEIGHTS}),
+    "eval_length_ratio": ("held-out texts, mean of each reward", {f"eval_{name}": name for name in REWARDS}),
     "eval_pass@1": (
         "validation accuracy",
         {"eval_exact_match": "whole answers, greedy"} | {f"eval_pass@{k}": f"pass@{k}" for k in (1, 8, 64)},

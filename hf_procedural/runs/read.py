@@ -16,12 +16,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..errors import nearest
-from ..rl.questions import THRESHOLDS
-from ..training.arguments import Loader
-from ..training.begin import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
+from ..files import read_mapping
+from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
+from .measures import THRESHOLDS
 
 STATE = "trainer_state.json"
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
@@ -100,9 +99,9 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
-    recipe, sources = read_mapping(folder / RECIPE, lambda text: yaml.load(text, Loader)), []
+    recipe, sources = read_mapping(folder / RECIPE), []
     if source := recipe.get("init_from") or recipe.get("model_name_or_path"):
-        init = read_mapping(folder / PROVENANCE, json.loads).get("init_from")
+        init = read_mapping(folder / PROVENANCE).get("init_from")
         if not isinstance(init, dict) or not init.get("sources"):
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
         sources = init["sources"]
@@ -114,7 +113,7 @@ def _read(folder: Path) -> Run:
 
 def _history(path: Path) -> tuple[int, dict[int, dict]]:
     """The last step of a trainer_state.json, and all that was logged, by step."""
-    state, history = read_mapping(path, json.loads), {}
+    state, history = read_mapping(path), {}
     try:
         for entry in sorted(state["log_history"], key=lambda entry: entry["step"]):
             history.setdefault(entry["step"], {}).update(entry)
@@ -126,17 +125,6 @@ def _history(path: Path) -> tuple[int, dict[int, dict]]:
         return state["global_step"], history
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is not the state of a Trainer: {type(error).__name__} {error}") from None
-
-
-def read_mapping(path: Path, parse) -> dict:
-    """What `parse` makes of a file's text. Raises ValueError, in one line, for a file that holds no mapping."""
-    try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
-    return content
 
 
 def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, list[Run]]]:

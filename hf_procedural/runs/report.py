@@ -4,15 +4,15 @@ What the runs came to and how they compare is told by `runs`; here it is written
 """
 
 import csv
-import datetime
 import itertools
 import math
 from pathlib import Path
 
 import numpy as np
 
-from ..rl.questions import THRESHOLDS
+from .measures import THRESHOLDS
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
+from .tables import COUNT, NATS, POWER, SHARE, duration, markdown_table, si
 
 FILES = ("report.md", "report.csv", "report.png")
 _MEANS = "Means are over the finished seeds of an arm, ± their sample standard deviation where they differ."
@@ -29,23 +29,13 @@ _VERDICT_MEANS = (
 )
 
 
-def _si(number: float) -> str:
-    power = min(int(math.log10(max(number, 1)) // 3), 4)
-    return f"{number / 1000**power:.4g}{('', 'k', 'M', 'B', 'T')[power]}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))
-
-
-COUNT, NATS, SHARE, POWER = "{:,.0f}".format, "{:.4f}".format, "{:.1%}".format, "{:.3g}".format
 _MEASURES = {  # title and format
     "steps": ("steps", COUNT),
-    "tokens": ("tokens", _si),
-    "earlier_tokens": ("earlier tokens", _si),
+    "tokens": ("tokens", si),
+    "earlier_tokens": ("earlier tokens", si),
     "flops": ("FLOPs", POWER),
     "earlier_flops": ("earlier FLOPs", POWER),
-    "seconds": ("wall time", _time),
+    "seconds": ("wall time", duration),
     "training_loss": ("training loss", NATS),
     "loss": ("evaluation loss", NATS),
     "perplexity": ("perplexity", "{:.2f}".format),
@@ -56,23 +46,16 @@ _MEASURES = {  # title and format
     "threshold_step": ("step at accuracy {}", COUNT),
 }
 _EFFICIENCY = {
-    "tokens_needed": ("tokens needed", _si),
+    "tokens_needed": ("tokens needed", si),
     "share": ("share", SHARE),
-    "earlier_tokens": ("earlier tokens", _si),
+    "earlier_tokens": ("earlier tokens", si),
     "share_with_earlier": ("share with earlier tokens", SHARE),
 }
 _AXES = {  # label and format of ticks
-    TOKENS: ("tokens of this stage", lambda value, _: _si(value)),
+    TOKENS: ("tokens of this stage", lambda value, _: si(value)),
     FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
-    "step": ("optimizer steps", lambda value, _: _si(value)),
+    "step": ("optimizer steps", lambda value, _: si(value)),
 }
-
-
-def markdown_table(lines: list[dict[str, str]]) -> str:
-    """A markdown table, without the columns that are empty in every line."""
-    titles = [title for title in lines[0] if any(line[title] for line in lines)]
-    cells = [titles, ["---"] * len(titles), *([line[title] or "-" for title in titles] for line in lines)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
 
 
 def _run_table(rows: list[dict], columns: dict, threshold: float) -> str:

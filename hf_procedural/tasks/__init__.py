@@ -2,10 +2,13 @@
 
 from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they register their tasks, in this order)
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
-from .base import IGNORE, Task, choice, flag, integer, list_tasks, probability, register, task, task_class
+from .base import IGNORE, Task
 from .check import check_task
+from .fields import choice, flag, integer, probability
+from .lookup import list_tasks, task, task_class
 from .plugins import load_task_file
 from .presets import PRESETS
+from .registry import register
 
 __all__ = [
     "IGNORE",

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from .base import IGNORE, Task, integer, register
+from .base import IGNORE, Task
+from .fields import integer
+from .registry import register
 
 
 @register

@@ -6,56 +6,15 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 
 import dataclasses
 import difflib
-import functools
 import itertools
 import json
-import re
 from typing import ClassVar
 
 import numpy as np
 
+from . import splits
+
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
-
-
-def integer(default, low, help, high=2**31 - 1, optional=False):
-    """A dataclass field for an integer in ``low..high`` (None too, where ``optional``)."""
-    bounds = f"an integer >= {low}" if high == 2**31 - 1 else f"an integer in {low}..{high}"
-
-    def valid(value):
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-    return _parameter(default, valid, bounds, help, optional)
-
-
-def probability(default, help):
-    """A dataclass field for a number in 0..1."""
-
-    def valid(value):
-        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-    return _parameter(default, valid, "a number in 0..1", help, convert=float)
-
-
-def flag(default, help):
-    """A dataclass field for True or False."""
-    return _parameter(default, lambda value: isinstance(value, bool), "true or false", help)
-
-
-def choice(default, options, help):
-    """A dataclass field for one of some words; as a headline, the word after the dash: ``lime-induct``."""
-    options = tuple(options)
-    return _parameter(default, options.__contains__, f"one of {', '.join(options)}", help, options=options)
-
-
-def _parameter(default, valid, accepted, help, optional=False, **more):
-    if optional:
-        required, accepted = valid, f"{accepted}, or null"
-
-        def valid(value):
-            return value is None or required(value)
-
-    metadata = {"valid": valid, "accepted": accepted, "help": help} | more
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,8 +195,6 @@ class Task:
 
         Raises ValueError where the task has (next to) no prompts of that split.
         """
-        from . import splits
-
         rows = self.empty_rows(n)
         done = drawn = 0
         while done < n:
@@ -253,136 +210,3 @@ class Task:
                     f"drawn fell into it); raise {self.headline} or another parameter, or set {split}_size=0"
                 )
         return rows[0], rows[1]
-
-
-_REGISTRY: dict[str, type[Task]] = {}
-CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
-
-
-def register(cls: type[Task]) -> type[Task]:
-    """Class decorator: adds a task to the registry under its `name`.
-
-    Raises ValueError for a class without what every task has, or a name that is taken. A class from outside of this
-    package is checked by `check_task` when it is first used.
-    """
-    known = _REGISTRY.get(getattr(cls, "name", None), cls)
-    if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
-        raise ValueError(f"task name {cls.name!r} is taken by {known.__module__}.{known.__qualname__}")
-    _check_class(cls)
-    _REGISTRY[cls.name] = cls
-    return cls
-
-
-def _check_class(cls) -> None:
-    wanted = {
-        "name": lambda value: isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value),
-        "headline": lambda value: value in {field.name for field in dataclasses.fields(cls)},
-        "sizes": lambda value: isinstance(value, tuple) and value,
-        "summary": lambda value: isinstance(value, str) and value,
-    }
-    where = f"{cls.__module__}.{cls.__qualname__}"
-    if not (isinstance(cls, type) and issubclass(cls, Task) and "__dataclass_params__" in vars(cls)):
-        raise ValueError(f"{where} must be a subclass of Task with @dataclasses.dataclass(frozen=True) below @register")
-    for attribute, valid in wanted.items():
-        if not valid(getattr(cls, attribute, None)):
-            accepted = {
-                "name": "a word of lower-case letters, digits and _",
-                "headline": "one of its fields",
-                "sizes": "a tuple of values of the headline",
-                "summary": "a line that says what is learned",
-            }[attribute]
-            raise ValueError(f"{where}: {attribute} must be {accepted}, got {getattr(cls, attribute, None)!r}")
-
-
-@functools.cache
-def _load_entry_points() -> None:
-    from .plugins import load_entry_points
-
-    load_entry_points()
-
-
-def list_tasks() -> list[str]:
-    """The names of all tasks, in the order of their definition; those of installed packages come last."""
-    _load_entry_points()
-    return list(_REGISTRY)
-
-
-def task_class(name: str) -> type[Task]:
-    """The class of a task by its bare name, such as ``sort``."""
-    if name not in _REGISTRY:
-        _load_entry_points()
-    if name not in _REGISTRY:
-        close = difflib.get_close_matches(name, _REGISTRY, n=3, cutoff=0.4)
-        hint = f": did you mean {', '.join(close)}?" if close else ""
-        raise ValueError(f"unknown task {name!r}{hint} (tasks: {', '.join(_REGISTRY)})")
-    return _REGISTRY[name]
-
-
-def task(name: str, /, **parameters) -> Task:
-    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, or of a preset; parameters as keywords.
-
-    >>> task("sort-4", vocab_size=10).vocabulary[-2:]
-    ('<sep>', '<pad>')
-
-    Every task also takes ``shuffle_tokens=True``: the papers' control, its rows with their tokens in random order.
-
-    Raises ValueError for an unknown task or parameter, or a value out of range.
-    """
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"task must be a name such as sort-64, got {name!r}")
-    from .presets import PRESETS
-
-    if name in PRESETS:
-        preset = PRESETS[name]
-        return task(preset.task, **preset.parameters | parameters)
-    if re.match(r"[a-z]+\d{4}-", name):
-        hint = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0)
-        raise ValueError(f"unknown preset {name!r}: did you mean {hint[0]}? (hf-procedural list --presets has all)")
-    if "+" in name:
-        from .mixture import mixture
-
-        return mixture(name.split("+"), **parameters)
-    cls, parameters = parse(name, parameters)
-    known = [*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"]
-    for key in parameters:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f": did you mean {close[0]}?" if close else ""
-            raise ValueError(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
-    shuffle = parameters.pop("shuffle_tokens", False)
-    if not isinstance(shuffle, bool | np.bool_):
-        raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
-    chosen = cls(**parameters)
-    if not is_ours(cls) and cls not in CHECKED:
-        from .check import check_task
-
-        check_task(chosen)
-        CHECKED.add(cls)
-    if shuffle:
-        from .shuffled import Shuffled
-
-        return Shuffled(chosen)
-    return chosen
-
-
-def is_ours(cls: type[Task]) -> bool:
-    """Whether a class of tasks is of this package, so that its version tells what its rows are."""
-    return cls.__module__.startswith(__name__.partition(".")[0] + ".")
-
-
-def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
-    """The class that `name` means, and `parameters` with the size in `name` added."""
-    bare, dash, size = name.partition("-")
-    cls = task_class(bare)
-    if not dash:
-        return cls, dict(parameters)
-    if not isinstance(cls.sizes[-1], str):
-        try:
-            size = int(size)
-        except ValueError:
-            raise ValueError(
-                f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
-            ) from None
-    if parameters.get(cls.headline, size) != size:
-        raise ValueError(f"{name}: {cls.headline}={parameters[cls.headline]!r} contradicts the size in the name")
-    return cls, {cls.headline: size, **parameters}

@@ -8,8 +8,9 @@ and the distributions. The opening bracket of kind j is id j, written ``(j``; it
 import dataclasses
 from typing import ClassVar
 
-from .base import flag, integer, probability, register
+from .fields import flag, integer, probability
 from .layouts import Stream
+from .registry import register
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,7 @@ def _next(state):
 
 
 @njit
-def _below(state, n):
+def below(state, n):
     """Uniform on 0..n-1 without bias, n < 2^32 (Lemire 2019)."""
     bound = np.uint64(n)
     product = (_next(state) >> _32) * bound
@@ -50,13 +50,13 @@ def _below(state, n):
 
 
 @njit
-def _between(state, low, high):
+def between(state, low, high):
     """Uniform on low..high."""
-    return low + _below(state, high - low + 1)
+    return low + below(state, high - low + 1)
 
 
 @njit
-def _uniform(state):
+def uniform(state):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(_next(state) >> np.uint64(11)) * 2.0**-53
 
@@ -68,7 +68,7 @@ def hash_prompts(input_ids, labels, whole, pad, last, codes):
     n, width = input_ids.shape
     weights = np.empty(width, np.uint64)
     for i in range(width):
-        weights[i] = _mix(np.uint64(i + 1)) | np.uint64(1)
+        weights[i] = mix(np.uint64(i + 1)) | np.uint64(1)
     hashes = np.empty(n, np.uint64)
     for row in range(n):
         total = np.uint64(0)
@@ -80,12 +80,12 @@ def hash_prompts(input_ids, labels, whole, pad, last, codes):
         for i in range(end):
             used = whole or (labels[row, i] == _IGNORE and input_ids[row, i] != pad)
             total += weights[i] * codes[input_ids[row, i]] if used else np.uint64(0)
-        hashes[row] = _mix(total)
+        hashes[row] = mix(total)
     return hashes
 
 
 @njit
-def _mix(x):
+def mix(x):
     x = x * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -97,7 +97,7 @@ def fill_uniform(state, out, start, stop, low, high):
     """Fills the columns start..stop-1 with independent uniform values on low..high."""
     for row in range(out.shape[0]):
         for i in range(start, stop):
-            out[row, i] = low + _below(state, high - low + 1)
+            out[row, i] = low + below(state, high - low + 1)
 
 
 @njit
@@ -167,13 +167,13 @@ def stack(state, input_ids, labels, length, vocab_size):
             elif depth <= 1:
                 push = True
             elif step < (2 * length) // 3:
-                push = _uniform(state) < 0.75
+                push = uniform(state) < 0.75
             else:
-                push = _uniform(state) >= 0.75
+                push = uniform(state) >= 0.75
             if push and depth < vocab_size - 1:
-                symbol = 1 + _below(state, vocab_size - 1)
+                symbol = 1 + below(state, vocab_size - 1)
                 while held[symbol]:
-                    symbol = 1 + _below(state, vocab_size - 1)
+                    symbol = 1 + below(state, vocab_size - 1)
                 held[symbol] = True
                 content[depth] = symbol
                 depth += 1
@@ -213,9 +213,9 @@ def dyck(state, input_ids, k, p_open, max_depth):
             elif left <= depth or depth >= max_depth:
                 opens = False
             else:
-                opens = _uniform(state) < p_open and depth < left - 1
+                opens = uniform(state) < p_open and depth < left - 1
             if opens:
-                kind = _below(state, k)
+                kind = below(state, k)
                 opened[depth] = kind
                 depth += 1
                 input_ids[row, i] = kind
@@ -242,9 +242,9 @@ def dyck_shuffle(state, input_ids, k, p_open, max_depth, balanced):
             elif depth >= max_depth or (balanced and left <= depth):
                 opens = False
             else:
-                opens = _uniform(state) < p_open and not (balanced and depth >= left - 1)
+                opens = uniform(state) < p_open and not (balanced and depth >= left - 1)
             if opens:
-                kind = _below(state, k)
+                kind = below(state, k)
                 if counts[kind] == 0:
                     kinds[distinct] = kind
                     place[kind] = distinct
@@ -253,7 +253,7 @@ def dyck_shuffle(state, input_ids, k, p_open, max_depth, balanced):
                 depth += 1
                 input_ids[row, i] = kind
             else:
-                kind = kinds[_below(state, distinct)]
+                kind = kinds[below(state, distinct)]
                 counts[kind] -= 1
                 depth -= 1
                 if counts[kind] == 0:
@@ -286,13 +286,13 @@ def haystack(state, input_ids, labels, length, vocab_size):
     input_ids[:] = 0
     labels[:] = _IGNORE
     for row in range(input_ids.shape[0]):
-        pairs = 1 + _below(state, length)
+        pairs = 1 + below(state, length)
         for i in range(pairs):
-            other = i + _below(state, length - i)
+            other = i + below(state, length - i)
             keys[i], keys[other] = keys[other], keys[i]
             input_ids[row, 2 * i] = first + keys[i]
-            input_ids[row, 2 * i + 1] = 1 + _below(state, first - 1)
-        asked = _below(state, pairs)
+            input_ids[row, 2 * i + 1] = 1 + below(state, first - 1)
+        asked = below(state, pairs)
         input_ids[row, 2 * pairs] = first + length + keys[asked]
         input_ids[row, 2 * pairs + 1] = labels[row, 2 * pairs + 1] = input_ids[row, 2 * asked + 1]
 
@@ -312,9 +312,9 @@ def arithmetic(state, input_ids, labels, low, high, multiply, reverse, score_all
         cells = input_ids[row]
         end = 0
         for operand in range(2):
-            size = low + _below(state, high - low + 1)
+            size = low + below(state, high - low + 1)
             for i in range(size):
-                digits[operand, i] = _below(state, 10) if i < size - 1 else 1 + _below(state, 9)
+                digits[operand, i] = below(state, 10) if i < size - 1 else 1 + below(state, 9)
                 cells[end + (i if reverse else size - 1 - i)] = digits[operand, i]
             digits[operand, size:] = 0
             cells[end + size] = equals if operand else operator

@@ -18,8 +18,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import choice, flag, integer, probability, register
+from .fields import choice, flag, integer, probability
 from .layouts import Stream
+from .registry import register
 
 _RI = "Ri and Tsuruoka 2022, Pretraining with Artificial Language, arXiv:2203.10326"
 _HU = "Hu et al. 2025, Between Circuits and Chomsky, arXiv:2502.19249"

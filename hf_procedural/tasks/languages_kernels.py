@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .kernels import _below, _uniform, njit
+from .kernels import below, njit, uniform
 
 BLOCK = 256  # words that are weighed side by side
 _WORDS, _NESTING = 0, 1  # structures; the third is flat
@@ -31,7 +31,7 @@ def draw_topic(state, topic):
     """Independent standard normal numbers (Marsaglia's polar method), in units of log 2: for `weigh`."""
     i = 0
     while i < len(topic):
-        x, y = 2 * _uniform(state) - 1, 2 * _uniform(state) - 1
+        x, y = 2 * uniform(state) - 1, 2 * uniform(state) - 1
         square = x * x + y * y
         if 0 < square < 1:
             scale = math.sqrt(-2 * math.log(square) / square) * _LOG2_E
@@ -63,7 +63,7 @@ def weigh(vectors, topic, types, weights, at_most):
 @njit
 def _weighed(state, types, weights, at_most):
     """A random word: its column by all weights in it, then its block, both by the sums of `weigh`."""
-    aim = _uniform(state) * at_most[-1]
+    aim = uniform(state) * at_most[-1]
     column = min(np.searchsorted(at_most, aim, side="right"), min(BLOCK, types) - 1)
     if column:
         aim -= at_most[column - 1]
@@ -90,7 +90,7 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
     for row in range(n):
         start = 0
         while start < length:
-            size = np.searchsorted(sizes, _uniform(state), side="right")
+            size = np.searchsorted(sizes, uniform(state), side="right")
             if len(vectors):
                 draw_topic(state, topic)
                 weigh(vectors, topic, types, weights, at_most)
@@ -98,7 +98,7 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
                     words[i] = _weighed(state, types, weights, at_most)
             else:
                 for i in range(size):
-                    words[i] = table[_below(state, len(table))]
+                    words[i] = table[below(state, len(table))]
 
             if structure == _WORDS:
                 end = size
@@ -109,9 +109,9 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
                 for i in range(end):
                     left = size - used
                     if structure == _NESTING:
-                        opens = opened == 0 or (left > 0 and _uniform(state) < p_open)
+                        opens = opened == 0 or (left > 0 and uniform(state) < p_open)
                     else:
-                        opens = _below(state, left + opened) < left
+                        opens = below(state, left + opened) < left
                     if opens:
                         word = words[used]
                         used += 1
@@ -119,7 +119,7 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
                         opened += 1
                         sentence[i] = word * ids_per_type
                     else:
-                        chosen = opened - 1 if structure == _NESTING else _below(state, opened)
+                        chosen = opened - 1 if structure == _NESTING else below(state, opened)
                         opened -= 1
                         word = words[chosen]
                         words[chosen] = words[opened]
@@ -139,9 +139,9 @@ def repeated(state, input_ids, symbols, shortest, longest):
         cells = input_ids[row]
         start = 0
         while start < length:
-            size = shortest + _below(state, longest - shortest + 1)
+            size = shortest + below(state, longest - shortest + 1)
             middle, end = min(start + size, length), min(start + 2 * size, length)
             for i in range(start, middle):
-                cells[i] = _below(state, symbols)
+                cells[i] = below(state, symbols)
             cells[middle:end] = cells[start : start + end - middle]
             start += 2 * size

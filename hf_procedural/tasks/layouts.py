@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import IGNORE, Task, integer
+from .base import IGNORE, Task
+from .fields import integer
 
 
 @dataclasses.dataclass(frozen=True)

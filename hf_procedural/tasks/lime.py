@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import choice, integer, register
+from .fields import choice, integer
 from .layouts import Answered
+from .registry import register
 
 MARKS = ("<UPPER>", "<LOWER>", "<MATH>", "<space>", ":", "[", "]", ",", "->", "<sep>", "<eos>", "<pad>")
 REASON = {  # mode: the parts of its prompt and of its answer

@@ -6,7 +6,7 @@ the ids that stand there. The marks' ids follow those of the vocabulary, in the 
 
 import numpy as np
 
-from .kernels import _below, _between, njit
+from .kernels import below, between, njit
 
 _LOWER, _MATH, _END = 24, 48, 68  # where each kind of symbol ends and the next begins
 _UPPERS, _LOWERS, _MATHS, _SPACE, _COLON, _OPEN, _CLOSE, _COMMA, _ARROW, _SEP, _EOS = range(11)
@@ -18,14 +18,14 @@ _RULES, _START, _LAST, _ALL = 0, 1, 2, 3
 def _draw_alphabet(state, pool):
     """Moves 68 different ids, drawn from all, to the front."""
     for i in range(_END):
-        j = i + _below(state, len(pool) - i)
+        j = i + below(state, len(pool) - i)
         pool[i], pool[j] = pool[j], pool[i]
 
 
 @njit
 def _shuffle(state, items, size):
     for i in range(size - 1, 0, -1):
-        j = _below(state, i + 1)
+        j = below(state, i + 1)
         items[i], items[j] = items[j], items[i]
 
 
@@ -71,14 +71,14 @@ def reason(state, input_ids, pool, layout, cases, starts, stops):
     lengths = np.empty(5, np.int64)
     for row in range(len(input_ids)):
         _draw_alphabet(state, pool)
-        variables, maths = _between(state, 3, 5), _between(state, 5, 19)
+        variables, maths = between(state, 3, 5), between(state, 5, 19)
         size = 2 * variables + maths
         listed[:] = False
         for i in range(2 * variables):
-            pattern[i] = _below(state, variables)
+            pattern[i] = below(state, variables)
             listed[pattern[i]] = True
         for i in range(2 * variables, size):
-            pattern[i] = _MATH + _below(state, _END - _MATH)
+            pattern[i] = _MATH + below(state, _END - _MATH)
         _shuffle(state, pattern, size)
         for i in range(size):
             parts[_PATTERN, i] = pool[pattern[i]]
@@ -88,13 +88,13 @@ def reason(state, input_ids, pool, layout, cases, starts, stops):
             end = 0
             for variable in range(variables):
                 if listed[variable]:
-                    length = _between(state, 2, 8)
+                    length = between(state, 2, 8)
                     lengths[variable] = length
                     written[end] = pool[variable]
                     written[end + 1] = marks + _COLON
                     written[end + 2] = marks + _OPEN
                     for i in range(length):
-                        values[variable, i] = written[end + 3 + i] = pool[_LOWER + _below(state, _END - _LOWER)]
+                        values[variable, i] = written[end + 3 + i] = pool[_LOWER + below(state, _END - _LOWER)]
                     written[end + 3 + length] = marks + _CLOSE
                     written[end + 4 + length] = marks + _COMMA
                     end += 5 + length
@@ -133,20 +133,20 @@ def rewrite(state, input_ids, pool, layout, scale, lower_share, math_share, wind
     lower_of = np.empty(_LOWER, np.int64)
     for row in range(len(input_ids)):
         _draw_alphabet(state, pool)
-        n = _between(state, scale[0], scale[1])
+        n = between(state, scale[0], scale[1])
         lowers = int(np.rint(lower_share * n))
         size = lowers + int(np.rint(math_share * n))
         for i in range(size):
-            string[i] = _LOWER + _below(state, _MATH - _LOWER) if i < lowers else _MATH + _below(state, _END - _MATH)
+            string[i] = _LOWER + below(state, _MATH - _LOWER) if i < lowers else _MATH + below(state, _END - _MATH)
         _shuffle(state, string, size)
         for i in range(size):
             parts[_START, i] = pool[string[i]]
         sizes[_START] = size
         rules = strings = 0  # where they end
         listed[:] = list_all
-        for _ in range(_between(state, steps[0], steps[1])):
-            length = _between(state, window[0], min(window[1], size))
-            start = _below(state, size - length + 1)
+        for _ in range(between(state, steps[0], steps[1])):
+            length = between(state, window[0], min(window[1], size))
+            start = below(state, size - length + 1)
             upper_of[:] = -1
             for i in range(start, start + length):
                 upper_of[string[i]] = 0
@@ -161,9 +161,9 @@ def rewrite(state, input_ids, pool, layout, scale, lower_share, math_share, wind
                 parts[_RULES, rules] = pool[upper_of[string[i]] if string[i] < _MATH else string[i]]
                 rules += 1
             parts[_RULES, rules] = marks + _ARROW
-            replaced = uppers + _between(state, window[0], window[1])
+            replaced = uppers + between(state, window[0], window[1])
             for i in range(replaced):
-                right[i] = i if i < uppers else _MATH + _below(state, _END - _MATH)
+                right[i] = i if i < uppers else _MATH + below(state, _END - _MATH)
             _shuffle(state, right, replaced)
             for i in range(replaced):
                 parts[_RULES, rules + 1 + i] = pool[right[i]]

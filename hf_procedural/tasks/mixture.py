@@ -7,37 +7,10 @@ import json
 
 import numpy as np
 
-from .base import IGNORE, Task, parse, task
-from .presets import PRESETS
+from .base import IGNORE, Task
 
 
-def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
-    """The mixture of the named tasks.
-
-    `weights` are their proportions, equal unless told; they are divided by their sum. A parameter goes to every member
-    that has it; one of a single member is written ``name.parameter``, such as ``{"dyck.length": 128}``.
-
-    Raises ValueError for weights that do not fit and for parameters that no member has.
-    """
-    if not all(names):
-        raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
-    used, members = set(), []
-    for name in names:
-        if name in PRESETS:
-            raise ValueError(f"{name} is a preset, which cannot be mixed: name its task, {PRESETS[name].task}")
-        cls, sized = parse(name, {})
-        fields = {*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"}
-        mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
-        own = {key: key.rpartition(".")[2] for key in parameters if key.rpartition(".")[0] in (cls.name, name)}
-        used |= mine.keys() | own.keys()
-        members.append(task(name, **mine | {bare: parameters[key] for key, bare in own.items()}))
-    for key in parameters:
-        if key not in used:
-            raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r} still to be set")
-    return Mixture(tuple(members), _proportions(weights, len(members)))
-
-
-def _proportions(weights, count: int) -> tuple[float, ...]:
+def proportions(weights, count: int) -> tuple[float, ...]:
     weights = [1] * count if weights is None else weights
     if isinstance(weights, np.ndarray | list | tuple):
         weights = [weight.item() if isinstance(weight, np.generic) else weight for weight in weights]

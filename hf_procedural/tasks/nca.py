@@ -19,7 +19,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import IGNORE, Task, _parameter, integer, register
+from .base import IGNORE, Task
+from .fields import integer, parameter
+from .registry import register
 from .splits import SHARES
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -99,7 +101,7 @@ def _number(default, help, low=-math.inf):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and math.isfinite(value) and value >= low
 
-    return _parameter(default, valid, "a number" if low == -math.inf else f"a number >= {low}", help)
+    return parameter(default, valid, "a number" if low == -math.inf else f"a number >= {low}", help)
 
 
 def _band(default, help):
@@ -108,7 +110,7 @@ def _band(default, help):
         numbers = numbers and all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in value)
         return numbers and 0 <= value[0] < value[1] < math.inf
 
-    return _parameter(default, valid, "two numbers, 0 <= low < high, such as (0.5, 1.0)", help, optional=True)
+    return parameter(default, valid, "two numbers, 0 <= low < high, such as (0.5, 1.0)", help, optional=True)
 
 
 @register

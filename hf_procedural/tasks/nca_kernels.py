@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .kernels import _mix, _uniform, njit
+from .kernels import mix, njit, uniform
 
 CHANNELS, HIDDEN = 4, 16  # outputs of the first convolution, and of the second
 _TRUNCATED_SD = 0.87962566103423978  # standard deviation of a standard normal cut at -2 and 2
@@ -21,14 +21,14 @@ _NOTHING = 40.0  # a weight of exp(-40) is less than the last of the 53 bits of 
 def _seed(state, key, attempt):
     """The stream of a candidate: attempt number `attempt` at the rule of a key."""
     for i in range(4):
-        state[i] = _mix(_mix(np.uint64(key) ^ _mix(np.uint64(attempt))) + np.uint64(i + 1))
+        state[i] = mix(mix(np.uint64(key) ^ mix(np.uint64(attempt))) + np.uint64(i + 1))
 
 
 @njit
 def _normal(state):
     """Standard normal (polar method)."""
     while True:
-        x, y = 2.0 * _uniform(state) - 1.0, 2.0 * _uniform(state) - 1.0
+        x, y = 2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0
         square = x * x + y * y
         if 0.0 < square < 1.0:
             return x * math.sqrt(-2.0 * math.log(square) / square)
@@ -40,8 +40,8 @@ def _fill_kernel(state, kernel, inputs):
     scale = 1.0 / (math.sqrt(inputs) * _TRUNCATED_SD)
     for i in range(kernel.size):
         while True:
-            x = 4.0 * _uniform(state) - 2.0
-            if _uniform(state) < math.exp(-0.5 * x * x):
+            x = 4.0 * uniform(state) - 2.0
+            if uniform(state) < math.exp(-0.5 * x * x):
                 break
         kernel[i] = np.float32(scale * x)
 
@@ -109,7 +109,7 @@ def first_grid(state, cells, share):
     grid = cells.shape[0]
     for y in range(grid):
         for x in range(grid):
-            u = _uniform(state) * total
+            u = uniform(state) * total
             c = 0
             while c < states - 1 and share[c] <= u:
                 c += 1
@@ -177,7 +177,7 @@ def _draw(state, scores, states, best, temperature):
     total = 0.0
     for c in range(states):
         total += _weight(best - scores[c], temperature)
-    u, below, chosen = _uniform(state) * total, 0.0, 0
+    u, below, chosen = uniform(state) * total, 0.0, 0
     for c in range(states):
         weight = _weight(best - scores[c], temperature)
         below += weight

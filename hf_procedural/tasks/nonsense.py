@@ -27,8 +27,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .base import choice, integer, register
+from .fields import choice, integer
 from .layouts import Answered
+from .registry import register
 
 SUBTASKS = (
     "copy_first_sentence",

@@ -6,7 +6,7 @@ many there are; behind them stand the class or target tokens that only answers h
 
 import numpy as np
 
-from .kernels import _below, _uniform, njit
+from .kernels import below, njit, uniform
 
 
 @njit
@@ -22,7 +22,7 @@ def write(state, input_ids, numbers, sizes, keywords, texts, zero, ends):
     starts, stops = np.empty((2, len(input_ids)), np.int64)
     for row in range(len(input_ids)):
         cells = input_ids[row]
-        count = max(1, mean_sentences - 3 + _below(state, 7))
+        count = max(1, mean_sentences - 3 + below(state, 7))
         for i in range(count):
             lengths[i] = _sentence(state, document[i], mean_words, full_stop)
         _distinct(state, len(numbers), drawn)
@@ -43,9 +43,9 @@ def write(state, input_ids, numbers, sizes, keywords, texts, zero, ends):
 @njit
 def _sentence(state, out, mean_words, full_stop):
     """Random words and a full stop; their number."""
-    words = max(1, mean_words - 5 + _below(state, 11))
+    words = max(1, mean_words - 5 + below(state, 11))
     for i in range(words):
-        out[i] = _below(state, full_stop)
+        out[i] = below(state, full_stop)
     out[words] = full_stop
     return words + 1
 
@@ -56,7 +56,7 @@ def _distinct(state, n, out):
     for i in range(len(out)):
         new = False
         while not new:
-            out[i] = _below(state, n)
+            out[i] = below(state, n)
             new = True
             for j in range(i):
                 new = new and out[j] != out[i]
@@ -69,12 +69,12 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
         return
     first, kinds = keywords[task]
     if task == 7 or task == 8:
-        i = _below(state, count)
+        i = below(state, count)
         words = document[i]
         if task == 7:
             begin = 0 if words[0] <= full_stop else 1
-            begin += _below(state, lengths[i] - begin)
-            end = begin + 1 + _below(state, lengths[i] - begin)
+            begin += below(state, lengths[i] - begin)
+            end = begin + 1 + below(state, lengths[i] - begin)
             _insert(words, lengths[i], end, first + 1)
             _insert(words, lengths[i] + 1, begin, first)
         else:
@@ -86,29 +86,29 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
     if task == 4 or task == 5 or task == 6 or task == 19:
         marks = 3
     elif task == 9:
-        marks = _below(state, 2)
+        marks = below(state, 2)
     elif task == 12:
-        marks = 3 + 2 * _below(state, 2)
+        marks = 3 + 2 * below(state, 2)
     elif task == 13:
-        marks = 2 + _below(state, 4)
+        marks = 2 + below(state, 4)
     elif task == 15 or task == 20:
         marks = 2
     elif task == 16 or task == 17:
-        marks = 1 + _below(state, 4)
+        marks = 1 + below(state, 4)
     kind = np.empty(marks, np.int32)
     if task == 6 or task == 15 or task == 16 or task == 17 or task == 19 or task == 20:
         _distinct(state, kinds, kind)
     else:
         for i in range(marks):
-            kind[i] = _below(state, kinds)
+            kind[i] = below(state, kinds)
     if task == 20:  # both in one sentence
-        i = _below(state, count)
+        i = below(state, count)
         _mark(state, document[i], lengths[i] - 1, first + kind[0], full_stop)
         _mark(state, document[i], lengths[i] - 1, first + kind[1], full_stop)
         return
     left = marks
     for i in range(count):  # takes each set of sentences with the same probability
-        if left and _below(state, count - i) < left:
+        if left and below(state, count - i) < left:
             left -= 1
             _mark(state, document[i], lengths[i] - (2 if task == 19 else 1), first + kind[left], full_stop)
 
@@ -126,7 +126,7 @@ def _mark(state, words, stop, keyword, full_stop):
     free = 0
     for i in range(stop):
         free += words[i] <= full_stop
-    skip = _below(state, free)
+    skip = below(state, free)
     for i in range(stop):
         if words[i] <= full_stop:
             if skip == 0:
@@ -219,7 +219,7 @@ def _copied(state, task, document, lengths, lines, places, kind, found, results,
     if task == 8:
         return _copy(cells, end, document[lines[0]], 1, lengths[lines[0]])
     if task == 11 or task == 18:
-        result = kind[0] // 3 if task == 11 else 3 * kind[0] + _below(state, 3)
+        result = kind[0] // 3 if task == 11 else 3 * kind[0] + below(state, 3)
         cells[end + places[0]] = results + result
         _copy(cells, end, document[lines[0]], 0, places[0])
         return _copy(cells, end + places[0] + 1, document[lines[0]], places[0] + 1, lengths[lines[0]])
@@ -235,7 +235,7 @@ def _copied(state, task, document, lengths, lines, places, kind, found, results,
     order = np.arange(found)
     if task == 5:
         for i in range(found - 1):
-            j = i + _below(state, found - i)
+            j = i + below(state, found - i)
             order[i], order[j] = order[j], order[i]
     elif task == 6:
         order = np.argsort(kind[:found])
@@ -267,7 +267,7 @@ def write_step(state, input_ids, step, mean_words, full_stop, sizes, mask, ends)
         if step == 0:
             order, end = np.arange(count), 0
             for i in range(count):
-                j = i + _below(state, count - i)
+                j = i + below(state, count - i)
                 order[i], order[j] = order[j], order[i]
                 end = _copy(cells, end, document, begins[order[i]], begins[order[i] + 1])
         elif step == 1:
@@ -275,14 +275,14 @@ def write_step(state, input_ids, step, mean_words, full_stop, sizes, mask, ends)
             end = _copy(cells, 0, document, 0, answer)
         else:
             _copy(cells, 0, document, 0, length)
-            span = shortest + _below(state, longest - shortest + 1)
-            begin = _below(state, required - span + 1)
+            span = shortest + below(state, longest - shortest + 1)
+            begin = below(state, required - span + 1)
             for i in range(begin, begin + span):
-                chance = _uniform(state)
+                chance = uniform(state)
                 if chance < 0.8:
                     cells[i] = mask
                 elif chance < 0.9:
-                    cells[i] = _below(state, full_stop)
+                    cells[i] = below(state, full_stop)
         cells[end] = ends[0]
         starts[row] = end + 1
         end = _copy(cells, end + 1, document, answer, stop)

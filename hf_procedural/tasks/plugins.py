@@ -6,8 +6,8 @@ import sys
 import warnings
 from pathlib import Path
 
-from . import base
 from .check import check_task
+from .registry import CHECKED, REGISTRY
 
 GROUP = "hf_procedural.tasks"
 
@@ -18,7 +18,7 @@ def load_task_file(file) -> list[str]:
     Raises ValueError, with the reason, for a file that cannot be run, registers nothing, or has a task that breaks the
     contract (see `check_task`), which is then not registered.
     """
-    path, before = Path(file).absolute(), set(base._REGISTRY)
+    path, before = Path(file).absolute(), set(REGISTRY)
     if path.suffix != ".py":
         raise ValueError(f"task_file must be a Python file, got {file}")
     if not path.is_file():
@@ -35,9 +35,9 @@ def load_task_file(file) -> list[str]:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
-            _forget(set(base._REGISTRY) - before)
+            _forget(set(REGISTRY) - before)
             raise ValueError(f"task_file {file}: {type(error).__name__}: {error}") from error
-    names = [key for key, cls in base._REGISTRY.items() if cls.__module__ == name]
+    names = [key for key, cls in REGISTRY.items() if cls.__module__ == name]
     if not names:
         raise ValueError(f"task_file {file} registers no task: decorate a class with @hf_procedural.register")
     for key in names:
@@ -48,27 +48,27 @@ def load_task_file(file) -> list[str]:
 def load_entry_points() -> None:
     """Registers the tasks of installed packages; a broken one is told in a warning and left out."""
     for point in importlib.metadata.entry_points(group=GROUP):
-        before = set(base._REGISTRY)
+        before = set(REGISTRY)
         try:
             point.load()
-            for key in set(base._REGISTRY) - before:
+            for key in set(REGISTRY) - before:
                 _checked(key)
         except Exception as error:
-            _forget(set(base._REGISTRY) - before)
+            _forget(set(REGISTRY) - before)
             warnings.warn(f"entry point {point.name} = {point.value}: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _checked(name: str) -> None:
-    cls = base._REGISTRY[name]
+    cls = REGISTRY[name]
     try:
         for size in cls.sizes:
             check_task(cls(**{cls.headline: size}))
     except Exception as error:
         _forget({name})
         raise ValueError(str(error) if isinstance(error, ValueError) else f"{name}: {error}") from error
-    base.CHECKED.add(cls)
+    CHECKED.add(cls)
 
 
 def _forget(names) -> None:
     for name in names:
-        base._REGISTRY.pop(name, None)
+        REGISTRY.pop(name, None)

@@ -21,7 +21,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import IGNORE, Task, flag, integer, register
+from .base import IGNORE, Task
+from .fields import flag, integer
+from .registry import register
 from .sequence import Sort
 
 _SHINNICK = (

@@ -9,7 +9,9 @@ nor on <pad>.
 import dataclasses
 from typing import ClassVar
 
-from .base import IGNORE, Task, integer, register
+from .base import IGNORE, Task
+from .fields import integer
+from .registry import register
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,13 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import choice, integer, register
+from .fields import choice, integer
 from .layouts import Answered
+from .registry import register
+from .simpler_ids import AND, EOS, FIRST, NAME_END, NO, NOTHING, SEP, WORD_END, YES
 
 SYMBOLS = 31_998  # from FIRST on
-FIRST, EOS, NOTHING, AND, WORD_END, NAME_END, SEP = 2, 1, 32_096, 32_097, 32_098, 32_099, 32_100
-
-YES, NO, _MINUS_1 = 4273, 150, 2292
+_MINUS_1 = 2292
 _DIGITS = (632, 536, 357, 519, 591, 755, 948, 940, 927, 1298)
 _NUMBERS = """
 632 209 204 220 314 305 431 489 505 668 335 850 586 1179 968 627 898 1003 507 957 460 1401 1630 1902 997 944 2208 2307

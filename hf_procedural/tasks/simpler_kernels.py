@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .kernels import _below, _between, _uniform, njit
-from .simpler import AND, EOS, FIRST, NAME_END, NO, NOTHING, SEP, WORD_END, YES
+from .kernels import below, between, njit, uniform
+from .simpler_ids import AND, EOS, FIRST, NAME_END, NO, NOTHING, SEP, WORD_END, YES
 
 # the operations' codes, in the order of simpler's
 _COPY, _SET, _FIRST_CHAR, _LAST_CHAR, _DUPLICATE, _DEDUPLICATE, _REVERSE, _LENGTH, _LONGEST_WORD = range(9)
@@ -21,7 +21,7 @@ def rows(state, input_ids, operations, names, numbers, low, high, pool):
     spare, sizes = np.empty(high + 1, np.int32), np.empty(high + 1, np.int32)
     marks = np.zeros((3, SEP), np.int32)  # by id: two of the row it was seen in last, and a value
     for row in range(n):
-        operation = operations[_below(state, len(operations))]
+        operation = operations[below(state, len(operations))]
         name, cells = names[operation], input_ids[row]
         start = 0
         while name[start] != NAME_END:
@@ -49,14 +49,14 @@ def rows(state, input_ids, operations, names, numbers, low, high, pool):
 @njit
 def _fill(state, out, start, stop, pool):
     for i in range(start, stop):
-        out[i] = FIRST + _below(state, pool)
+        out[i] = FIRST + below(state, pool)
 
 
 @njit
 def _choose(state, out, size, number):
     """Makes the first `number` of out[:size] a random choice of them, in random order."""
     for i in range(number):
-        other = i + _below(state, size - i)
+        other = i + below(state, size - i)
         out[i], out[other] = out[other], out[i]
 
 
@@ -65,7 +65,7 @@ def _partition(state, total, parts, least, sizes):
     """Sizes that add up to `total`, each `least` and what falls to it of the rest, part by part at random."""
     sizes[:parts] = least
     for _ in range(total - parts * least):
-        sizes[_below(state, parts)] += 1
+        sizes[below(state, parts)] += 1
 
 
 @njit
@@ -73,8 +73,8 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
     """Draws a body; gives the sizes of its two arguments, the second -1 where there is one alone."""
     second = -1
     if operation in (_SET, _DEDUPLICATE):
-        first = _between(state, low, high)
-        parts = _between(state, 1, first)
+        first = between(state, low, high)
+        parts = between(state, 1, first)
         _partition(state, first, parts, 1, sizes)
         _fill(state, spare, 0, parts, pool)
         _repeat(body, spare, sizes, parts)
@@ -83,33 +83,33 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
     elif operation == _LONGEST_WORD:
         first = _words(state, body, low, high, pool, sizes)
     elif operation < _COUNT:
-        first = _between(state, low, high)
+        first = between(state, low, high)
         _fill(state, body, 0, first, pool)
     elif operation == _COUNT:
-        first, second = _between(state, low - 2, high - 2), 1
-        query = FIRST + _below(state, pool)
-        placed = _between(state, 0, first)
+        first, second = between(state, low - 2, high - 2), 1
+        query = FIRST + below(state, pool)
+        placed = between(state, 0, first)
         body[:placed] = query
         _fill(state, body, placed, first, pool)
         _choose(state, body, first, first)
         body[first + 1] = query
     elif operation == _SORT:
-        second = _between(state, low // 2, (high - 1) // 2)
-        first = _between(state, second, high - 1 - second)
+        second = between(state, low // 2, (high - 1) // 2)
+        first = between(state, second, high - 1 - second)
         order = body[first + 1 :]
         _fill(state, order, 0, second, pool)
         for i in range(second):
-            spare[i] = order[_below(state, second)]
+            spare[i] = order[below(state, second)]
         _partition(state, first, second, 1, sizes)
         _repeat(body, spare, sizes, second)
         _choose(state, body, first, first)
     elif operation in (_REPLACE, _REPLACE_MANY):
         pairs = 1
         if operation == _REPLACE:
-            first = _between(state, low - 3, high - 3)
+            first = between(state, low - 3, high - 3)
         else:
-            pairs = _between(state, 2, (high - 1) // 3)
-            first = _between(state, max(pairs, low - 1 - 2 * pairs), high - 1 - 2 * pairs)
+            pairs = between(state, 2, (high - 1) // 3)
+            first = between(state, max(pairs, low - 1 - 2 * pairs), high - 1 - 2 * pairs)
             _choose(state, ids, pool, pairs)
             body[:pairs] = ids[:pairs]  # so that there are as many different ones
         second = 2 * pairs
@@ -122,20 +122,20 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
         _choose(state, spare, distinct, pairs)
         for i in range(pairs):
             body[first + 1 + 2 * i] = spare[i]
-            body[first + 2 + 2 * i] = FIRST + _below(state, pool)
+            body[first + 2 + 2 * i] = FIRST + below(state, pool)
     elif _UNION <= operation <= _SET_2_MINUS_1:
-        total = _between(state, low - 1, high - 1)
-        first = _between(state, 0, total)
+        total = between(state, low - 1, high - 1)
+        first = between(state, 0, total)
         second = total - first
         some = total // 2
         _choose(state, ids, pool, some)
         for i in range(total + 1):
-            body[i] = ids[_below(state, some)]
+            body[i] = ids[below(state, some)]
     else:
         present = 0.5 if operation == _SEARCH else 0.75
         first = second = 0
         while first + 1 + second < low or first + 1 + second > high:
-            if _uniform(state) < present:
+            if uniform(state) < present:
                 first, second = _query_present(state, body, low, high, pool, spare, sizes)
             else:
                 first, second = _query_absent(state, body, low, high, pool)
@@ -155,9 +155,9 @@ def _repeat(out, symbols, sizes, parts):
 
 @njit
 def _words(state, body, low, high, pool, sizes):
-    words = _between(state, 1, max(high // 2, 1))
+    words = between(state, 1, max(high // 2, 1))
     least = max(low - words + 1, words)
-    _partition(state, _between(state, least, high - words + 1), words, 1, sizes)
+    _partition(state, between(state, least, high - words + 1), words, 1, sizes)
     end = -1
     for i in range(words):
         if i > 0:
@@ -170,10 +170,10 @@ def _words(state, body, low, high, pool, sizes):
 @njit
 def _query_present(state, body, low, high, pool, spare, sizes):
     """A sequence in which a query stands one or more times, and the query; gives their sizes. It may be too short."""
-    second = _between(state, 1, (high - 1) // 3)
-    first = _between(state, 2 * second, high - 1 - second)
+    second = between(state, 1, (high - 1) // 3)
+    first = between(state, 2 * second, high - 1 - second)
     _fill(state, body, first + 1, first + 1 + second, pool)
-    times = _between(state, 1, first // second)
+    times = between(state, 1, first // second)
     _partition(state, first - times * second, times + 1, 0, sizes)
     end = 0
     for i in range(times + 1):
@@ -189,12 +189,12 @@ def _query_present(state, body, low, high, pool, spare, sizes):
 @njit
 def _query_absent(state, body, low, high, pool):
     """A sequence and a query that does not stand in it; gives their sizes. Only sizes that fit are written."""
-    if _uniform(state) < 0.01:
-        second = _between(state, low + 1, high)
-        first = _between(state, 0, second - 1)
+    if uniform(state) < 0.01:
+        second = between(state, low + 1, high)
+        first = between(state, 0, second - 1)
     else:
-        first = _between(state, low, high)
-        second = _between(state, low, first)
+        first = between(state, low, high)
+        second = between(state, low, first)
     if first + 1 + second <= high:
         _fill(state, body, 0, first + 1 + second, pool)
         while _index(body, first, second) >= 0:

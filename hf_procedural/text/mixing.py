@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from . import packing
+from . import batches, packing
 from .documents import Documents
 
 
@@ -72,7 +72,7 @@ class MixedRows(packing.PackedRows):
                 {"epoch": epoch, "document": document, "tokens": total}
                 for (epoch, document, _), total in zip(waiting, totals, strict=True)
             ]
-            batch, enough = [], sum(totals) + packing._BATCH // 4  # a token is about four characters
+            batch, enough = [], sum(totals) + batches.BATCH // 4  # a token is about four characters
             while sum(totals) < enough:
                 drawn = draw(totals, self.weights, self.seed)
                 _, _, tokens = waiting[drawn]

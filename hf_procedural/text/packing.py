@@ -13,97 +13,19 @@ predicts `length` - 1 tokens. Rows of several sources are in `mixing`.
 """
 
 import bisect
-import collections
-import concurrent.futures
 import copy
 import math
-import sys
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import IGNORE
+from . import batches
+from .batches import SEPARATORS, groups_of, made_ahead, pieces_of
 from .documents import DataError, Documents
-
-SEPARATORS = ("eos", "bos", "none")
-END_OF_TEXT = "<|endoftext|>"
-_BATCH = 2**20  # characters that are tokenized together; enough for many threads
-_BATCH_DOCUMENTS = 1024
-_PIECE = 2**21  # characters; longer documents are tokenized in pieces, since each takes 130 bytes meanwhile
-_AHEAD = 4  # batches that are made before they are needed
-
-
-# Tokenizers
-
-
-def train_tokenizer(documents: Iterable[str], vocab_size: int, max_bytes: int = 2**28) -> PreTrainedTokenizerFast:
-    """A new byte-level BPE tokenizer, lossless on all text.
-
-    Args:
-        documents: what to learn from; those that bring the total to `max_bytes` bytes of UTF-8 are the last.
-        vocab_size: tokens, among them 256 bytes and <|endoftext|>, which is bos, eos and pad. There are fewer where no
-            pair of tokens occurs twice any more.
-    """
-    if vocab_size < 257:
-        raise ValueError(f"vocab_size must be at least 257 (256 bytes and {END_OF_TEXT}), got {vocab_size}")
-
-    def first():
-        size = 0
-        for text in documents:
-            yield text
-            if (size := size + len(text.encode())) >= max_bytes:
-                return
-
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        min_frequency=2,
-        show_progress=sys.stderr.isatty(),
-        special_tokens=[END_OF_TEXT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    bpe.train_from_iterator(_groups(first()), trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        bos_token=END_OF_TEXT,
-        eos_token=END_OF_TEXT,
-        pad_token=END_OF_TEXT,
-        padding_side="right",
-        clean_up_tokenization_spaces=False,
-    )
-
-
-# Rows
-
-
-def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Documents in lists of about `_BATCH` characters."""
-    group, size = [], 0
-    for text in texts:
-        group.append(text)
-        size += len(text)
-        if size >= _BATCH or len(group) == _BATCH_DOCUMENTS:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """A long text in pieces of `_PIECE` characters, cut before a line break where there is one."""
-    start = 0
-    while start < len(text):
-        end = start + _PIECE
-        if end < len(text) and (line := text.rfind("\n", start + 1, end)) > 0:
-            end = line
-        yield text[start:end]
-        start = end
 
 
 class _Encoder:
@@ -125,27 +47,15 @@ class _Encoder:
 
     def __call__(self, texts: list[str]) -> list[np.ndarray]:
         """The tokens of each document, int32."""
-        if max(map(len, texts)) <= _PIECE:
+        if max(map(len, texts)) <= batches.PIECE:
             tokens = self._encode(texts)
         else:
-            tokens = [np.concatenate([self._encode([piece])[0] for piece in _pieces(text)]) for text in texts]
+            tokens = [np.concatenate([self._encode([piece])[0] for piece in pieces_of(text)]) for text in texts]
         return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
 
     def _encode(self, texts):
         encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [np.fromiter(encoding.ids, np.int32, len(encoding)) for encoding in encodings]
-
-
-def _ahead(items: Iterator) -> Iterator:
-    """The same items, made by another thread while the last ones are used. The thread ends with this iterator."""
-    pool = concurrent.futures.ThreadPoolExecutor(1, "packing")
-    try:
-        pending = collections.deque(pool.submit(next, items, None) for _ in range(_AHEAD))
-        while (item := pending.popleft().result()) is not None:
-            pending.append(pool.submit(next, items, None))
-            yield item
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class PackedRows(IterableDataset):
@@ -199,7 +109,7 @@ class PackedRows(IterableDataset):
         self._marks = [self._origin]
         number, begin = self._origin
         unused, drop = np.empty(0, np.int32), self.start * self.length - number
-        for place, tokens in _ahead(self._batches(**begin)):
+        for place, tokens in made_ahead(self._batches(**begin)):
             self._marks.append((number, place))
             number += len(tokens)
             unused = np.concatenate((unused, tokens[drop:]))
@@ -218,7 +128,7 @@ class PackedRows(IterableDataset):
         """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
         while True:
             found = 0
-            for texts in _groups(documents.read(epoch, document)):
+            for texts in groups_of(documents.read(epoch, document)):
                 tokens = self._encode(texts)
                 yield epoch, document, tokens
                 found += sum(map(len, tokens))
@@ -266,7 +176,7 @@ def validation_rows(
     encode, kept, size, count = _Encoder(tokenizer, separator), [], 0, 0
     enough = math.inf if rows is None else rows if cut else rows * length
     for text, tokens in (
-        (text, tokens) for group in _groups(documents) for text, tokens in zip(group, encode(group), strict=True)
+        (text, tokens) for group in groups_of(documents) for text, tokens in zip(group, encode(group), strict=True)
     ):
         kept.append(tokens[:length] if cut else tokens)
         size += len(text.encode())
@@ -292,34 +202,3 @@ def _check_length(length: int) -> None:
 
 
 # The loss
-
-
-def add_z_loss(model, coefficient: float) -> None:
-    """Adds `coefficient` times the mean of log(Z)^2 over labelled tokens to the loss in training, by a hook on `model`.
-
-    Z is the sum of exp(logits) over the vocabulary (PaLM, Chowdhery et al. 2022, section 5). The mean is that of the
-    Trainer: over all tokens of a step, where it gives `num_items_in_batch`, or over those of a batch. The loss of an
-    evaluation stays as it is; what the Trainer logs as the loss of training has the term in it.
-    """
-
-    def after_model(module, inputs, keywords, output):
-        if not module.training:
-            return
-        labels, squares = keywords.get("shift_labels"), output.logits.float().logsumexp(-1) ** 2
-        if labels is None:
-            labels, squares = keywords["labels"][:, 1:], squares[:, :-1]
-        labelled = labels != IGNORE
-        number = keywords.get("num_items_in_batch")
-        number = labelled.sum() if number is None else number
-        output.loss = output.loss + coefficient * squares[labelled].sum() / number
-
-    model.register_forward_hook(after_model, with_kwargs=True)
-
-
-def bits_per_byte(loss: float, bytes_per_token: float) -> float:
-    """Bits per byte of text from a loss in nats per token; the perplexity is exp(loss).
-
-    >>> bits_per_byte(math.log(256), bytes_per_token=1.0)
-    8.0
-    """
-    return loss / math.log(2) / bytes_per_token

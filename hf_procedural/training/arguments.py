@@ -1,25 +1,19 @@
 """The arguments of recipes: dataclasses, read from YAML and command line, and errors in one line."""
 
-import argparse
 import dataclasses
-import json
 import os
-import re
-import sys
 from pathlib import Path
 from typing import ClassVar
 
 import torch
-import yaml
-from transformers import HfArgumentParser, TrainingArguments, get_scheduler
+from transformers import TrainingArguments, get_scheduler
 
 from .. import metrics
-from ..errors import Parser, nearest, user_errors
-from ..models import build as build_module
+from ..models.build import new_config, new_model, parse_size
 from ..models.sources import check_components, parse_sources
 from ..models.transfer import check_embeddings, layer_pairs
 from ..tasks import Task, load_task_file, task
-from .launch import start_cpu_processes
+from .parser import mapping
 
 
 @dataclasses.dataclass
@@ -143,12 +137,12 @@ class ModelArguments:
             raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
         config_name = self.config_name or (None if given or self.size else like)
         if config_name is None:
-            given = build_module.parse_size(self.size or "2_4_16") | given
-            build_module.parse_size("_".join(str(given[name]) for name in names))
+            given = parse_size(self.size or "2_4_16") | given
+            parse_size("_".join(str(given[name]) for name in names))
         positions = row_length if self.context_length is None else self.context_length
         if positions < row_length:
             raise ValueError(f"context_length must be at least the row length {row_length}, got {positions}")
-        config = build_module.new_config(
+        config = new_config(
             tokenizer,
             positions,
             model_type=self.model_type or "gpt2",
@@ -159,7 +153,7 @@ class ModelArguments:
         )
         if self.model_type not in (None, config.model_type):
             raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
-        return build_module.new_model(config, self.attn_implementation)
+        return new_model(config, self.attn_implementation)
 
 
 SCRATCH = "scratch"
@@ -269,115 +263,3 @@ class StageArguments(TrainingArguments):
             get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
         except (TypeError, ValueError) as error:
             raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
-
-
-def mapping(name: str, value) -> dict:
-    """A mapping, also from its JSON; None is empty. Raises ValueError, with the argument's name, for anything else."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}', got {value!r} ({error})") from None
-    if not isinstance(value or {}, dict):
-        raise ValueError(f"{name} must be a mapping of names to values, got {value!r}")
-    return value or {}
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """The description as it is written, and every default."""
-
-
-class _Parser(Parser, HfArgumentParser):
-    """Of dataclasses, with errors in one line."""
-
-
-def parse(description: str, *types, argv: list[str] | None = None):
-    """One instance of each dataclass, from ``[CONFIG.yaml] [--key value ...]``; the command line wins.
-
-    Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
-    """
-    start_cpu_processes()
-    program = Path(sys.argv[0]).name
-    parser = _Parser(
-        types,
-        prog=program,
-        usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
-        description=description,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
-    argv = sys.argv[1:] if argv is None else argv
-    known = sorted({option for action in parser._actions for option in action.option_strings} - {"-h"})
-    with user_errors():
-        file = argv[0] if argv and not argv[0].startswith("-") else None
-        tokens, direct = _yaml_arguments(file, parser) if file else ([], {})
-        parser.set_defaults(**direct)
-        namespace, unknown = parser.parse_known_args([*([file] if file else []), *tokens, *argv[bool(file) :]])
-        if unknown:
-            flag = unknown[0].split("=")[0]
-            raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (--help lists all)")
-        if namespace.config != file:
-            raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
-        values = vars(namespace)
-        return tuple(
-            kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
-            for kind in types
-        )
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
-
-    A key that stands twice is an error.
-    """
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} stands twice")
-        return super().construct_mapping(node, deep)
-
-
-Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("int", "float", "bool")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _kind, _pattern, _first in (
-    ("int", r"[-+]?\d+", "-+0123456789"),
-    ("float", r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
-    ("bool", r"true|false", "tf"),
-):
-    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
-
-
-def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
-    """A YAML as command-line words, so that both are checked alike, and what no word can say."""
-    try:
-        content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
-    except FileNotFoundError:
-        near = nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
-        raise ValueError(f"no configuration file {file}{near}") from None
-    except IsADirectoryError:
-        raise ValueError(f"{file} is a folder, not a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
-    actions = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
-    words, direct = [], {}
-    for key, value in content.items():
-        if key not in actions:
-            raise ValueError(f"{file}: unknown key {key!r}{nearest(str(key), actions)}")
-        action = actions[key]
-        several = action.nargs == "+" or key == "report_to"
-        mapping = isinstance(value, dict) and action.type in (dict, str)
-        if (value is None and action.default is None) or (isinstance(value, list) and several) or mapping:
-            direct[key] = value
-        elif value is None or isinstance(value, list | dict):
-            shown = "something else" if key.endswith("_token") else repr(value)
-            raise ValueError(f"{file}: {key} must be a single value, got {shown}")
-        else:
-            words += [f"--{key}={value}"]
-    return words, direct

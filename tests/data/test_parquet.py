@@ -248,7 +248,7 @@ def test_memory_is_flat(tmp_path):
 import re, sys
 from pathlib import Path
 from datasets import load_dataset_builder
-from hf_procedural import parquet
+from hf_procedural.data import parquet
 parquet._GROUP_BLOCKS = 4
 sizes = {"train_size": int(sys.argv[2]), "validation_size": 0, "test_size": 0}
 parquet.write(load_dataset_builder("procedural", "identity-64", **sizes), sys.argv[1])

@@ -12,8 +12,8 @@ from huggingface_hub import ModelCard
 from support.running import TESTS, run_here
 from transformers import PreTrainedModel
 
+from hf_procedural.files import Loader
 from hf_procedural.hub.model_card import TAGS, model_card
-from hf_procedural.training import arguments
 
 MATHS = TESTS / "data" / "deepmind_math"
 STEPS = ["--max_steps", "8", "--eval_steps", "4", "--save_steps", "4", "--logging_steps", "4"]
@@ -85,7 +85,7 @@ def read(folder, name):
 
 def edit(folder, name, **changes):
     path = Path(folder, name)
-    content = yaml.load(path.read_text(), arguments.Loader)
+    content = yaml.load(path.read_text(), Loader)
     path.write_text((yaml.safe_dump if name.endswith(".yaml") else json.dumps)(content | changes))
 
 
@@ -231,7 +231,7 @@ def test_the_recipe_is_that_of_the_run_and_is_accepted(name, monkeypatch):
     text = section(card_of(RUNS[name]), "How it was trained")
     recipe, path = ({"pydoc": "semantic", "maths": "semantic"}.get(name, "pretrain"), Path(RUNS[name], "recipe.yaml"))
     assert f"accelerate launch recipes/{recipe}.py recipe.yaml" in text
-    shown, used = (yaml.load(part, arguments.Loader) for part in (fenced(text, "yaml"), path.read_text()))
+    shown, used = (yaml.load(part, Loader) for part in (fenced(text, "yaml"), path.read_text()))
     assert shown == used | {key: shown[key] for key in ("init_from", "dataset") if key in shown}
 
 

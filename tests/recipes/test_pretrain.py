@@ -17,8 +17,9 @@ from support.running import CONFIGS, RECIPES, TESTS, error_of, history, kill_whe
 import hf_procedural
 from hf_procedural.data import blocks
 from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.files import Loader
 from hf_procedural.tasks import task_class
-from hf_procedural.text import documents, packing
+from hf_procedural.text import documents, tokenizers
 from hf_procedural.training import arguments
 
 PRETRAIN = str(RECIPES / "pretrain.py")
@@ -94,7 +95,7 @@ def texts(tmp_path_factory):
     texts = [f"Document {number}: {'over and ' * (number % 9)}out, {number**3}." for number in range(120)]
     for split in ("train", "validation"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps({"text": t, "content": t}) + "\n" for t in texts))
-    packing.train_tokenizer(texts, 300).save_pretrained(folder / "tokenizer")
+    tokenizers.train_tokenizer(texts, 300).save_pretrained(folder / "tokenizer")
     return folder
 
 
@@ -130,13 +131,13 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_yaml_trains(config, texts, monkeypatch, tmp_path):
-    content = yaml.load(config.read_text(), arguments.Loader)
+    content = yaml.load(config.read_text(), Loader)
     recipe, small = scaled_down(content, texts)
     small["output_dir"] = str(tmp_path / "run")
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(content | small))
     run_here(monkeypatch, recipe, tmp_path / "small.yaml")
 
-    used = yaml.load((tmp_path / "run" / "recipe.yaml").read_text(), arguments.Loader)
+    used = yaml.load((tmp_path / "run" / "recipe.yaml").read_text(), Loader)
     defaults = {field.name: field.default for field in dataclasses.fields(arguments.StageArguments)}
     published = {key: value for key, value in content.items() if key not in small}
     assert published == {key: used.get(key, defaults.get(key)) for key in published}
@@ -150,7 +151,7 @@ def test_every_yaml_trains(config, texts, monkeypatch, tmp_path):
 def test_models_of_repro_have_their_size(size, parameters, texts):
     """As DCLM's but for the norms, of rows that predict 2,048 tokens each."""
     text = (RECIPES / "configs" / f"recycle_{size}.yaml").read_text()
-    content = yaml.load(text, arguments.Loader)
+    content = yaml.load(text, Loader)
     fields = {field.name for field in dataclasses.fields(arguments.ModelArguments)}
     model_args = arguments.ModelArguments(**{key: value for key, value in content.items() if key in fields})
     with torch.device("meta"):
@@ -161,7 +162,7 @@ def test_models_of_repro_have_their_size(size, parameters, texts):
 
 
 def test_there_is_a_yaml_for_every_task():
-    contents = {config.stem: yaml.load(config.read_text(), arguments.Loader) for config in CONFIGS}
+    contents = {config.stem: yaml.load(config.read_text(), Loader) for config in CONFIGS}
     named = [content["task"] for content in contents.values() if "task" in content]
     tasks = [task for name in named for task in (name if isinstance(name, list) else [name])]
     families = {task_class(task.split("-")[0]).__module__ for task in tasks}
@@ -330,8 +331,8 @@ def test_saved_recipe_is_a_configuration(quickstart, monkeypatch, tmp_path):
     folder, _ = quickstart
     words = ["--max_steps", "2", "--train_size", "256", "--validation_size", "16", "--eval_steps", "1"]
     run_here(monkeypatch, "pretrain", folder / "recipe.yaml", *words, "--output_dir", tmp_path / "again")
-    again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), arguments.Loader)
-    first = yaml.load((folder / "recipe.yaml").read_text(), arguments.Loader)
+    again = yaml.load((tmp_path / "again" / "recipe.yaml").read_text(), Loader)
+    first = yaml.load((folder / "recipe.yaml").read_text(), Loader)
     assert {key for key in first if first[key] != again.get(key)} == {
         "max_steps",
         "train_size",

@@ -10,7 +10,7 @@ import torch
 import yaml
 from support.running import ROOT, error_of, history, kill_when, run_here, same_weights, weights
 
-from hf_procedural.training import arguments
+from hf_procedural.files import Loader
 
 CONFIGS = ROOT / "recipes" / "configs"
 ARMS = ["scratch", "runs/source", "permuted:runs/source", "attn=runs/source"]
@@ -62,7 +62,7 @@ def test_the_headline_study_runs_from_its_warm_up(monkeypatch, tmp_path):
         "headline": {"max_steps": 4, "eval_steps": 2, "validation_size": 8, "seeds": [5], "parallel": 1},
     }
     for recipe, name in (("pretrain", "headline_warmup"), ("probe", "headline")):
-        content = yaml.load((CONFIGS / f"{name}.yaml").read_text(), arguments.Loader)
+        content = yaml.load((CONFIGS / f"{name}.yaml").read_text(), Loader)
         Path(f"{name}.yaml").write_text(yaml.safe_dump(content | small[name]))
         run_here(monkeypatch, recipe, f"{name}.yaml")
     text = Path("runs/headline/report.md").read_text()
@@ -139,7 +139,7 @@ def test_only_named_components_are_trained(monkeypatch, tmp_path):
 
 
 def test_a_saved_study_is_a_configuration():
-    recipe = yaml.load(Path("runs/study/recipe.yaml").read_text(), arguments.Loader)
+    recipe = yaml.load(Path("runs/study/recipe.yaml").read_text(), Loader)
     assert recipe["init_from"] == ARMS and recipe["seeds"] == [0, 1] and recipe["task_parameters"] == {"vocab_size": 20}
 
 

@@ -21,7 +21,7 @@ from support.running import SHARED, error_of, kill_when, run_here
 from transformers import AutoTokenizer
 
 from hf_procedural.recycle import quality, selection
-from hf_procedural.text import documents, packing
+from hf_procedural.text import documents, tokenizers
 
 WEB = SHARED / "data" / "web" / "refinedweb_low_score_1000.jsonl"
 GOOD = np.array(
@@ -235,7 +235,7 @@ def write_web() -> dict[str, list[tuple]]:
     pq.write_table(table.slice(60), "recycled/00001.parquet")
     write_rows("recycled/recycle.json", [{"documents": len(recycled)}])
     Path("recycled/recipe.yaml").write_text("model: tiny\n")
-    tokenizer = packing.train_tokenizer(organic, 300)
+    tokenizer = tokenizers.train_tokenizer(organic, 300)
     tokenizer.save_pretrained("tokenizer")
     names = [f"a.jsonl:{number + 1}" for number in range(50)]
     names += [f"b.jsonl.gz:{number + 1 + 3 * (number > 2)}" for number in range(len(rows) - 50)]

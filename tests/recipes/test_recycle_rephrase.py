@@ -40,8 +40,9 @@ from transformers import (
 )
 
 from hf_procedural.recycle import generation, pieces, pipeline, rephrasing
-from hf_procedural.text import documents, packing
-from hf_procedural.text.packing import END_OF_TEXT
+from hf_procedural.recycle.output import shard_file
+from hf_procedural.text import documents, tokenizers
+from hf_procedural.text.tokenizers import END_OF_TEXT
 
 WEB = SHARED / "data" / "web" / "refinedweb_low_score_1000.jsonl"
 ANSWERS = [tuple(f"{letter}{number}" for number in range(8)) for letter in "xyz"]  # words that a model draws from
@@ -385,7 +386,7 @@ def test_a_chat_template_gets_its_settings():
 @pytest.fixture(scope="module")
 def models(home):
     """Random models of some kinds, which say anything."""
-    tokenizer = packing.train_tokenizer(map(str, range(999)), 300)
+    tokenizer = tokenizers.train_tokenizer(map(str, range(999)), 300)
     sizes = {"vocab_size": len(tokenizer), "initializer_range": 0.3, "eos_token_id": 0, "pad_token_id": 0}
     torch.manual_seed(0)
     llama = LlamaConfig(
@@ -617,9 +618,9 @@ def test_shards_that_were_not_made_are_told(monkeypatch, tmp_path):
 
 def test_names_are_in_order_however_many_there_are():
     for shards in (10, 100_000, 100_001, 1_234_567):
-        names = [pipeline.shard_file("", rank, shards).name for rank in (0, 8, shards - 1)]
+        names = [shard_file("", rank, shards).name for rank in (0, 8, shards - 1)]
         assert names == sorted(names) and len({*map(len, names)}) == 1
-    assert pipeline.shard_file("out", 3, 12) == Path("out/00003.parquet")
+    assert shard_file("out", 3, 12) == Path("out/00003.parquet")
 
 
 # Mistakes

@@ -20,7 +20,7 @@ from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaCo
 from hf_procedural.recycle import side_by_side
 from hf_procedural.recycle.faithfulness import compare, faithfulness, lacking, names, numbers, summary, words
 from hf_procedural.recycle.meaning import BertScore
-from hf_procedural.text import documents, packing
+from hf_procedural.text import documents, tokenizers
 
 SIZE = {"vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
 ORIGINAL = "It was found that NASA paid 1,999 dollars to Barack Obama in 2008. The rest went to Kenya, by 3.50 a day."
@@ -154,7 +154,7 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoder")
     torch.manual_seed(0)
     BertModel(BertConfig(**SIZE, max_position_embeddings=24)).save_pretrained(folder)
-    packing.train_tokenizer([ORIGINAL, RECYCLED], 300).save_pretrained(folder)
+    tokenizers.train_tokenizer([ORIGINAL, RECYCLED], 300).save_pretrained(folder)
     return str(folder)
 
 
@@ -174,7 +174,7 @@ def test_bertscore_is_that_of_its_library(encoder):
 
 def test_positions_of_an_encoder(tmp_path):
     """Those of RoBERTa begin behind its padding; without a padding token any is taken."""
-    tokenizer = packing.train_tokenizer([ORIGINAL], 300)
+    tokenizer = tokenizers.train_tokenizer([ORIGINAL], 300)
     tokenizer.pad_token = None
     for name, model in {
         "roberta": RobertaModel(RobertaConfig(**SIZE, max_position_embeddings=26, pad_token_id=1)),

@@ -11,10 +11,11 @@ from support.judge_server import serve
 from support.rigged import save_rigged
 from support.running import RECIPES, error_of, history, run_here, same_weights
 
+from hf_procedural.files import Loader
 from hf_procedural.recycle import rewards
 from hf_procedural.recycle.pieces import MARKER
-from hf_procedural.text.packing import END_OF_TEXT, train_tokenizer
-from hf_procedural.training import arguments
+from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
+from hf_procedural.training import parser
 
 TEXTS = [f"{number} is a number, {number * number} its square. It is written with digits." for number in range(40)]
 ASK = ["--model_name_or_path", "rigged", "--input", "web", "--template", "ask.txt", "--held_out", "4"]
@@ -81,7 +82,7 @@ def test_the_model_learns_what_the_judge_likes(monkeypatch, tmp_path, caplog):
     assert names <= results.keys() and results["eval_format"] == 1 and results["eval_structure"] == 0
     assert results["eval_length"] == 1 and 0 < results["eval_length_ratio"] < 0.1
     assert results["eval_reward"] == pytest.approx(3 * 3 + results["eval_meaning"] + 1 + 1)
-    recipe = yaml.load((folder / "recipe.yaml").read_text(), arguments.Loader)
+    recipe = yaml.load((folder / "recipe.yaml").read_text(), Loader)
     assert recipe["input"] == "web" and recipe["meaning_layer"] == 1 and recipe["quality_judge"] == server.url
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["texts"] == {"train": 36, "validation": 4, "damaged": 1}
@@ -138,10 +139,10 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     on_cpu = ["--bf16", "false", "--input", "web"]
     found = {
         key: value
-        for part in arguments.parse("", *kinds, argv=[str(config), *on_cpu])
+        for part in parser.parse("", *kinds, argv=[str(config), *on_cpu])
         for key, value in vars(part).items()
     }
-    written = yaml.load(config.read_text(), arguments.Loader)
+    written = yaml.load(config.read_text(), Loader)
     same = {key: value for key, value in written.items() if key not in ("bf16", "input", "lr_scheduler_type")}
     assert {key: found[key] for key in same} == same
 

@@ -22,13 +22,15 @@ from support.running import RECIPES, error_of, history, kill_when, run_here, sam
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 import hf_procedural as hp
-from hf_procedural.data import blocks
+from hf_procedural.data import blocks, tokenization
+from hf_procedural.files import Loader
+from hf_procedural.models import prompting
 from hf_procedural.models.build import new_config, new_model
 from hf_procedural.rl import grpo, prompts
 from hf_procedural.rl.grpo import GRPO, RLArguments
-from hf_procedural.tasks import IGNORE, base, splits
-from hf_procedural.text.packing import END_OF_TEXT, train_tokenizer
-from hf_procedural.training import arguments
+from hf_procedural.tasks import IGNORE, splits
+from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
+from hf_procedural.training import parser
 from hf_procedural.training.arguments import ModelArguments
 
 SORT = ["--task", "sort-4", "--task_parameters", '{"vocab_size": 10}']
@@ -296,21 +298,19 @@ def test_dynamic_sampling_of_a_constant_reward_ends(seen, monkeypatch, tmp_path)
         ("dyck-3", {"length": 16}),  # a language: rewarded is whatever is a word of it
     ],
 )
-def test_any_task(name, parameters, seen, monkeypatch, tmp_path):
+def test_any_task(name, parameters, seen, own_registry, monkeypatch, tmp_path):
     """Prompts are of the right split, and no completion goes on behind its answer."""
     words = ["--task", name, "--task_parameters", json.dumps(parameters), "--init_from", "sort", *FEW]
     words += ["--dynamic_sampling_from", "1", "--max_steps", "2"]
     if name.startswith("my_"):
         words += ["--task_file", "my_largest.py"]
-        monkeypatch.setattr(base, "_REGISTRY", dict(base._REGISTRY))  # which end with the test
-        monkeypatch.setattr(base, "CHECKED", set(base.CHECKED))
     train(monkeypatch, tmp_path / "run", *words, "--reward", "graded")
     task = hp.task(name, **parameters)
     trained = [row for _, rows in seen.trained for row in rows]
     for split, asked in (("train", trained), ("validation", seen.evaluated)):
         assert len(asked) > 30
         for row in asked:
-            assert row["prompt"] == prompts.words(task, row["prompt_ids"] + row["begun"])
+            assert row["prompt"] == tokenization.words(task, row["prompt_ids"] + row["begun"])
             if not task.is_language:
                 member = prompts.member_of(task, row["prompt_ids"])
                 ids, labels = member.example(
@@ -458,7 +458,7 @@ def test_the_run_folder_tells_all(learned, monkeypatch, capsys, tmp_path):
     weights = AutoModelForCausalLM.from_pretrained(learned).num_parameters(exclude_embeddings=True)
     state = json.loads((learned / "trainer_state.json").read_text())
     assert state["total_flos"] == 8 * weights * results["num_input_tokens_seen"]
-    recipe = yaml.load((learned / "recipe.yaml").read_text(), arguments.Loader)
+    recipe = yaml.load((learned / "recipe.yaml").read_text(), Loader)
     assert recipe["task"] == "sort-4" and recipe["reward"] == "exact" and recipe["init_from"] == "sort"
     provenance = json.loads((learned / "provenance.json").read_text())
     assert provenance["versions"]["trl"].startswith("1.") and provenance["init_from"]["sources"][0]["tokens"] > 0
@@ -581,9 +581,9 @@ def test_models_of_text_answer_in_a_box(model, seen, monkeypatch, tmp_path):
         rows, table["prompt"], table["completion"], table["answer_reward"], strict=True
     ):
         text = asked if model == "base" else asked[0]["content"]
-        assert text.startswith(task.summary) and text.endswith(f" {prompts.words(task, row['prompt_ids'])}? #")
+        assert text.startswith(task.summary) and text.endswith(f" {tokenization.words(task, row['prompt_ids'])}? #")
         answer = said if model == "base" else said[0]["content"]
-        assert reward == float(answer == f"\\boxed{{{prompts.words(task, task.solve(row['prompt_ids']))}}}")
+        assert reward == float(answer == f"\\boxed{{{tokenization.words(task, task.solve(row['prompt_ids']))}}}")
     assert 0.1 < table["answer_reward"].mean() < 0.7
     assert not torch.equal(weights(folder)["lm_head.weight"], weights(model)["lm_head.weight"])
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -598,7 +598,7 @@ def test_models_of_text_answer_in_a_box(model, seen, monkeypatch, tmp_path):
 
 def test_the_template_shows_a_solved_example(home):
     task = hp.task("sort-4", vocab_size=10)
-    template = prompts.read_template(RECIPES / "templates" / "rlvr.txt", "prompt")
+    template = prompting.read_template(RECIPES / "templates" / "rlvr.txt", "prompt")
     show = prompts.in_words(template, AutoTokenizer.from_pretrained("base"))
     text = show(task, task.prompt_of(*task.example([4, 3, 2, 1])))
     example = text.partition("Input: ")[2].partition("\n")[0]
@@ -607,7 +607,7 @@ def test_the_template_shows_a_solved_example(home):
     mixture = hp.task("sort-4+addition-2", vocab_size=10)
     asked = [mixture.vocabulary.index(word) for word in ("1", "2", "+", "3", "4", "=")]
     assert show(mixture, asked).startswith(hp.task("addition-2").summary)  # of the member that is asked
-    assert f"Input: {prompts.words(task, [4, 3, 2, 1])}" in text and example not in text.partition(example)[2]
+    assert f"Input: {tokenization.words(task, [4, 3, 2, 1])}" in text and example not in text.partition(example)[2]
 
 
 # Mistakes
@@ -714,9 +714,9 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     else:
         kinds, more = (module.QuestionArguments, module.RPTArguments), []
     config = RECIPES / "configs" / f"{name}.yaml"
-    parsed = arguments.parse("", *kinds, argv=[str(config), *more, "--bf16", "false"])  # which asks for a GPU
+    parsed = parser.parse("", *kinds, argv=[str(config), *more, "--bf16", "false"])  # which asks for a GPU
     found = {key: value for part in parsed for key, value in vars(part).items()}
-    written = yaml.load(config.read_text(), arguments.Loader)
+    written = yaml.load(config.read_text(), Loader)
     words = {key: value for key, value in written.items() if isinstance(value, str) and key != "lr_scheduler_type"}
     assert {key: found[key] for key in words} == words
     numbers = {key: value for key, value in written.items() if isinstance(value, int | float) and key != "bf16"}

@@ -19,11 +19,11 @@ from support.rigged import save_rigged
 from support.running import RECIPES, error_of, history, kill_when, run_here, same_weights, weights
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
+from hf_procedural.files import Loader
 from hf_procedural.rl import prefix_matching_reward, scaling
 from hf_procedural.rl.grpo import GRPO
-from hf_procedural.rl.questions import THRESHOLDS
-from hf_procedural.text.packing import END_OF_TEXT, train_tokenizer
-from hf_procedural.training import arguments
+from hf_procedural.runs.measures import THRESHOLDS
+from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
 
 CHAIN = [*"#\\boxed{", ("q", "r"), "}", END_OF_TEXT]  # after # comes \boxed{q} or \boxed{r}
 POSITIONS = 64
@@ -138,7 +138,7 @@ def test_reward_rises(learned):
 def test_the_run_folder_tells_all(learned, monkeypatch, capsys, tmp_path):
     results = json.loads((learned / "all_results.json").read_text())
     assert {"eval_accuracy_easy", "eval_accuracy_medium", "eval_accuracy_hard", "eval_pass@8"} <= results.keys()
-    recipe = yaml.load((learned / "recipe.yaml").read_text(), arguments.Loader)
+    recipe = yaml.load((learned / "recipe.yaml").read_text(), Loader)
     assert recipe["questions"] == "data" and recipe["reward"] == "prefix" and recipe["min_entropy"] == 0.5
     provenance = json.loads((learned / "provenance.json").read_text())
     assert provenance["questions"] == {"train": 12, "validation": 12} and "trl" in provenance["versions"]

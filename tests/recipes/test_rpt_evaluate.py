@@ -23,11 +23,12 @@ from support.running import RECIPES, error_of, run_here
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
+from hf_procedural.models import generation
 from hf_procedural.models.build import new_config, new_model
+from hf_procedural.models.prompting import read_template
 from hf_procedural.rl import accuracy as accuracy_module
 from hf_procedural.rl import scaling
-from hf_procedural.rl.prompts import read_template
-from hf_procedural.text.packing import END_OF_TEXT, train_tokenizer
+from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
 
 POSITIONS = 48
 WORDS = ["under", "the", "tree", "a", "größer", "als", "zwei", "42", "naïve\n", "日本", "the", "tree", "under"]
@@ -157,8 +158,8 @@ def test_standard_way_equals_one_question_at_a_time(model_type, tmp_path):
     save_questions(tmp_path / "data", questions)
     rows = accuracy_module.read_questions(str(tmp_path / "data"), "validation", None, 0)
     prompts = accuracy_module.token_prompts(str(tmp_path), "standard", rows, "")
-    model, tokenizer = accuracy_module.load(str(tmp_path), "cpu")
-    found = accuracy_module.generate_all(model, prompts, 5, 0, "", do_sample=False, max_new_tokens=1)
+    model, tokenizer = generation.load(str(tmp_path), "cpu")
+    found = generation.generate_all(model, prompts, 5, 0, "", do_sample=False, max_new_tokens=1)
     plain, lengths = [], []
     for context in rows["context"]:
         ids = tokenizer(context, return_tensors="pt")["input_ids"]
@@ -259,7 +260,7 @@ def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
     first, table = capsys.readouterr().out, (tmp_path / "out" / "accuracy.json").read_bytes()
     (tmp_path / "out" / "answers-rigged-standard.jsonl").unlink()
     loaded = []
-    whole = accuracy_module.load
+    whole = generation.load
     monkeypatch.setattr(accuracy_module, "load", lambda *words: loaded.append(words) or whole(*words))
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert len(loaded) == 1 and capsys.readouterr().out == first

@@ -30,11 +30,12 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from hf_procedural.models import build
-from hf_procedural.rl import prompts, questions
+from hf_procedural.files import Loader
+from hf_procedural.models import build, prompting
+from hf_procedural.rl import questions
 from hf_procedural.rl.token_bytes import token_ends
-from hf_procedural.text import documents, packing
-from hf_procedural.training import arguments
+from hf_procedural.runs import measures
+from hf_procedural.text import documents, tokenizers
 
 WEB = SHARED / "data" / "web"
 STRANGE = [
@@ -95,7 +96,7 @@ def home(tmp_path_factory):
             Path(f"text/{name}.jsonl").write_text("".join(rows))
         sizes = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
         torch.manual_seed(0)
-        tokenizer = packing.train_tokenizer(texts, 330)
+        tokenizer = tokenizers.train_tokenizer(texts, 330)
         tied = {"tie_word_embeddings": False, "initializer_range": 0.2}
         gpt2 = GPT2Config(vocab_size=len(tokenizer), n_positions=48, n_embd=32, n_layer=2, n_head=2, **tied)
         save_proxy("gpt2", GPT2LMHeadModel(gpt2), tokenizer)
@@ -247,8 +248,8 @@ def test_counts_add_up(made):
         assert counts["documents"] == size
         parts = ("questions", "certain", "inside_characters", "not_drawn")
         assert counts["positions"] == sum(counts[part] for part in parts) and counts["questions"] == len(entropies)
-        assert [counts[name] for name in questions.THRESHOLDS] == [
-            sum(entropy > least for entropy in entropies) for least in questions.THRESHOLDS.values()
+        assert [counts[name] for name in measures.THRESHOLDS] == [
+            sum(entropy > least for entropy in entropies) for least in measures.THRESHOLDS.values()
         ]
     assert facts["train"]["cut_documents"] > 3 and facts["proxy"]["max_length"] == 48
     positions = facts["train"]["positions"] + facts["validation"]["positions"]
@@ -261,11 +262,11 @@ def test_counts_add_up(made):
 def test_difficulties_are_nested(made, monkeypatch, tmp_path):
     everything = rows(made["gpt2"])
     assert {row["difficulty"] for row in everything} == {"trivial", "easy", "medium", "hard"}
-    for name, least in questions.THRESHOLDS.items():
+    for name, least in measures.THRESHOLDS.items():
         run_here(monkeypatch, "rpt_prepare", *GPT2, "--min_entropy", least, "--output", tmp_path / name)
         kept = rows(tmp_path / name)
         assert kept == [row for row in everything if row["entropy"] > least]
-        harder = [other for other in questions.THRESHOLDS if questions.THRESHOLDS[other] >= least]
+        harder = [other for other in measures.THRESHOLDS if measures.THRESHOLDS[other] >= least]
         assert {row["difficulty"] for row in kept} == {*harder}
 
 
@@ -330,7 +331,7 @@ def test_a_document_is_read_so_far_but_its_continuation_is_whole(monkeypatch, tm
 def test_of_a_long_text_no_more_is_read_than_needed(name, text):
     proxy, text = questions.Proxy(name, max_length=40), text * (20_000 // len(text))
     if text.startswith("the"):
-        proxy.tokenizer = packing.train_tokenizer([text], 300)  # whose tokens are long
+        proxy.tokenizer = tokenizers.train_tokenizer([text], 300)  # whose tokens are long
     reading, ends = proxy.read(text, 9), token_ends(proxy.tokenizer, text)
     assert text.encode().startswith(reading.text) and proxy.read(text, 10**6).ends.tolist() == ends
     assert reading.tokens + reading.special == 40 and reading.ends[:80].tolist() == ends[:80]
@@ -378,8 +379,8 @@ def test_demonstrations_are_text_to_learn_from(monkeypatch, tmp_path):
     kept = load_dataset(str(tmp_path / "own"), split="train")
     read = list(documents.documents(str(tmp_path / "own" / "demonstrations.jsonl")))
     assert read == [f"Say it: {row['context']}|\n\\boxed{{{row['token']}}}" for row in kept]
-    template = prompts.read_template(RECIPES / "templates" / "rpt.txt")
-    first = prompts.fill(template, context=kept[0]["context"]) + f"\n\\boxed{{{kept[0]['token']}}}"
+    template = prompting.read_template(RECIPES / "templates" / "rpt.txt")
+    first = prompting.fill(template, context=kept[0]["context"]) + f"\n\\boxed{{{kept[0]['token']}}}"
     assert next(iter(documents.documents(str(tmp_path / "default" / "demonstrations.jsonl")))) == first
 
 
@@ -414,7 +415,7 @@ def test_web_text(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["rpt_omnimath_prepare", "rpt_tiny_prepare"])
 def test_the_yamls(name, monkeypatch, tmp_path):
-    content = yaml.load((RECIPES / "configs" / f"{name}.yaml").read_text(), arguments.Loader)
+    content = yaml.load((RECIPES / "configs" / f"{name}.yaml").read_text(), Loader)
     small = {"proxy_model": "llama", "output": str(tmp_path / "made"), "dtype": "float32"}
     if name == "rpt_tiny_prepare":
         small |= {"template": str(RECIPES / "templates" / "rpt_short.txt"), "documents": 60, "held_out": 10}
@@ -425,7 +426,7 @@ def test_the_yamls(name, monkeypatch, tmp_path):
         small |= {"dataset": str(tmp_path / "omni"), "held_out": 8}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(content | small))
     run_here(monkeypatch, "rpt_prepare", tmp_path / "small.yaml")
-    used = yaml.load((tmp_path / "made" / "recipe.yaml").read_text(), arguments.Loader)
+    used = yaml.load((tmp_path / "made" / "recipe.yaml").read_text(), Loader)
     assert used.items() >= (content | small).items()
     assert set(load_dataset(small["output"])) == {"train", "validation"}
 

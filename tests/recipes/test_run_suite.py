@@ -25,11 +25,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 import hf_procedural as hp
 from hf_procedural import metrics
 from hf_procedural.data.rows import ValidationRows
-from hf_procedural.evaluation import harness, suites
-from hf_procedural.hub import datasets
+from hf_procedural.evaluation import as_rows, checkpoints, harness, in_words, suites
+from hf_procedural.evaluation.core import _by_category
+from hf_procedural.hub import runs
 from hf_procedural.hub.model_card import place_in
-from hf_procedural.text.packing import train_tokenizer
-from hf_procedural.training.begin import predictions
+from hf_procedural.text.tokenizers import train_tokenizer
+from hf_procedural.training.finish import predictions
 
 MATHS = TESTS / "data" / "deepmind_math"
 QUICK = ["--size", "2_2_16", "--dropout", "0", "--per_device_train_batch_size", "32", "--save_strategy", "no"]
@@ -161,13 +162,13 @@ def test_a_study_is_all_its_runs(evaluate):
 @pytest.mark.parametrize("name", ["set", "dyck", "maths"])
 def test_any_model_of_lm_eval_answers_the_same(name):
     """The requests are plain ones: HFLM itself, which reads each for itself, gives what one pass over a row gives."""
-    checkpoint = harness.open_checkpoint(name)
+    checkpoint = checkpoints.open_checkpoint(name)
     (asked,) = harness.offline(checkpoint, 6)
     (task,) = asked.loaded["tasks"].values()
     task.build_all_requests()
     requests = task.instances[:60]
     plain = HFLM(name, tokenizer=checkpoint.tokenizer, device="cpu", dtype="float32", prefix_token_id=0)
-    ours, theirs = (model.loglikelihood(requests) for model in (harness.load(checkpoint, 3), plain))
+    ours, theirs = (model.loglikelihood(requests) for model in (checkpoints.load(checkpoint, 3), plain))
     assert len(requests) > 20 and len({score for score, _ in ours}) > 10
     same = [place for place, request in enumerate(requests) if request.args[0] == request.args[0].rstrip()]
     assert len(same) > 15  # HFLM moves a space at the end of a context
@@ -177,13 +178,13 @@ def test_any_model_of_lm_eval_answers_the_same(name):
 
 def test_requests_of_several_tokens_and_of_several_rows(home):
     """As lm-eval may send them: rows that begin alike, one within another, and the same request twice."""
-    checkpoint = harness.open_checkpoint("sort")
+    checkpoint = checkpoints.open_checkpoint("sort")
     pairs = [("1 2", " 3 4"), ("1 2 3 4", " <sep>"), ("1 2", " 3"), ("1", " 2 3 4"), ("1 2 3", " 4"), ("1 2", " 3")]
     pairs += [("4 4", " 4 4 <sep>"), ("4 4", " 4")]
     requests = [Instance("loglikelihood", {}, pair, 0) for pair in pairs]
     model, answers = (
         AutoModelForCausalLM.from_pretrained("sort").eval(),
-        harness.load(checkpoint, 2).loglikelihood(requests),
+        checkpoints.load(checkpoint, 2).loglikelihood(requests),
     )
     for (context, continuation), (score, greedy) in zip(pairs, answers, strict=True):
         ids = checkpoint.tokenizer(context + continuation, return_tensors="pt")["input_ids"]
@@ -196,11 +197,11 @@ def test_requests_of_several_tokens_and_of_several_rows(home):
 
 @pytest.mark.parametrize("name", ["set", "mixture"])
 def test_rows_have_their_turns(name, monkeypatch):
-    checkpoint = harness.open_checkpoint(name)
-    model = harness.load(checkpoint)
+    checkpoint = checkpoints.open_checkpoint(name)
+    model = checkpoints.load(checkpoint)
     (asked,) = harness.offline(checkpoint, None)
     whole = harness.figures(model, asked)
-    monkeypatch.setattr(harness, "_MEMORY", 20_000)
+    monkeypatch.setattr(as_rows, "_MEMORY", 20_000)
     (task,) = asked.loaded["tasks"].values()
     assert sum(1 for _ in task.turns()) > 3
     for ours, theirs in zip(harness.figures(model, asked), whole, strict=True):
@@ -232,7 +233,7 @@ def test_another_task_over_the_same_words(evaluate):
     words = ["--tasks", "reverse-3", "--task_parameters", '{"vocab_size": 6}']
     folder, _ = evaluate(*words, models=["sort"])
     (exact, share, _) = read(folder, "evaluation_tasks.json")["figures"]
-    assert exact["documents"] == harness.ROWS and 0 < share["value"] < 1
+    assert exact["documents"] == as_rows.ROWS and 0 < share["value"] < 1
     folder, _ = evaluate("--tasks", "sort-4", models=["sort"])
     assert values(read(folder, "evaluation_tasks.json")) == pytest.approx(
         {
@@ -248,10 +249,10 @@ def test_another_task_over_the_same_words(evaluate):
 
 def test_text_is_scored_as_by_hand(evaluate):
     folder, _ = evaluate(*OFFLINE, models=["text"])
-    checkpoint = harness.open_checkpoint("text")
+    checkpoint = checkpoints.open_checkpoint("text")
     texts = ["the cat sat\nunder a tree", "two dogs over the hill"]
-    task = harness.held_out_text(checkpoint, "two texts", texts)
-    found = harness.figures(harness.load(checkpoint), harness._asked("two texts", task))
+    task = in_words.held_out_text(checkpoint, "two texts", texts)
+    found = harness.figures(checkpoints.load(checkpoint), harness._asked("two texts", task))
     model, total = AutoModelForCausalLM.from_pretrained("text").double().eval(), 0.0
     for text in texts:
         ids = torch.tensor([[0, *checkpoint.tokenizer(text)["input_ids"]]])  # <|endoftext|> before it
@@ -264,7 +265,7 @@ def test_text_is_scored_as_by_hand(evaluate):
     expected = {"word_perplexity": math.exp(-total / spaces), "byte_perplexity": math.exp(-total / bytes_)}
     expected["bits_per_byte"] = -total / bytes_ / math.log(2)
     assert {row["metric"]: row["value"] for row in found} == pytest.approx(expected, rel=1e-5)
-    assert {task for task, _ in values(read(folder))} == {"pydoc", *harness.PROBES}
+    assert {task for task, _ in values(read(folder))} == {"pydoc", *in_words.PROBES}
 
 
 def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
@@ -281,29 +282,29 @@ def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
         tmp_path / "own",
     ]
     run_here(monkeypatch, "semantic", *words)
-    checkpoint = harness.open_checkpoint(str(tmp_path / "own"))
-    assert list(harness.own_text(checkpoint)) == [line["text"] for line in lines[19::20]]
+    checkpoint = checkpoints.open_checkpoint(str(tmp_path / "own"))
+    assert list(in_words.own_text(checkpoint)) == [line["text"] for line in lines[19::20]]
     names = [asked.name for asked in harness.offline(checkpoint, None)]
-    assert names == ["pydoc", "own validation text", *harness.PROBES]
+    assert names == ["pydoc", "own validation text", *in_words.PROBES]
     (tmp_path / "own.jsonl").unlink()
-    assert harness.own_text(checkpoint) is None
-    monkeypatch.setattr(harness, "TEXT_BYTES", 25)
-    cut = harness.held_out_text(checkpoint, "cut", ["ten bytes ", "ün" * 20, "never read"])
+    assert in_words.own_text(checkpoint) is None
+    monkeypatch.setattr(in_words, "TEXT_BYTES", 25)
+    cut = in_words.held_out_text(checkpoint, "cut", ["ten bytes ", "ün" * 20, "never read"])
     assert [row["text"] for row in cut.eval_docs] == ["ten bytes ", "ün" * 5]
-    assert [asked.name for asked in harness.offline(harness.open_checkpoint("pydoc"), None)] == [
+    assert [asked.name for asked in harness.offline(checkpoints.open_checkpoint("pydoc"), None)] == [
         "pydoc",
-        *harness.PROBES,
+        *in_words.PROBES,
     ]
 
 
 def test_probes_in_words(tmp_path):
     """A model that always says 2 is right where the answer is 2; five solved examples stand before each question."""
     save_rigged(tmp_path, train_tokenizer(["no merges"], 257), [":", "Ġ", "2"], 2048)
-    checkpoint = harness.open_checkpoint(str(tmp_path))
+    checkpoint = checkpoints.open_checkpoint(str(tmp_path))
     (asked,) = harness.named(checkpoint, ["haystack-2"], {"vocab_size": 20}, 60)
     (task,) = asked.loaded["tasks"].values()
     answers = [row["answer"] for row in task.eval_docs]
-    (row,) = harness.figures(harness.load(checkpoint), asked)
+    (row,) = harness.figures(checkpoints.load(checkpoint), asked)
     assert 2 < answers.count("2") < 20 and (row["shots"], row["documents"]) == (5, 60)
     assert row["value"] == answers.count("2") / 60
     prompt = task.instances[0].args[0]
@@ -344,7 +345,7 @@ def test_core_is_the_mean_of_22(accuracies):
 @pytest.mark.parametrize("label", suites.CORE)
 def test_prompts_of_core(label):
     """Shots are other rows, in MMLU and jeopardy of the category; answers begin with a space and end with the line."""
-    checkpoint, dclm = harness.open_checkpoint("text"), suites.CORE[label]
+    checkpoint, dclm = checkpoints.open_checkpoint("text"), suites.CORE[label]
     ((asked,), missing) = harness.core(checkpoint, "dclm", [label])
     (task,) = asked.loaded["tasks"].values()
     task.set_fewshot_seed(1)
@@ -413,11 +414,11 @@ def test_core_from_beginning_to_end(evaluate):
 
 
 def test_accuracies_without_shots():
-    checkpoint = harness.open_checkpoint("text")
+    checkpoint = checkpoints.open_checkpoint("text")
     model, tokenizer = AutoModelForCausalLM.from_pretrained("text").double().eval(), checkpoint.tokenizer
     labels = [label for label, task in suites.CORE.items() if not task.shots]
     tasks, _ = harness.core(checkpoint, "dclm", labels)
-    loaded = harness.load(checkpoint)
+    loaded = checkpoints.load(checkpoint)
     differ = 0
     for asked in tasks:
         dclm = suites.CORE[asked.name]
@@ -443,7 +444,7 @@ def test_accuracies_without_shots():
 
 
 def test_categories_count_alike():
-    assert harness._by_category([("a", 1.0), ("a", 0.0), ("a", 0.0), ("a", 0.0), ("b", 1.0)]) == pytest.approx(0.625)
+    assert _by_category([("a", 1.0), ("a", 0.0), ("a", 0.0), ("a", 0.0), ("b", 1.0)]) == pytest.approx(0.625)
 
 
 def test_a_task_that_cannot_be_had_is_absent(evaluate, tmp_path):
@@ -505,12 +506,12 @@ def test_names_of_lm_eval(evaluate, monkeypatch, tmp_path):
         (a, b) for a in ("one", "two") for b in ("acc", "acc_norm")
     }
     with pytest.raises(ValueError, match="neither we nor lm-eval .* have a task 'bot': did you mean both\\?$"):
-        harness.named(harness.open_checkpoint("text"), ["bot"], None, None)
+        harness.named(checkpoints.open_checkpoint("text"), ["bot"], None, None)
 
 
 def test_the_card_keeps_its_place_and_is_made_once(evaluate, tmp_path):
     folder, _ = evaluate(*OFFLINE, models=["set"])
-    datasets.leave_card(folder, "me/tiny")
+    runs.leave_card(folder, "me/tiny")
     Path(folder, "README.md").write_text(Path(folder, "README.md").read_text() + "\nMy own words.\n")
     evaluate(*OFFLINE, models=["set"])
     first = Path(folder, "README.md").read_text()
@@ -623,7 +624,7 @@ def test_without_lm_eval(monkeypatch, capsys, home):
 
 def test_tokenizers_that_cannot_read():
     """DeepMind-Math's knows characters, but no line break."""
-    checkpoint = harness.open_checkpoint("maths")
+    checkpoint = checkpoints.open_checkpoint("maths")
     with pytest.raises(ValueError, match="cannot read some text: '\\\\n' is unknown to it"):
-        harness.held_out_text(checkpoint, "some text", ["one line\nand another"])
+        in_words.held_out_text(checkpoint, "some text", ["one line\nand another"])
     assert AutoTokenizer.from_pretrained("maths").unk_token == "<unk>"

@@ -28,8 +28,8 @@ from support.running import (
 )
 
 from hf_procedural.data import tokenization
-from hf_procedural.text import deepmind_math, documents, packing
-from hf_procedural.training import arguments
+from hf_procedural.files import Loader
+from hf_procedural.text import batches, deepmind_math, documents, packing, tokenizers
 
 MATHS = TESTS / "data" / "deepmind_math"
 WEB = SHARED / "data" / "web"
@@ -71,7 +71,7 @@ def home(tmp_path_factory):
         Path("text").mkdir()
         for name, part in (("a", lines[:200]), ("b", lines[200:])):
             Path(f"text/{name}.jsonl.gz").write_bytes(gzip.compress("".join(part).encode()))
-        packing.train_tokenizer(texts, 300).save_pretrained("tokenizer")
+        tokenizers.train_tokenizer(texts, 300).save_pretrained("tokenizer")
         task = ["--task", "sort-6", "--task_parameters", '{"vocab_size": 30}', "--train_size", "64"]
         steps = ["--max_steps", "8", "--validation_size", "8", "--per_device_train_batch_size", "4"]
         run_here(patch, "pretrain", *task, *steps, "--size", "2_2_16", "--output_dir", "runs/source")
@@ -176,7 +176,7 @@ def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
 
 def test_a_mixture_ends_with_the_same_weights_after_a_kill(monkeypatch, tmp_path):
     """In the shares of its weights, with several passes, and with z-loss, which evaluations are without."""
-    monkeypatch.setattr(packing, "_BATCH", 4_000)  # of which the rows must not depend; the killed run has the usual
+    monkeypatch.setattr(batches, "BATCH", 4_000)  # of which the rows must not depend; the killed run has the usual
     words = [*MIXTURE, "--max_steps", "60", "--z_loss", "1e-3", "--gradient_accumulation_steps", "2"]
     run_here(monkeypatch, "semantic", *words, "--output_dir", tmp_path / "whole")
     killed = tmp_path / "killed"
@@ -263,7 +263,7 @@ def test_greedy_answers_are_right_where_all_their_characters_are(monkeypatch, tm
 
 @pytest.mark.skipif(not WEB.is_dir(), reason=f"no web text in {WEB}")
 def test_web_text_trains_with_the_settings_of_c4(monkeypatch, tmp_path):
-    content = yaml.load(next(path for path in CONFIGS if path.stem == "c4").read_text(), arguments.Loader)
+    content = yaml.load(next(path for path in CONFIGS if path.stem == "c4").read_text(), Loader)
     small = {"dataset": str(WEB / "*.jsonl"), "dataset_config": None, "tokenizer": None, "tokenizer_size": 600}
     small |= {"documents": 200, "sequence_length": 128, "validation_rows": 8, "size": "2_2_16", "learning_rate": 1e-2}
     small |= {"max_tokens": 10 * 4 * 8 * 128, "eval_steps": 5, "logging_steps": 1, "output_dir": str(tmp_path / "run")}
@@ -298,7 +298,7 @@ with torch.no_grad():
 
 
 def test_a_shard_that_turns_out_damaged_ends_training_with_one_line(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(packing, "_BATCH_DOCUMENTS", 10)
+    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 10)
     shutil.copytree("text", tmp_path / "text")
     whole = (tmp_path / "text" / "b.jsonl.gz").read_bytes()
     (tmp_path / "text" / "b.jsonl.gz").write_bytes(whole[: len(whole) // 2])

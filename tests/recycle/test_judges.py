@@ -10,10 +10,10 @@ from support.judge_server import serve
 from support.rigged import save_rigged
 from support.running import ROOT
 
+from hf_procedural.models.prompting import read_template
 from hf_procedural.recycle import judges, rewards
 from hf_procedural.recycle.pieces import MARKER
-from hf_procedural.rl.prompts import read_template
-from hf_procedural.text.packing import END_OF_TEXT, train_tokenizer
+from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
 
 TEMPLATES = ROOT / "recipes" / "templates"
 REQUEST = read_template(TEMPLATES / "dataman.txt", "text")

@@ -18,7 +18,7 @@ from hf_procedural.rl import answer_reward, prefix_matching_reward
 from hf_procedural.rl.rewards import boxed
 from hf_procedural.rl.token_bytes import token_bytes, token_ends
 from hf_procedural.tasks import Task
-from hf_procedural.text.packing import train_tokenizer
+from hf_procedural.text.tokenizers import train_tokenizer
 
 # ---------------------------------------------------------------- tokenizers whose tokens are known
 

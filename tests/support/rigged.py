@@ -6,7 +6,7 @@ import torch
 from transformers import GenerationConfig
 
 from hf_procedural.models.build import new_config, new_model
-from hf_procedural.text.packing import END_OF_TEXT
+from hf_procedural.text.tokenizers import END_OF_TEXT
 
 
 def save_rigged(folder, tokenizer, chain, positions: int, **generation) -> None:

@@ -13,17 +13,16 @@ from support.running import ROOT, run_here
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.tasks import base, plugins
+from hf_procedural.tasks import lookup, plugins
+from hf_procedural.tasks.registry import REGISTRY
 
 README = (ROOT / "README.md").read_text()
 SOURCE = re.search(r"is a task once it is registered:\n\n```python\n(.*?)```", README, re.DOTALL)[1]
 
 
 @pytest.fixture(autouse=True)
-def registry(monkeypatch):
+def own_modules(monkeypatch, own_registry):
     """A registry, modules and path that end with the test."""
-    monkeypatch.setattr(base, "_REGISTRY", dict(base._REGISTRY))
-    monkeypatch.setattr(base, "CHECKED", set(base.CHECKED))
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
@@ -84,7 +83,7 @@ def test_it_trains_shows_and_publishes(file, monkeypatch, tmp_path, capsys):
 def test_rows_of_a_changed_task_are_not_those_in_the_cache(file):
     hp.load_task_file(file)
     first = load_dataset("procedural", "digit_sum-6", train_size=50, split="train")["labels"]
-    del sys.modules["my_task"], base._REGISTRY["digit_sum"]
+    del sys.modules["my_task"], REGISTRY["digit_sum"]
     file.write_text(SOURCE.replace("% 10", "% 7"))
     hp.load_task_file(file)
     assert load_dataset("procedural", "digit_sum-6", train_size=50, split="train")["labels"] != first
@@ -119,10 +118,10 @@ BROKEN = [
 def test_a_broken_one_is_refused_with_the_reason(right, wrong, reason, file, capsys):
     assert right in SOURCE
     file.write_text(SOURCE.replace(right, wrong))
-    before = list(base._REGISTRY)
+    before = list(REGISTRY)
     with pytest.raises(ValueError, match=re.escape(reason)) as error:
         hp.load_task_file(file)
-    assert "\n" not in str(error.value) and list(base._REGISTRY) == before
+    assert "\n" not in str(error.value) and list(REGISTRY) == before
     with pytest.raises(SystemExit):
         cli.main(["show", "digit_sum-4", "--task_file", str(file)])
     assert capsys.readouterr().err.count("\n") == 1
@@ -159,7 +158,7 @@ def test_packages_offer_tasks_by_entry_points(file, monkeypatch):
     (file.parent / "my_broken.py").write_text("raise KeyError('oh')")
     points = [importlib.metadata.EntryPoint(name, f"my_{name}", plugins.GROUP) for name in ("task", "broken")]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points if group == plugins.GROUP else ())
-    base._load_entry_points.cache_clear()
+    lookup._load_entry_points.cache_clear()
     with pytest.warns(UserWarning, match="entry point broken = my_broken: KeyError: 'oh'"):
         assert hp.list_tasks()[-1] == "digit_sum"
     assert hp.task("digit_sum-4").solve([1, 2, 3, 4]) == [0]

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, default_collate
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from hf_procedural.text import deepmind_math as dm
-from hf_procedural.training import begin
+from hf_procedural.training import finish
 
 ARCHIVE = TESTS / "data" / "deepmind_math"
 TOKENIZER = dm.character_tokenizer()
@@ -446,7 +446,7 @@ def test_greedy_generation_is_right_where_teacher_forcing_is(memory):
     rows = dm.MathValidation(problems)
     batch = default_collate(list(rows))
     with torch.no_grad():
-        guesses = begin.predictions(model(**batch).logits, batch["labels"])
+        guesses = finish.predictions(model(**batch).logits, batch["labels"])
     overall, by_module = dm.accuracy(guesses.numpy(), batch["labels"].numpy(), rows.modules)
     greedy, greedy_by_module = dm.greedy_exact_match(model, TOKENIZER, problems)
     assert overall["exact_match"] == greedy["greedy_exact_match"]

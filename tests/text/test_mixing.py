@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hf_procedural.text import documents, packing
+from hf_procedural.text import batches, documents, tokenizers
 from hf_procedural.text.documents import Documents
 from hf_procedural.text.mixing import MixedRows, draw, merged
 
@@ -19,13 +19,13 @@ TEXTS = [f"{number} " + "any words, große ones " * (number % 7) for number in r
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return packing.train_tokenizer(TEXTS, 300)
+    return tokenizers.train_tokenizer(TEXTS, 300)
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    monkeypatch.setattr(packing, "_BATCH", 200)
-    monkeypatch.setattr(packing, "_BATCH_DOCUMENTS", 3)
+    monkeypatch.setattr(batches, "BATCH", 200)
+    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
 
 
 def listed(texts, **options):
@@ -81,7 +81,7 @@ def test_weights_are_shares_of_the_tokens_at_every_point(sizes, weights, seed, t
 
 
 @settings(max_examples=40)
-@given(data=st.data(), sizes=_SIZES, weights=_WEIGHTS, separator=st.sampled_from(packing.SEPARATORS))
+@given(data=st.data(), sizes=_SIZES, weights=_WEIGHTS, separator=st.sampled_from(batches.SEPARATORS))
 def test_rows_go_on_at_any_mark(data, sizes, weights, separator, tokenizer):
     options = [weights[: len(sizes)], tokenizer, data.draw(st.integers(2, 40)), separator]
     sources = sources_of(*sizes, shuffle_buffer=data.draw(st.sampled_from([0, 3])))

@@ -26,10 +26,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from hf_procedural.data import tokenization
-from hf_procedural.text import documents, packing
+from hf_procedural.models import losses
+from hf_procedural.text import batches, documents, packing, tokenizers
+from hf_procedural.text.batches import SEPARATORS, pieces_of
 from hf_procedural.text.documents import DataError, Documents
 from hf_procedural.text.packing import PackedRows
-from hf_procedural.training import begin
 from hf_procedural.training.arguments import ModelArguments
 
 WEB = SHARED / "data" / "web"
@@ -38,7 +39,7 @@ TEXTS = [f"Document {number}: größer\nthan {number**5}, {'日本' * (number % 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return packing.train_tokenizer(TEXTS * 2, 300)
+    return tokenizers.train_tokenizer(TEXTS * 2, 300)
 
 
 def listed(texts, **options):
@@ -316,15 +317,15 @@ def test_arguments_that_fit_nothing(words, message, tmp_path, monkeypatch):
 
 def test_training_a_tokenizer_is_deterministic():
     first, *others = (
-        packing.train_tokenizer(documents.documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
+        tokenizers.train_tokenizer(documents.documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
     )
     assert others == [first, first]  # though each of them hashes in another order
     assert len(json.loads(first)["model"]["vocab"]) == 1000
 
 
 def test_a_trained_tokenizer_reads_no_more_than_it_may():
-    small = packing.train_tokenizer(TEXTS, 300, max_bytes=len((TEXTS[0] + TEXTS[1]).encode()))
-    assert small.get_vocab() == packing.train_tokenizer(TEXTS[:2], 300).get_vocab()
+    small = tokenizers.train_tokenizer(TEXTS, 300, max_bytes=len((TEXTS[0] + TEXTS[1]).encode()))
+    assert small.get_vocab() == tokenizers.train_tokenizer(TEXTS[:2], 300).get_vocab()
 
 
 def test_a_trained_tokenizer_loads_again(tokenizer, tmp_path):
@@ -343,7 +344,7 @@ def test_tokens_are_lossless(text, tokenizer):
 
 def test_tokenizers_that_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"^vocab_size must be at least 257 .*, got 256$"):
-        packing.train_tokenizer(TEXTS, 256)
+        tokenizers.train_tokenizer(TEXTS, 256)
     for name in ("no/such", str(tmp_path)):
         with pytest.raises(ValueError, match=rf"^tokenizer '{name}' cannot be loaded: [^\n]*$"):
             tokenization.load_tokenizer(name)
@@ -351,7 +352,7 @@ def test_tokenizers_that_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"is a slow one, without a tokenizer.json; a fast one is needed$"):
         tokenization.load_tokenizer(str(tmp_path))
     with pytest.raises(DataError, match="^here, document 2: empty"):
-        packing.train_tokenizer(listed(["a", ""]), 300)
+        tokenizers.train_tokenizer(listed(["a", ""]), 300)
 
 
 # Rows
@@ -384,11 +385,11 @@ def check_rows(rows, texts, tokenizer, separator, count):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(packing, "_BATCH", 60)
-    monkeypatch.setattr(packing, "_BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(batches, "BATCH", 60)
+    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 4)
 
 
-@pytest.mark.parametrize("separator", packing.SEPARATORS)
+@pytest.mark.parametrize("separator", SEPARATORS)
 @pytest.mark.parametrize("length", [2, 100, 10_000])
 def test_rows_are_the_joined_documents(separator, length, tokenizer, small_batches):
     check_rows(PackedRows(listed(TEXTS), tokenizer, length, separator), TEXTS, tokenizer, separator, 30_000 // length)
@@ -398,10 +399,10 @@ _DOCUMENTS = st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(s
 
 
 @settings(max_examples=60)
-@given(data=st.data(), texts=_DOCUMENTS, length=st.integers(2, 40), separator=st.sampled_from(packing.SEPARATORS))
+@given(data=st.data(), texts=_DOCUMENTS, length=st.integers(2, 40), separator=st.sampled_from(SEPARATORS))
 def test_any_documents_and_any_mark(data, texts, length, separator, tokenizer):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "_BATCH", data.draw(st.integers(1, 50)))
+        patch.setattr(batches, "BATCH", data.draw(st.integers(1, 50)))
         buffer = data.draw(st.sampled_from([0, 3]))
         documents = listed(texts, shuffle_buffer=buffer)
         rows = PackedRows(documents, tokenizer, length, separator)
@@ -444,14 +445,14 @@ def tokens_of(texts, tokenizer):
 
 
 def test_documents_of_all_sizes_share_batches(tokenizer, monkeypatch):
-    monkeypatch.setattr(packing, "_PIECE", 50)
+    monkeypatch.setattr(batches, "PIECE", 50)
     words = " ".join(f"word{number}" for number in range(300))
     texts = [words, "short", words.replace(" ", "\n"), "x" * 120 + "\ny", "short"]
-    pieces = list(packing._pieces(texts[2]))
+    pieces = list(pieces_of(texts[2]))
     assert "".join(pieces) == texts[2]
     assert all(len(piece) <= 50 and piece.startswith("\n") for piece in pieces[1:])
-    assert "".join(packing._pieces(words)) == words
-    assert list(packing._pieces(texts[3])) == ["x" * 50, "x" * 50, "x" * 20 + "\ny"]
+    assert "".join(pieces_of(words)) == words
+    assert list(pieces_of(texts[3])) == ["x" * 50, "x" * 50, "x" * 20 + "\ny"]
     check_rows(PackedRows(listed(texts[1:3]), tokenizer, 100), texts[1:3], tokenizer, "eos", 60)
     rows = read(PackedRows(listed(texts), tokenizer, 100), 60)
     assert tokenizer.decode(rows.flatten().tolist()).startswith("<|endoftext|>".join(texts))
@@ -498,9 +499,10 @@ def test_two_processes_read_one_stream(tokenizer, tmp_path):
 import itertools, sys
 import torch
 from accelerate import Accelerator
-from hf_procedural import documents, semantic, tokenization
+from hf_procedural.data import tokenization
+from hf_procedural.text import documents, packing
 accelerator = Accelerator(cpu=True)
-rows = semantic.PackedRows(documents.documents("pydoc"), tokenization.load_tokenizer(sys.argv[1]), 64)
+rows = packing.PackedRows(documents.documents("pydoc"), tokenization.load_tokenizer(sys.argv[1]), 64)
 loader = accelerator.prepare(torch.utils.data.DataLoader(rows, batch_size=2))
 batches = [accelerator.gather(batch["input_ids"]) for batch in itertools.islice(loader, 5)]
 if accelerator.is_main_process:
@@ -526,9 +528,10 @@ def test_memory_is_flat(tmp_path):
     script = r"""
 import itertools, re, sys
 from pathlib import Path
-from hf_procedural import documents, semantic, tokenization
+from hf_procedural.data import tokenization
+from hf_procedural.text import documents, packing
 documents = documents.documents(sys.argv[1], shuffle_buffer=100)
-rows = semantic.PackedRows(documents, tokenization.load_tokenizer(sys.argv[2]), 64)
+rows = packing.PackedRows(documents, tokenization.load_tokenizer(sys.argv[2]), 64)
 for row in itertools.islice(rows, int(sys.argv[3])):
     pass
 peak = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
@@ -550,7 +553,7 @@ print(rows.mark(int(sys.argv[3]))["epoch"], *peak)
     assert peaks[1] - peaks[0] < 16, peaks
 
 
-@pytest.mark.parametrize("separator", packing.SEPARATORS)
+@pytest.mark.parametrize("separator", SEPARATORS)
 def test_validation_rows_pack_and_pad(separator, tokenizer):
     rows = packing.validation_rows(TEXTS, tokenizer, 100, separator)
     count = tokens_of(TEXTS, tokenizer) - (len(TEXTS) if separator == "none" else 0)
@@ -598,7 +601,7 @@ def test_mistakes_with_rows(tokenizer):
 @pytest.mark.parametrize("labelled_only", [False, True], ids=["all_logits", "labelled_only"])
 def test_z_loss_is_its_definition(labelled_only):
     torch.manual_seed(0)
-    model = ModelArguments(model_type="llama", size="1_2_8").build(packing.train_tokenizer(TEXTS, 300), 9)
+    model = ModelArguments(model_type="llama", size="1_2_8").build(tokenizers.train_tokenizer(TEXTS, 300), 9)
     ids = torch.randint(300, (4, 9))
     labels = ids.masked_fill(torch.rand(4, 9) < 0.4, -100)
     output = model.train()(ids, labels=labels)
@@ -606,8 +609,8 @@ def test_z_loss_is_its_definition(labelled_only):
     expected = output.loss + 0.3 * squares.mean()
     gradients = torch.autograd.grad(expected, list(model.parameters()))
     if labelled_only:
-        begin.score_labelled_only(model)
-    packing.add_z_loss(model, 0.3)
+        losses.score_labelled_only(model)
+    losses.add_z_loss(model, 0.3)
     whole = model(input_ids=ids, labels=labels).loss
     assert whole.item() == pytest.approx(expected.item(), rel=1e-5)
     number = (labels[:, 1:] != -100).sum()
@@ -620,4 +623,4 @@ def test_z_loss_is_its_definition(labelled_only):
 
 
 def test_bits_per_byte():
-    assert packing.bits_per_byte(math.log(2) * 3, 4.0) == pytest.approx(0.75)
+    assert losses.bits_per_byte(math.log(2) * 3, 4.0) == pytest.approx(0.75)

@@ -13,9 +13,11 @@ from transformers import default_data_collator
 import hf_procedural
 from hf_procedural.data import blocks
 from hf_procedural.data.rows import TrainRows, ValidationRows
-from hf_procedural.models import attention
-from hf_procedural.models import build as build_module
-from hf_procedural.training import arguments, begin
+from hf_procedural.files import Loader
+from hf_procedural.models import attention, losses
+from hf_procedural.models.build import parse_size
+from hf_procedural.runs import folder
+from hf_procedural.training import arguments, finish
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
 from hf_procedural.training.curriculum import LengthCurriculum
 
@@ -156,7 +158,7 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
     rows = [{name: column.long() for name, column in row.items()} for row in rows]
     batch = default_data_collator(rows)
     stock = model(**batch)
-    begin.score_labelled_only(model)
+    losses.score_labelled_only(model)
     ours, unlabelled = model(**batch), model(batch["input_ids"])
     labels = torch.from_numpy(arrays[1]).long()
     assert ours.logits.shape[:2] == (1, (labels != -100).sum())
@@ -164,7 +166,7 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
     assert torch.equal(unlabelled.logits, stock.logits)
     gradients = [torch.autograd.grad(output.loss, model.parameters()) for output in (ours, stock)]
     assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(*gradients, strict=True))
-    mine, reference = (begin.predictions(output.logits, labels) for output in (ours, stock))
+    mine, reference = (finish.predictions(output.logits, labels) for output in (ours, stock))
     scored = labels != -100
     assert torch.equal(mine[scored], reference[scored])
     assert torch.equal(reference[:, 1:], stock.logits[:, :-1].argmax(-1))
@@ -173,10 +175,10 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
 def test_only_the_same_run_is_resumed(tmp_path):
     run = [RowArguments("sort-4", {"vocab_size": 9}), InitArguments("permuted:runs/a", train_components=["attn"])]
     args = StageArguments(str(tmp_path), resume_from_checkpoint="true")
-    begin.save_provenance(args, *run, ModelArguments(context_length=20))
+    folder.save_provenance(args, *run, ModelArguments(context_length=20))
     (tmp_path / "checkpoint-4").mkdir()
     (tmp_path / "checkpoint-4" / "trainer_state.json").write_text("{}")
-    assert begin.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")
+    assert folder.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")
     for others, key in (
         ([RowArguments("sort-4"), run[1], ModelArguments(context_length=20)], "task_parameters"),
         ([run[0], InitArguments(train_components=["attn"]), ModelArguments(context_length=20)], "init_from"),
@@ -184,7 +186,7 @@ def test_only_the_same_run_is_resumed(tmp_path):
         ([*run, ModelArguments()], "context_length"),
     ):
         with pytest.raises(ValueError, match=f"belongs to a run with {key} .*, not None"):
-            begin.open_run(args, *others)
+            folder.open_run(args, *others)
 
 
 def test_train_rows_are_those_of_load_dataset_for_any_number_of_workers():
@@ -240,15 +242,15 @@ def test_fingerprints_tell_rows_apart():
 def test_yaml_reads_what_people_write(text, value):
     import yaml
 
-    assert yaml.load(f"key: {text}", arguments.Loader)["key"] == value
+    assert yaml.load(f"key: {text}", Loader)["key"] == value
 
 
 def test_parse_size_refuses_what_is_not_one():
-    assert build_module.parse_size("12_12_768") == {
+    assert parse_size("12_12_768") == {
         "num_hidden_layers": 12,
         "num_attention_heads": 12,
         "hidden_size": 768,
     }
     for wrong in ("", "1_2", "0_1_2", "1_3_16", "1_4_2", "a_b_c"):
         with pytest.raises(ValueError, match="size"):
-            build_module.parse_size(wrong)
+            parse_size(wrong)

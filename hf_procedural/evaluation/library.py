@@ -1,0 +1,30 @@
+"""What we use of lm-evaluation-harness (lm-eval); one line where it is not installed."""
+
+import logging
+
+try:
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.metrics import mean, mean_stderr
+    from lm_eval.api.samplers import ContextSampler
+    from lm_eval.api.task import ConfigurableTask, TaskConfig
+    from lm_eval.api.task import Task as HarnessTask
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+except ImportError as error:
+    raise ImportError(f"this recipe needs lm-eval: pip install 'hf-procedural[eval]' ({error})") from error
+
+logging.getLogger("lm_eval").setLevel(logging.ERROR)
+
+__all__ = [
+    "HFLM",
+    "ConfigurableTask",
+    "ContextSampler",
+    "HarnessTask",
+    "Instance",
+    "TaskConfig",
+    "TaskManager",
+    "evaluate",
+    "mean",
+    "mean_stderr",
+]

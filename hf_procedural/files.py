@@ -1,0 +1,72 @@
+"""Files whole or not at all; files that are read back: YAML without surprises, and one line for what is wrong."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+
+@contextlib.contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A hidden file to write, of this process alone, which becomes `file` when it is complete."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a text file, UTF-8, whole or not at all."""
+    with whole(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
+
+    A key that stands twice is an error.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+def _use_yaml_12(loader) -> None:
+    """Replaces how `loader` knows numbers and booleans, of YAML 1.1, by what YAML 1.2 says."""
+    scalars = {
+        "int": (r"[-+]?\d+", "-+0123456789"),
+        "float": (r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+        "bool": (r"true|false", "tf"),
+    }
+    replaced = {f"tag:yaml.org,2002:{kind}" for kind in scalars}
+    loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in replaced]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for kind, (pattern, first) in scalars.items():
+        loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"(?:{pattern})\Z"), list(first))
+
+
+_use_yaml_12(Loader)
+
+
+def read_mapping(file: Path) -> dict:
+    """The keys and values of a .json or .yaml file. Raises ValueError, in one line, for a file that holds none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text) if file.suffix == ".json" else yaml.load(text, Loader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must hold keys and values, got {type(content).__name__}")
+    return content

@@ -1,0 +1,58 @@
+"""Runs on the Hub: the model, its tokenizer, its card."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from .cards import Card, parse_card
+from .model_card import model_card
+from .repos import AGAIN, LATER, README, open_repo, patiently, read_repo, upload_folder
+
+
+def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = AGAIN) -> bool:
+    """Pushes the run of a folder, its checkpoints apart, with its model card; whether anything was new.
+
+    What others wrote into the card on the Hub stays. Raises HubError, and ValueError for a folder that is no run.
+    """
+    model_card(folder, repo)  # what is wrong with the folder is found first
+    name = open_repo(repo, private, revision, again=again)
+    there = patiently(lambda: read_repo(name, revision, "model"), name, again).card
+    leave_card(folder, name, there)
+    return upload_folder(folder, name, "Model", revision, again)
+
+
+def leave_card(folder, repo: str | None = None, before: Card | None = None) -> None:
+    """Writes the model card of a run into its folder, over the card `before`, or over the one that is in it."""
+    file = Path(folder, README)
+    if before is None and file.is_file():
+        before = parse_card(file.read_text(encoding="utf-8"), str(folder))
+    file.write_text(model_card(folder, repo, before), encoding="utf-8")
+
+
+def connected(make: Callable, args):
+    """The Trainer that `make()` makes; with `push_to_hub`, its repo is there before. Raises HubError."""
+    if not args.push_to_hub:
+        return make()
+    name = args.hub_model_id or Path(args.output_dir).absolute().name
+    if args.should_save:
+        open_repo(name, args.hub_private_repo, args.hub_revision, again=LATER)
+    return patiently(make, name, LATER)
+
+
+def hand_over(trainer) -> None:
+    """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
+
+    The Trainer pushes; where it fails, we try longer. Raises HubError, which says how to push the run later.
+    """
+    args = trainer.args
+    if args.should_save:
+        leave_card(args.output_dir, trainer.hub_model_id)
+    trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
+    if not args.push_to_hub:
+        return
+    trainer.create_model_card = lambda **_: None  # the Trainer would write its own over it, and has no switch for that
+    again = f"the run is complete, hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
+    with contextlib.suppress(OSError, RuntimeError):
+        trainer.push_to_hub()
+        return
+    push_run(args.output_dir, trainer.hub_model_id, revision=args.hub_revision, again=again)

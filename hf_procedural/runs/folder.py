@@ -1,0 +1,169 @@
+"""The folder of a run: what is written into it, and whether a run may begin or go on there."""
+
+import dataclasses
+import json
+import logging
+import platform
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+from transformers import TrainingArguments
+
+from ..files import read_mapping, write_text
+from ..models.sources import parse_sources
+
+# How the arguments begin that make no difference to what a run learns.
+NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
+NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
+NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
+
+
+RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+
+
+def open_run(args: TrainingArguments, *others) -> str | None:
+    """Checks the run folder and gives the checkpoint to resume from, if any. Writes nothing.
+
+    Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
+    """
+    output, wanted = Path(args.output_dir), args.resume_from_checkpoint
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output_dir {output} is a file; name a folder")
+    if str(wanted).lower() in ("none", "false", ""):
+        if output.is_dir() and any(output.iterdir()):
+            raise ValueError(
+                f"output_dir {output} is not empty: choose another, or go on with --resume_from_checkpoint true"
+            )
+        return None
+    automatic = str(wanted).lower() == "true"
+    checkpoint = last_checkpoint(output) if automatic else wanted
+    if checkpoint is None:
+        ours = re.compile(rf"{RECIPE}|{PROVENANCE}|\..*\.tmp|checkpoint-\d+|completions")
+        strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
+        if strangers:
+            raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
+        logging.getLogger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
+        return None
+    folder, recipe = Path(checkpoint), Path(checkpoint).absolute().parent / RECIPE
+    if not (folder / "trainer_state.json").is_file() or not folder.name.startswith("checkpoint-"):
+        raise ValueError(f"resume_from_checkpoint {checkpoint} is not a checkpoint-N folder of the Trainer")
+    if not recipe.is_file():
+        raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
+    if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
+        raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
+    now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
+    _check_same_run(recipe, checkpoint, now, {*_fields(*others), "seed", "data_seed"} - {"max_tokens"})
+    return checkpoint
+
+
+def last_checkpoint(output: Path) -> str | None:
+    """The last whole checkpoint: its trainer_state.json comes last, and is not there where a kill cut it short."""
+    states = [path for path in output.glob("checkpoint-*/trainer_state.json") if path.parent.name[11:].isdigit()]
+    whole = [path.parent for path in states if path.read_bytes().rstrip().endswith(b"}")]
+    return str(max(whole, key=lambda folder: int(folder.name[11:]))) if whole else None
+
+
+def is_finished(folder) -> bool:
+    """Whether the run of a folder needs nothing more."""
+    return (Path(folder) / "eval_results.json").is_file()
+
+
+def open_study(args: TrainingArguments, *others) -> None:
+    """Checks a folder of runs, as `open_run` checks that of one; seeds and arms may be added. Writes nothing."""
+    output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
+    if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
+        open_run(args, *others)
+    else:
+        keys = {key for key in _fields(*others, args) if not key.startswith(NO_ARM)}
+        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"parallel", "seeds", "init_from"})
+
+
+def _fields(*instances) -> list[str]:
+    return [field.name for instance in instances for field in dataclasses.fields(instance)]
+
+
+def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
+    before = {"seed": 42} | read_mapping(recipe)
+    before = {"data_seed": before["seed"]} | before
+    for key in (*now, *before):
+        if key in keys and before.get(key) != now.get(key):
+            raise ValueError(
+                f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r}: "
+                "choose another output_dir, or resume with its own arguments"
+            )
+
+
+def recipe_of(*arguments) -> dict:
+    """The resolved arguments as plain values: all of ours, and those of the Trainer that are not its defaults."""
+    resolved = {}
+    for instance in arguments:
+        defaults = {field.name: field.default for field in dataclasses.fields(instance) if field.init}
+        trainers = isinstance(instance, TrainingArguments)
+        values = instance.to_dict() if trainers else dataclasses.asdict(instance)
+        for key, default in defaults.items():
+            unset = values[key] in (None, [], {}) or (values[key] is False and default is None)
+            derived = trainers and (values[key] == default or key in ("accelerator_config", "disable_tqdm", "do_eval"))
+            if not unset and not derived and not key.endswith("_token"):  # secrets of the Hub
+                resolved[key] = values[key]
+    if "max_tokens" in resolved:
+        resolved.pop("max_steps", None)  # follows from it
+    return json.loads(json.dumps(resolved))
+
+
+def save_provenance(args, *others, **facts) -> None:
+    """Writes the resolved recipe, and versions, seeds and other facts about the run, next to the model."""
+    if not args.should_save:
+        return
+    output = Path(args.output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    recipe = {key: value for key, value in recipe_of(*others, args).items() if key != "resume_from_checkpoint"}
+    write_text(output / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
+    packages = ["hf-procedural", "torch", "transformers", "datasets", "accelerate", "tokenizers", "numpy", "numba"]
+    packages += ["trl"] if "trl" in sys.modules else []
+    provenance = {
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "seed": args.seed,
+        "data_seed": data_seed(args),
+        **facts,
+    }
+    write_text(output / PROVENANCE, json.dumps(provenance, indent=2, default=dataclasses.asdict) + "\n")
+
+
+def earlier_stages(init_from: str | None) -> dict | None:
+    """What the stages behind `init_from` cost and saw, for provenance.json: each source's task, tokens and FLOPs.
+
+    Read from the recipe.yaml, provenance.json and trainer_state.json of its run; what is not there is left out.
+    """
+    if init_from is None:
+        return None
+    sources = []
+    for source in parse_sources(init_from):
+        facts = {"path": source.path, "control": source.control, "weight": source.weight}
+        facts["components"] = source.components and list(source.components)
+        folder = Path(source.path)
+        run = folder.parent if folder.name.startswith("checkpoint-") else folder
+        if (run / RECIPE).is_file():
+            recipe = read_mapping(run / RECIPE)
+            told = ("task", "task_parameters", "dataset", "questions", "input")
+            facts |= {key: recipe[key] for key in told if key in recipe}
+        if (folder / "trainer_state.json").is_file():
+            state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+            before = _earlier_sources(run)
+            for key, name in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
+                facts[key] = state[name] + sum({other["path"]: other.get(key, 0) for other in before}.values())
+        sources.append(facts)
+    return {"spec": init_from, "sources": sources}
+
+
+def _earlier_sources(run: Path) -> list[dict]:
+    if not (run / PROVENANCE).is_file():
+        return []
+    return json.loads((run / PROVENANCE).read_text(encoding="utf-8")).get("init_from", {}).get("sources", [])
+
+
+def data_seed(args) -> int:
+    """The seed of the rows: `data_seed`, or `seed` where that is not set."""
+    return args.seed if args.data_seed is None else args.data_seed

@@ -1,0 +1,44 @@
+"""The parameters of a task: dataclass fields that know which values they accept."""
+
+import dataclasses
+
+
+def integer(default, low, help, high=2**31 - 1, optional=False):
+    """A dataclass field for an integer in ``low..high`` (None too, where ``optional``)."""
+    bounds = f"an integer >= {low}" if high == 2**31 - 1 else f"an integer in {low}..{high}"
+
+    def valid(value):
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return parameter(default, valid, bounds, help, optional)
+
+
+def probability(default, help):
+    """A dataclass field for a number in 0..1."""
+
+    def valid(value):
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+    return parameter(default, valid, "a number in 0..1", help, convert=float)
+
+
+def flag(default, help):
+    """A dataclass field for True or False."""
+    return parameter(default, lambda value: isinstance(value, bool), "true or false", help)
+
+
+def choice(default, options, help):
+    """A dataclass field for one of some words; as a headline, the word after the dash: ``lime-induct``."""
+    options = tuple(options)
+    return parameter(default, options.__contains__, f"one of {', '.join(options)}", help, options=options)
+
+
+def parameter(default, valid, accepted, help, optional=False, **more):
+    if optional:
+        required, accepted = valid, f"{accepted}, or null"
+
+        def valid(value):
+            return value is None or required(value)
+
+    metadata = {"valid": valid, "accepted": accepted, "help": help} | more
+    return dataclasses.field(default=default, metadata=metadata)

@@ -1,0 +1,121 @@
+"""A name such as ``sort-64`` means a task: sizes, parameters, presets, mixtures, shuffled rows."""
+
+import dataclasses
+import difflib
+import functools
+import re
+
+import numpy as np
+
+from . import plugins
+from .base import Task
+from .check import check_task
+from .mixture import Mixture, proportions
+from .presets import PRESETS
+from .registry import CHECKED, REGISTRY, is_ours
+from .shuffled import Shuffled
+
+
+@functools.cache
+def _load_entry_points() -> None:
+    plugins.load_entry_points()
+
+
+def list_tasks() -> list[str]:
+    """The names of all tasks, in the order of their definition; those of installed packages come last."""
+    _load_entry_points()
+    return list(REGISTRY)
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task by its bare name, such as ``sort``."""
+    if name not in REGISTRY:
+        _load_entry_points()
+    if name not in REGISTRY:
+        close = difflib.get_close_matches(name, REGISTRY, n=3, cutoff=0.4)
+        hint = f": did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"unknown task {name!r}{hint} (tasks: {', '.join(REGISTRY)})")
+    return REGISTRY[name]
+
+
+def task(name: str, /, **parameters) -> Task:
+    """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, or of a preset; parameters as keywords.
+
+    >>> task("sort-4", vocab_size=10).vocabulary[-2:]
+    ('<sep>', '<pad>')
+
+    Every task also takes ``shuffle_tokens=True``: the papers' control, its rows with their tokens in random order.
+
+    Raises ValueError for an unknown task or parameter, or a value out of range.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"task must be a name such as sort-64, got {name!r}")
+    if name in PRESETS:
+        preset = PRESETS[name]
+        return task(preset.task, **preset.parameters | parameters)
+    if re.match(r"[a-z]+\d{4}-", name):
+        hint = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0)
+        raise ValueError(f"unknown preset {name!r}: did you mean {hint[0]}? (hf-procedural list --presets has all)")
+    if "+" in name:
+        return mixture(name.split("+"), **parameters)
+    cls, parameters = parse(name, parameters)
+    known = [*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"]
+    for key in parameters:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
+    shuffle = parameters.pop("shuffle_tokens", False)
+    if not isinstance(shuffle, bool | np.bool_):
+        raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
+    chosen = cls(**parameters)
+    if not is_ours(cls) and cls not in CHECKED:
+        check_task(chosen)
+        CHECKED.add(cls)
+    if shuffle:
+        return Shuffled(chosen)
+    return chosen
+
+
+def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
+    """The class that `name` means, and `parameters` with the size in `name` added."""
+    bare, dash, size = name.partition("-")
+    cls = task_class(bare)
+    if not dash:
+        return cls, dict(parameters)
+    if not isinstance(cls.sizes[-1], str):
+        try:
+            size = int(size)
+        except ValueError:
+            raise ValueError(
+                f"{name}: the size after the dash must be an integer, as in {cls.name}-{cls.sizes[-1]}, got {size!r}"
+            ) from None
+    if parameters.get(cls.headline, size) != size:
+        raise ValueError(f"{name}: {cls.headline}={parameters[cls.headline]!r} contradicts the size in the name")
+    return cls, {cls.headline: size, **parameters}
+
+
+def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
+    """The mixture of the named tasks.
+
+    `weights` are their proportions, equal unless told; they are divided by their sum. A parameter goes to every member
+    that has it; one of a single member is written ``name.parameter``, such as ``{"dyck.length": 128}``.
+
+    Raises ValueError for weights that do not fit and for parameters that no member has.
+    """
+    if not all(names):
+        raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
+    used, members = set(), []
+    for name in names:
+        if name in PRESETS:
+            raise ValueError(f"{name} is a preset, which cannot be mixed: name its task, {PRESETS[name].task}")
+        cls, sized = parse(name, {})
+        fields = {*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"}
+        mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
+        own = {key: key.rpartition(".")[2] for key in parameters if key.rpartition(".")[0] in (cls.name, name)}
+        used |= mine.keys() | own.keys()
+        members.append(task(name, **mine | {bare: parameters[key] for key, bare in own.items()}))
+    for key in parameters:
+        if key not in used:
+            raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r} still to be set")
+    return Mixture(tuple(members), proportions(weights, len(members)))
