@@ -28,7 +28,7 @@ from hf_procedural.errors import Parser, user_errors
 from hf_procedural.models import generation
 from hf_procedural.models.prompting import read_template
 from hf_procedural.rl import accuracy, scaling
-from hf_procedural.runs.measures import THRESHOLDS
+from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training.launch import processes, start_cpu_processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"

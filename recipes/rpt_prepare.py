@@ -36,7 +36,7 @@ from hf_procedural.models import prompting
 from hf_procedural.rl import questions
 from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, Proxy
 from hf_procedural.runs.folder import RECIPE, recipe_of
-from hf_procedural.runs.measures import THRESHOLDS
+from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.text import documents
 from hf_procedural.training import parser
 from hf_procedural.training.launch import processes

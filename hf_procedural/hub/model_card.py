@@ -19,7 +19,7 @@ from ..evaluation import suites
 from ..files import read_mapping
 from ..models.transfer import Entry, TransferReport
 from ..runs.folder import PLOT, PROVENANCE, is_finished
-from ..runs.measures import REWARDS, THRESHOLDS
+from ..runs.measured import REWARDS, THRESHOLDS
 from ..runs.read import ACCURACY, FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.tables import COUNT, NATS, POWER, SHARE, markdown_table
 from ..tasks import task

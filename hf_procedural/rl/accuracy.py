@@ -19,7 +19,7 @@ from datasets import Dataset
 
 from ..models import prompting
 from ..models.build import load_pretrained, positions_of
-from ..runs.measures import THRESHOLDS
+from ..runs.measured import THRESHOLDS
 from ..runs.tables import markdown_table
 from .questions import load_questions
 from .rewards import boxed, prefix_matching_reward

@@ -19,7 +19,7 @@ import torch
 from datasets import Dataset, load_dataset
 
 from ..models import build
-from ..runs.measures import THRESHOLDS
+from ..runs.measured import THRESHOLDS
 from .token_bytes import token_bytes, token_ends
 
 BELOW = "trivial"  # what the easy threshold leaves out

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..files import read_mapping
 from ..runs.folder import last_checkpoint
-from ..runs.measures import THRESHOLDS
+from ..runs.measured import THRESHOLDS
 from ..runs.read import FLOPS, STATE
 from ..runs.tables import COUNT, POWER, markdown_table
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .measures import REWARDS, THRESHOLDS
+from .measured import REWARDS, THRESHOLDS
 
 # What a plot shows on the right where the key on the left was evaluated: (label of the axis, curves).
 _MEASURES = {

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import nearest
 from ..files import read_mapping
 from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
-from .measures import THRESHOLDS
+from .measured import THRESHOLDS
 
 STATE = "trainer_state.json"
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .measures import THRESHOLDS
+from .measured import THRESHOLDS
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 from .tables import COUNT, NATS, POWER, SHARE, duration, markdown_table, si
 

@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, GPT2Config,
 from hf_procedural.files import Loader
 from hf_procedural.rl import prefix_matching_reward, scaling
 from hf_procedural.rl.grpo import GRPO
-from hf_procedural.runs.measures import THRESHOLDS
+from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
 
 CHAIN = [*"#\\boxed{", ("q", "r"), "}", END_OF_TEXT]  # after # comes \boxed{q} or \boxed{r}

@@ -34,7 +34,7 @@ from hf_procedural.files import Loader
 from hf_procedural.models import build, prompting
 from hf_procedural.rl import questions
 from hf_procedural.rl.token_bytes import token_ends
-from hf_procedural.runs import measures
+from hf_procedural.runs import measured
 from hf_procedural.text import documents, tokenizers
 
 WEB = SHARED / "data" / "web"
@@ -248,8 +248,8 @@ def test_counts_add_up(made):
         assert counts["documents"] == size
         parts = ("questions", "certain", "inside_characters", "not_drawn")
         assert counts["positions"] == sum(counts[part] for part in parts) and counts["questions"] == len(entropies)
-        assert [counts[name] for name in measures.THRESHOLDS] == [
-            sum(entropy > least for entropy in entropies) for least in measures.THRESHOLDS.values()
+        assert [counts[name] for name in measured.THRESHOLDS] == [
+            sum(entropy > least for entropy in entropies) for least in measured.THRESHOLDS.values()
         ]
     assert facts["train"]["cut_documents"] > 3 and facts["proxy"]["max_length"] == 48
     positions = facts["train"]["positions"] + facts["validation"]["positions"]
@@ -262,11 +262,11 @@ def test_counts_add_up(made):
 def test_difficulties_are_nested(made, monkeypatch, tmp_path):
     everything = rows(made["gpt2"])
     assert {row["difficulty"] for row in everything} == {"trivial", "easy", "medium", "hard"}
-    for name, least in measures.THRESHOLDS.items():
+    for name, least in measured.THRESHOLDS.items():
         run_here(monkeypatch, "rpt_prepare", *GPT2, "--min_entropy", least, "--output", tmp_path / name)
         kept = rows(tmp_path / name)
         assert kept == [row for row in everything if row["entropy"] > least]
-        harder = [other for other in measures.THRESHOLDS if measures.THRESHOLDS[other] >= least]
+        harder = [other for other in measured.THRESHOLDS if measured.THRESHOLDS[other] >= least]
         assert {row["difficulty"] for row in kept} == {*harder}
 
 
