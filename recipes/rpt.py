@@ -25,7 +25,8 @@ from hf_procedural.hub import repos, runs
 from hf_procedural.models import build, prompting
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.rl.rewards import VARIANTS
-from hf_procedural.runs import folder, measured
+from hf_procedural.runs import folder
+from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training import finish, parser
 
 with user_errors(ImportError):
@@ -78,7 +79,7 @@ class RPTArguments(RLArguments):
 
     _argument_group_name = RLArguments._argument_group_name
     best = "accuracy_easy"
-    known = tuple(f"accuracy_{name}" for name in measured.THRESHOLDS)
+    known = tuple(f"accuracy_{name}" for name in THRESHOLDS)
 
 
 def load_questions(data, tokenizer, split: str, least: float, longest: int):
@@ -107,7 +108,7 @@ def measured(rows, verify, trainer) -> dict[str, float]:
     scores = trainer.scores(rows, verify, trainer.num_generations_eval)
     entropies = np.array([row["entropy"] for row in rows])
     found = {}
-    for name, least in measured.THRESHOLDS.items():
+    for name, least in THRESHOLDS.items():
         if (chosen := entropies > least).any():
             found[f"accuracy_{name}"] = float(scores[chosen].mean())
     return found | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
@@ -123,7 +124,7 @@ def prepare(data, args):
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
-        held_out, _ = load_questions(data, tokenizer, "validation", min(measured.THRESHOLDS.values()), longest)
+        held_out, _ = load_questions(data, tokenizer, "validation", min(THRESHOLDS.values()), longest)
     validation = prompts.RowPrompts(held_out, show, folder.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
     make = functools.partial(
