@@ -28,7 +28,7 @@ from rich.table import Table
 from . import __version__
 from .data import blocks
 from .data.builder import SIZES
-from .errors import Parser, nearest, user_errors
+from .errors import Parser, at_least, nearest, user_errors
 from .tasks import PRESETS, Task, list_tasks, load_task_file, task, task_class
 
 _PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
@@ -255,8 +255,7 @@ def _facts(each: Task) -> dict:
 def _show(args) -> None:
     from .show.rows import as_json, show
 
-    if args.n < 1:
-        raise ValueError(f"-n must be at least 1, got {args.n}")
+    at_least("-n", args.n, 1)
     chosen = _builder(args.name, args.parameters, seed=args.seed).config.task
     count = -(-args.n // blocks.block_rows(chosen))
     made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
@@ -275,8 +274,7 @@ def _show(args) -> None:
 def _generate(args) -> None:
     from .data import parquet
 
-    if args.rows < 1:
-        raise ValueError(f"--rows must be at least 1, got {args.rows}")
+    at_least("--rows", args.rows, 1)
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
     builder = _builder(args.name, args.parameters, seed=args.seed, **sizes)
     files = parquet.write(builder, args.output, args.num_proc)
@@ -314,8 +312,7 @@ def _publish_tasks(args) -> None:
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
         config = hub_datasets.config_name(builder.config.task, name, args.parameters)
         configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
-    if args.num_proc < 1:
-        raise ValueError(f"num_proc must be at least 1, got {args.num_proc}")
+    at_least("num_proc", args.num_proc, 1)
     if args.dry_run:
         _dry_run(args, configs)
         return

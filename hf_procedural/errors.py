@@ -14,10 +14,19 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def nearest(name: str, known) -> str:
-    """The end of an error's line that names the closest of `known`; empty where none is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {close[0]}?" if close else ""
+def nearest(name: str, known, most: int = 1, cutoff: float = 0.6) -> str:
+    """The end of an error's line that names the closest of `known`, `most` of them; empty where none is close.
+
+    `cutoff` is how alike they must be, from 0 (anything) to 1 (the same).
+    """
+    close = difflib.get_close_matches(name, known, n=most, cutoff=cutoff)
+    return f": did you mean {', '.join(close)}?" if close else ""
+
+
+def at_least(name: str, value: float | None, low: float) -> None:
+    """Raises ValueError, in the user's words, for an argument `name` below `low`; None is an argument not given."""
+    if value is not None and value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value}")
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from datasets.utils import tqdm
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.runs.folder import recipe_of
 from hf_procedural.runs.tables import markdown_table
 from hf_procedural.training import parser
@@ -78,8 +78,7 @@ class ClassifierArguments:
                 "--negative_files OTHERS"
             )
         for name, least in {"word_ngrams": 2, "epoch": 1, "dim": 1, "min_count": 1, "threads": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), least)
         if self.dim * self.bucket < quality.LEAST_WEIGHTS:
             raise ValueError(
                 f"bucket must be at least {-(-quality.LEAST_WEIGHTS // self.dim):,} with dim {self.dim}, got "

@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 
 from hf_procedural.data.tokenization import load_tokenizer
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.recycle import reading
 from hf_procedural.runs.folder import RECIPE, recipe_of
 from hf_procedural.training import parser
@@ -129,8 +129,7 @@ class FilterArguments:
         if not self.input and not self.organic:
             raise ValueError("input is missing: give --input data/recycled, --organic data/web, or both")
         for name in ("shard_documents", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
         for argument, prefix in (("input", ""), ("organic", "organic_")):
             given = {name: getattr(self, prefix + name) for name in selection.RULES}
             given = {prefix + name: value for name, value in given.items() if value is not None}

@@ -23,7 +23,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.models import build, prompting
 from hf_procedural.recycle import generation, pieces, reading
 from hf_procedural.recycle.judges import SYSTEM
@@ -134,8 +134,7 @@ class RephraseArguments:
         least = dict.fromkeys(("documents", "piece_characters", "max_new_tokens", "prompt_tokens", "batch_pieces"), 1)
         least |= dict.fromkeys(("cache_tokens", "shard_documents", "workers", "threads"), 1) | {"seed": 0}
         for name, value in least.items():
-            if getattr(self, name) is not None and getattr(self, name) < value:
-                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), value)
         known = {
             "without_marker": (rephrasing.ORIGINAL, rephrasing.DROP),
             "executor": tuple(pipeline.EXECUTORS),
@@ -165,7 +164,7 @@ def prepare(args):
     """The settings with an engine that knows the model. Raises ValueError or ImportError; loads no weights."""
     model, tokenizer = build.load_pretrained(args.model, device_map="meta")
     args.engine = generation.choose_engine(model, args.engine)
-    settings, positions = args.settings, generation.positions_of(model.config)
+    settings, positions = args.settings, build.positions_of(model.config)
     if positions is not None and (bare := len(generation.token_ids([""], settings, tokenizer)[0])) >= positions:
         raise ValueError(f"model {args.model} has {positions} positions, and the template alone takes {bare}")
     return settings

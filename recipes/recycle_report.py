@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from datasets.utils import tqdm
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.recycle import faithfulness, reading, side_by_side
 from hf_procedural.training import parser
 
@@ -63,8 +63,7 @@ class ReportArguments:
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: give --{name} {what}")
         for name, least in (("sample", 1), ("seed", 0), ("worst", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), least)
         if not 0 <= self.meaning_threshold <= 1:
             raise ValueError(f"meaning_threshold must be from 0 to 1, got {self.meaning_threshold}")
 

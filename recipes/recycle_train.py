@@ -25,7 +25,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import set_seed
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.hub import repos, runs
 from hf_procedural.models import build, prompting
 from hf_procedural.recycle import pieces, reading
@@ -100,8 +100,7 @@ class TextArguments:
                 raise ValueError(f"{name} is missing: give --{name}")
         least = {"documents": 2, "characters": 1, "held_out": 1, "max_prompt_length": 1}
         for name, value in least.items():
-            if getattr(self, name) is not None and getattr(self, name) < value:
-                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), value)
         if self.below_score is not None and self.score_column is None:
             raise ValueError("below_score needs score_column, which names the column of the scores")
 
@@ -151,8 +150,7 @@ class RewardArguments:
     )
 
     def __post_init__(self):
-        if self.judge_batch_size < 1:
-            raise ValueError(f"judge_batch_size must be at least 1, got {self.judge_batch_size}")
+        at_least("judge_batch_size", self.judge_batch_size, 1)
         if not self.judge_timeout > 0:
             raise ValueError(f"judge_timeout must be above 0 seconds, got {self.judge_timeout}")
         if not any(self.weights.values()):

@@ -118,7 +118,7 @@ def check_room(task, show, model, tokenizer, policy, args) -> None:
     """Raises ValueError where a language is to be asked in words, or a model has no positions left for an answer."""
     if languages := [part.config_name for part in getattr(task, "members", [task]) if part.is_language]:
         raise ValueError(f"model_name_or_path: {languages[0]} is a language, which has no questions to ask in words")
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = build.positions_of(model.config)
     asked = [row["prompt"] for row in first_rows(task, show, args)]
     longest = max(map(len, prompting.token_ids(asked, tokenizer)))
     if positions is not None and longest + args.max_completion_length > positions:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from transformers import set_seed
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.hub import repos, runs
 from hf_procedural.models import build, prompting
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
@@ -67,8 +67,7 @@ class QuestionArguments:
             if getattr(self, name) is None:
                 raise ValueError(f"{name} is missing: give --{name}")
         for name in ("max_prompt_length", "validation_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
         if self.reward not in VARIANTS:
             raise ValueError(f"reward must be one of {', '.join(VARIANTS)}, got {self.reward!r}")
 

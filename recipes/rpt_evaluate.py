@@ -24,7 +24,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from hf_procedural.data.tokenization import load_tokenizer
-from hf_procedural.errors import Parser, user_errors
+from hf_procedural.errors import Parser, at_least, user_errors
 from hf_procedural.models import generation
 from hf_procedural.models.prompting import read_template
 from hf_procedural.rl import accuracy, scaling
@@ -65,12 +65,10 @@ def parse():
     parser.add_argument("--use_vllm", action="store_true", help="Reason with vLLM, in one process.")
     args = parser.parse_args()
     for name in ("limit", "samples", "max_prompt_length", "max_new_tokens", "batch_size"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(args, name)}")
+        at_least(name, getattr(args, name), 1)
     if not args.temperature > 0:
         raise ValueError(f"temperature must be above 0, got {args.temperature}")
-    if args.seed < 0:
-        raise ValueError(f"seed must be at least 0, got {args.seed}")
+    at_least("seed", args.seed, 0)
     if bool(args.questions) != bool(args.models):
         raise ValueError("questions and models belong together: --questions data/rpt --models before=ORG/MODEL")
     if not args.models and not args.runs:

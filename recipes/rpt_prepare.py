@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.files import read_mapping, whole
 from hf_procedural.models import prompting
 from hf_procedural.rl import questions
@@ -116,8 +116,7 @@ class PrepareArguments:
         least = {"documents": 1, "shuffle_buffer": 0, "held_out": 0, "max_length": 2, "min_context": 0, "seed": 0}
         least |= dict.fromkeys(("continuation_tokens", "positions_per_document", "batch_tokens", "shard_documents"), 1)
         for name, value in least.items():
-            if getattr(self, name) is not None and getattr(self, name) < value:
-                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), value)
         if self.min_context >= self.max_length:
             raise ValueError(f"min_context must be below max_length, {self.max_length}, got {self.min_context}")
         if not 0 <= self.min_entropy < LARGEST:

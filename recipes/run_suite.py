@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from hf_procedural.errors import nearest, user_errors
+from hf_procedural.errors import at_least, nearest, user_errors
 from hf_procedural.evaluation import suites
 from hf_procedural.hub.model_card import EVALUATION, place_in
 from hf_procedural.hub.runs import leave_card
@@ -101,8 +101,7 @@ class EvaluateArguments:
         if self.task_parameters and not self.tasks:
             raise ValueError("task_parameters: they are of our tasks, which --tasks names; a run knows its own")
         for name, least in (("limit", 1), ("batch_size", 1), ("max_length", 2)):
-            if getattr(self, name) is not None and getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), least)
         if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {self.dtype!r}")
         if self.device is not None:

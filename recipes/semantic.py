@@ -30,7 +30,7 @@ from pathlib import Path
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 from hf_procedural.data import tokenization
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import at_least, user_errors
 from hf_procedural.hub import repos, runs
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
@@ -102,8 +102,7 @@ class TextArguments:
     def __post_init__(self):
         least = {"tokenizer_size": 257, "sequence_length": 2, "validation_rows": 1, "validation_problems": 1}
         for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), value)
         number = len(self.dataset)
         if number and self.weights and (len(self.weights) != number or not all(0 < w < math.inf for w in self.weights)):
             raise ValueError(f"weights must be {number} positive numbers, one for each dataset, got {self.weights}")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
+from ..errors import at_least
 from . import blocks
 
 _SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
@@ -56,8 +57,7 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     A file that is there and holds the rows wanted is left alone; each is complete or not there at all. Raises
     ValueError, before anything is written, as `missing_shards` does.
     """
-    if num_proc < 1:
-        raise ValueError(f"num_proc must be at least 1, got {num_proc}")
+    at_least("num_proc", num_proc, 1)
     folder, planned, missing = Path(folder), shards(builder), missing_shards(builder, folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = sum(shard.stop - shard.start for shard in planned)

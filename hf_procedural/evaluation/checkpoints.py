@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
 from ..files import read_mapping
-from ..models.build import load_pretrained
+from ..models.build import load_pretrained, positions_of
 from ..runs.folder import RECIPE
 from . import suites
 from .library import HFLM
@@ -47,7 +47,7 @@ def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoin
     file = cached_file(where, RECIPE, **{f"_raise_exceptions_for_{what}": value for what, value in missing.items()})
     if file is not None:
         found = read_mapping(Path(file))
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = positions_of(model.config)
     return Checkpoint(path, found, tokenizer, positions, max_length)
 
 

@@ -1,6 +1,5 @@
 """A new causal language model of any architecture in transformers, for a task's vocabulary and row length."""
 
-import difflib
 import re
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTr
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from ..data.tokenization import load_tokenizer
+from ..errors import nearest
 from . import attention
 
 
@@ -60,9 +60,8 @@ def new_config(
     elif model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         config = CONFIG_MAPPING[model_type]()
     else:
-        close = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else "such as gpt2, llama, qwen3"
-        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}: {hint}")
+        hint = nearest(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, most=3) or ": such as gpt2, llama, qwen3"
+        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
     fields = {"vocab_size": len(tokenizer), "max_position_embeddings": positions, **size}
     for role in ("pad", "bos", "eos"):
         fields[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
@@ -86,8 +85,7 @@ def new_config(
     for name in overrides or {}:
         if not hasattr(config, name):
             known = [field for field in config.to_dict() if not field.startswith("_")]
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f": did you mean {close[0]}?" if close else ""
+            hint = nearest(name, known)
             raise ValueError(f"model_overrides: {config.model_type} has no configuration field {name!r}{hint}")
     fields |= overrides or {}
     if config_name is not None:
@@ -146,5 +144,6 @@ def load_pretrained(name: str, **keywords):
     return model, load_tokenizer(name)
 
 
-def positions_of(model) -> int | None:
-    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+def positions_of(config) -> int | None:
+    """How many tokens a model of this configuration reads and writes at most; None where it sets no limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)

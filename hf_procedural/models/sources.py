@@ -6,7 +6,6 @@ noise of a tenth of a tensor's size.
 """
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import re
@@ -16,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from ..errors import nearest
 
 COMPONENTS = ("attn", "mlp", "ln", "embed")
 
@@ -102,8 +103,7 @@ def check_components(components) -> None:
     """Raises ValueError for what is no component."""
     for component in components:
         if component not in (*COMPONENTS, "all"):
-            close = difflib.get_close_matches(str(component), (*COMPONENTS, "all"), n=1, cutoff=0.4)
-            hint = f": did you mean {close[0]}?" if close else ""
+            hint = nearest(str(component), (*COMPONENTS, "all"), cutoff=0.4)
             raise ValueError(f"components must be among {', '.join(COMPONENTS)} and all, got {component!r}{hint}")
 
 

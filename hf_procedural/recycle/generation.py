@@ -19,6 +19,7 @@ from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
 
 from ..data.tokenization import load_tokenizer
 from ..models import generation, prompting
+from ..models.build import positions_of
 from .judges import SYSTEM
 
 ENGINES = ("vllm", "continuous", "padded")
@@ -90,11 +91,6 @@ def token_ids(texts: list[str], settings: Settings, tokenizer) -> list[list[int]
     filled = [prompting.fill(settings.template, text=text) for text in texts]
     asked = [prompting.as_prompt(prompt, tokenizer, settings.system) for prompt in filled]
     return prompting.token_ids(asked, tokenizer, **settings.chat_template_kwargs)
-
-
-def positions_of(config) -> int | None:
-    """How many tokens a model reads and writes at most, where it has a limit."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def choose_engine(model, engine: str | None) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from accelerate import PartialState
 
 from ..models import generation
+from ..models.build import positions_of
 from ..models.prompting import as_prompt, token_ids
 
 SYSTEM = "You are a helpful assistant."
@@ -171,5 +172,5 @@ def in_process(path: str, max_tokens: int, batch_size: int = 16) -> Judge:
                 answers[place] = tokenizer.decode(said, skip_special_tokens=True)
         return answers
 
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = positions_of(model.config)
     return Judge(ask, max_tokens, tokenizer, positions)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
 from ..data.tokenization import load_tokenizer
+from ..models.build import positions_of
 
 try:
     from bert_score.utils import bert_cos_score_idf
@@ -78,7 +79,7 @@ class BertScore:
 
 def _positions(model) -> int | None:
     """The longest text in tokens that a model has positions for; None where its configuration knows no limit."""
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions = positions_of(model.config)
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     first = getattr(table, "padding_idx", None)  # RoBERTa's kin count from behind the padding
     return positions if first is None or positions is None else positions - first - 1

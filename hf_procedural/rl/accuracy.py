@@ -54,7 +54,7 @@ def short_enough(paths, questions: Dataset, template: str, max_prompt_length: in
     kept = np.ones(len(questions), bool)
     for path in paths:
         lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
-        positions = positions_of(load_pretrained(path, device_map="meta")[0])
+        positions = positions_of(load_pretrained(path, device_map="meta")[0].config)
         kept &= lengths <= min(max_prompt_length, positions - max_new_tokens if positions else max_prompt_length)
         if not kept.any():
             raise ValueError(
@@ -71,7 +71,7 @@ def token_prompts(path: str, way: str, questions: Dataset, template: str) -> lis
     `short_enough`. Raises ValueError for what is no causal language model, and for an empty prompt.
     """
     model, tokenizer = load_pretrained(path, device_map="meta")
-    positions = positions_of(model)
+    positions = positions_of(model.config)
     contexts = questions["context"][:]
     if way == "standard":
         tokenizer.truncation_side = "left"

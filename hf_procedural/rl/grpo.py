@@ -14,6 +14,8 @@ from datasets import Dataset, IterableDataset
 from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback
 
+from ..errors import at_least
+from ..models.build import positions_of
 from ..training.arguments import StageArguments
 from ..training.callbacks import LogMore
 
@@ -81,8 +83,7 @@ class RLArguments(StageArguments, GRPOConfig):
         if self.max_steps < 1:
             raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
         for name, least in (("num_generations_eval", 1), ("max_completion_length", 1)):
-            if getattr(self, name) is not None and getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), least)
         if not self.temperature > 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
@@ -92,8 +93,7 @@ class RLArguments(StageArguments, GRPOConfig):
             raise ValueError(
                 f"num_generations must be at least 2, so that completions compare; got {self.num_generations}"
             )
-        if self.dynamic_sampling_from is not None and self.dynamic_sampling_from < 0:
-            raise ValueError(f"dynamic_sampling_from must be at least 0, got {self.dynamic_sampling_from}")
+        at_least("dynamic_sampling_from", self.dynamic_sampling_from, 0)
         if self.eval_strategy == "steps" and self.num_generations_eval is None:
             self.num_generations_eval = self.num_generations
         if self.load_best_model_at_end:
@@ -308,7 +308,7 @@ def longest_prompt(model, args: RLArguments, wanted: int) -> int:
 
     Raises ValueError where that is nothing.
     """
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = positions_of(model.config)
     if positions and positions <= args.max_completion_length:
         raise ValueError(
             f"max_completion_length {args.max_completion_length} leaves no prompt to a model of {positions} positions"
@@ -362,7 +362,7 @@ def _positions_from_mask(model, may_end: Callable[[], bool]) -> None:
     """
     if "position_ids" not in inspect.signature(model.forward).parameters:
         return
-    last = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    last = positions_of(model.config)
 
     def before(module, args, inputs):
         mask = inputs.get("attention_mask")

@@ -112,7 +112,7 @@ class Proxy:
         self.name, self.device = name, device
         model, self.tokenizer = build.load_pretrained(name, dtype=dtype)
         self.model = model.eval().to(device)
-        self.positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.positions = build.positions_of(model.config)
         self.max_length = min(max_length, self.positions or max_length)
         self.bytes_of = functools.cache(lambda token: token_bytes(self.tokenizer, token))
 

@@ -5,13 +5,13 @@ Names are ``task-size``, such as ``sort-64``: the size sets the task's headline 
 """
 
 import dataclasses
-import difflib
 import itertools
 import json
 from typing import ClassVar
 
 import numpy as np
 
+from ..errors import nearest
 from . import splits
 
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
@@ -40,8 +40,7 @@ class Task:
                 value = value.item()
                 object.__setattr__(self, field.name, value)
             if not field.metadata.get("valid", lambda _: True)(value):
-                close = difflib.get_close_matches(str(value), field.metadata.get("options", ()), n=1)
-                hint = f": did you mean {close[0]}?" if close else ""
+                hint = nearest(str(value), field.metadata.get("options", ()))
                 raise ValueError(f"{self.name}: {field.name} must be {field.metadata['accepted']}, got {value!r}{hint}")
             if "convert" in field.metadata:
                 object.__setattr__(self, field.name, field.metadata["convert"](value))

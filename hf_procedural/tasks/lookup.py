@@ -1,12 +1,12 @@
 """A name such as ``sort-64`` means a task: sizes, parameters, presets, mixtures, shuffled rows."""
 
 import dataclasses
-import difflib
 import functools
 import re
 
 import numpy as np
 
+from ..errors import nearest
 from . import plugins
 from .base import Task
 from .check import check_task
@@ -32,8 +32,7 @@ def task_class(name: str) -> type[Task]:
     if name not in REGISTRY:
         _load_entry_points()
     if name not in REGISTRY:
-        close = difflib.get_close_matches(name, REGISTRY, n=3, cutoff=0.4)
-        hint = f": did you mean {', '.join(close)}?" if close else ""
+        hint = nearest(name, REGISTRY, most=3, cutoff=0.4)
         raise ValueError(f"unknown task {name!r}{hint} (tasks: {', '.join(REGISTRY)})")
     return REGISTRY[name]
 
@@ -54,16 +53,15 @@ def task(name: str, /, **parameters) -> Task:
         preset = PRESETS[name]
         return task(preset.task, **preset.parameters | parameters)
     if re.match(r"[a-z]+\d{4}-", name):
-        hint = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0)
-        raise ValueError(f"unknown preset {name!r}: did you mean {hint[0]}? (hf-procedural list --presets has all)")
+        hint = nearest(name, PRESETS, cutoff=0)
+        raise ValueError(f"unknown preset {name!r}{hint} (hf-procedural list --presets has all)")
     if "+" in name:
         return mixture(name.split("+"), **parameters)
     cls, parameters = parse(name, parameters)
     known = [*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"]
     for key in parameters:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f": did you mean {close[0]}?" if close else ""
+            hint = nearest(key, known)
             raise ValueError(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
     shuffle = parameters.pop("shuffle_tokens", False)
     if not isinstance(shuffle, bool | np.bool_):

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import at_least
 from .fields import choice, integer
 from .layouts import Answered
 from .registry import register
@@ -259,8 +260,7 @@ class Nonsense(Answered):
             needs = {"max_span": self.min_span, "required_tokens": self.max_span}
         for name, need in needs.items():
             value = self._required if name == "required_tokens" else getattr(self, name)
-            if value < need:
-                raise ValueError(f"{self.config_name}: {name} must be at least {need}, got {value}")
+            at_least(f"{self.config_name}: {name}", value, need)
 
     @property
     def _numbers(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
+from ..errors import at_least
 from ..tasks import IGNORE
 from .documents import DataError
 
@@ -282,8 +283,7 @@ def problems(folder: str | Path, split: str, per_module: int | None = None) -> P
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    if per_module is not None and per_module < 1:
-        raise ValueError(f"per_module must be at least 1, got {per_module}")
+    at_least("per_module", per_module, 1)
     found = {}
     for module, path in find_modules(folder)[split].items():
         lines = itertools.chain.from_iterable(_parts(path))

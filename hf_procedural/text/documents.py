@@ -24,6 +24,8 @@ from datasets import load_dataset
 from datasets.data_files import FILES_TO_IGNORE, SPLIT_KEYWORDS
 from pyarrow.parquet import ParquetFile
 
+from ..errors import at_least
+
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
 _NO_DATA = {*FILES_TO_IGNORE}  # and what recipes write beside data:
@@ -242,8 +244,7 @@ class Documents:
 
     def __init__(self, rows, column="text", limit=None, part=None, shuffle_buffer=0, seed=0, skip_empty=False):
         for name, value, least in (("documents", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+            at_least(name, value, least)
         self._rows, self._limit, self._part = rows, limit, part
         self._columns = [column] if isinstance(column, str) else list(column)
         if not self._columns:

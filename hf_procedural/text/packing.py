@@ -22,6 +22,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerFast
 
+from ..errors import at_least
 from ..tasks import IGNORE
 from . import batches
 from .batches import SEPARATORS, groups_of, made_ahead, pieces_of
@@ -70,7 +71,7 @@ class PackedRows(IterableDataset):
     """
 
     def __init__(self, documents: Documents, tokenizer: PreTrainedTokenizerFast, length: int, separator: str = "eos"):
-        _check_length(length)
+        at_least("length", length, 2)
         self.documents, self.length = documents, length
         self._encode = _Encoder(tokenizer, separator)
         self.start_at(0)
@@ -170,9 +171,8 @@ def validation_rows(
     With `cut`, a row is one document, cut to its first `length` tokens or padded, as the C4 reference evaluates.
     Rows of a single token, which predict nothing, are left out. Raises DataError where nothing is left.
     """
-    _check_length(length)
-    if rows is not None and rows < 1:
-        raise ValueError(f"rows must be at least 1, got {rows}")
+    at_least("length", length, 2)
+    at_least("rows", rows, 1)
     encode, kept, size, count = _Encoder(tokenizer, separator), [], 0, 0
     enough = math.inf if rows is None else rows if cut else rows * length
     for text, tokens in (
@@ -194,11 +194,6 @@ def validation_rows(
     for padded, row in zip(table, kept, strict=True):
         padded[: len(row)] = row
     return ValidationText(table, np.array(list(map(len, kept))), size / count)
-
-
-def _check_length(length: int) -> None:
-    if length < 2:
-        raise ValueError(f"length must be at least 2, got {length}")
 
 
 # The loss

@@ -9,6 +9,7 @@ import torch
 from transformers import TrainingArguments, get_scheduler
 
 from .. import metrics
+from ..errors import at_least
 from ..models.build import new_config, new_model, parse_size
 from ..models.sources import check_components, parse_sources
 from ..models.transfer import check_embeddings, layer_pairs
@@ -57,8 +58,7 @@ class TaskArguments:
         """The task itself. Raises ValueError for a name or parameter that is not one."""
         if self.task is None:
             raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
-        if self.validation_size < 1:
-            raise ValueError(f"validation_size must be at least 1, got {self.validation_size}")
+        at_least("validation_size", self.validation_size, 1)
         return task(self.task, **self.task_parameters)
 
 
@@ -76,8 +76,7 @@ class RowArguments(TaskArguments):
     )
 
     def resolve(self) -> Task:
-        if self.train_size < 1:
-            raise ValueError(f"train_size must be at least 1, got {self.train_size}")
+        at_least("train_size", self.train_size, 1)
         return super().resolve()
 
 
@@ -241,18 +240,15 @@ class StageArguments(TrainingArguments):
         if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
             os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
         if self.patience is not None:
-            if self.patience < 1:
-                raise ValueError(f"patience must be at least 1, got {self.patience}")
+            at_least("patience", self.patience, 1)
             self.metric_for_best_model = self.metric_for_best_model or self.best
             if self.greater_is_better is None:
                 self.greater_is_better = not self.metric_for_best_model.endswith("loss")
             self.restore_callback_states_from_checkpoint = True
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 0)
         super().__post_init__()
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")

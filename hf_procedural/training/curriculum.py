@@ -9,6 +9,7 @@ import dataclasses
 from transformers import TrainerCallback
 
 from ..data.rows import TrainRows, ValidationRows
+from ..errors import at_least
 from ..tasks import Task
 
 _LENGTH = "eval_curriculum_length"
@@ -58,8 +59,7 @@ class LengthCurriculum(TrainerCallback):
         self.final = getattr(train.task, self.parameter)
         if not 1 <= start <= self.final:
             raise ValueError(f"curriculum_start must be in 1..{self.final} (the task's {self.parameter}), got {start}")
-        if step < 1:
-            raise ValueError(f"curriculum_step must be at least 1, got {step}")
+        at_least("curriculum_step", step, 1)
         if not 0 < threshold <= 1:
             raise ValueError(f"curriculum_threshold must be in (0, 1], got {threshold}")
         self.train, self.validation, self.rows_per_step = train, validation, rows_per_step
