@@ -11,6 +11,7 @@ from transformers import HfArgumentParser
 
 from ..errors import Parser, nearest, user_errors
 from ..files import Loader
+from ..renamed import current, warn
 from .launch import start_cpu_processes
 
 
@@ -84,9 +85,14 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
         raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
     actions = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
     words, direct = [], {}
-    for key, value in content.items():
+    for given, value in content.items():
+        key = given if given in actions else current(given, actions)
         if key not in actions:
-            raise ValueError(f"{file}: unknown key {key!r}{nearest(str(key), actions)}")
+            raise ValueError(f"{file}: unknown key {given!r}{nearest(str(given), actions)}")
+        if key != given:
+            if key in content:
+                raise ValueError(f"{file}: {given} is called {key} now, and both are there")
+            warn(parser.prog, f"{given} in {file}", key)
         action = actions[key]
         several = action.nargs == "+" or key == "report_to"
         mapping = isinstance(value, dict) and action.type in (dict, str)
