@@ -223,7 +223,7 @@ def feeding() -> None:
 
 def packing() -> None:
     """Packed rows of source code, read from disk, against the bare tokenizer on texts in memory."""
-    source = documents.documents("stdlib", limit=200)
+    source = documents.open_documents("stdlib", limit=200)
     tokenizer, texts = tokenizers.train_tokenizer(source, 8192), list(source)
     rows, backend = PackedRows(source, tokenizer, 1024), tokenizer.backend_tokenizer
     tokens = sum(map(len, backend.encode_batch_fast(texts, add_special_tokens=False)))
@@ -247,7 +247,7 @@ def filtering() -> None:
 
     from hf_procedural.recycle import output, pipeline, quality, reading, selection
 
-    sources = documents.documents("stdlib", limit=300)
+    sources = documents.open_documents("stdlib", limit=300)
     texts = [text[start : start + 3000] for text in sources for start in range(0, len(text), 3000)]
     with tempfile.TemporaryDirectory() as place:
         file, model = f"{place}/texts.jsonl", f"{place}/quality.bin"

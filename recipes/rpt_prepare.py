@@ -131,7 +131,7 @@ class PrepareArguments:
 
 def read_documents(args) -> documents.Documents:
     """The documents. Raises ValueError where all of them would be held out."""
-    found = documents.documents(
+    found = documents.open_documents(
         args.dataset,
         config=args.dataset_config,
         split=args.split,

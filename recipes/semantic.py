@@ -153,7 +153,7 @@ class TextStageArguments(StageArguments):
 
 def load_text(text, seed: int):
     """Tokenizer, training rows and validation rows of text."""
-    train, validation = documents.of_several(
+    train, validation = documents.train_and_validation_of_each(
         text.datasets,
         dataset_config=text.dataset_config,
         train_split=text.train_split,

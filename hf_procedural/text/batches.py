@@ -13,13 +13,15 @@ AHEAD = 4  # batches that are made before they are needed
 
 def groups_of(texts: Iterable[str]) -> Iterator[list[str]]:
     """Documents in lists of about `BATCH` characters."""
-    group, size = [], 0
+    group = []
+    size = 0
     for text in texts:
         group.append(text)
         size += len(text)
         if size >= BATCH or len(group) == BATCH_DOCUMENTS:
             yield group
-            group, size = [], 0
+            group = []
+            size = 0
     if group:
         yield group
 
@@ -29,8 +31,10 @@ def pieces_of(text: str) -> Iterator[str]:
     start = 0
     while start < len(text):
         end = start + PIECE
-        if end < len(text) and (line := text.rfind("\n", start + 1, end)) > 0:
-            end = line
+        if end < len(text):
+            # Hardly a token spans a line break and what stands before it: a cut there changes the fewest.
+            line_break = text.rfind("\n", start + 1, end)
+            end = line_break if line_break > 0 else end
         yield text[start:end]
         start = end
 

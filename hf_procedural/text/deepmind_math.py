@@ -54,9 +54,8 @@ def character_tokenizer() -> PreTrainedTokenizerFast:
 
     Any other character is <unk>. Within a text, the name of a special token is that token.
     """
-    characters = Tokenizer(
-        models.WordLevel({token: index for index, token in enumerate([*_SPECIAL, *_PRINTABLE])}, unk_token="<unk>")
-    )
+    ids = {token: index for index, token in enumerate([*_SPECIAL, *_PRINTABLE])}
+    characters = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     characters.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
@@ -70,15 +69,18 @@ def character_tokenizer() -> PreTrainedTokenizerFast:
 
 def _encode(question: bytes, answer: bytes) -> tuple[bytes, int]:
     """A problem's ids, one byte each, and how many of them, at the end, are the answer's."""
-    question, answer = (text.translate(_IDS, _LATER_BYTES) for text in (question, answer))
+    question = question.translate(_IDS, _LATER_BYTES)
+    answer = answer.translate(_IDS, _LATER_BYTES)
     return bytes([_BOS]) + question + bytes([_SEP]) + answer, len(answer)
 
 
 def _row(problems: list[tuple[bytes, int]], length: int) -> dict[str, torch.Tensor]:
-    input_ids, labels = np.full(length, _PAD, np.int64), np.full(length, IGNORE, np.int64)
+    input_ids = np.full(length, _PAD, np.int64)
+    labels = np.full(length, IGNORE, np.int64)
     end = 0
     for ids, answer in problems:
-        start, end = end, end + len(ids)
+        start = end
+        end += len(ids)
         input_ids[start:end] = np.frombuffer(ids, np.uint8)
         labels[end - answer : end] = input_ids[end - answer : end]
     return {"input_ids": torch.from_numpy(input_ids), "labels": torch.from_numpy(labels)}
@@ -99,17 +101,31 @@ def find_modules(folder: str | Path) -> dict[str, dict[str, Path]]:
     absent = [split for split in SPLITS if not (folder / split).is_dir()]
     if absent:
         raise ValueError(f"{folder} lacks the folders {', '.join(absent)}: give that which holds {', '.join(SPLITS)}")
-    files = {split: {path.stem: path for path in sorted((folder / split).glob("[!.]*__*.txt"))} for split in SPLITS}
-    names = sorted(set().union(*(files[split] for split in SPLITS[:-1])))
-    missing = [f"all modules of {split}" for split in SPLITS if not files[split]]
-    missing += [
-        f"{split}/{name}.txt" for split in SPLITS[:-1] for name in names if files[split] and name not in files[split]
-    ]
-    damaged = [damage for split in SPLITS for path in files[split].values() if (damage := _damage(path))]
-    flaws = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"damaged: {', '.join(damaged)}"] * bool(damaged)
+    files = {split: _modules_in(folder / split) for split in SPLITS}
+    flaws = {"missing": _missing(files), "damaged": _damaged(files)}
+    flaws = [f"{flaw}: {', '.join(places)}" for flaw, places in flaws.items() if places]
     if flaws:
         raise ValueError(f"{folder}: {'; '.join(flaws)}")
     return files
+
+
+def _modules_in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[!.]*__*.txt"))}
+
+
+def _missing(files: dict[str, dict[str, Path]]) -> list[str]:
+    """Splits without a file, and files that other splits have; extrapolate has modules of its own."""
+    missing = [f"all modules of {split}" for split in SPLITS if not files[split]]
+    alike = [split for split in SPLITS if split != "extrapolate" and files[split]]
+    modules = sorted(set().union(*(files[split] for split in alike)))
+    for split in alike:
+        missing += [f"{split}/{module}.txt" for module in modules if module not in files[split]]
+    return missing
+
+
+def _damaged(files: dict[str, dict[str, Path]]) -> list[str]:
+    damage = [_damage(path) for modules in files.values() for path in modules.values()]
+    return list(filter(None, damage))
 
 
 def _damage(path: Path) -> str | None:
@@ -117,15 +133,16 @@ def _damage(path: Path) -> str | None:
     try:
         size = path.stat().st_size
         if size <= _READ_WHOLE:
-            deque(_parts(path), maxlen=0)
+            deque(_chunks(path), maxlen=0)  # reads all, keeps nothing
             return None
-        for offset in (0, size // 4, size // 2, 3 * size // 4, size - _CHUNK // 2):
+        samples = (0, size // 4, size // 2, 3 * size // 4, size - _CHUNK // 2)
+        for offset in samples:
             _lines(path, offset, inside=offset > 0)
     except (DataError, OSError) as error:
         return str(error)
 
 
-def _parts(path: Path) -> Iterator[list[bytes]]:
+def _chunks(path: Path) -> Iterator[list[bytes]]:
     """All lines of a file, some at a time."""
     offset = 0
     while lines := _lines(path, offset):
@@ -145,22 +162,32 @@ def _lines(path: Path, offset: int, inside: bool = False) -> list[bytes]:
             at_end = not file.read(1)
             *lines, rest = data.split(b"\n")
             lines = lines[1:] if inside else lines
-            bad = next(((place, flaw) for place, line in enumerate(lines) if (flaw := _flaw(line))), None)
-            if bad is None and at_end and rest:
-                bad = len(lines), "has no end: the file was cut off"
-            elif bad is None and at_end and not inside and len(lines) % 2:
-                bad = len(lines) - 1, "is a question without an answer: an odd number of lines"
-            elif bad is None and not at_end and len(lines) < 2:
-                bad = 0, f"opens a problem of more than {_CHUNK} bytes"
-            if bad:
+            flaw = _first_flaw(lines, rest if at_end else None, inside)
+            if flaw:
+                place, reason = flaw
                 file.seek(0)
-                number = file.read(offset).count(b"\n") + inside + bad[0] + 1
-                raise DataError(f"{path} (line {number} {bad[1]})")
+                number = file.read(offset).count(b"\n") + inside + place + 1
+                raise DataError(f"{path} (line {number} {reason})")
     except OSError as error:
         raise DataError(f"{path} ({error.strerror})") from error
     if not lines and offset == 0:
         raise DataError(f"{path} (the file is empty)")
     return lines[: len(lines) // 2 * 2]
+
+
+def _first_flaw(lines: list[bytes], rest: bytes | None, inside: bool) -> tuple[int, str] | None:
+    """The place of the first bad line and what is wrong with it. `rest`: what follows the last line at a file's end."""
+    for place, line in enumerate(lines):
+        flaw = _flaw(line)
+        if flaw:
+            return place, flaw
+    if rest is None:
+        return (0, f"opens a problem of more than {_CHUNK} bytes") if len(lines) < 2 else None
+    if rest:
+        return len(lines), "has no end: the file was cut off"
+    if len(lines) % 2 and not inside:
+        return len(lines) - 1, "is a question without an answer: an odd number of lines"
+    return None
 
 
 def _flaw(line: bytes) -> str | None:
@@ -170,14 +197,19 @@ def _flaw(line: bytes) -> str | None:
         text = line.decode()
     except UnicodeDecodeError:
         return "is not UTF-8"
-    return None if text.isprintable() else f"holds {next(c for c in text if not c.isprintable())!r}"
+    if text.isprintable():
+        return None
+    control = next(character for character in text if not character.isprintable())
+    return f"holds {control!r}"
 
 
 class _Reader:
     """The problems of a file in order, begun again at its end. `offset`: the byte at which the next one begins."""
 
     def __init__(self, path: Path, offset: int):
-        self.path, self.offset, self.skipped = path, offset, 0
+        self.path = path
+        self.offset = offset
+        self.skipped = 0  # problems that are too long for a row
         self._lines = []  # read already, the next one last
 
     def peek(self, longest: int) -> tuple[bytes, int]:
@@ -187,8 +219,9 @@ class _Reader:
             while not self._lines:
                 self._lines = _lines(self.path, self.offset)[::-1]
                 if not self._lines:
-                    self.offset, ends = 0, ends + 1
-                if ends == 2:
+                    self.offset = 0
+                    ends += 1
+                if ends == 2:  # once around, and nothing fits
                     raise DataError(f"{self.path}: no problem of it fits in a row of {longest} tokens")
             problem = _encode(self._lines[-1], self._lines[-2])
             if len(problem[0]) <= longest:
@@ -219,8 +252,10 @@ class MathRows(IterableDataset):
         files = find_modules(folder)
         self.length = length
         self._paths = [path for split in DIFFICULTIES for path in files[split].values()]
-        parts = [f"{path.parent.name} {path.name} {path.stat().st_size}" for path in self._paths]
-        self._key = hashlib.blake2b("\n".join([f"{seed} {length}", *parts]).encode(), digest_size=16).hexdigest()
+        # Names and sizes, not where the folder lies: a run goes on from another machine's copy.
+        sources = [f"{path.parent.name} {path.name} {path.stat().st_size}" for path in self._paths]
+        identity = "\n".join([f"{seed} {length}", *sources])
+        self._key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
         self._readers = []
         self.start_at(0)
 
@@ -237,7 +272,9 @@ class MathRows(IterableDataset):
         mark = mark or {"row": 0, "source": self._key, "read": 0, "next": [], "offsets": [0] * len(self._paths)}
         if mark["source"] != self._key or mark["row"] > row:
             raise ValueError(f"the mark of row {mark['row']} is not one for row {row} of these files, seed and length")
-        self.start, self._origin, self._marks = row, mark, deque(maxlen=_MARKS)
+        self.start = row
+        self._origin = mark
+        self._marks = deque(maxlen=_MARKS)
 
     def mark(self, row: int) -> dict:
         """Where reading for `row` has to begin, as JSON values: `offsets` (bytes) in the files before row `read`.
@@ -247,7 +284,8 @@ class MathRows(IterableDataset):
         """
         if row < self._origin["row"]:
             raise ValueError(f"row must be at least {self._origin['row']}, where reading began, got {row}")
-        return [mark for mark in (self._origin, *self._marks) if mark["read"] <= row][-1] | {"row": row}
+        usable = [mark for mark in (self._origin, *self._marks) if mark["read"] <= row]
+        return usable[-1] | {"row": row}
 
     def __iter__(self):
         info = get_worker_info()
@@ -255,7 +293,9 @@ class MathRows(IterableDataset):
             raise ValueError(f"dataloader_num_workers must be 0 or 1 for DeepMind-Math, got {info.num_workers}")
         self._marks.clear()
         readers = [_Reader(path, offset) for path, offset in zip(self._paths, self._origin["offsets"], strict=True)]
-        self._readers, waiting, key = readers, self._origin["next"], int(self._key, 16)
+        self._readers = readers
+        waiting = self._origin["next"]  # the reader whose problem did not fit into the row before
+        key = int(self._key, 16)
         for row in itertools.count(self._origin["read"]):
             if row % _MARK_EVERY == 0:
                 offsets = [reader.offset for reader in readers]
@@ -263,7 +303,8 @@ class MathRows(IterableDataset):
             generator = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, row]))
             # One more than fit: a problem has at least 4 tokens.
             draws = waiting + generator.integers(len(readers), size=self.length // 4 + 1).tolist()
-            problems, room = [], self.length
+            problems = []
+            room = self.length
             for place in draws:
                 problem = readers[place].peek(self.length)
                 room -= len(problem[0])
@@ -284,12 +325,19 @@ def problems(folder: str | Path, split: str, per_module: int | None = None) -> P
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     at_least("per_module", per_module, 1)
-    found = {}
+    pairs = {}
     for module, path in find_modules(folder)[split].items():
-        lines = itertools.chain.from_iterable(_parts(path))
+        lines = itertools.chain.from_iterable(_chunks(path))
         texts = [line.decode() for line in itertools.islice(lines, per_module and 2 * per_module)]
-        found[module] = list(zip(texts[::2], texts[1::2], strict=True))
-    return found
+        pairs[module] = list(zip(texts[::2], texts[1::2], strict=True))
+    return pairs
+
+
+def _flat(problems: Problems) -> Iterator[tuple[str, str, str]]:
+    """Module, question and answer of each problem."""
+    for module, pairs in problems.items():
+        for question, answer in pairs:
+            yield module, question, answer
 
 
 class MathValidation(Dataset):
@@ -299,8 +347,11 @@ class MathValidation(Dataset):
     """
 
     def __init__(self, problems: Problems, length: int | None = None):
-        self.modules = [module for module, pairs in problems.items() for _ in pairs]
-        self._rows = [_encode(*(text.encode() for text in pair)) for pairs in problems.values() for pair in pairs]
+        self.modules = []
+        self._rows = []
+        for module, question, answer in _flat(problems):
+            self.modules.append(module)
+            self._rows.append(_encode(question.encode(), answer.encode()))
         if not self._rows:
             raise ValueError("there are no validation problems")
         longest, module = max((len(ids), module) for (ids, _), module in zip(self._rows, self.modules, strict=True))
@@ -319,7 +370,7 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray, modules: Sequence[str]
     """Teacher-forced `answer_accuracy` (share of answer characters) and `exact_match` (share of whole answers).
 
     Args:
-        predictions: int64 ``[n, length]``, the token predicted *for* each position (`stage.predictions`).
+        predictions: int64 ``[n, length]``, the token predicted *for* each position (`training.finish.predictions`).
         labels: int64 ``[n, length]``, -100 outside of answers.
         modules: the module of each row (`MathValidation.modules`).
 
@@ -328,7 +379,8 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray, modules: Sequence[str]
     if not labels.shape == predictions.shape == (len(modules), labels.shape[1]):
         raise ValueError(f"rows do not match: {predictions.shape}, {labels.shape}, {len(modules)} modules")
     scored = labels != IGNORE
-    characters, right = scored.sum(1), ((predictions == labels) & scored).sum(1)
+    characters = scored.sum(1)
+    right = ((predictions == labels) & scored).sum(1)
     if not characters.all():
         raise ValueError(f"labels: row {int(characters.argmin())} has no answer to score")
     modules = np.asarray(modules)
@@ -351,30 +403,38 @@ def greedy_exact_match(model, tokenizer, problems: Problems, batch_size: int = 6
     """
     if not any(problems.values()):
         raise ValueError("there are no problems to answer")
-    modules, *texts = zip(*((module, *pair) for module, pairs in problems.items() for pair in pairs), strict=True)
-    questions, answers = (tokenizer(list(column), add_special_tokens=False).input_ids for column in texts)
+    modules, questions, answers = zip(*_flat(problems), strict=True)
+    questions = tokenizer(list(questions), add_special_tokens=False).input_ids
+    answers = tokenizer(list(answers), add_special_tokens=False).input_ids
     prompts = [[tokenizer.bos_token_id, *question, tokenizer.sep_token_id] for question in questions]
-    lengths = list(zip(map(len, prompts), map(len, answers), strict=True))
-    order = sorted(range(len(prompts)), key=lengths.__getitem__)
-    groups = [list(group) for _, group in itertools.groupby(order, key=lambda case: lengths[case][0])]
-    batches = [group[first : first + batch_size] for group in groups for first in range(0, len(group), batch_size)]
-    right, training = np.zeros(len(prompts)), model.training
+    right = np.zeros(len(prompts))
+    was_training = model.training
     model.eval()
+    batches = list(_batches_of_one_length(prompts, answers, batch_size))
     for batch in tqdm(batches, desc="greedy generation", unit="batch", disable=None):
         fed = torch.tensor([prompts[case] for case in batch], device=model.device)
         ids = model.generate(
             fed,
             attention_mask=torch.ones_like(fed),
-            max_new_tokens=lengths[batch[-1]][1],
+            max_new_tokens=max(len(answers[case]) for case in batch),
             do_sample=False,
             eos_token_id=None,
             pad_token_id=tokenizer.pad_token_id,
         )
         for case, generated in zip(batch, ids[:, fed.shape[1] :].tolist(), strict=True):
             right[case] = generated[: len(answers[case])] == answers[case]
-    model.train(training)
+    model.train(was_training)
     modules = np.asarray(modules)
     scores = {
         str(module): {"greedy_exact_match": float(right[modules == module].mean())} for module in np.unique(modules)
     }
     return {"greedy_exact_match": float(right.mean())}, scores
+
+
+def _batches_of_one_length(prompts: list[list], answers: list[list], batch_size: int) -> Iterator[list[int]]:
+    """Places in `prompts` to answer together: prompts of one length, with answers of like lengths."""
+    order = sorted(range(len(prompts)), key=lambda case: (len(prompts[case]), len(answers[case])))
+    for _, group in itertools.groupby(order, key=lambda case: len(prompts[case])):
+        group = list(group)
+        for first in range(0, len(group), batch_size):
+            yield group[first : first + batch_size]

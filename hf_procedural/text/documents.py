@@ -46,14 +46,16 @@ class _Split:
 
 
 def _stdlib() -> Iterator[tuple[str, str]]:
-    root, others = sysconfig.get_path("stdlib"), {"site-packages", "dist-packages", "test", "tests", "idle_test"}
+    root = sysconfig.get_path("stdlib")
+    left_out = {"site-packages", "dist-packages", "test", "tests", "idle_test"}
     paths = []
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in others]
+        folders[:] = [name for name in folders if name not in left_out]  # in place: os.walk goes into what is left
         paths += [Path(folder, name).relative_to(root).as_posix() for name in names if name.endswith(".py")]
     for path in sorted(paths):
-        with contextlib.suppress(UnicodeDecodeError):
-            if not _is_empty(text := Path(root, path).read_text("utf-8")):
+        with contextlib.suppress(UnicodeDecodeError):  # a file may declare another encoding
+            text = Path(root, path).read_text("utf-8")
+            if not _is_empty(text):
                 yield path, text
 
 
@@ -100,16 +102,18 @@ def _json_texts(stream, column: str, place: str) -> Iterator[tuple]:
         except ValueError as error:
             raise DataError(f"{place}, line {number}: not valid JSON ({getattr(error, 'msg', error)})") from error
 
-    for line_number, line in enumerate(stream, 1):
-        if line_number == 1 and line.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-            rows = enumerate(parsed(line + stream.read(), 1), 1)
-        else:
-            rows = [] if line.isspace() else [(line_number, parsed(line, line_number))]
-        for number, row in rows:
-            if not isinstance(row, dict):
-                raise DataError(f"{place}, document {number}: {type(row).__name__} instead of an object")
-            _check_column(column, row, f"{place}, document {number}")
-            yield number, row[column]
+    def rows():
+        for number, line in enumerate(stream, 1):
+            if number == 1 and line.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+                yield from enumerate(parsed(line + stream.read(), 1), 1)
+            elif not line.isspace():
+                yield number, parsed(line, number)
+
+    for number, row in rows():
+        if not isinstance(row, dict):
+            raise DataError(f"{place}, document {number}: {type(row).__name__} instead of an object")
+        _check_column(column, row, f"{place}, document {number}")
+        yield number, row[column]
 
 
 def _paragraphs(stream: io.TextIOBase) -> Iterator[str]:
@@ -151,8 +155,11 @@ def _located(texts: Iterable[tuple], place: str) -> Iterator[tuple]:
 
 
 def _files(files: list[str]) -> _Split:
-    shards = tuple(map(os.path.realpath, files))
-    return _Split(shards, lambda column: (row for file in files for row in _located(_file_texts(file, column), file)))
+    def rows(column):
+        for file in files:
+            yield from _located(_file_texts(file, column), file)
+
+    return _Split(tuple(map(os.path.realpath, files)), rows)
 
 
 def _streamed(dataset, place: str) -> _Split:
@@ -173,8 +180,9 @@ def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> di
     if os.path.isdir(path):
         return _folder_files(path, pattern, kinds, argument)
     files = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
-    if strange := [file for file in files if not pattern.search(file)]:
-        raise ValueError(f"{argument}: {strange[0]} is not {kinds}")
+    for file in files:
+        if not pattern.search(file):
+            raise ValueError(f"{argument}: {file} is not {kinds}")
     if not files and (FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)):
         raise ValueError(f"{argument} {name!r}: there is no such file or folder")
     return {"train": files} if files else None
@@ -185,15 +193,17 @@ def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -
     splits = collections.defaultdict(list)
     for path in sorted(path for path in Path(folder).rglob("*") if pattern.search(path.name) and path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if path.name not in _NO_DATA and not f"/{name}".count("/."):
+        is_hidden = "/." in f"/{name}"
+        if path.name not in _NO_DATA and not is_hidden:
             words = set(re.split(r"[-._ 0-9/]", name))
             named = (str(split) for split, keywords in SPLIT_KEYWORDS.items() if words.intersection(keywords))
             splits[next(named, None)].append(str(path))
     if not splits:
         raise ValueError(f"{argument} {folder!r}: the folder has no file that is {kinds}")
-    if others := splits.pop(None, []):
-        if not splits:
-            return {"train": others}
+    others = splits.pop(None, [])
+    if others and not splits:
+        return {"train": others}
+    if others:
         logging.getLogger(__name__).warning(
             "%s: files whose names say no split are left out, such as %s (%d in all)", folder, others[0], len(others)
         )
@@ -202,26 +212,30 @@ def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -
 
 def _splits(dataset: str, config: str | None) -> dict[str, _Split]:
     """The splits of an embedded corpus, of local files or of a data set of the Hub, by name."""
-    on_hub = False
     if dataset in CORPORA:
         splits = {"train": _corpus(dataset)}
-    elif (found := local_files(dataset, FILE_NAME, _KINDS, "dataset")) is not None:
-        splits = {split: _files(files) for split, files in found.items()}
     else:
-        on_hub = True
-        try:
-            streams = load_dataset(dataset, config, streaming=True)
-        except Exception as error:
-            remedy = " (pip install zstandard)" if "zstd not supported" in str(error) else ""
-            raise ValueError(
-                f"dataset {dataset!r} is no file, no folder, none of {', '.join(CORPORA)}, and cannot be had from the "
-                f"Hub{f' with dataset_config {config!r}' if config else ''}: {error}{remedy}"
-            ) from error
-        place = f"{dataset} {config or ''}".strip()
-        splits = {str(split): _streamed(stream, f"{place} {split}") for split, stream in streams.items()}
-    if config is not None and not on_hub:
+        files = local_files(dataset, FILE_NAME, _KINDS, "dataset")
+        if files is None:
+            return _hub_splits(dataset, config)
+        splits = {split: _files(paths) for split, paths in files.items()}
+    if config is not None:
         raise ValueError(f"dataset_config: {dataset} is not a data set of the Hub and has none, got {config!r}")
     return splits
+
+
+def _hub_splits(dataset: str, config: str | None) -> dict[str, _Split]:
+    try:
+        streams = load_dataset(dataset, config, streaming=True)
+    except Exception as error:  # whatever network, Hub and damaged data raise
+        with_config = f" with dataset_config {config!r}" if config else ""
+        remedy = " (pip install zstandard)" if "zstd not supported" in str(error) else ""
+        raise ValueError(
+            f"dataset {dataset!r} is no file, no folder, none of {', '.join(CORPORA)}, and cannot be had from the "
+            f"Hub{with_config}: {error}{remedy}"
+        ) from error
+    place = f"{dataset} {config or ''}".strip()
+    return {str(split): _streamed(stream, f"{place} {split}") for split, stream in streams.items()}
 
 
 # Documents
@@ -245,11 +259,15 @@ class Documents:
     def __init__(self, rows, column="text", limit=None, part=None, shuffle_buffer=0, seed=0, skip_empty=False):
         for name, value, least in (("documents", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
             at_least(name, value, least)
-        self._rows, self._limit, self._part = rows, limit, part
+        self._rows = rows
         self._columns = [column] if isinstance(column, str) else list(column)
         if not self._columns:
             raise ValueError("text_column must name at least one column, got none")
-        self._shuffle_buffer, self._seed, self._skip_empty = shuffle_buffer, seed, skip_empty
+        self._limit = limit
+        self._part = part
+        self._shuffle_buffer = shuffle_buffer
+        self._seed = seed
+        self._skip_empty = skip_empty
 
     def __iter__(self) -> Iterator[str]:
         return self.read()
@@ -263,15 +281,15 @@ class Documents:
 
     def _texts(self) -> Iterator[str]:
         rows = zip(*map(self._rows, self._columns), strict=True)  # each column is read for itself
-        for index, parts in enumerate(itertools.islice(rows, self._limit)):
+        for index, cells in enumerate(itertools.islice(rows, self._limit)):
             if self._part is not None and _part(index) != self._part:
                 continue
-            _, place, number = parts[0]
-            for column, (text, *_) in zip(self._columns, parts, strict=True):
+            _, place, number = cells[0]
+            for column, (text, *_) in zip(self._columns, cells, strict=True):
                 if text is not None and not isinstance(text, str):
                     kind = type(text).__name__
                     raise DataError(f"text_column {column!r} of {place}, document {number}, holds {kind}, not text")
-            text = "\n\n".join(text for text, *_ in parts if text is not None and not _is_empty(text))
+            text = "\n\n".join(text for text, *_ in cells if text is not None and not _is_empty(text))
             if not text:
                 if self._skip_empty:
                     continue
@@ -314,7 +332,7 @@ def _checked(documents: Documents, what: str) -> Documents:
     return documents
 
 
-def documents(dataset: str, *, config: str | None = None, split: str = "train", **options) -> Documents:
+def open_documents(dataset: str, *, config: str | None = None, split: str = "train", **options) -> Documents:
     """The documents of one split of a data set; the options are those of `Documents`: column, limit, shuffle_buffer ...
 
     Args:
@@ -343,7 +361,7 @@ def train_and_validation(
     seed: int = 0,
     skip_empty: bool = False,
 ) -> tuple[Documents, Documents]:
-    """Documents to train on, and others to validate with, which are never shuffled. As for `documents`, and
+    """Documents to train on, and others to validate with, which are never shuffled. As for `open_documents`, and
 
     Args:
         validation_dataset: another data set for the validation.
@@ -353,8 +371,9 @@ def train_and_validation(
 
     Raises ValueError also where files or splits would be in both.
     """
-    splits, what, held_out = _splits(dataset, dataset_config), f"dataset {dataset!r}", False
+    splits = _splits(dataset, dataset_config)
     train = _choose(splits, train_split, dataset, "train_split")
+    held_out = False
     if validation_dataset is not None:
         others = _splits(validation_dataset, None)
         default = "validation" if "validation" in others else "train"
@@ -362,31 +381,40 @@ def train_and_validation(
     elif validation_split is not None or ("validation" in splits and train_split != "validation"):
         validation = _choose(splits, validation_split or "validation", dataset, "validation_split")
     else:
-        validation, held_out = train, True
-    if not held_out and (both := set(train.shards) & set(validation.shards)):
-        raise ValueError(f"validation would be on what is trained on: {min(both)} is in both")
-    parts = ("train", "validation") if held_out else (None, None)
-    trained = Documents(train.rows, text_column, limit, parts[0], shuffle_buffer, seed, skip_empty)
-    validated = Documents(validation.rows, text_column, limit if held_out else None, parts[1], skip_empty=skip_empty)
+        validation = train
+        held_out = True
+    in_both = set(train.shards) & set(validation.shards)
+    if in_both and not held_out:
+        raise ValueError(f"validation would be on what is trained on: {min(in_both)} is in both")
+    what = f"dataset {dataset!r}"
+    train_part = "train" if held_out else None
+    trained = Documents(train.rows, text_column, limit, train_part, shuffle_buffer, seed, skip_empty)
     _checked(trained, what)
-    if held_out:
-        what += " has no 20th document to hold out for validation; name a validation_dataset or validation_split"
+    if not held_out:
+        return trained, _checked(Documents(validation.rows, text_column, skip_empty=skip_empty), what)
+    what += " has no 20th document to hold out for validation; name a validation_dataset or validation_split"
+    validated = Documents(validation.rows, text_column, limit, "validation", skip_empty=skip_empty)
     return trained, _checked(validated, what)
 
 
-def of_several(datasets: list[str], *, validation_dataset: str | None = None, **options) -> tuple[list, list]:
+def train_and_validation_of_each(
+    datasets: list[str], *, validation_dataset: str | None = None, **options
+) -> tuple[list[Documents], list[Documents]]:
     """`train_and_validation` of each of several data sets: documents to train on, and others to validate with.
 
     The latter are of each, too, or of `validation_dataset` alone. Raises ValueError also where a file or split is in
     two data sets: what one holds out would be trained on as the other's.
     """
-    pairs, owners = [], {}
+    trained = []
+    validated = []
+    owners = {}
     for dataset in datasets:
-        pairs.append(train_and_validation(dataset, validation_dataset=validation_dataset, **options))
+        train, validation = train_and_validation(dataset, validation_dataset=validation_dataset, **options)
+        trained.append(train)
+        validated.append(validation)
         splits = _splits(dataset, options.get("dataset_config"))
         for shard in splits[options.get("train_split", "train")].shards:
             if shard in owners:
                 raise ValueError(f"dataset: {shard} is in both {owners[shard]} and {dataset}")
             owners[shard] = dataset
-    trained, validated = map(list, zip(*pairs, strict=True))
     return trained, validated if validation_dataset is None else validated[:1]

@@ -19,7 +19,8 @@ def draw(sizes: list[int], weights: list[float], seed: int) -> int:
 
     The random choice follows from the arguments alone.
     """
-    sizes, weights = np.array(sizes), np.array(weights)
+    sizes = np.array(sizes)
+    weights = np.array(weights)
     turns = sizes / weights
     behind = np.flatnonzero(turns <= max(sizes.sum() / weights.sum(), turns.min()))
     if len(behind) == 1:
@@ -30,14 +31,16 @@ def draw(sizes: list[int], weights: list[float], seed: int) -> int:
 
 def merged(sources: list[Iterable[str]], weights: list[float], seed: int) -> Iterator[str]:
     """The documents of all sources, each once; the weights are shares of the characters until a source ends."""
-    open_ = [[iter(source), weight, 0] for source, weight in zip(sources, weights, strict=True)]
-    while open_:
-        _, shares, sizes = zip(*open_, strict=True)
-        chosen = open_[draw(sizes, shares, seed)]
-        if (text := next(chosen[0], None)) is None:
-            open_.remove(chosen)
+    iterators = [iter(source) for source in sources]
+    weights = list(weights)
+    sizes = [0] * len(weights)
+    while iterators:
+        source = draw(sizes, weights, seed)
+        text = next(iterators[source], None)
+        if text is None:  # the others go on in their own proportions
+            del iterators[source], weights[source], sizes[source]
         else:
-            chosen[2] += len(text)
+            sizes[source] += len(text)
             yield text
 
 
@@ -54,7 +57,8 @@ class MixedRows(packing.PackedRows):
     """
 
     def __init__(self, documents: list[Documents], weights: list[float], *options, seed: int = 0):
-        self.weights, self.seed = list(weights), seed
+        self.weights = list(weights)
+        self.seed = seed
         super().__init__(documents, *options)
 
     def _top(self) -> dict:
@@ -66,13 +70,14 @@ class MixedRows(packing.PackedRows):
             for documents, source in zip(self.documents, sources, strict=True)
         ]
         totals = [source["tokens"] for source in sources]
-        waiting = list(map(next, streams))
+        waiting = list(map(next, streams))  # the next document of each source
         while True:
             place = [
                 {"epoch": epoch, "document": document, "tokens": total}
                 for (epoch, document, _), total in zip(waiting, totals, strict=True)
             ]
-            batch, enough = [], sum(totals) + batches.BATCH // 4  # a token is about four characters
+            batch = []
+            enough = sum(totals) + batches.BATCH // 4  # a token is about four characters
             while sum(totals) < enough:
                 drawn = draw(totals, self.weights, self.seed)
                 _, _, tokens = waiting[drawn]

@@ -1,4 +1,4 @@
-"""Text for the semantic stage: tokenizers, and rows packed from documents.
+"""Rows packed from documents, for the semantic stage.
 
 Documents become rows of exactly `length` tokens:
 
@@ -9,12 +9,11 @@ Documents become rows of exactly `length` tokens:
 
 No token is lost or doubled: the next epoch's documents fill up an epoch's last row. A special token that stands written
 out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted, so that a row
-predicts `length` - 1 tokens. Rows of several sources are in `mixing`.
+predicts `length` - 1 tokens. Rows of several sources are in `mixing`, tokenizers trained on text in `tokenizers`.
 """
 
 import bisect
 import copy
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -35,14 +34,15 @@ class _Encoder:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, separator: str):
         if separator not in SEPARATORS:
             raise ValueError(f"separator must be one of {', '.join(SEPARATORS)}, got {separator!r}")
-        ids = {"eos": tokenizer.eos_token_id, "bos": tokenizer.bos_token_id}
-        if separator in ids and ids[separator] is None:
+        token_ids = {"eos": tokenizer.eos_token_id, "bos": tokenizer.bos_token_id}
+        if separator in token_ids and token_ids[separator] is None:
             raise ValueError(
                 f"separator {separator!r}: the tokenizer has no {separator} token; choose another separator"
             )
-        self._before = np.array([ids["bos"]] if separator == "bos" else [], np.int32)
-        self._after = np.array([ids["eos"]] if separator == "eos" else [], np.int32)
-        self._backend = copy.deepcopy(tokenizer.backend_tokenizer)  # that of others may be made to cut or to pad
+        self._before = np.array([token_ids["bos"]] if separator == "bos" else [], np.int32)
+        self._after = np.array([token_ids["eos"]] if separator == "eos" else [], np.int32)
+        # A copy: whoever else holds the tokenizer may have it cut or pad, or may do so later.
+        self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
         self._backend.no_truncation()
         self._backend.no_padding()
 
@@ -51,10 +51,13 @@ class _Encoder:
         if max(map(len, texts)) <= batches.PIECE:
             tokens = self._encode(texts)
         else:
-            tokens = [np.concatenate([self._encode([piece])[0] for piece in pieces_of(text)]) for text in texts]
+            tokens = [self._encode_long(text) for text in texts]
         return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
 
-    def _encode(self, texts):
+    def _encode_long(self, text: str) -> np.ndarray:
+        return np.concatenate([self._encode([piece])[0] for piece in pieces_of(text)])
+
+    def _encode(self, texts: list[str]) -> list[np.ndarray]:
         encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [np.fromiter(encoding.ids, np.int32, len(encoding)) for encoding in encodings]
 
@@ -95,13 +98,13 @@ class PackedRows(IterableDataset):
 
         Raises ValueError for a row before that of an earlier call, and for one before the start.
         """
-        number = row * self.length
-        found = bisect.bisect_right(self._marks, number, key=lambda mark: mark[0]) - 1
-        if found < 0:
+        token = row * self.length  # its number in the stream
+        batch = bisect.bisect_right(self._marks, token, key=lambda mark: mark[0]) - 1
+        if batch < 0:
             raise ValueError(f"row must not lie before that of an earlier mark or the start, got {row}")
-        del self._marks[:found]
+        del self._marks[:batch]  # rows are marked in order, so that the list stays as short as what is read ahead
         first, place = self._marks[0]
-        return {"row": row, **place, "tokens": number - first}
+        return {"row": row, **place, "tokens": token - first}
 
     def __iter__(self):
         info = get_worker_info()
@@ -109,7 +112,8 @@ class PackedRows(IterableDataset):
             raise ValueError(f"dataloader_num_workers must be 0 or 1 for packed rows, got {info.num_workers}")
         self._marks = [self._origin]
         number, begin = self._origin
-        unused, drop = np.empty(0, np.int32), self.start * self.length - number
+        drop = self.start * self.length - number  # tokens between the mark and the first row that is asked for
+        unused = np.empty(0, np.int32)
         for place, tokens in made_ahead(self._batches(**begin)):
             self._marks.append((number, place))
             number += len(tokens)
@@ -122,21 +126,22 @@ class PackedRows(IterableDataset):
 
     def _batches(self, epoch: int, document: int) -> Iterator[tuple[dict, np.ndarray]]:
         """The place of a batch, which is that of its first document, and all its tokens."""
-        for *first, tokens in self._passes(self.documents, epoch, document):
-            yield dict(zip(("epoch", "document"), first, strict=True)), np.concatenate(tokens)
+        for now, first, tokens in self._passes(self.documents, epoch, document):
+            yield {"epoch": now, "document": first}, np.concatenate(tokens)
 
     def _passes(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
         """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
         while True:
-            found = 0
+            count = 0
             for texts in groups_of(documents.read(epoch, document)):
                 tokens = self._encode(texts)
                 yield epoch, document, tokens
-                found += sum(map(len, tokens))
+                count += sum(map(len, tokens))
                 document += len(texts)
-            if not found:
+            if not count:  # else this would go round for ever
                 raise DataError(f"there is no token in the training documents from document {document} on")
-            epoch, document = epoch + 1, 0
+            epoch += 1
+            document = 0
 
 
 class ValidationText(Dataset):
@@ -173,27 +178,31 @@ def validation_rows(
     """
     at_least("length", length, 2)
     at_least("rows", rows, 1)
-    encode, kept, size, count = _Encoder(tokenizer, separator), [], 0, 0
-    enough = math.inf if rows is None else rows if cut else rows * length
-    for text, tokens in (
-        (text, tokens) for group in groups_of(documents) for text, tokens in zip(group, encode(group), strict=True)
-    ):
-        kept.append(tokens[:length] if cut else tokens)
+    tokenized = []  # a document each
+    size = 0  # bytes
+    count = 0  # tokens
+    for text, tokens in _encoded(documents, _Encoder(tokenizer, separator)):
+        tokenized.append(tokens[:length] if cut else tokens)
         size += len(text.encode())
         count += len(tokens)
-        if (len(kept) if cut else count) >= enough:
+        rows_so_far = len(tokenized) if cut else count // length
+        if rows is not None and rows_so_far >= rows:
             break
     if not cut:
-        joined = np.concatenate(kept or [[]])[: None if rows is None else enough]
-        kept = [joined[start : start + length] for start in range(0, len(joined), length)]
-    kept = [row for row in kept if len(row) > 1]
+        joined = np.concatenate(tokenized or [[]])
+        tokenized = [joined[start : start + length] for start in range(0, len(joined), length)]
+    kept = [row for row in tokenized[:rows] if len(row) > 1]
     if not kept:
         raise DataError("the validation documents hold fewer than two tokens")
-    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
-    table = np.full((len(kept), length), next(token for token in ids if token is not None), np.int32)
+    fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
+    filler = next(token for token in fillers if token is not None)  # which has no label, so that any token does
+    table = np.full((len(kept), length), filler, np.int32)
     for padded, row in zip(table, kept, strict=True):
         padded[: len(row)] = row
     return ValidationText(table, np.array(list(map(len, kept))), size / count)
 
 
-# The loss
+def _encoded(documents: Iterable[str], encode: _Encoder) -> Iterator[tuple[str, np.ndarray]]:
+    """Each document with its tokens."""
+    for group in groups_of(documents):
+        yield from zip(group, encode(group), strict=True)

@@ -26,7 +26,8 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int, max_bytes: int = 
         size = 0
         for text in documents:
             yield text
-            if (size := size + len(text.encode())) >= max_bytes:
+            size += len(text.encode())
+            if size >= max_bytes:
                 return
 
     bpe = Tokenizer(models.BPE())

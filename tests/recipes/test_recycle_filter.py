@@ -299,7 +299,7 @@ def test_what_is_kept(web, monkeypatch, capsys):
     assert printed.split("\n\nin kept, with")[0] in Path("kept/filter.md").read_text()
     assert Path("kept/filter.png").read_bytes().startswith(b"\x89PNG")
     together = [row["text"] for source in ("organic", "recycled") for row in rows_of(f"kept/{source}")]
-    assert list(documents.documents("kept")) == together
+    assert list(documents.open_documents("kept")) == together
     scores = rows_of("kept/.datatrove/recycled")
     assert [row["id"] for row in scores] == [name for name, *_ in web["recycled"]] and scores[7]["quality"] is None
 
@@ -409,7 +409,7 @@ def test_the_classifier_is_the_same_again_and_tells_how_good_it_is(home, monkeyp
 
 
 def test_labels_and_scores(home, monkeypatch, tmp_path):
-    good, bad = (list(documents.documents(f"{name}.jsonl")) for name in ("good", "bad"))
+    good, bad = (list(documents.open_documents(f"{name}.jsonl")) for name in ("good", "bad"))
     labelled = [(text, 3, "fine") for text in good] + [(text, 2.5, "poor") for text in bad]
     rows = [{"content": text, "score": score, "grade": grade} for text, score, grade in labelled]
     rows += [

@@ -300,7 +300,7 @@ def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_p
     assert [line.partition(":")[0] for line in named] == [f"damaged.jsonl, line {number}" for number in bad]
     counts = told(tmp_path / "out")
     assert counts["damaged_lines"] == 300 and counts["damaged"] == named[:100] and counts["documents"] == 60
-    assert list(documents.documents(str(tmp_path / "out"))) == ["good"] * 60
+    assert list(documents.open_documents(str(tmp_path / "out"))) == ["good"] * 60
     with pytest.raises(SystemExit) as ended:
         run_here(monkeypatch, "recycle_rephrase", *words, "--strict", "true", "--output", tmp_path / "strict")
     errors = capsys.readouterr().err
@@ -357,7 +357,7 @@ def test_prompts_that_are_too_long(made, monkeypatch, tmp_path):
 
 
 def test_semantic_reads_it(made):
-    assert list(documents.documents(made["never"], skip_empty=True)) == [text for text in texts() if text.strip()]
+    assert list(documents.open_documents(made["never"], skip_empty=True)) == [text for text in texts() if text.strip()]
 
 
 CHAT = (

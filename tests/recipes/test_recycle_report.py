@@ -320,7 +320,7 @@ def test_report_of_a_rephrased_folder(home, in_home, encoder, monkeypatch, capsy
     assert all(len(line) <= 80 for line in printed.splitlines()) and "BERTScore F1" in printed
     again, _ = report(monkeypatch, capsys, home / "recycled" / "report", *words)
     assert again["pairs"] == found["pairs"]
-    assert len(list(documents.documents(str(home / "recycled"), skip_empty=True))) == 59, "the report is no data"
+    assert len(list(documents.open_documents(str(home / "recycled"), skip_empty=True))) == 59, "the report is no data"
 
 
 def test_report_of_other_files_without_bertscore(home, in_home, monkeypatch, capsys, tmp_path):

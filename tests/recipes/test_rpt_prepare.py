@@ -140,7 +140,7 @@ def made(home):
 
 
 def texts():
-    return list(documents.documents("text/*.jsonl", column="content"))
+    return list(documents.open_documents("text/*.jsonl", column="content"))
 
 
 def rows(folder) -> list[dict]:
@@ -287,7 +287,7 @@ def test_held_out_documents_are_the_first_after_shuffling(monkeypatch, tmp_path)
     words = [*GPT2, "--shuffle_buffer", "500", "--seed", "7", "--documents", "60", "--output", tmp_path]
     run_here(monkeypatch, "rpt_prepare", *words)
     options = {"column": "content", "shuffle_buffer": 500, "seed": 7, "limit": 60}
-    order = list(documents.documents("text/*.jsonl", **options))
+    order = list(documents.open_documents("text/*.jsonl", **options))
     assert order != texts()[:60] and sorted(order) == sorted(texts()[:60])
     for split, first, last in (("validation", 0, 20), ("train", 20, 60)):
         for row in load_dataset(str(tmp_path), split=split):
@@ -377,25 +377,25 @@ def test_demonstrations_are_text_to_learn_from(monkeypatch, tmp_path):
     run_here(monkeypatch, "rpt_prepare", *words, "--template", "own.txt", "--output", tmp_path / "own")
     run_here(monkeypatch, "rpt_prepare", *words, "--output", tmp_path / "default")
     kept = load_dataset(str(tmp_path / "own"), split="train")
-    read = list(documents.documents(str(tmp_path / "own" / "demonstrations.jsonl")))
+    read = list(documents.open_documents(str(tmp_path / "own" / "demonstrations.jsonl")))
     assert read == [f"Say it: {row['context']}|\n\\boxed{{{row['token']}}}" for row in kept]
     template = prompting.read_template(RECIPES / "templates" / "rpt.txt")
     first = prompting.fill(template, context=kept[0]["context"]) + f"\n\\boxed{{{kept[0]['token']}}}"
-    assert next(iter(documents.documents(str(tmp_path / "default" / "demonstrations.jsonl")))) == first
+    assert next(iter(documents.open_documents(str(tmp_path / "default" / "demonstrations.jsonl")))) == first
 
 
 def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
     parts = {"a": ["one", None, " x\n", ""], "b": ["two", "three", " ", None]}
     pq.write_table(pa.table(parts), tmp_path / "ab.parquet")
     file = str(tmp_path / "ab.parquet")
-    assert list(documents.documents(file, column=["a", "b"], skip_empty=True)) == ["one\n\ntwo", "three", " x\n"]
-    assert list(documents.documents(file, column=["b", "a"], limit=1)) == ["two\n\none"]
+    assert list(documents.open_documents(file, column=["a", "b"], skip_empty=True)) == ["one\n\ntwo", "three", " x\n"]
+    assert list(documents.open_documents(file, column=["b", "a"], limit=1)) == ["two\n\none"]
     with pytest.raises(ValueError, match="ab.parquet, document 4: empty; skip_empty leaves empty documents out$"):
-        list(documents.documents(file, column=["a", "b"]))
+        list(documents.open_documents(file, column=["a", "b"]))
     with pytest.raises(ValueError, match="^text_column 'c' is not in .*ab.parquet, which has: a, b$"):
-        documents.documents(file, column=["a", "c"])
+        documents.open_documents(file, column=["a", "c"])
     with pytest.raises(ValueError, match="^text_column must name at least one column, got none$"):
-        documents.documents(file, column=[])
+        documents.open_documents(file, column=[])
     both = ["--text_column", "title", "content"]
     run_here(monkeypatch, "rpt_prepare", *GPT2, *both, "--output", tmp_path / "made")
     document = texts()[30]
@@ -407,7 +407,7 @@ def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
 def test_web_text(monkeypatch, tmp_path):
     words = ["--dataset", WEB / "*.jsonl", "--documents", "40", "--held_out", "5", "--max_length", "300"]
     run_here(monkeypatch, "rpt_prepare", *words, "--proxy_model", "llama", "--output", tmp_path)
-    known = list(documents.documents(str(WEB / "*.jsonl"), limit=40))
+    known = list(documents.open_documents(str(WEB / "*.jsonl"), limit=40))
     kept = rows(tmp_path)
     assert all(known[row["document"]].startswith(row["context"] + row["continuation"]) for row in kept)
     assert len({row["document"] for row in kept}) == 40 and min(row["position"] for row in kept) == 15

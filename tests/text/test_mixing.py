@@ -138,12 +138,12 @@ def write(path, texts):
 
 def test_documents_of_several(tmp_path):
     names = [write(tmp_path / f"{name}.jsonl", [f"{name}{n}" for n in range(40)]) for name in "abc"]
-    train, validation = documents.of_several(names[:2])
+    train, validation = documents.train_and_validation_of_each(names[:2])
     assert [len(list(source)) for source in train] == [38, 38]
     assert [list(source) for source in validation] == [["a19", "a39"], ["b19", "b39"]]
-    train, validation = documents.of_several(names[:2], validation_dataset=names[2])
+    train, validation = documents.train_and_validation_of_each(names[:2], validation_dataset=names[2])
     assert [len(list(source)) for source in (*train, *validation)] == [40, 40, 40]
     with pytest.raises(ValueError, match=r"^dataset: \S*b.jsonl is in both \S*/\* and \S*b.jsonl$"):
-        documents.of_several([f"{tmp_path}/*", names[1]])
+        documents.train_and_validation_of_each([f"{tmp_path}/*", names[1]])
     with pytest.raises(ValueError, match=r"^validation would be on what is trained on: \S*b.jsonl is in both$"):
-        documents.of_several(names, validation_dataset=names[1])
+        documents.train_and_validation_of_each(names, validation_dataset=names[1])

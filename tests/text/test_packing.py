@@ -79,17 +79,17 @@ def test_json_files(name, tmp_path):
     content = lines(TEXTS, "content").replace(b"\n", b"\n\n", 3)  # blank lines are no documents
     if name == "list.json":
         content = json.dumps([{"content": text} for text in TEXTS], indent=2).encode()
-    assert list(documents.documents(pack(tmp_path, name, content), column="content")) == TEXTS
+    assert list(documents.open_documents(pack(tmp_path, name, content), column="content")) == TEXTS
 
 
 def test_parquet_files(tmp_path):
-    assert list(documents.documents(parquet(tmp_path, "a.parquet", text=TEXTS, n=list(range(45))))) == TEXTS
+    assert list(documents.open_documents(parquet(tmp_path, "a.parquet", text=TEXTS, n=list(range(45))))) == TEXTS
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
 def test_a_paragraph_of_a_txt_is_a_document(name, tmp_path):
     file = pack(tmp_path, name, "\ufeff\nOne\r\ntwo\n \n\n  three\n\nvier é\n".encode())
-    assert list(documents.documents(file)) == ["One\ntwo", "  three", "vier é"]
+    assert list(documents.open_documents(file)) == ["One\ntwo", "  three", "vier é"]
 
 
 def test_files_are_read_in_sorted_order_whatever_their_kind(tmp_path):
@@ -99,8 +99,8 @@ def test_files_are_read_in_sorted_order_whatever_their_kind(tmp_path):
     pack(tmp_path, "LICENSE", b"not data")
     parquet(tmp_path, "3.parquet", text=["d"])
     pack(tmp_path, "sub/0.jsonl", lines(["e"]))
-    assert list(documents.documents(str(tmp_path))) == list("abcde")
-    assert list(documents.documents(f"{tmp_path}/[12].*")) == list("abc")
+    assert list(documents.open_documents(str(tmp_path))) == list("abcde")
+    assert list(documents.open_documents(f"{tmp_path}/[12].*")) == list("abc")
 
 
 def test_a_folders_file_names_say_the_split(tmp_path, caplog):
@@ -110,7 +110,7 @@ def test_a_folders_file_names_say_the_split(tmp_path, caplog):
     assert (list(train), list(validation)) == (["a", "b"], ["c"])
     assert "x.txt" in caplog.text
     with pytest.raises(ValueError, match="^split: .* has no 'test', only: train, validation$"):
-        documents.documents(str(tmp_path), split="test")
+        documents.open_documents(str(tmp_path), split="test")
 
 
 @pytest.fixture
@@ -131,9 +131,9 @@ def test_data_sets_of_the_hub(hub):
     with pytest.raises(ValueError, match="^validation_split: who/what has no 'validation', only: train, valid$"):
         documents.train_and_validation("who/what", validation_split="validation")
     with pytest.raises(ValueError, match="^text_column 'words' is not in who/what train, which has: text, n$"):
-        documents.documents("who/what", column="words")
+        documents.open_documents("who/what", column="words")
     with pytest.raises(ValueError, match="^text_column 'n' of who/what train holds int64, not text$"):
-        documents.documents("who/what", column="n")
+        documents.open_documents("who/what", column="n")
 
 
 def test_the_hub_needs_a_package_for_zst(monkeypatch):
@@ -142,7 +142,7 @@ def test_the_hub_needs_a_package_for_zst(monkeypatch):
 
     monkeypatch.setattr(documents, "load_dataset", load)
     with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported \(pip install zstandard\)$"):
-        documents.documents("a/b", config="en")
+        documents.open_documents("a/b", config="en")
 
 
 @pytest.mark.parametrize("corpus", ["stdlib", "pydoc"])
@@ -239,7 +239,7 @@ def broken(folder, name):
 def test_a_damaged_shard_is_named_when_it_is_met(name, reason, tmp_path, tokenizer):
     pack(tmp_path, "0.jsonl", lines(["good", "better"]))
     broken(tmp_path, name)
-    rows = iter(PackedRows(documents.documents(str(tmp_path)), tokenizer, 64))
+    rows = iter(PackedRows(documents.open_documents(str(tmp_path)), tokenizer, 64))
     with pytest.raises(DataError, match=rf"^\S*{name}[ ,]+{reason}[^\n]*$"):
         for _ in range(10**6):
             next(rows)
@@ -271,7 +271,7 @@ def test_files_that_are_not_what_they_should_be(name, content, message, tmp_path
     file = Path(tmp_path, name)
     file.write_bytes(content)
     with pytest.raises(ValueError) as caught:
-        documents.documents(str(file))
+        documents.open_documents(str(file))
     assert str(caught.value).replace(str(file), "FILE").startswith(message)
     assert "\n" not in str(caught.value)
 
@@ -279,9 +279,9 @@ def test_files_that_are_not_what_they_should_be(name, content, message, tmp_path
 def test_columns_of_parquet_files(tmp_path):
     file = parquet(tmp_path, "a.parquet", n=[1], words=["a"])
     with pytest.raises(ValueError, match=r"^text_column 'text' is not in \S*a.parquet, which has: n, words$"):
-        documents.documents(file)
+        documents.open_documents(file)
     with pytest.raises(ValueError, match=r"^text_column 'n' of \S*a.parquet holds int64, not text$"):
-        documents.documents(file, column="n")
+        documents.open_documents(file, column="n")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_arguments_that_fit_nothing(words, message, tmp_path, monkeypatch):
 
 def test_training_a_tokenizer_is_deterministic():
     first, *others = (
-        tokenizers.train_tokenizer(documents.documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
+        tokenizers.train_tokenizer(documents.open_documents("pydoc"), 1000).backend_tokenizer.to_str() for _ in range(3)
     )
     assert others == [first, first]  # though each of them hashes in another order
     assert len(json.loads(first)["model"]["vocab"]) == 1000
@@ -502,7 +502,7 @@ from accelerate import Accelerator
 from hf_procedural.data import tokenization
 from hf_procedural.text import documents, packing
 accelerator = Accelerator(cpu=True)
-rows = packing.PackedRows(documents.documents("pydoc"), tokenization.load_tokenizer(sys.argv[1]), 64)
+rows = packing.PackedRows(documents.open_documents("pydoc"), tokenization.load_tokenizer(sys.argv[1]), 64)
 loader = accelerator.prepare(torch.utils.data.DataLoader(rows, batch_size=2))
 batches = [accelerator.gather(batch["input_ids"]) for batch in itertools.islice(loader, 5)]
 if accelerator.is_main_process:
@@ -516,7 +516,7 @@ accelerator.end_training()  # a process that ends inside its group is now and th
         [*launcher, str(script), str(tmp_path), str(out)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    expected = read(PackedRows(documents.documents("pydoc"), tokenizer, 64), 20)
+    expected = read(PackedRows(documents.open_documents("pydoc"), tokenizer, 64), 20)
     np.testing.assert_array_equal(torch.load(out, weights_only=True).numpy(), expected)
 
 
@@ -530,7 +530,7 @@ import itertools, re, sys
 from pathlib import Path
 from hf_procedural.data import tokenization
 from hf_procedural.text import documents, packing
-documents = documents.documents(sys.argv[1], shuffle_buffer=100)
+documents = documents.open_documents(sys.argv[1], shuffle_buffer=100)
 rows = packing.PackedRows(documents, tokenization.load_tokenizer(sys.argv[2]), 64)
 for row in itertools.islice(rows, int(sys.argv[3])):
     pass
