@@ -24,7 +24,7 @@ __all__ = [
     "transfer",
 ]
 
-_registration.register()
+_registration.register_when_imported()
 
 
 def __getattr__(name):

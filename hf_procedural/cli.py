@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from . import __version__
+from . import __version__, registration
 from .data import blocks
 from .data.builder import SIZES
 from .errors import Parser, at_least, nearest, user_errors
@@ -388,6 +388,7 @@ def _command(args, name: str, sizes: dict) -> str:
 
 
 def _builder(name: str, parameters: dict, **settings):
+    registration.register()
     return datasets.load_dataset_builder("procedural", name, **parameters, **settings)
 
 

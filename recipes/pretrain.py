@@ -18,6 +18,7 @@ from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 import hf_procedural
+from hf_procedural import registration
 from hf_procedural.data import blocks
 from hf_procedural.data.rows import TrainRows, ValidationRows
 from hf_procedural.errors import user_errors
@@ -35,6 +36,7 @@ def load_rows(data, task, args):
     seed = folder.data_seed(args)
     if not (data.streaming or data.curriculum):
         sizes = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
+        registration.register()
         with args.main_process_first(desc="making rows"):
             rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)
         return rows["train"].with_format("torch"), rows["validation"].with_format("torch")
