@@ -27,10 +27,11 @@ import hf_procedural
 from hf_procedural.data import parquet
 from hf_procedural.data.rows import TrainRows
 from hf_procedural.models import losses
-from hf_procedural.models.build import new_config, new_model, parse_size
+from hf_procedural.models.build import new_config, new_model
+from hf_procedural.models.words import parse_size
 from hf_procedural.text import documents, tokenizers
 from hf_procedural.text.packing import PackedRows
-from hf_procedural.training.arguments import StageArguments
+from hf_procedural.training.stage_arguments import StageArguments
 
 TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
 

@@ -14,6 +14,11 @@ fingerprints), all_results.json, trainer_state.json and training.png.
 
 import functools
 
+from hf_procedural.training import parser
+from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageSettings
+
+parser.answer_early(__name__, __doc__, RowArguments, InitArguments, ModelArguments, StageSettings)
+
 from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
@@ -25,10 +30,10 @@ from hf_procedural.errors import user_errors
 from hf_procedural.hub import repos, runs
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
-from hf_procedural.training import begin, finish, parser
-from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
+from hf_procedural.training import begin, finish
 from hf_procedural.training.callbacks import LogMore
 from hf_procedural.training.curriculum import LengthCurriculum
+from hf_procedural.training.stage_arguments import StageArguments
 
 
 def load_rows(data, task, args):

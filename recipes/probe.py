@@ -21,17 +21,14 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import pretrain
-import torch
-
 from hf_procedural import metrics
 from hf_procedural.errors import user_errors
-from hf_procedural.models.sources import parse_sources
+from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
 from hf_procedural.runs.folder import is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
 from hf_procedural.training import parser
-from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageArguments
+from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageSettings
 
 
 @dataclasses.dataclass
@@ -68,6 +65,21 @@ class StudyArguments(InitArguments):
         self.task_parameters = RowArguments(
             task_parameters=self.task_parameters, task_file=self.task_file
         ).task_parameters
+
+    def check(self) -> None:
+        """Raises ValueError for a task or a source that is none."""
+        for name in self.task:
+            RowArguments(name, self.task_parameters, validation_size=self.validation_size).check()
+        for arm in self.init_from:
+            InitArguments(init_from=arm).check()
+
+
+parser.answer_early(__name__, __doc__, StudyArguments, ModelArguments, StageSettings)
+
+import pretrain
+import torch
+
+from hf_procedural.training.stage_arguments import StageArguments
 
 
 def runs_of(study, model_args, args):

@@ -27,16 +27,9 @@ import json
 import math
 from pathlib import Path
 
-from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
-
-from hf_procedural.data import tokenization
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.hub import repos, runs
-from hf_procedural.models import losses
-from hf_procedural.runs import folder
-from hf_procedural.text import deepmind_math, documents, mixing, packing, tokenizers
-from hf_procedural.training import begin, callbacks, finish, parser
-from hf_procedural.training.arguments import InitArguments, ModelArguments, StageArguments
+from hf_procedural.training import parser
+from hf_procedural.training.arguments import InitArguments, ModelArguments, StageSettings
 
 MODULES = "modules.json"
 
@@ -130,10 +123,9 @@ class TextArguments:
 
 
 @dataclasses.dataclass
-class TextStageArguments(StageArguments):
+class TextStageSettings(StageSettings):
     """As in recipes/pretrain.py; patience waits for a lower loss."""
 
-    _argument_group_name = StageArguments._argument_group_name
     best = "loss"
     known = ("loss",)
 
@@ -149,6 +141,24 @@ class TextStageArguments(StageArguments):
         for name in ("use_liger_kernel", "label_smoothing_factor"):
             if self.z_loss and getattr(self, name):
                 raise ValueError(f"z_loss needs logits and labels, which {name} keeps for itself: leave one out")
+
+
+parser.answer_early(__name__, __doc__, TextArguments, InitArguments, ModelArguments, TextStageSettings)
+
+from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
+
+from hf_procedural.data import tokenization
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import losses
+from hf_procedural.runs import folder
+from hf_procedural.text import deepmind_math, documents, mixing, packing, tokenizers
+from hf_procedural.training import begin, callbacks, finish
+from hf_procedural.training.stage_arguments import StageArguments
+
+
+@dataclasses.dataclass
+class TextStageArguments(TextStageSettings, StageArguments):
+    """All of transformers.TrainingArguments, with the defaults of TextStageSettings."""
 
 
 def load_text(text, seed: int):

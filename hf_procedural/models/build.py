@@ -12,20 +12,6 @@ from ..errors import nearest
 from . import attention
 
 
-def parse_size(size: str) -> dict[str, int]:
-    """Layers, heads and width from the papers' size string.
-
-    >>> parse_size("12_12_768")
-    {'num_hidden_layers': 12, 'num_attention_heads': 12, 'hidden_size': 768}
-    """
-    if not re.fullmatch(r"\d+_\d+_\d+", str(size)):
-        raise ValueError(f"size must be layers_heads_width, such as 2_4_16 or 12_12_768, got {size!r}")
-    layers, heads, width = map(int, size.split("_"))
-    if not layers or not heads or width % heads or width < heads:
-        raise ValueError(f"size: the width must be a multiple of the heads, and none may be 0, got {size!r}")
-    return {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": width}
-
-
 def new_config(
     tokenizer: PreTrainedTokenizerBase,
     positions: int,

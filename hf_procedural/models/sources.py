@@ -1,111 +1,19 @@
-"""Sources of weights: the words that name them, their tensors, and the controls applied to these.
+"""Sources of weights: their tensors, and the controls applied to these.
 
 The papers' controls ask what carried a gain: `permuted` shuffles the entries within each tensor, `statistics` draws
 each tensor at the source's mean and standard deviation (Wu et al. 2022, arXiv:2206.10139), `noise0.1` adds Gaussian
 noise of a tenth of a tensor's size.
 """
 
-import dataclasses
 import hashlib
-import os
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from ..errors import nearest
-
-COMPONENTS = ("attn", "mlp", "ln", "embed")
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """One source of weights: `path` is a folder, Hub id, reference .pth or a model."""
-
-    path: object
-    components: tuple[str, ...] | None = None  # those that come from it; None: those of the call
-    weight: float = 1.0  # its share where several sources are averaged
-    control: str | None = None
-
-
-def parse_sources(spec) -> list[Source]:
-    """The sources that a word such as those of --init_from names, joined by commas.
-
-    >>> parse_sources("attn+ln=runs/set,mlp=permuted:runs/eca")[1]
-    Source(path='runs/eca', components=('mlp',), weight=1.0, control='permuted')
-    >>> [source.weight for source in parse_sources("0.6*runs/set,0.4*runs/union")]
-    [0.6, 0.4]
-
-    A mapping of components to sources, a sequence of sources, a model or a `Source` mean what they say.
-    """
-    if isinstance(spec, Mapping):
-        return [
-            dataclasses.replace(source, components=tuple(components.split("+")))
-            for components, value in spec.items()
-            for source in parse_sources(value)
-        ]
-    if isinstance(spec, Source):
-        return [spec]
-    if isinstance(spec, Sequence) and not isinstance(spec, str):
-        return [source for value in spec for source in parse_sources(value)]
-    if not isinstance(spec, str | Path):
-        return [Source(spec)]
-    if str(spec) and Path(spec).exists():
-        return [Source(_plain(str(spec)))]
-    return [_parse_source(part) for part in str(spec).split(",")]
-
-
-def _parse_source(text: str) -> Source:
-    grammar = r"(?:(?P<components>[\w+]+)=)?(?:(?P<weight>[\d.]+)\*)?(?:(?P<control>[\w.]+):)?(?P<path>[^=*]+)"
-    match = re.fullmatch(grammar, text.strip())
-    if match is None:
-        raise ValueError(
-            "source must read [COMPONENTS=][WEIGHT*][CONTROL:]PATH, such as attn=runs/set or permuted:runs/set, "
-            f"got {text!r}"
-        )
-    weight = match["weight"]
-    try:
-        weight = 1.0 if weight is None else float(weight)
-    except ValueError:
-        raise ValueError(f"source {text!r}: the weight before * must be a number, got {weight!r}") from None
-    if not 0 < weight < float("inf"):
-        raise ValueError(f"source {text!r}: the weight before * must be positive, got {weight}")
-    components = tuple(match["components"].split("+")) if match["components"] else None
-    check_components(components or ())
-    noise_of(match["control"])
-    return Source(_plain(match["path"]), components, weight, match["control"])
-
-
-def _plain(path: str) -> str:
-    """One spelling for a path that exists: without ./ and a slash at the end."""
-    return os.path.normpath(path) if Path(path).exists() else path
-
-
-def noise_of(control: str | None) -> float | None:
-    """The relative size of a control's noise. Raises ValueError for what is no control."""
-    if control in (None, "permuted", "statistics"):
-        return None
-    try:
-        size = float(control.removeprefix("noise")) if control.startswith("noise") else -1
-    except ValueError:
-        size = -1
-    if not 0 <= size < float("inf"):
-        raise ValueError(
-            f"control must be permuted, statistics, or noise and its size such as noise0.1, got {control!r}"
-        )
-    return size
-
-
-def check_components(components) -> None:
-    """Raises ValueError for what is no component."""
-    for component in components:
-        if component not in (*COMPONENTS, "all"):
-            hint = nearest(str(component), (*COMPONENTS, "all"), cutoff=0.4)
-            raise ValueError(f"components must be among {', '.join(COMPONENTS)} and all, got {component!r}{hint}")
-
+from .words import Source, noise_of
 
 LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
 

@@ -15,25 +15,13 @@ What is none of these, as a state-space mixer, goes with `all` alone.
 import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
-from .sources import (
-    COMPONENTS,
-    LAYER,
-    blend,
-    check_components,
-    label_of,
-    layer_of,
-    noise_of,
-    parse_sources,
-    seeded,
-    state_of,
-)
+from .sources import LAYER, blend, label_of, layer_of, seeded, state_of
+from .words import COMPONENTS, check_components, check_embeddings, layer_pairs, noise_of, parse_sources
 
-EMBEDDINGS = ("average", "partial", "retain", "by_token", "resample", "reinit")
 _KINDS = (  # of the modules inside a layer, by the name of their class
     ("attn", re.compile(r"Att(entio)?n")),
     ("ln", re.compile(r"Norm")),
@@ -96,12 +84,6 @@ class TransferReport:
         ]
         totals = ", ".join(f"{action} {size:,}" for action, size in self.totals().items())
         return "\n".join([*(line.rstrip() for line in table), f"total: {totals}"])
-
-
-def check_embeddings(embeddings: str) -> None:
-    """Raises ValueError for what is no strategy."""
-    if embeddings not in EMBEDDINGS:
-        raise ValueError(f"embeddings must be one of {', '.join(EMBEDDINGS)}, got {embeddings!r}")
 
 
 def components_of(model: PreTrainedModel) -> dict[str, str]:
@@ -318,28 +300,3 @@ def _vocabulary(path, tokenizer, argument: str = "tokenizer") -> dict[str, int]:
     if tokenizer is None:
         raise ValueError(f"embeddings by_token: {argument} is missing (a .pth brings none)")
     return tokenizer.get_vocab()
-
-
-def layer_pairs(layers) -> list[tuple[int, int]] | None:
-    """Pairs of source and target layer."""
-    if layers is None or layers == []:
-        return None
-    pairs = []
-    layers = layers.split() if isinstance(layers, str) else layers
-    for item in layers.items() if isinstance(layers, Mapping) else layers:
-        if isinstance(item, str):
-            match = re.fullmatch(r"(\d+)(?:-(\d+))?(?::(\d+)(?:-(\d+))?)?", item)
-            if match is None:
-                raise ValueError(f"layers must read SOURCE:TARGET, such as 0:0 or 0-5:6-11, got {item!r}")
-            first, last, to, end = match.groups()
-            of = range(int(first), int(last or first) + 1)
-            to = of if to is None else range(int(to), int(end or int(to) + len(of) - 1) + 1)
-            if not of or len(of) != len(to):
-                raise ValueError(f"layers: as many source as target layers, got {item!r}")
-            pairs += zip(of, to, strict=True)
-        else:
-            pairs.append(tuple(item))
-    targets = [to for _, to in pairs]
-    if twice := [to for to in targets if targets.count(to) > 1]:
-        raise ValueError(f"layers: target layer {twice[0]} is named twice")
-    return pairs

@@ -8,12 +8,15 @@ import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from transformers import TrainingArguments
 
 from ..files import read_mapping, write_text
-from ..models.sources import parse_sources
+from ..models.words import parse_sources
+
+if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
+    from transformers import TrainingArguments
 
 # How the arguments begin that make no difference to what a run learns.
 NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
@@ -24,7 +27,7 @@ NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_pro
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
 
 
-def open_run(args: TrainingArguments, *others) -> str | None:
+def open_run(args: "TrainingArguments", *others) -> str | None:
     """Checks the run folder and gives the checkpoint to resume from, if any. Writes nothing.
 
     Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
@@ -71,7 +74,7 @@ def is_finished(folder) -> bool:
     return (Path(folder) / "eval_results.json").is_file()
 
 
-def open_study(args: TrainingArguments, *others) -> None:
+def open_study(args: "TrainingArguments", *others) -> None:
     """Checks a folder of runs, as `open_run` checks that of one; seeds and arms may be added. Writes nothing."""
     output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
     if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
@@ -101,7 +104,7 @@ def recipe_of(*arguments) -> dict:
     resolved = {}
     for instance in arguments:
         defaults = {field.name: field.default for field in dataclasses.fields(instance) if field.init}
-        trainers = isinstance(instance, TrainingArguments)
+        trainers = hasattr(instance, "to_dict")  # as TrainingArguments has
         values = instance.to_dict() if trainers else dataclasses.asdict(instance)
         for key, default in defaults.items():
             unset = values[key] in (None, [], {}) or (values[key] is False and default is None)

@@ -1,19 +1,18 @@
-"""The arguments of recipes: dataclasses, read from YAML and command line, and errors in one line."""
+"""The arguments of recipes: dataclasses, whose `check` refuses what can be refused before anything heavy is imported.
+
+Light: neither torch nor transformers. StageSettings is our part of the Trainer's arguments; `StageArguments`, in
+stage_arguments.py, is the whole.
+"""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-from transformers import TrainingArguments, get_scheduler
-
 from .. import metrics
-from ..errors import at_least
-from ..models.build import new_config, new_model, parse_size
-from ..models.sources import check_components, parse_sources
-from ..models.transfer import check_embeddings, layer_pairs
+from ..errors import at_least, nearest
+from ..models.words import check_components, check_embeddings, layer_pairs, parse_size, parse_sources
 from ..tasks import Task, load_task_file, task
+from . import declared
 from .parser import mapping
 
 
@@ -60,6 +59,10 @@ class TaskArguments:
             raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
         at_least("validation_size", self.validation_size, 1)
         return task(self.task, **self.task_parameters)
+
+    def check(self) -> None:
+        """Raises ValueError for a name or parameter that is not one."""
+        self.resolve()
 
 
 @dataclasses.dataclass
@@ -125,19 +128,33 @@ class ModelArguments:
     def __post_init__(self):
         self.model_overrides = mapping("model_overrides", self.model_overrides)
 
+    def check(self) -> None:
+        """Raises ValueError for a size that is none."""
+        self._size()
+
+    def _size(self) -> dict[str, int]:
+        """Layers, heads and width; empty where neither --size nor one of them is given."""
+        names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if not given and not self.size:
+            return {}
+        if self.config_name is not None:
+            raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
+        size = parse_size(self.size or "2_4_16") | given
+        parse_size("_".join(str(size[name]) for name in names))
+        return size
+
     def build(self, tokenizer, row_length: int, like: str | None = None):
         """A new model for rows of `row_length` tokens; of the size of the model `like` where none is given.
 
         Raises ValueError for sizes that do not fit.
         """
-        names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        if self.config_name is not None and (given or self.size):
-            raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
-        config_name = self.config_name or (None if given or self.size else like)
-        if config_name is None:
-            given = parse_size(self.size or "2_4_16") | given
-            parse_size("_".join(str(given[name]) for name in names))
+        from ..models.build import new_config, new_model
+
+        size = self._size()
+        config_name = self.config_name or (None if size else like)
+        if config_name is None and not size:
+            size = parse_size("2_4_16")
         positions = row_length if self.context_length is None else self.context_length
         if positions < row_length:
             raise ValueError(f"context_length must be at least the row length {row_length}, got {positions}")
@@ -148,7 +165,7 @@ class ModelArguments:
             config_name=config_name,
             dropout=self.dropout,
             overrides=self.model_overrides,
-            **given,
+            **size,
         )
         if self.model_type not in (None, config.model_type):
             raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
@@ -195,6 +212,11 @@ class InitArguments:
         check_embeddings(self.embeddings)
         layer_pairs(self.layers)
 
+    def check(self) -> None:
+        """Raises ValueError for a source that is none."""
+        if self.init_from is not None:
+            parse_sources(self.init_from)
+
     def config_source(self) -> str | None:
         """The folder or Hub id of the first source, if it has a configuration."""
         paths = [source.path for source in parse_sources(self.init_from)] if self.init_from else []
@@ -202,15 +224,16 @@ class InitArguments:
 
 
 @dataclasses.dataclass
-class StageArguments(TrainingArguments):
-    """All of transformers.TrainingArguments, and `patience`.
+class StageSettings:
+    """Our part of StageArguments: `patience`, and other defaults.
 
-    Defaults that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
+    Those that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
     (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all)
     and train_sampling_strategy (sequential: rows are independent, and reading them in order is faster).
     """
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
+    extends: ClassVar[tuple[str, str]] = ("transformers", "TrainingArguments")
     best: ClassVar[str] = "answer_accuracy"  # the metric that patience waits for, where none is named
     known: ClassVar[tuple[str, ...]] = ("loss", *metrics.NAMES)
 
@@ -227,7 +250,7 @@ class StageArguments(TrainingArguments):
         default="none", metadata={"help": "Trackers: none, all, wandb, tensorboard, trackio, mlflow ..."}
     )
     dataloader_pin_memory: bool = dataclasses.field(
-        default=torch.cuda.is_available(), metadata={"help": "Pin memory. Default: where there is a GPU."}
+        default=True, metadata={"help": "Pin memory. Default: where there is a GPU."}
     )
     ddp_find_unused_parameters: bool | None = dataclasses.field(
         default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
@@ -237,8 +260,6 @@ class StageArguments(TrainingArguments):
     )
 
     def __post_init__(self):
-        if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
-            os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
         if self.patience is not None:
             at_least("patience", self.patience, 1)
             self.metric_for_best_model = self.metric_for_best_model or self.best
@@ -249,13 +270,33 @@ class StageArguments(TrainingArguments):
             at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
             at_least(name, getattr(self, name), 0)
+        _check_trackers(self.report_to)
         super().__post_init__()
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:
             raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
-        try:  # a trial, so that settings that do not belong to the schedule are found now
-            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
+
+
+def _check_trackers(report_to) -> None:
+    """Raises ValueError for a tracker that transformers does not know, which it would tell after the data are made."""
+    names = [report_to] if isinstance(report_to, str) else report_to or []
+    if not set(names) - {"none", "all"}:
+        return
+    try:
+        known = declared.keys_of("transformers.integrations.integration_utils", "INTEGRATION_TO_CALLBACK")
+    except declared.Unreadable:  # transformers tells it, later
+        return
+    for name in names:
+        if name not in ("none", "all", *known):
+            near = nearest(name, known)
+            raise ValueError(f"report_to must be none, all or a tracker that transformers knows, got {name!r}{near}")
+
+
+def __getattr__(name):
+    # Where a recipe's training_args.bin of version 0.1 looks for its class
+    if name == "StageArguments":
+        from .stage_arguments import StageArguments
+
+        return StageArguments
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,24 +9,27 @@ import contextlib
 import datetime
 import os
 import sys
+from typing import TYPE_CHECKING
 
-import psutil
-import torch
-from accelerate import PartialState
-from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
-@atexit.register
-def _leave_group() -> None:
-    """A process that ends inside its group is now and then aborted by gloo, whose threads are still running."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+def leave_group() -> None:
+    """For the end of a process, which gloo, whose threads still run, now and then aborts inside its group."""
+    torch = sys.modules.get("torch")
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def processes() -> PartialState:
+def processes() -> "PartialState":
     """This process and the others of a recipe without a Trainer, which may have to wait long for the last one."""
+    import torch
+    from accelerate import PartialState
+
+    atexit.register(leave_group)
     cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" or not torch.accelerator.is_available()
     return PartialState(cpu=cpu, timeout=datetime.timedelta(days=7))
 
@@ -36,6 +39,9 @@ def start_cpu_processes() -> None:
     alone = "MASTER_ADDR" in os.environ and not any(name in os.environ for name in ("WORLD_SIZE", *_MPI))
     if not alone or os.environ.get("ACCELERATE_USE_CPU", "").lower() != "true":
         return
+    import psutil
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+
     command = psutil.Process().parent().cmdline()
     if "launch" not in command:
         return

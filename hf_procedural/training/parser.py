@@ -1,18 +1,23 @@
-"""From a YAML and the command line to dataclasses."""
+"""From a YAML and the command line to dataclasses; --help and mistakes are answered before torch is imported."""
 
 import argparse
+import atexit
 import dataclasses
+import enum
+import functools
 import json
 import sys
+import types
+import typing
 from pathlib import Path
 
 import yaml
-from transformers import HfArgumentParser
 
 from ..errors import Parser, nearest, user_errors
 from ..files import Loader
 from ..renamed import current, warn
-from .launch import start_cpu_processes
+from . import declared
+from .launch import leave_group, start_cpu_processes
 
 
 def mapping(name: str, value) -> dict:
@@ -27,51 +32,206 @@ def mapping(name: str, value) -> dict:
     return value or {}
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """The description as it is written, and every default."""
+def answer_early(module: str, description: str, *kinds) -> None:
+    """Ends the program for --help and for mistakes in the arguments, if `module` is the one that runs.
+
+    It stands in a recipe before whatever imports torch. `kinds` are the types of `parse`, with the light settings
+    (StageSettings) in place of the whole (StageArguments), whose other fields are read from the libraries' source.
+    Where that cannot be read, it does nothing: `parse` will tell the same, later.
+    """
+    if module != "__main__":
+        return
+    try:
+        kinds = [_light(kind) for kind in kinds]
+    except declared.Unreadable:
+        return
+    with user_errors():
+        for arguments in _RecipeParser(description, kinds).read(sys.argv[1:]):
+            if hasattr(arguments, "check"):
+                arguments.check()
+    start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
 
 
-class _Parser(Parser, HfArgumentParser):
-    """Of dataclasses, with errors in one line."""
-
-
-def parse(description: str, *types, argv: list[str] | None = None):
+def parse(description: str, *kinds, argv: list[str] | None = None):
     """One instance of each dataclass, from ``[CONFIG.yaml] [--key value ...]``; the command line wins.
 
     Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
     """
     start_cpu_processes()
-    program = Path(sys.argv[0]).name
-    parser = _Parser(
-        types,
-        prog=program,
-        usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
-        description=description,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    parser.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
-    argv = sys.argv[1:] if argv is None else argv
-    known = sorted({option for action in parser._actions for option in action.option_strings} - {"-h"})
+    atexit.register(leave_group)
     with user_errors():
+        return tuple(_RecipeParser(description, kinds).read(sys.argv[1:] if argv is None else argv))
+
+
+@functools.cache
+def _light(kind: type) -> type:
+    """The dataclass itself, or, for settings that extend a class of another library, both without importing it."""
+    if not hasattr(kind, "extends"):
+        return kind
+    above = [_light(base) for base in kind.__bases__ if hasattr(base, "extends")]
+    library = [declared.stand_in(*kind.extends)] if "extends" in vars(kind) else []
+    return dataclasses.dataclass(type(kind.__name__, (kind, *above, *library), {}))
+
+
+class _RecipeParser(Parser):
+    """Of dataclasses: a flag for each field, of the types, choices and negations that HfArgumentParser gives it.
+
+    Both spellings are read, --max_steps and --max-steps; help shows the first.
+    """
+
+    def __init__(self, description: str, kinds):
+        program = Path(sys.argv[0]).name
+        super().__init__(
+            prog=program,
+            usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.kinds = kinds
+        self.options = {}  # by field: how argparse reads it
+        self.flags = ["--help"]
+        self.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
+        for kind in kinds:
+            self._add(kind)
+
+    def _add(self, kind) -> None:
+        title = getattr(kind, "_argument_group_name", None)
+        group = self.add_argument_group(title) if title else self
+        hints = typing.get_type_hints(kind)
+        for field in dataclasses.fields(kind):
+            if not field.init:
+                continue
+            option = _option(hints[field.name], field)
+            self.options[field.name] = option
+            self.flags.append(f"--{field.name}")
+            group.add_argument(f"--{field.name}", help=_help(field, option), **option)
+            if option["type"] is _truth and option["default"] not in (False, None):
+                self.flags.append(f"--no_{field.name}")
+                group.add_argument(
+                    f"--no_{field.name}",
+                    action="store_false",
+                    dest=field.name,
+                    default=argparse.SUPPRESS,
+                    help=f"The same as --{field.name} false.",
+                )
+
+    def read(self, argv: list[str]) -> list:
+        """An instance of each kind. Raises ValueError for what is no flag, key or value."""
         file = argv[0] if argv and not argv[0].startswith("-") else None
-        tokens, direct = _yaml_arguments(file, parser) if file else ([], {})
-        parser.set_defaults(**direct)
-        namespace, unknown = parser.parse_known_args([*([file] if file else []), *tokens, *argv[bool(file) :]])
+        words, direct = self._of_yaml(file) if file else ([], {})
+        self.set_defaults(**direct)
+        argv = [self._spelled(word) for word in argv]
+        namespace, unknown = self.parse_known_args([*argv[: bool(file)], *words, *argv[bool(file) :]])
         if unknown:
             flag = unknown[0].split("=")[0]
-            raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (--help lists all)")
+            raise ValueError(f"unknown argument {flag}{nearest(flag, sorted(self.flags))} (--help lists all)")
         if namespace.config != file:
             raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
         values = vars(namespace)
-        return tuple(
+        return [
             kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
-            for kind in types
-        )
+            for kind in self.kinds
+        ]
+
+    def _spelled(self, word: str) -> str:
+        """A word of the command line; --max-steps becomes --max_steps."""
+        name, equals, value = word.partition("=")
+        plain = "--" + name[2:].replace("-", "_")
+        return plain + equals + value if name.startswith("--") and plain in self.flags else word
+
+    def _of_yaml(self, file: str) -> tuple[list[str], dict]:
+        """A YAML as command-line words, so that both are checked alike, and what no word can say."""
+        words, direct = [], {}
+        content = _read_yaml(file)
+        for given, value in content.items():
+            key = given if given in self.options else current(given, self.options)
+            if key not in self.options:
+                raise ValueError(f"{file}: unknown key {given!r}{nearest(str(given), self.options)}")
+            if key != given:
+                if key in content:
+                    raise ValueError(f"{file}: {given} is called {key} now, and both are there")
+                warn(self.prog, f"{given} in {file}", key)
+            option = self.options[key]
+            is_null = value is None and option["default"] is None
+            is_list = isinstance(value, list) and (option.get("nargs") == "+" or key == "report_to")
+            is_mapping = isinstance(value, dict) and option["type"] in (dict, str)
+            if is_null or is_list or is_mapping:
+                direct[key] = value
+            elif value is None or isinstance(value, list | dict):
+                shown = "something else" if key.endswith("_token") else repr(value)
+                raise ValueError(f"{file}: {key} must be a single value, got {shown}")
+            else:
+                words.append(f"--{key}={value}")
+        return words, direct
 
 
-def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
-    """A YAML as command-line words, so that both are checked alike, and what no word can say."""
+def _option(hint, field: dataclasses.Field) -> dict:
+    """How argparse reads a field of this type."""
+    hint = _one_of(hint)
+    is_list = (typing.get_origin(hint) or hint) is list
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    needed = {"default": default}
+    if default is dataclasses.MISSING:
+        needed = {"default": None, "required": True}
+    elif is_list and not isinstance(default, list):
+        needed = {"default": None}
+    if typing.get_origin(hint) is typing.Literal:
+        return needed | _choice(typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return needed | _choice([member.value for member in hint])
+    if hint is bool and default is dataclasses.MISSING:
+        return {"type": _truth, "nargs": "?", "const": True, "default": False}
+    if hint is bool or (hint == bool | None and default not in (None, dataclasses.MISSING)):
+        return {"type": _truth, "nargs": "?", "const": True, "default": default}
+    if hint == bool | None:
+        return needed | {"type": _truth}
+    if is_list:
+        return needed | {"type": typing.get_args(hint)[0], "nargs": "+"}
+    return needed | {"type": hint}
+
+
+def _one_of(hint):
+    """The one type that a union is read as, by HfArgumentParser's rule; `bool | None` stays."""
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return hint
+    first, second, *_ = typing.get_args(hint)
+    if type(None) not in typing.get_args(hint):
+        return first if second is str else second
+    if bool in typing.get_args(hint):
+        return hint
+    return first if second is type(None) else second
+
+
+def _choice(values) -> dict:
+    by_text = {str(value): value for value in values}
+    return {"choices": list(values), "type": lambda text: by_text.get(text, text)}
+
+
+def _truth(text: str) -> bool:
+    if text.lower() in ("yes", "true", "t", "y", "1"):
+        return True
+    if text.lower() in ("no", "false", "f", "n", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
+
+
+def _help(field: dataclasses.Field, option: dict) -> str:
+    """A field's help text, and its default where the text does not tell it."""
+    text = field.metadata.get("help", "")
+    default = option["default"]
+    if "efault: " in text or default is None or default == []:
+        return text
+    if isinstance(default, bool):
+        default = str(default).lower()
+    elif isinstance(default, list):
+        default = " ".join(map(str, default))
+    return f"{text} (default: {str(default).replace('%', '%%')})".strip()
+
+
+def _read_yaml(file: str) -> dict:
     try:
         content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
     except FileNotFoundError:
@@ -83,24 +243,4 @@ def _yaml_arguments(file: str, parser) -> tuple[list[str], dict]:
         raise ValueError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
-    actions = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
-    words, direct = [], {}
-    for given, value in content.items():
-        key = given if given in actions else current(given, actions)
-        if key not in actions:
-            raise ValueError(f"{file}: unknown key {given!r}{nearest(str(given), actions)}")
-        if key != given:
-            if key in content:
-                raise ValueError(f"{file}: {given} is called {key} now, and both are there")
-            warn(parser.prog, f"{given} in {file}", key)
-        action = actions[key]
-        several = action.nargs == "+" or key == "report_to"
-        mapping = isinstance(value, dict) and action.type in (dict, str)
-        if (value is None and action.default is None) or (isinstance(value, list) and several) or mapping:
-            direct[key] = value
-        elif value is None or isinstance(value, list | dict):
-            shown = "something else" if key.endswith("_token") else repr(value)
-            raise ValueError(f"{file}: {key} must be a single value, got {shown}")
-        else:
-            words += [f"--{key}={value}"]
-    return words, direct
+    return content

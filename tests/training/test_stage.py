@@ -15,11 +15,12 @@ from hf_procedural.data import blocks
 from hf_procedural.data.rows import TrainRows, ValidationRows
 from hf_procedural.files import Loader
 from hf_procedural.models import attention, losses
-from hf_procedural.models.build import parse_size
+from hf_procedural.models.words import parse_size
 from hf_procedural.runs import folder
 from hf_procedural.training import arguments, finish
-from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageArguments
+from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments
 from hf_procedural.training.curriculum import LengthCurriculum
+from hf_procedural.training.stage_arguments import StageArguments
 
 TASK = hf_procedural.task("set-8", vocab_size=20)
 MODELS = ("gpt2", "llama", "qwen3")

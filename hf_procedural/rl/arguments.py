@@ -1,0 +1,76 @@
+"""Our part of the arguments of reinforcement stages, `RLArguments` in grpo.py. Light: neither torch nor TRL."""
+
+import dataclasses
+
+from ..errors import at_least
+from ..training.arguments import StageSettings
+
+
+@dataclasses.dataclass
+class RLSettings(StageSettings):
+    """`patience`, when dynamic sampling begins, and other defaults than TRL's.
+
+    Those that differ: those of the other recipes (StageSettings), max_completion_length (the recipe's), eval_on_start
+    (true: what the model could before), log_completions (true, as Parquet files, nothing is printed), shuffle_dataset
+    (false: questions come in random order) and disable_dropout (true). GRPO in TRL begins with beta 0 (no KL term),
+    clipping at 0.2 and groups of 8.
+    """
+
+    _argument_group_name = "training: all of trl.GRPOConfig, and"
+    extends = ("trl", "GRPOConfig")
+    best = "exact_match"
+    known = ("exact_match",)
+
+    max_steps: int = dataclasses.field(default=-1, metadata={"help": "Optimizer steps. Must be given."})
+    learning_rate: float = dataclasses.field(default=1e-6, metadata={"help": "Peak learning rate of AdamW."})
+    remove_unused_columns: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Must stay false: rewards read the columns."}
+    )
+    include_num_input_tokens_seen: str = dataclasses.field(
+        default="no", metadata={"help": "Must stay no: TRL counts tokens itself, prompts and completions."}
+    )
+    logging_steps: float = dataclasses.field(default=10, metadata={"help": "Steps between two logs."})
+    eval_steps: float | None = dataclasses.field(default=100, metadata={"help": "Steps between two evaluations."})
+    eval_on_start: bool = dataclasses.field(default=True, metadata={"help": "Evaluate before the first step, too."})
+    log_completions: bool = dataclasses.field(
+        default=True,
+        metadata={"help": "Keep prompts, completions and rewards of logged steps in completions/*.parquet."},
+    )
+    num_completions_to_print: int | None = dataclasses.field(
+        default=0, metadata={"help": "Completions that are also printed at each log."}
+    )
+    shuffle_dataset: bool | None = dataclasses.field(
+        default=False, metadata={"help": "Shuffle questions once more, a thousand ahead; not with a curriculum."}
+    )
+    disable_dropout: bool = dataclasses.field(default=True, metadata={"help": "Train without dropout."})
+    max_completion_length: int | None = dataclasses.field(
+        default=None, metadata={"help": "Tokens of a completion. Default: what the recipe needs."}
+    )
+    dynamic_sampling_from: int | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "From this step on, leave out groups with equal rewards, and sample other questions instead. "
+            "Default: never."
+        },
+    )
+
+    def __post_init__(self):
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
+        for name, least in (("num_generations_eval", 1), ("max_completion_length", 1)):
+            at_least(name, getattr(self, name), least)
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
+            if getattr(self, name) != value:
+                raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")
+        if self.num_generations < 2:
+            raise ValueError(
+                f"num_generations must be at least 2, so that completions compare; got {self.num_generations}"
+            )
+        at_least("dynamic_sampling_from", self.dynamic_sampling_from, 0)
+        if self.eval_strategy == "steps" and self.num_generations_eval is None:
+            self.num_generations_eval = self.num_generations
+        if self.load_best_model_at_end:
+            self.metric_for_best_model = self.metric_for_best_model or self.best
+        super().__post_init__()

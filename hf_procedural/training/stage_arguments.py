@@ -1,0 +1,28 @@
+"""The Trainer's arguments, with what our recipes add. Heavy, since transformers' own class is."""
+
+import dataclasses
+import os
+
+import torch
+from transformers import TrainingArguments, get_scheduler
+
+from .arguments import StageSettings
+
+
+@dataclasses.dataclass
+class StageArguments(StageSettings, TrainingArguments):
+    """All of transformers.TrainingArguments, with the defaults of StageSettings, and `patience`."""
+
+    dataloader_pin_memory: bool = dataclasses.field(
+        default=torch.cuda.is_available(), metadata={"help": "Pin memory. Default: where there is a GPU."}
+    )
+
+    def __post_init__(self):
+        if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
+            os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
+        super().__post_init__()
+        try:  # a trial, so that settings that do not belong to the schedule are found now
+            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
