@@ -291,12 +291,3 @@ def _check_trackers(report_to) -> None:
         if name not in ("none", "all", *known):
             near = nearest(name, known)
             raise ValueError(f"report_to must be none, all or a tracker that transformers knows, got {name!r}{near}")
-
-
-def __getattr__(name):
-    # Where a recipe's training_args.bin of version 0.1 looks for its class
-    if name == "StageArguments":
-        from .stage_arguments import StageArguments
-
-        return StageArguments
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,7 @@ from hf_procedural.files import Loader
 from hf_procedural.tasks import task_class
 from hf_procedural.text import documents, tokenizers
 from hf_procedural.training import arguments
+from hf_procedural.training.stage_arguments import StageArguments
 
 PRETRAIN = str(RECIPES / "pretrain.py")
 MATHS = TESTS / "data" / "deepmind_math"
@@ -138,7 +139,7 @@ def test_every_yaml_trains(config, texts, monkeypatch, tmp_path):
     run_here(monkeypatch, recipe, tmp_path / "small.yaml")
 
     used = yaml.load((tmp_path / "run" / "recipe.yaml").read_text(), Loader)
-    defaults = {field.name: field.default for field in dataclasses.fields(arguments.StageArguments)}
+    defaults = {field.name: field.default for field in dataclasses.fields(StageArguments)}
     published = {key: value for key, value in content.items() if key not in small}
     assert published == {key: used.get(key, defaults.get(key)) for key in published}
     (run,) = [path.parent for path in (tmp_path / "run").rglob("all_results.json")]
