@@ -4,8 +4,8 @@
     python dataset_scripts/publish.py sort-64 --repo me/procedural --dry_run      # what would be pushed
     python dataset_scripts/publish.py sort-64 --output data/published             # the same layout on disk
 
-What a config is comes from the registry of tasks (hf_procedural/tasks), its files from hf_procedural/parquet.py, its
-card from hf_procedural/dataset_card.py, and how it goes to the Hub from hf_procedural/hub.py.
+What a config is comes from the registry of tasks (hf_procedural/tasks), its files from hf_procedural/data/parquet.py,
+its card from hf_procedural/hub/dataset_card.py, and how it goes to the Hub from hf_procedural/hub/datasets.py.
 """
 
 import sys

@@ -3,10 +3,19 @@
 import argparse
 import contextlib
 import difflib
+import os
 import sys
 from pathlib import Path
 
 from .renamed import with_current_flags
+
+COMMAND = "HF_PROCEDURAL_COMMAND"  # where hf-procedural tells a recipe as what it was started
+
+
+def program() -> str:
+    """What a user knows this program as: ``hf-procedural pretrain``, or the name of the script."""
+    started = os.environ.get(COMMAND)
+    return " ".join(started.split()[:2]) if started else Path(sys.argv[0]).name
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,5 +52,5 @@ def user_errors(*kinds: type[Exception]):
     try:
         yield
     except kinds as error:
-        print(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program()}: error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

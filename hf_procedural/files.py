@@ -27,6 +27,18 @@ def write_text(file: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def recipes_folder() -> Path:
+    """The folder of the recipes: in the package where that was installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def shipped(folder: str, name: str) -> Path | None:
+    """A file of recipes/FOLDER (configs, accelerate, templates) by its name without ending, where there is one."""
+    return next((file for file in (recipes_folder() / folder).glob("*.*") if file.stem == name), None)
+
+
 class Loader(yaml.SafeLoader):
     """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
 

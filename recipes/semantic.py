@@ -3,7 +3,7 @@
     accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/code_scratch
     accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --init_from runs/set --transfer attn mlp ln
     accelerate launch recipes/semantic.py recipes/configs/c4.yaml --init_from runs/set --transfer attn mlp ln --bf16
-    accelerate launch --config_file recipes/accelerate/eight_gpus.yaml recipes/semantic.py recipes/configs/c4.yaml
+    accelerate launch --config_file recipes/accelerate/multi_gpu.yaml recipes/semantic.py recipes/configs/c4.yaml
     accelerate launch recipes/semantic.py --dataset 'data/*.jsonl.gz' --tokenizer_size 8192 --size 4_4_256 \\
         --max_tokens 20_000_000 --output_dir runs/own
     accelerate launch recipes/semantic.py recipes/configs/recycle_400m.yaml \\

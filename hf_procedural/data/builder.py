@@ -12,10 +12,10 @@ from datasets.builder import Key
 
 from ..tasks import Task, list_tasks, task, task_class
 from ..tasks.registry import is_ours
+from ..tasks.splits import SIZES
 from . import blocks
 from .streaming import Stream
 
-SIZES = {"train": 160_064, "validation": 4_096, "test": 4_096}  # rows; train is the budget of Jiang et al. 2026
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
 _SHARDS = (1, 2, 4, 6, 12, 24, 36, 48, 60, 120, 180, 240, 360, 720, 840, 1260, 1680, 2520, 5040)
 _VERSION = datasets.Version("1.0.0")  # rises whenever a row changes

@@ -3,14 +3,19 @@
 import re
 from pathlib import Path
 
+from ..files import shipped
+
 
 def read_template(path, *required: str) -> str:
-    """The text of a template file, which must have each of the places ``{name}`` that are `required`.
+    """The text of a template, which must have each of the places ``{name}`` that are `required`.
+
+    `path` is a file, or the name of one of recipes/templates, such as rpt_short.
 
     Raises ValueError for a file that is not there, is not text, or has no such place.
     """
     try:
-        template = Path(path).read_text(encoding="utf-8")
+        file = Path(path) if Path(path).exists() else shipped("templates", str(path)) or Path(path)
+        template = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"template {path} cannot be read: {error}") from error
     for name in required:

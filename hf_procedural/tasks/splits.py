@@ -10,6 +10,7 @@ import hashlib
 
 import numpy as np
 
+SIZES = {"train": 160_064, "validation": 4_096, "test": 4_096}  # rows; train is the budget of Jiang et al. 2026
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 INDEX = {split: index for index, split in enumerate(SHARES)}
 _BORDERS = (np.cumsum(list(SHARES.values()))[:-1] * 2.0**64).astype(np.uint64)

@@ -7,12 +7,17 @@ command to torch's launcher, which `accelerate launch` itself uses on GPUs; need
 import atexit
 import contextlib
 import datetime
+import logging
 import os
+import shlex
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from accelerate import PartialState
+
+from ..errors import COMMAND
 
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
@@ -39,14 +44,55 @@ def start_cpu_processes() -> None:
     alone = "MASTER_ADDR" in os.environ and not any(name in os.environ for name in ("WORLD_SIZE", *_MPI))
     if not alone or os.environ.get("ACCELERATE_USE_CPU", "").lower() != "true":
         return
-    import psutil
+    words = _launch_words()
+    if not words:
+        return
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
-    command = psutil.Process().parent().cmdline()
-    if "launch" not in command:
-        return
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
-        asked, *_ = _validate_launch_command(launch_command_parser().parse_args(command[command.index("launch") + 1 :]))
+        asked, *_ = _validate_launch_command(launch_command_parser().parse_args(words))
     if asked.num_machines == 1:
         where = ["--nproc_per_node", str(asked.num_processes), "--master_port", os.environ["MASTER_PORT"]]
-        os.execv(sys.executable, [sys.executable, "-m", "torch.distributed.run", *where, *sys.argv])
+        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *where, *sys.argv])
+
+
+def _launch_words() -> list[str]:
+    """The words behind `accelerate launch`, as hf-procedural tells them or the parent's command line; else none."""
+    if COMMAND in os.environ:
+        return [*shlex.split(os.environ[COMMAND])[2:], *sys.argv]
+    import psutil
+
+    command = psutil.Process().parent().cmdline()
+    return command[command.index("launch") + 1 :] if "launch" in command else []
+
+
+@contextlib.contextmanager
+def exit_codes():
+    """Around a launcher: its processes have said what was wrong, so this one ends with their exit code alone."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except subprocess.CalledProcessError as error:
+        code = error.returncode
+    except ChildFailedError as error:
+        code = error.get_first_failure()[1].exitcode
+    except SignalException as error:
+        code = -error.sigval
+    else:
+        return
+    sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
+
+
+def main() -> None:
+    """torch's launcher, with the exit code of its processes and without a traceback."""
+    from torch.distributed import run
+
+    with exit_codes():
+        run.main()
+
+
+if __name__ == "__main__":
+    main()

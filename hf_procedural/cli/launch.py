@@ -1,0 +1,86 @@
+"""hf-procedural RECIPE: runs the script of a recipe, under `accelerate launch` where it trains or is to be spread.
+
+Flags of `accelerate launch` may stand among the recipe's own, as with `trl sft`; of a flag that both have, the recipe
+gets it. The script's exit code is the command's.
+"""
+
+import logging
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from ..errors import COMMAND, Parser, nearest
+from ..files import shipped
+from . import recipes
+
+# Flags that ask for more than one process on a CPU or GPU, for which a recipe without a Trainer needs a launcher.
+_SPREADS = {"--config_file", "--multi_gpu", "--num_processes", "--num_machines", "--use_deepspeed", "--use_fsdp"}
+RECIPES_OWN = {"--debug", "--gradient_accumulation_steps", "--help"}  # of accelerate launch, too
+
+
+def run(args) -> None:
+    """Runs the recipe `args.name` with the words behind it. Raises ValueError for a configuration that is none."""
+    script, words = recipes.script_of(args.name), list(args.words)
+    if words and not words[0].startswith("-") and recipes.configs_of(args.name):
+        words[0] = str(recipes.config_of(args.name, words[0]))
+    flags = set(map(_flag, words))
+    if flags & _SPREADS or (args.name in recipes.TRAIN and not flags & {"-h", "--help"}):
+        _launch(args.name, script, words)
+    else:
+        os.environ[COMMAND] = f"hf-procedural {args.name}"
+        os.execv(sys.executable, [sys.executable, str(script), *words])
+
+
+def _launch(name: str, script: Path, words: list[str]) -> None:
+    """`accelerate launch` in this process, which imports torch once."""
+    from accelerate.commands.launch import launch_command, launch_command_parser
+
+    from ..training.launch import exit_codes
+
+    parser = launch_command_parser()
+    parser.error = Parser(f"hf-procedural {name}").error  # in one line
+    taken = {_flag(option): action.nargs != 0 for action in parser._actions for option in action.option_strings}
+    ours, theirs = split(words, {flag: value for flag, value in taken.items() if flag not in RECIPES_OWN})
+    os.environ[COMMAND] = shlex.join(["hf-procedural", name, *theirs])
+    logging.getLogger("accelerate.commands.launch").setLevel(logging.ERROR)  # which defaults it takes is no news
+    signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it, too, and ends; a handler is not inherited
+    with exit_codes():
+        launch_command(parser.parse_args([*theirs, str(script), *ours]))
+
+
+def _flag(word: str) -> str:
+    """The flag of a word of the command line, as the recipes spell theirs: ``--num-processes=2`` is --num_processes."""
+    flag = word.partition("=")[0]
+    return f"--{flag[2:].replace('-', '_')}" if flag.startswith("--") else flag
+
+
+def split(words: list[str], taken: dict[str, bool]) -> tuple[list[str], list[str]]:
+    """The recipe's words, and those of `accelerate launch`, whose flags are `taken`: with a value, or without.
+
+    >>> split(["a.yaml", "--num_processes", "2", "--seed", "1", "--cpu"], {"--num_processes": True, "--cpu": False})
+    (['a.yaml', '--seed', '1'], ['--num_processes', '2', '--cpu'])
+    """
+    ours, theirs, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        flag = _flag(word)
+        if not word.startswith("--") or flag not in taken:
+            ours.append(word)
+        elif not taken[flag]:
+            theirs.append(word)
+        else:
+            value = word.partition("=")[2] or (rest.pop(0) if rest else "")
+            theirs += [flag, str(_configuration(value)) if flag == "--config_file" else value]
+    return ours, theirs
+
+
+def _configuration(name: str) -> Path:
+    """One of accelerate's configurations: a file, or one of recipes/accelerate by name. Raises ValueError."""
+    known = recipes.launch_configurations()
+    if Path(name).is_file():
+        return Path(name)
+    if name not in known:
+        raise ValueError(f"config_file: no file {name!r}{nearest(name, known)} (by name: {', '.join(known)})")
+    return shipped("accelerate", name)

@@ -1,0 +1,158 @@
+"""hf-procedural publish: rows and tokenizers, or a run, to the Hub or to a folder."""
+
+import shlex
+from pathlib import Path
+
+from ..errors import at_least
+from ..tasks import list_tasks, task_class
+from ..tasks.splits import SIZES
+from .command import add_command, builder_of
+from .rows import as_word
+
+_PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tokenizers.
+
+    hf-procedural publish sort-64 set-64 --repo me/procedural --dry_run
+    hf-procedural publish sort-64 set-64 --repo me/procedural
+    hf-procedural publish --all --repo me/procedural    # the papers' grid
+    hf-procedural publish sort-64 --output data/published    # on disk instead
+    hf-procedural publish runs/sort --repo me/gpt2-sort    # a run, its card too
+
+Anyone can then load_dataset("me/procedural", "sort-64") and
+AutoTokenizer.from_pretrained("me/procedural-sort-64"). What is there with the
+same fingerprint is skipped: run again after an interruption, it goes on. You
+are who `hf auth login` or HF_TOKEN says."""
+
+
+def add_commands(commands) -> None:
+    """Adds it to argparse's `commands`."""
+    published = add_command(commands, "publish", publish, _PUBLISH, takes_parameters=True)
+    published.add_argument("names", nargs="*", metavar="NAME", help="Tasks and sizes, or one folder of a run.")
+    published.add_argument("--all", action="store_true", help="Every task at its published sizes.")
+    published.add_argument("--repo", metavar="USER/NAME", help="The data set on the Hub.")
+    published.add_argument("--output", metavar="DIR", help="Folder to write the repo's files to, and to keep them in.")
+    published.add_argument("--private", action="store_true", default=None, help="Make new repos private.")
+    published.add_argument("--revision", metavar="BRANCH", help="Branch to push to, made where it is not there.")
+    published.add_argument("--dry_run", action="store_true", help="Only say what would be pushed.")
+    published.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
+    published.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
+    published.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
+    for split, rows in SIZES.items():
+        about = f"Rows of the {split} split (default: {rows})."
+        published.add_argument(f"--{split}_size", type=int, default=rows, metavar="N", help=about)
+
+
+def publish(args) -> None:
+    """Publishes tasks or a run, or says what it would do.
+
+    Raises ValueError for a mistake, and HubError with what the Hub says.
+    """
+    runs = [name for name in args.names if Path(name).is_dir() or "/" in name]
+    if not runs:
+        _publish_tasks(args)
+    elif len(args.names) == 1 and not (args.all or args.output or args.parameters):
+        _publish_run(args, runs[0])
+    else:
+        raise ValueError(f"{runs[0]} is a folder: a run is published alone, with --repo, --private and --revision")
+
+
+def _publish_tasks(args) -> None:
+    if args.all == bool(args.names):
+        raise ValueError("name the tasks to publish, such as sort-64, or give --all; one of the two")
+    if not args.repo and not args.output:
+        raise ValueError("where to? Give --repo USER/NAME, or --output DIR for a folder")
+    at_least("num_proc", args.num_proc, 1)
+    configs = _configs(args)
+    if args.dry_run:
+        _dry_run(args, configs)
+    else:
+        _publish_configs(args, configs)
+
+
+def _configs(args) -> dict[str, tuple]:
+    """Each config's builder and its entry in hf_procedural.json."""
+    from ..hub.dataset_card import entry
+    from ..hub.datasets import config_name
+
+    names = args.names or [f"{name}-{size}" for name in list_tasks() for size in task_class(name).sizes]
+    sizes = {f"{split}_size": getattr(args, f"{split}_size") for split in SIZES}
+    configs = {}
+    for name in names:
+        builder = builder_of(name, args.parameters, seed=args.seed, **sizes)
+        if not builder.config.rows():
+            raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
+        config = config_name(builder.config.task, name, args.parameters)
+        configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
+    return configs
+
+
+def _publish_configs(args, configs: dict[str, tuple]) -> None:
+    from ..data import parquet
+    from ..hub import datasets, repos
+    from ..hub.dataset_card import tokenizer_repo
+
+    if args.output:  # what cannot be written is found before anything is
+        for config, (builder, _) in configs.items():
+            parquet.missing_shards(builder, Path(args.output, config))
+        repos.read_folder(args.output)
+    if args.repo:
+        repo, private = datasets.open_dataset(args.repo, args.private, args.revision)
+    nothing = True
+    for number, (config, (builder, made)) in enumerate(configs.items(), 1):
+        if args.repo:
+            where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
+            done = datasets.publish_config(
+                builder, config, made, repo, private, args.revision, args.output, args.num_proc
+            )
+        else:
+            where = args.output
+            done = datasets.write_config(builder, config, made, args.output, args.num_proc)
+        nothing = nothing and not done
+        outcome = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
+        print(f"[{number}/{len(configs)}] {config}: {outcome}", flush=True)
+    if nothing:
+        print("nothing to do: all of it is there already")
+
+
+def _publish_run(args, folder: str) -> None:
+    from ..hub.runs import push_run
+
+    if not Path(folder, "config.json").is_file():
+        raise ValueError(f"{folder} is neither a task nor the folder of a run (it has no config.json)")
+    if not args.repo:
+        raise ValueError(f"where to? Give --repo USER/NAME for the run {folder}")
+    if args.dry_run:
+        print(f"{folder} would be pushed to the model repo {args.repo}")
+        return
+    changed = push_run(folder, args.repo, args.private, args.revision)
+    print(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
+
+
+def _dry_run(args, configs) -> None:
+    from ..hub import repos
+
+    if args.repo:
+        place = repos.patiently(lambda: repos.read_repo(args.repo, args.revision), args.repo)
+    else:
+        place = repos.read_folder(args.output)
+    tokens = 0
+    for config, (builder, made) in configs.items():
+        rows = sum(builder.config.rows().values())
+        other = "other rows" if config in place.published else "new"
+        known = "already there" if repos.is_there(place, config, made) else other
+        tokens += 0 if known == "already there" else rows * builder.config.task.max_length
+        print(f"{known:<13} {rows:>10,} rows  {config}")
+    print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
+    print(f"It would go to {args.repo or args.output}.")
+
+
+def _command(args, name: str, sizes: dict) -> str:
+    """The command that publishes one config alone."""
+    words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
+    for key, value in args.parameters.items():
+        words += [f"--{key}", as_word(value)]
+    asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}
+    where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output": args.output}
+    for key, value in (sizes | {"seed": args.seed} | where).items():
+        if value is not None and value != asked.get(key):
+            words += [f"--{key}", str(value)]
+    return shlex.join(words)

@@ -1,0 +1,181 @@
+"""hf-procedural list, show, generate: tasks, and their rows."""
+
+import dataclasses
+import json
+import shlex
+
+from ..errors import at_least
+from ..tasks import PRESETS, Task, list_tasks, task, task_class
+from ..tasks.splits import SIZES
+from .command import add_command, builder_of, plural
+
+_LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
+
+    hf-procedural list
+    hf-procedural list --presets
+    hf-procedural list --json | jq '.[].name'
+
+Any size works, not only the published ones: sort-17 is as good as sort-64."""
+
+_SHOW = """Shows rows of a task, as people read them.
+
+    hf-procedural show dyck-8 --length 32 -n 3
+    hf-procedural show eca-30 --width 40 --steps 20 -n 1
+    hf-procedural show haystack-30 --split validation --json
+
+The rows are the first of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. In
+colour on a terminal, plain elsewhere."""
+
+_GENERATE = """Writes rows of a task as Parquet files, in constant memory.
+
+    hf-procedural generate sort-64 --output data/sort-64 --rows 10000000
+    hf-procedural generate dyck-8 --length 128 --output data/dyck --rows 5000
+    python -c 'import datasets; print(datasets.load_dataset("data/sort-64"))'
+
+The rows are those of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. After
+an interruption, run it again: it goes on with the next file."""
+
+
+def add_commands(commands) -> None:
+    """Adds the three to argparse's `commands`."""
+    listed = add_command(commands, "list", list_, _LIST)
+    shown = add_command(commands, "show", show, _SHOW, takes_parameters=True)
+    generated = add_command(commands, "generate", generate, _GENERATE, takes_parameters=True)
+    listed.add_argument("--presets", action="store_true", help="The papers' settings instead.")
+    for one in (shown, generated):
+        one.add_argument("name", metavar="NAME", help="Task and size, such as sort-64.")
+        one.add_argument("--split", default="train", choices=list(SIZES), help="Default: train.")
+    for one in (listed, shown):
+        one.add_argument("--json", action="store_true", help="JSON instead, for programs.")
+    shown.add_argument("--image", metavar="FILE", help="A PNG or GIF of the rows instead (automata).")
+    shown.add_argument("-n", type=int, default=3, metavar="ROWS", help="Number of rows (default: 3).")
+    for one in (listed, shown, generated):
+        one.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
+    for one in (shown, generated):
+        one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
+    generated.add_argument("--rows", type=int, required=True, metavar="N", help="Number of rows.")
+    generated.add_argument("--output", required=True, metavar="DIR", help="Folder of the Parquet files.")
+    generated.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
+
+
+def list_(args) -> None:
+    """Prints the tasks, or the presets: for people, or as JSON."""
+    if args.presets:
+        _list_presets(args)
+        return
+    tasks = [task(f"{name}-{task_class(name).sizes[-1]}") for name in list_tasks()]
+    if args.json:
+        print(json.dumps([_as_json(each) for each in tasks], indent=2))
+        return
+    from rich.padding import Padding
+
+    console = _console()
+    papers = list(dict.fromkeys(each.paper for each in tasks))
+    console.print(_table(tasks, papers))
+    console.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
+    for each in filter(_has_words, tasks):
+        console.print(Padding(f"{each.name}-: {', '.join(type(each).sizes)}", (0, 0, 0, 4)))
+    console.print("\nPapers:")
+    for number, paper in enumerate(papers, 1):
+        console.print(f"[{number}] {paper}")
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False)
+
+
+def _table(tasks: list[Task], papers: list[str]):
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("task", "left"), ("sizes", "left"), ("tokens", "right"), ("row", "right")):
+        table.add_column(name, justify=justify, no_wrap=name == "task")
+    table.add_column("what is learned")
+    for each in tasks:
+        sizes = each.headline if _has_words(each) else " ".join(map(str, type(each).sizes))
+        learned = f"{each.summary} [{papers.index(each.paper) + 1}]"
+        table.add_row(each.name, sizes, f"{len(each.vocabulary):,}", f"{each.max_length:,}", learned)
+    return table
+
+
+def _list_presets(args) -> None:
+    if args.json:
+        print(json.dumps({name: dataclasses.asdict(preset) for name, preset in PRESETS.items()}, indent=2))
+        return
+    from rich.padding import Padding
+
+    console = _console()
+    for name, preset in PRESETS.items():
+        flags = "".join(f" --{key} {shlex.quote(as_word(value))}" for key, value in preset.parameters.items())
+        console.print(name, style="bold")
+        for line in (preset.task + flags, preset.source, preset.note):
+            if line:
+                console.print(Padding(line, (0, 0, 0, 4)))
+
+
+def _has_words(each: Task) -> bool:
+    """Whether words stand for the sizes of a task, as in lime-induct."""
+    return isinstance(type(each).sizes[-1], str)
+
+
+def as_word(value) -> str:
+    """A parameter's value as a word of the command line."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _as_json(each: Task) -> dict:
+    parameters = {}
+    for field in dataclasses.fields(each):
+        texts = {key: field.metadata.get(key, "") for key in ("accepted", "help")}
+        parameters[field.name] = {"default": getattr(each, field.name)} | texts
+    return {
+        "name": each.name,
+        "sizes": list(type(each).sizes),
+        "headline": each.headline,
+        "summary": each.summary,
+        "parameters": parameters,
+        "vocabulary_size": len(each.vocabulary),
+        "row_length": each.max_length,
+        "is_language": each.is_language,
+        "paper": each.paper,
+    }
+
+
+def show(args) -> None:
+    """Prints the first rows of a task, or writes a picture of them. Raises ValueError for a mistake."""
+    import numpy as np
+
+    from ..data import blocks
+    from ..show.rows import as_json
+    from ..show.rows import show as draw
+
+    at_least("-n", args.n, 1)
+    chosen = builder_of(args.name, args.parameters, seed=args.seed).config.task
+    count = -(-args.n // blocks.block_rows(chosen))
+    made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
+    rows = [np.concatenate(part)[: args.n] for part in zip(*made, strict=True)]
+    if args.image:
+        from ..show.image import image
+
+        image(chosen, *rows, args.image)
+        print(f"{args.image}: {plural(args.n, 'row')} of {chosen.config_name}")
+    elif args.json:
+        print(json.dumps(as_json(chosen, *rows)))
+    else:
+        draw(chosen, *rows)
+
+
+def generate(args) -> None:
+    """Writes rows as Parquet files. Raises ValueError for a mistake, before anything is written."""
+    from ..data import parquet
+
+    at_least("--rows", args.rows, 1)
+    sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
+    builder = builder_of(args.name, args.parameters, seed=args.seed, **sizes)
+    files = parquet.write(builder, args.output, args.num_proc)
+    size = sum(file.stat().st_size for file in files)
+    tokens = args.rows * builder.config.task.max_length
+    made = plural(len(files), "Parquet file")
+    print(f"{args.output}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
