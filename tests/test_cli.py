@@ -1,6 +1,7 @@
 """`hf-procedural` as users type it. Publishing to a Hub is tested in test_hub.py."""
 
 import configparser
+import dataclasses
 import io
 import json
 import os
@@ -22,10 +23,11 @@ from huggingface_hub import DatasetCard
 from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
-from support.running import ROOT
+from support.running import RECIPES, ROOT
 
 import hf_procedural as hp
 from hf_procedural import cli
+from hf_procedural.cli import launch, publish, recipes, rows
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
@@ -190,7 +192,8 @@ def test_generate_again_changes_nothing(run, tmp_path):
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_an_interruption_is_one_line_and_the_next_run_goes_on(num_proc, tmp_path, monkeypatch, run):
     """SIGINT for the whole process group, as on a terminal."""
-    script = "from hf_procedural import cli; from hf_procedural.data import parquet; parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
+    script = "from hf_procedural import cli; from hf_procedural.data import parquet; "
+    script += "parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
     words = ["generate", "sort-64", "--rows", "150_000", "--output", "data", "--num_proc", str(num_proc)]
     command, pipes = [sys.executable, "-c", script, *words], {"stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, start_new_session=True, **pipes)
@@ -312,7 +315,67 @@ def test_script_of_a_checkout(monkeypatch, capsys):
     assert capsys.readouterr().out == "[1/1] sort-8: in data\n"
     assert load_dataset("data", "sort-8").num_rows == {"train": 30, "validation": 5, "test": 4}
     for command in re.findall(r"^    python dataset_scripts/publish.py (.*?) +#", script.read_text(), re.MULTILINE):
-        cli._parse(["publish", *shlex.split(command)])
+        cli.parse(["publish", *shlex.split(command)])
+
+
+# ---------------------------------------------------------------- recipes
+
+
+def test_every_recipe_is_a_command_with_its_settings(run):
+    assert sorted(recipes.FILES.values()) == sorted(path.name for path in RECIPES.glob("*.py"))
+    listed = " ".join(run("recipe list").split())
+    for name in recipes.FILES:
+        assert f"{name} {recipes.summary_of(name)}" in listed
+    configs = [config for name in recipes.FILES for config in recipes.configs_of(name)]
+    assert sorted(configs) == sorted(path.stem for path in (RECIPES / "configs").glob("*.yaml"))
+    assert all(f"{config}" in listed for config in configs)
+    for path in (RECIPES / "configs").glob("*.yaml"):
+        assert path.read_text().startswith(f"# hf-procedural {recipes.recipe_of(path)} {path.stem}\n")
+
+
+@pytest.mark.parametrize("name", recipes.FILES)
+def test_a_copied_recipe_has_all_that_it_needs(name, run, tmp_path, error_of):
+    printed = run("recipe", "copy", name, "mine").splitlines()
+    script = Path("mine", recipes.FILES[name])
+    assert script.read_text() == (RECIPES / script.name).read_text()
+    assert all(Path(line).is_file() for line in printed[:-1]) and f"{script} --help" in printed[-1]
+    text = script.read_text()
+    templates = re.findall(r'TEMPLATES? / "(\w+\.txt)"|"templates" / "(\w+\.txt)"', text)
+    needed = {Path("mine/templates", *parts) for parts in templates}
+    needed |= {Path("mine/pretrain.py")} if "import pretrain" in text else set()
+    assert {Path(line) for line in printed[:-1]} == {script, *needed}
+    assert f"{script} is there already" in error_of(f"recipe copy {name} mine", tmp_path)
+
+
+def test_what_is_accelerates_and_what_the_recipes():
+    from accelerate.commands.launch import launch_command_parser
+
+    from hf_procedural.training.arguments import StageArguments
+
+    options = {option for action in launch_command_parser()._actions for option in action.option_strings}
+    fields = {f"--{field.name}" for field in dataclasses.fields(StageArguments)}
+    assert options & fields == launch.RECIPES_OWN - {"--help"}
+    assert options >= launch._SPREADS
+    words = shlex.split("a.yaml --num-processes=2 --init_from x y --config_file single_gpu --cpu --seed 1")
+    taken = {"--num_processes": True, "--config_file": True, "--cpu": False}
+    ours, theirs = launch.split(words, taken)
+    assert ours == shlex.split("a.yaml --init_from x y --seed 1")
+    single = str(RECIPES / "accelerate" / "single_gpu.yaml")
+    assert theirs == ["--num_processes", "2", "--config_file", single, "--cpu"]
+
+
+@pytest.mark.parametrize("name", recipes.launch_configurations())
+def test_a_configuration_is_one_of_accelerates(name):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(RECIPES / "accelerate" / f"{name}.yaml"))
+    assert config.mixed_precision == "bf16"
+
+
+def test_completion_names_commands_and_settings(run):
+    script = run("--print_completion bash")
+    assert all(word in script for word in ("pretrain", "quickstart", "single_gpu", "--dry_run"))
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
 # ---------------------------------------------------------------- mistakes
@@ -329,7 +392,7 @@ def error_of(capsys):
         captured = capsys.readouterr()
         assert exit_.value.code == 2 and captured.out == ""
         assert captured.err.count("\n") == 1, captured.err
-        assert re.match(r"hf-procedural( \w+)?: error: ", captured.err)
+        assert re.match(r"hf-procedural( \w+){0,2}: error: ", captured.err)
         assert tree(folder) == before
         return captured.err
 
@@ -340,7 +403,23 @@ def error_of(capsys):
     ("command", "message"),
     [
         ("", "required: COMMAND"),
-        ("lst", "choose from 'list', 'show', 'generate', 'publish'"),
+        ("lst", "unknown command 'lst': did you mean list? (commands: list, show, generate, publish, recipe, pretrain"),
+        ("pretran quickstart", "unknown command 'pretran': did you mean pretrain?"),
+        ("recipe", "required: COMMAND"),
+        ("recipe cpy", "unknown command 'cpy': did you mean copy? (commands: list, copy)"),
+        ("recipe copy pretran .", "unknown recipe 'pretran': did you mean pretrain?"),
+        ("recipe copy pretrain", "required: DIR"),
+        ("recipe copy pretrain file", "file"),
+        ("recipe copy pretrain new --config quickstrat", "no settings 'quickstrat': did you mean quickstart?"),
+        ("recipe copy pretrain new --config c4", "c4 is no setting of pretrain: hf-procedural semantic c4"),
+        (
+            "pretrain quickstrat",
+            "pretrain has no settings 'quickstrat': did you mean quickstart? (its own: delete, dyck",
+        ),
+        ("pretrain c4", "c4 is no setting of pretrain: hf-procedural semantic c4"),
+        ("pretrain quickstart --config_file single_gpus", "no file 'single_gpus': did you mean single_gpu?"),
+        ("pretrain quickstart --num_processes two", "argument --num_processes"),
+        ("--print_completion fsh", "invalid choice: 'fsh'"),
         ("list --jsn", "unknown argument '--jsn': did you mean --json?"),
         ("list sort-64", "unknown argument 'sort-64'"),
         ("show", "required: NAME"),
@@ -421,7 +500,7 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
     required = ["--rows", "1", "--output", "x"] if command == "generate" else []
-    args = cli._parse([command, *words, *required])
+    args = cli.parse([command, *words, *required])
     for action in args.parser._actions:
         assert action.help and all(flag in text for flag in action.option_strings)
         assert action.option_strings or action.metavar in text
@@ -436,17 +515,18 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
         words = [("20" if before == "--rows" else word) for before, word in zip([name, *words], words, strict=False)]
         assert name == "hf-procedural" and words[0] == command
         if "--repo" in words:
-            assert cli._parse(words).repo  # test_hub.py publishes
+            assert cli.parse(words).repo  # test_hub.py publishes
         else:
             assert run(*words, *(SMALL if command == "publish" else ()))
 
 
 def test_help_names_the_commands(capsys, run):
     text = help_of(capsys)
-    assert all(re.search(rf"^    {command} ", text, re.M) for command in COMMANDS)
+    assert all(re.search(rf"^    {command} ", text, re.M) for command in (*COMMANDS, "recipe", *recipes.FILES))
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
-    assert [words[0] for words in examples] == list(COMMANDS)
-    assert [cli._parse(words).run for words in examples] == [cli._list, cli._show, cli._generate, cli._publish]
+    assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
+    runs = [rows.list_, rows.show, rows.generate, publish.publish, recipes.list_, launch.run]
+    assert [cli.parse(words).run for words in examples] == runs
 
 
 # ---------------------------------------------------------------- as a command of the shell
@@ -491,14 +571,15 @@ def test_head_has_seen_enough(words):
 
 
 def test_looking_needs_no_torch():
-    """Which takes seconds to import; nor does the list need numba."""
+    """Which takes seconds to import; nor do the lists need datasets or numba."""
     script = """
 import sys
 from hf_procedural import cli
-for words in (["list"], ["show", "sort-8"], ["generate", "sort-8", "--rows", "9", "--output", "data"]):
+words_of = [["list"], ["recipe", "list"], ["--print_completion", "bash"], ["show", "sort-8"]]
+for words in (*words_of, ["generate", "sort-8", "--rows", "9", "--output", "data"]):
     cli.main(words)
-    print("loaded:", *(name for name in ("torch", "transformers", "numba") if name in sys.modules))
+    print("loaded:", *(name for name in ("torch", "transformers", "datasets", "numba") if name in sys.modules))
 """
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     loaded = [line for line in printed.splitlines() if line.startswith("loaded:")]
-    assert loaded == ["loaded:", "loaded: numba", "loaded: numba"]
+    assert loaded == ["loaded:"] * 3 + ["loaded: datasets numba"] * 2

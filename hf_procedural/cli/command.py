@@ -2,6 +2,8 @@
 
 import argparse
 
+from .. import registration
+
 FORMAT = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
 _PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
 task's own parameters are flags, too: --length 128, --vocab_size 50, --balanced
@@ -20,6 +22,7 @@ def builder_of(name: str, parameters: dict, **settings):
     """The builder of ``load_dataset("procedural", name)``; a terminal is spared its log."""
     import datasets
 
+    registration.register()
     datasets.logging.set_verbosity_error()
     return datasets.load_dataset_builder("procedural", name, **parameters, **settings)
 

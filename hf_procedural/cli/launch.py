@@ -43,11 +43,12 @@ def _launch(name: str, script: Path, words: list[str]) -> None:
     parser.error = Parser(f"hf-procedural {name}").error  # in one line
     taken = {_flag(option): action.nargs != 0 for action in parser._actions for option in action.option_strings}
     ours, theirs = split(words, {flag: value for flag, value in taken.items() if flag not in RECIPES_OWN})
+    asked = parser.parse_args([*theirs, str(script), *ours])
     os.environ[COMMAND] = shlex.join(["hf-procedural", name, *theirs])
     logging.getLogger("accelerate.commands.launch").setLevel(logging.ERROR)  # which defaults it takes is no news
     signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it, too, and ends; a handler is not inherited
     with exit_codes():
-        launch_command(parser.parse_args([*theirs, str(script), *ours]))
+        launch_command(asked)
 
 
 def _flag(word: str) -> str:

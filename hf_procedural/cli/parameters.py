@@ -22,7 +22,6 @@ def read(words: list[str], args, argv: list[str]) -> dict:
     for flag, value in zip(argv, argv[1:], strict=False):
         if flag in words and _bare(flag) in parameters_of(list_tasks()) and value in names:
             raise ValueError(f"{flag} {value}: the name of a task comes first, its parameters follow")
-    own = parameters_of(names or list_tasks()) if args.takes_parameters else set()  # publish --all has no names
     parameters, rest = {}, list(words)
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
@@ -30,6 +29,7 @@ def read(words: list[str], args, argv: list[str]) -> dict:
             raise ValueError(f"unknown argument {flag!r}: names come first, all together")
         if not flag.startswith("--") or not args.takes_parameters:
             raise ValueError(f"unknown argument {flag!r}{nearest(flag, flags)} (--help lists all)")
+        own = parameters_of(names or list_tasks())  # publish --all has no names
         if _bare(flag) not in own:
             known = [*flags, *(f"--{name}" for name in sorted(own - {"weights"}))]
             raise ValueError(f"unknown argument {flag}{nearest(flag, known)} (accepted: {' '.join(known)})")
