@@ -14,8 +14,15 @@ COMMAND = "HF_PROCEDURAL_COMMAND"  # where hf-procedural tells a recipe as what 
 
 def program() -> str:
     """What a user knows this program as: ``hf-procedural pretrain``, or the name of the script."""
-    started = os.environ.get(COMMAND)
-    return " ".join(started.split()[:2]) if started else Path(sys.argv[0]).name
+    return " ".join(started_as().split()[:2]) if COMMAND in os.environ else Path(sys.argv[0]).name
+
+
+def started_as(script: str | None = None) -> str:
+    """What starts this recipe, without its own arguments: ``hf-procedural pretrain --num_processes 2``.
+
+    Of a script, shown as `script`, flags of accelerate are not known: ``accelerate launch recipes/pretrain.py``.
+    """
+    return os.environ.get(COMMAND) or f"accelerate launch {script or sys.argv[0]}"
 
 
 class Parser(argparse.ArgumentParser):

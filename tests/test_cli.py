@@ -350,7 +350,7 @@ def test_a_copied_recipe_has_all_that_it_needs(name, run, tmp_path, error_of):
 def test_what_is_accelerates_and_what_the_recipes():
     from accelerate.commands.launch import launch_command_parser
 
-    from hf_procedural.training.arguments import StageArguments
+    from hf_procedural.training.stage_arguments import StageArguments
 
     options = {option for action in launch_command_parser()._actions for option in action.option_strings}
     fields = {f"--{field.name}" for field in dataclasses.fields(StageArguments)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from ..errors import Parser, nearest, user_errors
+from ..errors import Parser, nearest, program, started_as, user_errors
 from ..files import Loader
 from ..renamed import current, warn
 from . import declared
@@ -80,10 +80,10 @@ class _RecipeParser(Parser):
     """
 
     def __init__(self, description: str, kinds):
-        program = Path(sys.argv[0]).name
+        started = started_as(f"recipes/{Path(sys.argv[0]).name}")
         super().__init__(
-            prog=program,
-            usage=f"accelerate launch recipes/{program} [CONFIG.yaml] [--key value ...]",
+            prog=program(),
+            usage=f"{started} [CONFIG.yaml] [--key value ...]",
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
