@@ -82,3 +82,15 @@ def read_mapping(file: Path) -> dict:
     if not isinstance(content, dict):
         raise ValueError(f"{file} must hold keys and values, got {type(content).__name__}")
     return content
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name could be that of a repo of the Hub, such as ORG/NAME; not whether there is one."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True

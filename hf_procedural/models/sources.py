@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from ..files import is_hub_id
 from .words import Source, noise_of
 
 LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -102,7 +103,7 @@ def _pretrained(source: str) -> PreTrainedModel:
     folder = Path(source)
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise ValueError(f"{source} is not a model's folder: it has no config.json")
-    if not folder.is_dir() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+    if not folder.is_dir() and not is_hub_id(source):
         raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
     try:
         model, found = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from ..files import read_mapping, write_text
-from ..models.words import parse_sources
+from ..models.words import Source, parse_sources
 
 if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
     from transformers import TrainingArguments
@@ -23,8 +23,8 @@ NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", 
 NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
 NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
 
-
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+DATA = ("task", "dataset", "questions", "input")  # the keys of recipe.yaml that name what a run learns
 
 
 def open_run(args: "TrainingArguments", *others) -> str | None:
@@ -116,21 +116,30 @@ def recipe_of(*arguments) -> dict:
     return json.loads(json.dumps(resolved))
 
 
-def save_provenance(args, *others, **facts) -> None:
-    """Writes the resolved recipe, and versions, seeds and other facts about the run, next to the model."""
+def save_provenance(args, *others, stage: str, **more) -> None:
+    """Writes recipe.yaml and provenance.json next to the model.
+
+    Args:
+        args: the Trainer's, and `others` all further dataclasses of the recipe: the resolved arguments.
+        stage: a name of `stages.STAGES`, or of another recipe.
+        more: what provenance.json shall hold beside stage, versions and seeds.
+    """
     if not args.should_save:
         return
     output = Path(args.output_dir)
     output.mkdir(parents=True, exist_ok=True)
-    recipe = {key: value for key, value in recipe_of(*others, args).items() if key != "resume_from_checkpoint"}
+    recipe = recipe_of(*others, args)
+    recipe.pop("resume_from_checkpoint", None)
     write_text(output / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
     packages = ["hf-procedural", "torch", "transformers", "datasets", "accelerate", "tokenizers", "numpy", "numba"]
-    packages += ["trl"] if "trl" in sys.modules else []
+    if "trl" in sys.modules:
+        packages.append("trl")
     provenance = {
+        "stage": stage,
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "seed": args.seed,
         "data_seed": data_seed(args),
-        **facts,
+        **more,
     }
     write_text(output / PROVENANCE, json.dumps(provenance, indent=2, default=dataclasses.asdict) + "\n")
 
@@ -142,29 +151,33 @@ def earlier_stages(init_from: str | None) -> dict | None:
     """
     if init_from is None:
         return None
-    sources = []
-    for source in parse_sources(init_from):
-        facts = {"path": source.path, "control": source.control, "weight": source.weight}
-        facts["components"] = source.components and list(source.components)
-        folder = Path(source.path)
-        run = folder.parent if folder.name.startswith("checkpoint-") else folder
-        if (run / RECIPE).is_file():
-            recipe = read_mapping(run / RECIPE)
-            told = ("task", "task_parameters", "dataset", "questions", "input")
-            facts |= {key: recipe[key] for key in told if key in recipe}
-        if (folder / "trainer_state.json").is_file():
-            state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-            before = _earlier_sources(run)
-            for key, name in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
-                facts[key] = state[name] + sum({other["path"]: other.get(key, 0) for other in before}.values())
-        sources.append(facts)
-    return {"spec": init_from, "sources": sources}
+    return {"spec": init_from, "sources": [_earlier_stage(source) for source in parse_sources(init_from)]}
+
+
+def _earlier_stage(source: Source) -> dict:
+    stage = {
+        "path": source.path,
+        "control": source.control,
+        "weight": source.weight,
+        "components": source.components and list(source.components),
+    }
+    folder = Path(source.path)
+    run = folder.parent if folder.name.startswith("checkpoint-") else folder
+    if (run / RECIPE).is_file():
+        recipe = read_mapping(run / RECIPE)
+        stage |= {key: recipe[key] for key in (*DATA, "task_parameters") if key in recipe}
+    if (folder / "trainer_state.json").is_file():
+        state = read_mapping(folder / "trainer_state.json")
+        before = {other["path"]: other for other in _earlier_sources(run)}  # one may be named for several components
+        for key, logged in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
+            stage[key] = state[logged] + sum(other.get(key, 0) for other in before.values())
+    return stage
 
 
 def _earlier_sources(run: Path) -> list[dict]:
     if not (run / PROVENANCE).is_file():
         return []
-    return json.loads((run / PROVENANCE).read_text(encoding="utf-8")).get("init_from", {}).get("sources", [])
+    return read_mapping(run / PROVENANCE).get("init_from", {}).get("sources", [])
 
 
 def data_seed(args) -> int:

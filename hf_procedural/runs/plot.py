@@ -2,25 +2,18 @@
 
 import numpy as np
 
-from .measured import REWARDS, THRESHOLDS
+from .measured import REWARDS, THRESHOLDS, measure_of
 
-# What a plot shows on the right where the key on the left was evaluated: (label of the axis, curves).
-_MEASURES = {
-    "eval_bits_per_byte": ("bits per byte", {"eval_bits_per_byte": "validation"}),
-    "eval_accuracy_easy": (
-        "next-token accuracy",
-        {f"eval_accuracy_{name}": f"{name} questions" for name in THRESHOLDS},
-    ),
-    "eval_length_ratio": ("held-out texts, mean of each reward", {f"eval_{name}": name for name in REWARDS}),
-    "eval_pass@1": (
-        "validation accuracy",
-        {"eval_exact_match": "whole answers, greedy"} | {f"eval_pass@{k}": f"pass@{k}" for k in (1, 8, 64)},
-    ),
-    "eval_answer_accuracy": (
-        "validation accuracy",
-        {"eval_answer_accuracy": "answer tokens", "eval_exact_match": "whole answers"},
-    ),
+_LOSSES = {"loss": "training", "eval_loss": "validation"}
+_ACCURACY = "validation accuracy"
+# What may stand on the right, by the label of its axis: the first of which anything was evaluated, else the last.
+_PANELS = {
+    "bits per byte": ("eval_bits_per_byte",),
+    "next-token accuracy": tuple(f"eval_accuracy_{name}" for name in THRESHOLDS),
+    "held-out texts, mean of each reward": tuple(f"eval_{name}" for name in REWARDS),
+    _ACCURACY: ("eval_answer_accuracy", "eval_exact_match", "eval_pass@1", "eval_pass@8", "eval_pass@64"),
 }
+_FEW = 40  # points, which get a mark each
 
 
 def plot(history: list[dict], path, title: str) -> None:
@@ -33,28 +26,36 @@ def plot(history: list[dict], path, title: str) -> None:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     logged = {key for entry in history for key in entry}
     by_reward = "reward" in logged
-    measure = next((key for key in _MEASURES if key in logged), "eval_answer_accuracy")
-    label, measures = _MEASURES[measure]
-    losses = {"reward": "training"} if by_reward else {"loss": "training", "eval_loss": "validation"}
-    for axis, curves in ((left, losses), (right, measures)):
-        for key, name in curves.items():
-            points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
-            if points:
-                axis.plot(*np.array(points).T, label=name, marker="." if len(points) < 40 else None)
-    lengths = [
-        (entry["step"], entry["eval_curriculum_length"]) for entry in history if "eval_curriculum_length" in entry
-    ]
-    if lengths:
+    _draw(left, history, {"reward": "training"} if by_reward else _LOSSES)
+    label = next((label for label, keys in _PANELS.items() if logged.intersection(keys)), _ACCURACY)
+    _draw(right, history, {key: measure_of(key).curve for key in _PANELS[label]})
+    steps, lengths = _points(history, "eval_curriculum_length")
+    if len(steps):
         twin = right.twinx()
-        twin.step(*np.array(lengths).T, color="gray", where="post", linestyle=":")
+        twin.step(steps, lengths, color="gray", where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
-    if label == "validation accuracy":
+    if label == _ACCURACY:
         right.set_ylim(0, 1.02)
-    for axis, name in ((left, "mean reward" if by_reward else "loss (nats per token)"), (right, label)):
-        axis.set(xlabel="optimizer step", ylabel=name)
-        axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend()
+    left.set_ylabel("mean reward" if by_reward else "loss (nats per token)")
+    right.set_ylabel(label)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def _points(history: list[dict], key: str) -> np.ndarray:
+    """float64 ``[2, points]``: the steps at which `key` was logged, and its values."""
+    points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
+    return np.array(points, float).reshape(-1, 2).T
+
+
+def _draw(axis, history: list[dict], curves: dict[str, str]) -> None:
+    """A line with its label for each key that was logged."""
+    for key, label in curves.items():
+        steps, values = _points(history, key)
+        if len(steps):
+            axis.plot(steps, values, label=label, marker="." if len(steps) < _FEW else None)
+    axis.set_xlabel("optimizer step")
+    axis.grid(alpha=0.3)
+    if axis.lines:
+        axis.legend()

@@ -12,7 +12,6 @@ import dataclasses
 import itertools
 import json
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,12 @@ import numpy as np
 from ..errors import nearest
 from ..files import read_mapping
 from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
-from .measured import THRESHOLDS
+from .measured import THRESHOLDS, measure_of
 
 STATE = "trainer_state.json"
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
+_EVALUATED = ("bits_per_byte", "answer_accuracy", "exact_match", *(f"accuracy_{name}" for name in THRESHOLDS))
+_LARGEST_EXPONENT = 700  # of which math.exp is finite
 _GROUP = ("task", "dataset", "data_files", "text", "validation", "tokenizer")  # how recipe keys of a group begin
 _TRANSFER = ("init_from", "transfer", "embeddings", "layers")  # recipe keys without effect on a run from scratch
 
@@ -79,7 +80,7 @@ def read_runs(folders) -> list[Run]:
     A run that has saved no checkpoint yet is not among them. Raises ValueError for a folder that does not exist or
     holds no run, and for a file that cannot be read.
     """
-    found = {}
+    by_place = {}  # a run may be in two of the folders
     for folder in map(Path, folders):
         if not folder.is_dir():
             beside = [other.name for other in folder.parent.glob("*") if other.is_dir()]
@@ -87,8 +88,8 @@ def read_runs(folders) -> list[Run]:
         runs = [file.parent for file in sorted(folder.rglob(RECIPE)) if _states(file.parent)]
         if not runs:
             raise ValueError(f"{folder} holds no run: no {RECIPE} with a {STATE} beside it or in a checkpoint-N")
-        found |= {run.resolve(): run for run in runs}
-    return [_read(folder) for folder in found.values()]
+        by_place |= {run.resolve(): run for run in runs}
+    return [_read(folder) for folder in by_place.values()]
 
 
 def _states(folder: Path) -> list[Path]:
@@ -99,8 +100,10 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
-    recipe, sources = read_mapping(folder / RECIPE), []
-    if source := recipe.get("init_from") or recipe.get("model_name_or_path"):
+    recipe = read_mapping(folder / RECIPE)
+    sources = []
+    source = recipe.get("init_from") or recipe.get("model_name_or_path")
+    if source:
         init = read_mapping(folder / PROVENANCE).get("init_from")
         if not isinstance(init, dict) or not init.get("sources"):
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
@@ -113,7 +116,8 @@ def _read(folder: Path) -> Run:
 
 def _history(path: Path) -> tuple[int, dict[int, dict]]:
     """The last step of a trainer_state.json, and all that was logged, by step."""
-    state, history = read_mapping(path), {}
+    state = read_mapping(path)
+    history = {}
     try:
         for entry in sorted(state["log_history"], key=lambda entry: entry["step"]):
             history.setdefault(entry["step"], {}).update(entry)
@@ -136,17 +140,22 @@ def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, li
     """
     grouped = {}
     for title, members in _labelled(runs, _group, "runs", ("task", "dataset", "data_files", "questions")).items():
-        parts = _labelled(members, _settings, "scratch", ("init_from", "model_name_or_path")).items()
-        parts = sorted(parts, key=lambda part: (bool(part[1][0].sources), bool(part[1][0].control)))
-        grouped[title] = {label: sorted(part, key=lambda run: run.seed) for label, part in parts}
-        for label, part in grouped[title].items():
-            for one, other in itertools.pairwise(part):
+        labelled = _labelled(members, _settings, "scratch", ("init_from", "model_name_or_path"))
+        ordered = sorted(labelled, key=lambda label: _rank(labelled[label][0]))
+        grouped[title] = {label: sorted(labelled[label], key=lambda run: run.seed) for label in ordered}
+        for label, seeds in grouped[title].items():
+            for one, other in itertools.pairwise(seeds):
                 if one.seed == other.seed and one.recipe.get("data_seed") == other.recipe.get("data_seed"):
                     raise ValueError(f"seed {one.seed} of {label} stands twice: {one.folder} and {other.folder}")
     labels = list(dict.fromkeys(itertools.chain(*grouped.values())))
     if baseline is not None and baseline not in labels:
         raise ValueError(f"baseline must be one of {', '.join(map(repr, labels))}, got {baseline!r}")
     return grouped
+
+
+def _rank(run: Run) -> tuple[bool, bool]:
+    """Scratch first, then real weights, then controls."""
+    return bool(run.sources), bool(run.control)
 
 
 def _group(run: Run) -> dict:
@@ -163,14 +172,15 @@ def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
     named, labelled = {}, {}
     for run in runs:
         name = next((_word(run.recipe[key]) for key in names if run.recipe.get(key)), default)
-        named.setdefault(name, {}).setdefault(json.dumps(settings(run), sort_keys=True), []).append(run)
-    for name, parts in named.items():
-        values = [settings(part[0]) for part in parts.values()]
+        by_settings = named.setdefault(name, {})
+        by_settings.setdefault(json.dumps(settings(run), sort_keys=True), []).append(run)
+    for name, by_settings in named.items():
+        values = [settings(members[0]) for members in by_settings.values()]
         keys = dict.fromkeys(itertools.chain(*values))
         differ = [key for key in keys if any(value.get(key) != values[0].get(key) for value in values)]
-        for value, part in zip(values, parts.values(), strict=True):
+        for value, members in zip(values, by_settings.values(), strict=True):
             shown = [f"{key}={_word(value[key]) if key in value else 'default'}" for key in differ]
-            labelled.setdefault(" ".join([name, *shown]), []).extend(part)
+            labelled.setdefault(" ".join([name, *shown]), []).extend(members)
     return labelled
 
 
@@ -190,18 +200,25 @@ def baseline_of(group: dict[str, list[Run]], label: str, baseline: str | None = 
     scratch = [other for other, runs in group.items() if not runs[0].sources]
     wanted = _settings(group[label][0], _TRANSFER)
     same = [other for other in scratch if _settings(group[other][0], _TRANSFER) == wanted]
-    return next((found[0] for found in (same, scratch) if len(found) == 1), None)
+    for labels in (same, scratch):
+        if len(labels) == 1:
+            return labels[0]
+    return None
 
 
 def measures(run: Run, threshold: float = 0.9) -> dict[str, float]:
-    """What a run came to: the keys of `_MEASURES`, without those that are not known.
+    """What a run came to, by the keys of `MEASURES`, without those that are not known.
 
     `seconds` are those of all sessions that the log of a resumed run shows; losses are in nats per token;
     `threshold_step` is the first evaluated step with an answer accuracy of at least `threshold`.
     """
     times = [entry["train_runtime"] for entry in run.history.values() if "train_runtime" in entry]
     sessions = [time for time, after in itertools.pairwise([*times, -1]) if after < time]  # each counts from 0
-    found = {
+    loss = run.last(LOSS)
+    perplexity = run.last("eval_perplexity")
+    if perplexity is None and loss is not None and loss < _LARGEST_EXPONENT:
+        perplexity = math.exp(loss)
+    values = {
         "steps": max(run.history, default=None),
         "tokens": run.last(TOKENS),
         "earlier_tokens": run.earlier("tokens"),
@@ -209,15 +226,12 @@ def measures(run: Run, threshold: float = 0.9) -> dict[str, float]:
         "earlier_flops": run.earlier("flops"),
         "seconds": sum(sessions) or None,
         "training_loss": run.last("loss"),
-        "loss": (loss := run.last(LOSS)),
-        "perplexity": run.last("eval_perplexity") or (math.exp(loss) if loss is not None and loss < 700 else None),
-        "bits_per_byte": run.last("eval_bits_per_byte"),
-        "answer_accuracy": run.last(ACCURACY),
-        "exact_match": run.last("eval_exact_match"),
-        **{f"accuracy_{name}": run.last(f"eval_accuracy_{name}") for name in THRESHOLDS},
-        "threshold_step": run.passes(threshold),
+        "loss": loss,
+        "perplexity": perplexity,
     }
-    return {key: value for key, value in found.items() if value not in (None, math.inf)}
+    values |= {key: run.last(f"eval_{key}") for key in _EVALUATED}
+    values["threshold_step"] = run.passes(threshold)
+    return {key: value for key, value in values.items() if value not in (None, math.inf)}
 
 
 def crossing(x: np.ndarray, y: np.ndarray, target: float) -> float | None:
@@ -242,15 +256,16 @@ def efficiency(run: Run, baseline: list[Run]) -> dict[str, float | None]:
     are means over its finished seeds. `tokens_needed` is interpolated between evaluations, `share` is of the baseline's
     tokens, `share_with_earlier` counts the tokens of earlier stages on both sides. None: not reached; absent: unknown.
     """
-    losses, totals, (x, y) = finals(baseline, LOSS), finals(baseline, TOKENS), run.curve(LOSS, TOKENS)
+    losses, totals = finals(baseline, LOSS), finals(baseline, TOKENS)
+    x, y = run.curve(LOSS, TOKENS)
     if not losses or not totals or not len(x):
         return {}
     tokens, total = crossing(x, y, np.mean(losses)), np.mean(totals)
-    found = {"tokens_needed": tokens, "share": None if tokens is None else tokens / total}
+    values = {"tokens_needed": tokens, "share": None if tokens is None else tokens / total}
     earlier, before = run.earlier("tokens"), baseline[0].earlier("tokens")
     if earlier is not None and before is not None:
-        found["share_with_earlier"] = None if tokens is None else (tokens + earlier) / (total + before)
-    return found
+        values["share_with_earlier"] = None if tokens is None else (tokens + earlier) / (total + before)
+    return values
 
 
 def rows_of(group: dict[str, list[Run]], baseline: str | None = None, threshold: float = 0.9) -> list[dict]:
@@ -271,9 +286,8 @@ def finals(runs: list[Run], key: str) -> list[float]:
 
 def sign_of(metric: str) -> int:
     """1 where more of a logged value is better, -1 where less is, 0 where it measures no quality."""
-    if metric.endswith(("loss", "perplexity", "bits_per_byte")):
-        return -1
-    return int(re.search(r"(accuracy(_\w+)?|exact_match|pass@\d+)$", metric) is not None)
+    measure = measure_of(metric)
+    return measure.better if measure else 0
 
 
 def metric_of(group: dict[str, list[Run]], metric: str | None = None) -> str:
@@ -281,10 +295,7 @@ def metric_of(group: dict[str, list[Run]], metric: str | None = None) -> str:
 
     The training loss where no run is evaluated. Raises ValueError where they have none in common, or not `metric`.
     """
-    runs = itertools.chain(*group.values())
-    logged = {
-        run.folder: {k for k in set().union(*run.history.values()) if k[:5] == "eval_" and sign_of(k)} for run in runs
-    }
+    logged = {run.folder: _compared(run) for run in itertools.chain(*group.values())}
     logged = {folder: keys for folder, keys in logged.items() if keys}
     common = sorted(set.intersection(*logged.values())) if logged else ["loss"]
     if not common:
@@ -296,6 +307,12 @@ def metric_of(group: dict[str, list[Run]], metric: str | None = None) -> str:
         names = ", ".join(key.removeprefix("eval_") for key in common)
         raise ValueError(f"metric must be one that all evaluated runs have ({names}), got {metric!r}")
     return f"eval_{metric.removeprefix('eval_')}"
+
+
+def _compared(run: Run) -> set[str]:
+    """The keys of its log by which a run can be compared."""
+    keys = set().union(*run.history.values())
+    return {key for key in keys if key.startswith("eval_") and sign_of(key)}
 
 
 def verdict(values: list[float], others: list[float], sign: int) -> str:
@@ -319,28 +336,44 @@ def controls(
     with a control share (of that gain, that the control reproduces; None where there is no gain); where a seed passes
     the threshold steps, against_steps (math.inf: never) and steps_verdict.
     """
-    sign, rows = sign_of(metric), []
+    rows = []
     for label, runs in group.items():
         base = baseline_of(group, label, baseline)
         if not runs[0].sources or runs[0].control or base in (None, label):
             continue
-        values, ground = finals(runs, metric), finals(group[base], metric)
-        gain = sign * (np.mean(values) - np.mean(ground)) if values and ground else math.nan
-        some = gain > 0 and verdict(values, ground, sign) != "not separated"
-        roles = {other: found[0].control for other, found in group.items() if _is_control(found[0], runs[0])}
-        for other, role in ({base: "baseline"} | roles).items():
-            theirs = finals(group[other], metric)
-            row = {"arm": label, "against": other, "role": role, "values": values, "against_values": theirs}
-            row["verdict"] = verdict(values, theirs, sign)
-            if other == base and values and ground:
-                row["gain"] = gain
-            elif values and ground and theirs:
-                row["share"] = sign * (np.mean(theirs) - np.mean(ground)) / gain if some else None
-            steps = [[run.passes(threshold) for run in arm if run.finished] for arm in (runs, group[other])]
-            if min(sum(steps, []), default=math.inf) < math.inf:
-                row |= {"steps": steps[0], "against_steps": steps[1], "steps_verdict": verdict(*steps, -1)}
+        roles = {base: "baseline"}
+        roles |= {other: theirs[0].control for other, theirs in group.items() if _is_control(theirs[0], runs[0])}
+        for other, role in roles.items():
+            row = {"arm": label, "against": other, "role": role}
+            row |= _compare(runs, group[other], group[base], metric)
+            row |= _compare_steps(runs, group[other], threshold)
             rows.append(row)
     return rows
+
+
+def _compare(runs: list[Run], others: list[Run], baseline: list[Run], metric: str) -> dict:
+    """What `controls` tells of an arm and another one: the gain where that is the baseline, else its share."""
+    sign = sign_of(metric)
+    values, theirs, ground = (finals(arm, metric) for arm in (runs, others, baseline))
+    row = {"values": values, "against_values": theirs, "verdict": verdict(values, theirs, sign)}
+    if not (values and theirs and ground):
+        return row
+    gain = sign * (np.mean(values) - np.mean(ground))
+    if others is baseline:
+        row["gain"] = gain
+    elif gain > 0 and verdict(values, ground, sign) != "not separated":
+        row["share"] = sign * (np.mean(theirs) - np.mean(ground)) / gain
+    else:
+        row["share"] = None
+    return row
+
+
+def _compare_steps(runs: list[Run], others: list[Run], threshold: float) -> dict:
+    """The steps to the threshold of the finished seeds of two arms; empty where none of them passes it."""
+    steps, theirs = ([run.passes(threshold) for run in arm if run.finished] for arm in (runs, others))
+    if all(step == math.inf for step in itertools.chain(steps, theirs)):
+        return {}
+    return {"steps": steps, "against_steps": theirs, "steps_verdict": verdict(steps, theirs, -1)}
 
 
 def _is_control(control: Run, real: Run) -> bool:

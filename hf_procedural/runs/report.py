@@ -1,18 +1,19 @@
 """The report over run folders: tables, curves, data efficiency, and how much of a gain its controls reproduce.
 
-What the runs came to and how they compare is told by `runs`; here it is written and drawn.
+What the runs came to and how they compare is read in `read`; here it is written and drawn.
 """
 
 import csv
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from .measured import THRESHOLDS
+from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
-from .tables import COUNT, NATS, POWER, SHARE, duration, markdown_table, si
+from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
 
 FILES = ("report.md", "report.csv", "report.png")
 _MEANS = "Means are over the finished seeds of an arm, ± their sample standard deviation where they differ."
@@ -29,28 +30,10 @@ _VERDICT_MEANS = (
 )
 
 
-_MEASURES = {  # title and format
-    "steps": ("steps", COUNT),
-    "tokens": ("tokens", si),
-    "earlier_tokens": ("earlier tokens", si),
-    "flops": ("FLOPs", POWER),
-    "earlier_flops": ("earlier FLOPs", POWER),
-    "seconds": ("wall time", duration),
-    "training_loss": ("training loss", NATS),
-    "loss": ("evaluation loss", NATS),
-    "perplexity": ("perplexity", "{:.2f}".format),
-    "bits_per_byte": ("bits per byte", NATS),
-    "answer_accuracy": ("accuracy", SHARE),
-    "exact_match": ("exact match", SHARE),
-    **{f"accuracy_{name}": (f"accuracy, {name}", SHARE) for name in THRESHOLDS},
-    "threshold_step": ("step at accuracy {}", COUNT),
-}
-_EFFICIENCY = {
-    "tokens_needed": ("tokens needed", si),
-    "share": ("share", SHARE),
-    "earlier_tokens": ("earlier tokens", si),
-    "share_with_earlier": ("share with earlier tokens", SHARE),
-}
+_COLUMNS = ("steps", "tokens", "earlier_tokens", "flops", "earlier_flops", "seconds", "training_loss", "loss")
+_COLUMNS += ("perplexity", "bits_per_byte", "answer_accuracy", "exact_match")
+_COLUMNS += (*(f"accuracy_{name}" for name in THRESHOLDS), "threshold_step")
+_EFFICIENCY = ("tokens_needed", "share", "earlier_tokens", "share_with_earlier")
 _AXES = {  # label and format of ticks
     TOKENS: ("tokens of this stage", lambda value, _: si(value)),
     FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
@@ -58,56 +41,53 @@ _AXES = {  # label and format of ticks
 }
 
 
-def _run_table(rows: list[dict], columns: dict, threshold: float) -> str:
+def _run_table(rows: list[dict], keys: tuple[str, ...], threshold: float) -> str:
     """A line for each run; for each arm of several finished ones, mean ± sample standard deviation, where not 0."""
-
-    def one(row, key, show):
-        return "" if key not in row else "not reached" if row[key] is None else show(row[key])
-
-    def spread(runs, key, show):
-        values = [run[key] for run in runs if run.get(key) is not None]
-        deviation = f" ± {show(np.std(values, ddof=1))}" if len(set(values)) > 1 else ""
-        return show(np.mean(values)) + deviation if len(values) == len(runs) else ""
-
-    def cells(function, row):
-        return {title.format(threshold): function(row, key, show) for key, (title, show) in columns.items()}
-
+    columns = {MEASURES[key].title.format(threshold): MEASURES[key] for key in keys}
     lines = []
-    for label, runs in itertools.groupby(rows, key=lambda row: row["arm"]):
-        for row in (runs := list(runs)):
-            state = {"state": "" if row["finished"] else "unfinished"}
-            lines.append({"arm": label, "seed": str(row["seed"])} | cells(one, row) | state)
-        if len(finished := [row for row in runs if row["finished"]]) > 1:
-            lines.append({"arm": label, "seed": f"mean of {len(finished)}"} | cells(spread, finished) | {"state": ""})
+    for label, members in itertools.groupby(rows, key=lambda row: row["arm"]):
+        runs = list(members)
+        finished = [run for run in runs if run["finished"]]
+        for run in runs:
+            cells = {title: _value(run, measure) for title, measure in columns.items()}
+            state = {"state": "" if run["finished"] else "unfinished"}
+            lines.append({"arm": label, "seed": str(run["seed"])} | cells | state)
+        if len(finished) > 1:
+            cells = {title: _mean(finished, measure) for title, measure in columns.items()}
+            lines.append({"arm": label, "seed": f"mean of {len(finished)}"} | cells | {"state": ""})
     return markdown_table(lines)
+
+
+def _value(run: dict, measure: Measure) -> str:
+    if measure.key not in run:
+        return ""
+    value = run[measure.key]
+    return "not reached" if value is None else measure.format(value)
+
+
+def _mean(runs: list[dict], measure: Measure) -> str:
+    values = [run[measure.key] for run in runs if run.get(measure.key) is not None]
+    if len(values) < len(runs):
+        return ""
+    deviation = f" ± {measure.format(np.std(values, ddof=1))}" if len(set(values)) > 1 else ""
+    return measure.format(np.mean(values)) + deviation
 
 
 def _control_table(comparisons: list[dict], metric: str, threshold: float) -> str:
     show = SHARE if sign_of(metric) > 0 else NATS
-
-    def listed(values, show):
-        return ", ".join("never" if value == math.inf else show(value) for value in values)
-
-    def share(row):
-        return "" if "share" not in row else "no gain" if row["share"] is None else SHARE(row["share"])
-
-    def chance(row):
-        both = len(row["values"] + row["against_values"])
-        return f"1/{math.comb(both, len(row['values']))}" if row["verdict"].endswith("separated") else ""
-
     return markdown_table(
         [
             {
                 "arm": row["arm"],
                 "compared with": f"{row['against']} ({row['role']})",
-                "its seeds": listed(row["values"], show),
-                "the other's": listed(row["against_values"], show),
+                "its seeds": _listed(row["values"], show),
+                "the other's": _listed(row["against_values"], show),
                 "gain": f"{row['gain']:+.4f}" if "gain" in row else "",
-                "share of the gain": share(row),
+                "share of the gain": _share_of_gain(row),
                 "verdict": row["verdict"],
-                "chance": chance(row),
-                f"its steps to {threshold}": listed(row.get("steps", ()), COUNT),
-                f"the other's to {threshold}": listed(row.get("against_steps", ()), COUNT),
+                "chance": _chance(row),
+                f"its steps to {threshold}": _listed(row.get("steps", ()), COUNT),
+                f"the other's to {threshold}": _listed(row.get("against_steps", ()), COUNT),
                 "verdict on steps": row.get("steps_verdict", ""),
             }
             for row in comparisons
@@ -115,28 +95,66 @@ def _control_table(comparisons: list[dict], metric: str, threshold: float) -> st
     )
 
 
+def _listed(values, show: Callable[[float], str]) -> str:
+    return ", ".join("never" if value == math.inf else show(value) for value in values)
+
+
+def _share_of_gain(row: dict) -> str:
+    if "share" not in row:
+        return ""
+    return "no gain" if row["share"] is None else SHARE(row["share"])
+
+
+def _chance(row: dict) -> str:
+    """How probable a separation of so many seeds is among equally good arms."""
+    if not row["verdict"].endswith("separated"):
+        return ""
+    seeds, others = len(row["values"]), len(row["against_values"])
+    return f"1/{math.comb(seeds + others, seeds)}"
+
+
 def markdown(runs: list[Run], baseline: str | None = None, metric: str | None = None, threshold: float = 0.9) -> str:
     """The tables of all groups. For arguments and errors see `arms`, `metric_of` and `measures`."""
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be an accuracy in (0, 1], got {threshold}")
-    parts = []
+    paragraphs = [_MEANS]
     for title, group in arms(runs, baseline).items():
-        rows, key = rows_of(group, baseline, threshold), metric_of(group, metric)
-        parts += [f"## {title}", _run_table(rows, _MEASURES, threshold)]
-        if alone := [label for label in group if len(group) > 1 and baseline_of(group, label, baseline) is None]:
-            parts.append(f"Without a baseline, so not compared: {', '.join(alone)}.")
-        if shares := [row for row in rows if len(group) > 1 and "share" in row]:
-            parts += [_SHARE_MEANS, _run_table(shares, _EFFICIENCY, threshold)]
-        if comparisons := controls(group, key, threshold, baseline):
-            parts += [_VERDICT_MEANS.format(_title(key)), _control_table(comparisons, key, threshold)]
-            controlled = {row["arm"] for row in comparisons if row["role"] != "baseline"}
-            if alone := [row["arm"] for row in comparisons if row["arm"] not in controlled]:
-                parts.append(f"Without a control, so that the size of the weights may be all: {', '.join(alone)}.")
-    return "\n\n".join([_MEANS, *parts]) + "\n"
+        rows = rows_of(group, baseline, threshold)
+        paragraphs += [f"## {title}", _run_table(rows, _COLUMNS, threshold)]
+        if len(group) > 1:
+            paragraphs += _efficiency(group, rows, baseline, threshold)
+        paragraphs += _controls(group, metric_of(group, metric), threshold, baseline)
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _title(key: str) -> str:
-    return {"loss": "training loss", LOSS: "evaluation loss"}.get(key, key.removeprefix("eval_").replace("_", " "))
+def _efficiency(group: dict[str, list[Run]], rows: list[dict], baseline: str | None, threshold: float) -> list[str]:
+    """What a group of several arms came to beside its baselines."""
+    paragraphs = []
+    alone = [label for label in group if baseline_of(group, label, baseline) is None]
+    if alone:
+        paragraphs.append(f"Without a baseline, so not compared: {', '.join(alone)}.")
+    compared = [row for row in rows if "share" in row]
+    if compared:
+        paragraphs += [_SHARE_MEANS, _run_table(compared, _EFFICIENCY, threshold)]
+    return paragraphs
+
+
+def _controls(group: dict[str, list[Run]], metric: str, threshold: float, baseline: str | None) -> list[str]:
+    """What the controls of a group reproduce; nothing for a group without arms of real weights."""
+    comparisons = controls(group, metric, threshold, baseline)
+    if not comparisons:
+        return []
+    paragraphs = [_VERDICT_MEANS.format(_title(metric)), _control_table(comparisons, metric, threshold)]
+    controlled = {row["arm"] for row in comparisons if row["role"] != "baseline"}
+    alone = [row["arm"] for row in comparisons if row["arm"] not in controlled]
+    if alone:
+        paragraphs.append(f"Without a control, so that the size of the weights may be all: {', '.join(alone)}.")
+    return paragraphs
+
+
+def _title(metric: str) -> str:
+    losses = {"loss": MEASURES["training_loss"], LOSS: MEASURES["loss"]}
+    return losses[metric].title if metric in losses else metric.removeprefix("eval_").replace("_", " ")
 
 
 def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None = None) -> None:
@@ -162,7 +180,8 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
                     style = {"linestyle": "-" if run.finished else "--", "marker": "." if len(x) < 40 else None}
                     name = label if run is members[0] else None
                     axis.plot(x, y, color=colors(index), linewidth=1, label=name, **style)
-                if label in bases and (last := finals(members, key)):
+                last = finals(members, key)
+                if label in bases and last:
                     axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=f"{label}, final")
             name, show = _AXES[against]
             axis.set(xlabel=name, ylabel=_title(key), title=title)
@@ -184,7 +203,8 @@ def write(
 
     Gives the markdown. For arguments and errors, which come before anything is written, see `markdown`.
     """
-    text, rows = markdown(runs, baseline, metric, threshold), []
+    text = markdown(runs, baseline, metric, threshold)
+    rows = []
     for title, group in arms(runs, baseline).items():
         rows += [{"group": title} | row for row in rows_of(group, baseline, threshold)]
     output = Path(output)
@@ -203,5 +223,6 @@ def check_output(output) -> None:
     output = Path(output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"output {output} is a file; name a folder")
-    if strangers := sorted(file.name for file in output.glob("*") if file.name not in FILES):
+    strangers = sorted(file.name for file in output.glob("*") if file.name not in FILES)
+    if strangers:
         raise ValueError(f"output {output} holds {strangers[0]}, which is no report: name another folder")

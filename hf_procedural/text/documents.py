@@ -25,6 +25,7 @@ from datasets.data_files import FILES_TO_IGNORE, SPLIT_KEYWORDS
 from pyarrow.parquet import ParquetFile
 
 from ..errors import at_least
+from ..files import is_hub_id
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
@@ -183,7 +184,7 @@ def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> di
     for file in files:
         if not pattern.search(file):
             raise ValueError(f"{argument}: {file} is not {kinds}")
-    if not files and (FILE_NAME.search(path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)):
+    if not files and (FILE_NAME.search(path) or not is_hub_id(name)):
         raise ValueError(f"{argument} {name!r}: there is no such file or folder")
     return {"train": files} if files else None
 
