@@ -5,6 +5,7 @@ Importing this package makes ``datasets.load_dataset("procedural", "sort-64")`` 
 
 import importlib
 
+from . import moved as _moved
 from . import registration as _registration
 from .tasks import Task, check_task, choice, flag, integer, list_tasks, load_task_file, probability, register, task
 
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _registration.register_when_imported()
+_moved.install()
 
 
 def __getattr__(name):

@@ -98,18 +98,18 @@ def prepare(data, init, model_args, args):
         preprocess_logits_for_metrics=finish.predictions,
         callbacks=callbacks,
     )
-    trainer = runs.connected(make, args)
+    trainer = runs.trainer_with_repo(make, args)
     LogMore(trainer)
     return trainer, checkpoint, facts
 
 
 def train(trainer, checkpoint, facts, *recipe) -> dict:
     """Trains, evaluates (at full length) and saves all that another tool needs; gives the results."""
-    folder.save_provenance(trainer.args, *recipe, **facts)
+    folder.save_provenance(trainer.args, *recipe, stage="pretrain", **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     results = finish.finish(trainer, trained, f"{recipe[0].task}, {trainer.model.config.model_type}")
     with user_errors(repos.HubError):
-        runs.hand_over(trainer)
+        runs.publish_when_done(trainer)
     return results
 
 

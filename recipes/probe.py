@@ -155,7 +155,7 @@ def main():
         runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
             pretrain.parts(*run)
-    save_provenance(args, study, model_args)
+    save_provenance(args, study, model_args, stage="probe")
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
     if study.parallel == 1:
         lines = (run_one(*job) for job in jobs)

@@ -284,7 +284,7 @@ def prepare(data, rewarded, args):
         ),
         tokenizer=tokenizer,
     )
-    trainer = runs.connected(make, args)
+    trainer = runs.trainer_with_repo(make, args)
     facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
     facts["texts"] = {"train": len(train), "validation": len(held_out), "damaged": len(damaged)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
@@ -318,12 +318,12 @@ def main():
         return
     with user_errors():
         trainer, checkpoint, facts = prepare(data, rewarded, args)
-    folder.save_provenance(args, data, rewarded, **facts)
+    folder.save_provenance(args, data, rewarded, stage="recycle_train", **facts)
     with user_errors(judges.JudgeError):
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
         finish.finish(trainer, trained, f"paraphrasing {data.input}")
     with user_errors(repos.HubError):
-        runs.hand_over(trainer)
+        runs.publish_when_done(trainer)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def prepare(data, policy, model_args, args):
         tokenizer=tokenizer,
         callbacks=[curriculum] if curriculum else [],
     )
-    trainer = runs.connected(make, args)
+    trainer = runs.trainer_with_repo(make, args)
     return trainer, checkpoint, facts
 
 
@@ -190,11 +190,11 @@ def main():
     with user_errors():
         trainer, checkpoint, facts = prepare(data, policy, model_args, args)
     begin.show_beginning(facts, args)
-    folder.save_provenance(args, data, policy, model_args, **facts)
+    folder.save_provenance(args, data, policy, model_args, stage="rlvr", **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     finish.finish(trainer, trained, f"{data.task}, {data.reward} reward")
     with user_errors(repos.HubError):
-        runs.hand_over(trainer)
+        runs.publish_when_done(trainer)
 
 
 if __name__ == "__main__":

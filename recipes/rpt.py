@@ -135,7 +135,7 @@ def prepare(data, args):
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
     )
-    trainer = runs.connected(make, args)
+    trainer = runs.trainer_with_repo(make, args)
     facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
     facts["questions"] = {"train": len(train), "validation": len(rows)}
     facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
@@ -146,11 +146,11 @@ def main():
     data, args = parser.parse(__doc__, QuestionArguments, RPTArguments)
     with user_errors():
         trainer, checkpoint, facts = prepare(data, args)
-    folder.save_provenance(args, data, **facts)
+    folder.save_provenance(args, data, stage="rpt", **facts)
     trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     finish.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
     with user_errors(repos.HubError):
-        runs.hand_over(trainer)
+        runs.publish_when_done(trainer)
 
 
 if __name__ == "__main__":

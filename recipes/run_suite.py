@@ -30,7 +30,7 @@ import torch
 from hf_procedural.errors import at_least, nearest, user_errors
 from hf_procedural.evaluation import suites
 from hf_procedural.hub.model_card import EVALUATION, place_in
-from hf_procedural.hub.runs import leave_card
+from hf_procedural.hub.runs import write_card
 from hf_procedural.runs.folder import RECIPE
 from hf_procedural.runs.read import STATE, read_runs
 from hf_procedural.training import parser
@@ -198,7 +198,7 @@ def save(file: Path, report: dict, model: str) -> None:
     temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     os.replace(temporary, file)
     if is_run(model) and file.parent.samefile(model) and re.fullmatch(EVALUATION.format(r"\w+"), file.name):
-        leave_card(model, place_in(Path(model)))
+        write_card(model, place_in(Path(model)))
 
 
 def is_run(model: str) -> bool:

@@ -311,7 +311,7 @@ def main():
             preprocess_logits_for_metrics=finish.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        trainer = runs.connected(make, args)
+        trainer = runs.trainer_with_repo(make, args)
         if text.is_math:
             callbacks.LogMore(trainer)
         else:
@@ -322,12 +322,12 @@ def main():
 
     # 2. Training, and all that another tool needs
     with user_errors(documents.DataError):
-        folder.save_provenance(args, text, init, model_args, **facts)
+        folder.save_provenance(args, text, init, model_args, stage="semantic", **facts)
         trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
     finish.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
     with user_errors(repos.HubError):
-        runs.hand_over(trainer)
+        runs.publish_when_done(trainer)
 
 
 if __name__ == "__main__":

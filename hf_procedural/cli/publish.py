@@ -131,7 +131,7 @@ def _dry_run(args, configs) -> None:
     from ..hub import repos
 
     if args.repo:
-        place = repos.patiently(lambda: repos.read_repo(args.repo, args.revision), args.repo)
+        place = repos.retrying(lambda: repos.read_repo(args.repo, args.revision), args.repo)
     else:
         place = repos.read_folder(args.output)
     tokens = 0

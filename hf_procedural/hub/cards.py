@@ -33,8 +33,11 @@ def merged(ours: str, metadata: dict, before: Card | None = None) -> str:
     text = f"{_BEGIN}\n{ours.strip()}\n{_END}"
     if before is not None:
         metadata = before.metadata | metadata
-        there = _OURS.search(before.text)
-        parts = (before.text[: there.start()], text, before.text[there.end() :]) if there else (before.text, text)
-        text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
+        ours_before = _OURS.search(before.text)
+        if ours_before:
+            pieces = [before.text[: ours_before.start()], text, before.text[ours_before.end() :]]
+        else:
+            pieces = [before.text, text]
+        text = "\n\n".join(piece.strip("\n") for piece in pieces if piece.strip())
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True).strip()
     return f"---\n{front}\n---\n\n{text}\n"

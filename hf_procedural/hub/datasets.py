@@ -4,7 +4,6 @@ Tokens are found by huggingface_hub alone (HF_TOKEN, or ``hf auth login``); noth
 """
 
 import contextlib
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -14,19 +13,20 @@ from huggingface_hub import HfApi
 
 from ..data import parquet
 from ..data.tokenization import tokenizer
+from ..files import write_text
 from ..tasks import PRESETS
 from ..tasks import task as hf_procedural_task
 from .dataset_card import tokenizer_card, tokenizer_repo
 from .repos import (
     README,
-    _check_ours,
-    _commit,
-    _texts,
+    check_ours,
+    commit_config,
     is_there,
     open_repo,
-    patiently,
     read_folder,
     read_repo,
+    retrying,
+    texts_of,
     upload_folder,
 )
 
@@ -35,14 +35,15 @@ def config_name(task, name: str, parameters: dict) -> str:
     """The name of a published config: the task's or preset's, and all parameters that are not its own."""
     usual = hf_procedural_task(name).parameters
     own = {key: value for key, value in parameters.items() if usual.get(key) != value}
-    words = [name if name in PRESETS else task.config_name, *(f"{key}_{value}" for key, value in own.items())]
+    words = [name if name in PRESETS else task.config_name]
+    words += [f"{key}_{value}" for key, value in own.items()]
     return re.sub(r"_*[^\w.+-]+_*", "_", "-".join(words)).strip("_")
 
 
 def open_dataset(repo: str, private: bool | None = None, revision: str | None = None) -> tuple[str, bool]:
     """As `open_repo` for a data set; gives its name and whether it is private, as its tokenizers then are, too."""
     name = open_repo(repo, private, revision, "dataset")
-    return name, patiently(lambda: HfApi().repo_info(name, repo_type="dataset").private, name)
+    return name, retrying(lambda: HfApi().repo_info(name, repo_type="dataset").private, name)
 
 
 def push_tokenizer(task, made: dict, repo: str, config: str, private: bool, revision: str | None = None) -> bool:
@@ -63,8 +64,8 @@ def publish_config(builder, config: str, made: dict, repo: str, private: bool, r
     `made` is its `entry`. Rows are written to the folder `output`, as by `write_config`, or to a temporary one where
     that is None. Raises HubError, and ValueError where `output` holds other rows or the name is somebody else's.
     """
-    place = patiently(lambda: read_repo(repo, revision), repo)
-    _check_ours(place, config, repo)
+    place = retrying(lambda: read_repo(repo, revision), repo)
+    check_ours(place, config, repo)
     tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
     if is_there(place, config, made) and output is None:
         return "new" if tokenizer_is_new else ""
@@ -74,7 +75,7 @@ def publish_config(builder, config: str, made: dict, repo: str, private: bool, r
             write_config(builder, config, made, folder, num_proc, repo, revision)
         files = parquet.write(builder, folder / config, num_proc)
         infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
-        done = patiently(lambda: _commit(repo, revision, config, made, infos, files), repo)
+        done = retrying(lambda: commit_config(repo, revision, config, made, infos, files), repo)
     return done or ("new" if tokenizer_is_new else "")
 
 
@@ -89,19 +90,21 @@ def write_config(
     there = is_there(read_folder(folder), config, made)
     files = parquet.write(builder, folder / config, num_proc)
     infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
-    for name, text in _texts(read_folder(folder), config, made, infos, repo or str(folder), revision, not repo).items():
-        (folder / f"{name}.tmp").write_text(text, encoding="utf-8")
-        os.replace(folder / f"{name}.tmp", folder / name)
+    texts = texts_of(read_folder(folder), config, made, infos, repo or str(folder), revision, is_folder=repo is None)
+    for name, text in texts.items():
+        write_text(folder / name, text)
     return "" if there else "new"
 
 
 def with_sizes(builder, made: dict, files: list[Path]):
     """The builder's info with the sizes of what was written, which the entry `made` gets, too."""
-    info, width = builder.info.copy(), builder.config.task.max_length
+    info = builder.info.copy()
+    row_bytes = builder.config.task.max_length * 2 * 4  # input_ids and labels, int32
     for name, split in made["splits"].items():
         mine = [file for file in files if file.name.startswith(f"{name}-")]
-        split |= {"files": len(mine), "bytes": sum(file.stat().st_size for file in mine)}
-        info.splits[name].num_bytes = split["rows"] * width * 2 * 4
+        split["files"] = len(mine)
+        split["bytes"] = sum(file.stat().st_size for file in mine)
+        info.splits[name].num_bytes = split["rows"] * row_bytes
     info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
     info.download_size = sum(split["bytes"] for split in made["splits"].values())
     return info

@@ -17,7 +17,7 @@ from transformers import AutoConfig
 from ..evaluation import suites
 from ..files import read_mapping
 from ..models.transfer import Entry, TransferReport
-from ..runs.folder import PLOT, PROVENANCE, is_finished
+from ..runs.folder import PLOT, PROVENANCE, RECIPE, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.stages import Stage, data_of, dataset_on_hub, on_hub, stage_of
@@ -314,7 +314,7 @@ No package but transformers, with PyTorch, is needed."""
 
 def _training(run: Run, stage: Stage) -> str:
     others = ("hub_", "push_to_hub")  # whoever runs it again pushes to another place, if anywhere
-    recipe = {key: value for key, value in run.recipe.items() if not key.startswith(others)}
+    recipe = {key: value for key, value in _read(run, RECIPE).items() if not key.startswith(others)}
     shown = short_paths(recipe)
     cut = "" if shown == recipe else "\n\nOf absolute paths only the last two parts are shown."
     return f"""With hf_procedural and this `recipe.yaml`, to which all arguments were resolved:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from datasets.info import DatasetInfosDict
@@ -23,20 +23,16 @@ from huggingface_hub.errors import (
 from .cards import Card, parse_card
 from .dataset_card import PUBLISHED, dataset_card, without
 
-_WAITS = (1, 3)  # seconds before the second and third attempt, beside those of huggingface_hub itself
-
-
 README = constants.REPOCARD_NAME
+AGAIN = "run the same command again, it goes on where it stopped"
+LATER = "try again later, or without push_to_hub and publish the run afterwards"
+
+_WAITS = (1, 3)  # seconds before the second and third attempt, beside those of huggingface_hub itself
+_OF_SPLIT = ("rows", "fingerprint", "files", "bytes")  # what PUBLISHED holds of each
 
 
 class HubError(RuntimeError):
     """What went wrong on the Hub, in one line that says what to do."""
-
-
-AGAIN = "run the same command again, it goes on where it stopped"
-
-
-LATER = "try again later, or without push_to_hub and publish the run afterwards"
 
 
 @contextlib.contextmanager
@@ -47,15 +43,21 @@ def hub_errors(repo: str, again: str = AGAIN):
     except HubError:
         raise
     except (HTTPError, OSError, RuntimeError) as error:
-        if reason := _reason(error, repo, again):
+        reason = _reason(error, repo, again)
+        if reason:
             raise HubError(reason) from error
         raise
 
 
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _reason(error: Exception, repo: str, again: str) -> str | None:
-    chain = [error]
-    while following := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(following)
+    chain = list(_chain(error))
     if any(isinstance(each, OfflineModeIsEnabled) for each in chain):
         return "HF_HUB_OFFLINE is set: unset it to reach the Hub"
     if isinstance(error, LocalTokenNotFoundError):
@@ -65,13 +67,14 @@ def _reason(error: Exception, repo: str, again: str) -> str | None:
         if any(isinstance(each, HTTPError | LocalEntryNotFoundError | ConnectionError) for each in chain):
             return f"the Hub at {constants.ENDPOINT} does not answer ({type(chain[-1]).__name__}): {again}"
         return None
-    status, said = answered.response.status_code, " ".join((answered.server_message or "").split())
-    said = f" ({said})" if said else ""
+    status = answered.response.status_code
+    message = " ".join((answered.server_message or "").split())
+    said = f" ({message})" if message else ""
     if status == 401 and get_token() is None:
         return f"no Hugging Face token to reach {repo} with: run hf auth login, or set HF_TOKEN"
     if status == 401:
         return f"the Hub does not accept the token{said}: check HF_TOKEN, or run hf auth login"
-    full = status == 403 and any(word in said.lower() for word in ("quota", "storage"))
+    full = status == 403 and any(word in message.lower() for word in ("quota", "storage"))
     if full or status in (402, 413, 507):
         return f"the Hub has no room for {repo}{said}"
     if status == 403:
@@ -87,7 +90,7 @@ def _reason(error: Exception, repo: str, again: str) -> str | None:
     return f"the Hub refuses {repo} with status {status}{said}"
 
 
-def patiently(call: Callable, repo: str, again: str = AGAIN):
+def retrying(call: Callable, repo: str, again: str = AGAIN):
     """What `call()` gives, called again where the Hub failed, was busy or was changed meanwhile. It must be idempotent.
 
     Raises HubError.
@@ -119,8 +122,10 @@ def _place(where: str, texts: dict[str, str], files: set[str], commit: str | Non
     try:
         published = json.loads(texts.get(PUBLISHED, "{}"))
         for made in published.values():
-            for split in made["splits"].values():
-                split["rows"], split["fingerprint"], split["files"], split["bytes"]  # noqa: B018
+            for name, split in made["splits"].items():
+                missing = set(_OF_SPLIT) - split.keys()
+                if missing:
+                    raise KeyError(f"{min(missing)} of split {name}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{PUBLISHED} of {where} is damaged ({error!r}): mend or delete it") from None
     return Place(published, parse_card(texts[README], where) if README in texts else None, files, commit)
@@ -162,11 +167,13 @@ def is_there(place: Place, config: str, made: dict) -> bool:
     known = place.published.get(config)
     if known is None or known["splits"].keys() != made["splits"].keys():
         return False
-    return all(
-        all(known["splits"][split][key] == facts[key] for key in ("rows", "fingerprint"))
-        and len(_files_of(place, config, split)) == known["splits"][split]["files"]
-        for split, facts in made["splits"].items()
-    )
+    for name, split in made["splits"].items():
+        there = known["splits"][name]
+        if any(there[key] != split[key] for key in ("rows", "fingerprint")):
+            return False
+        if len(_files_of(place, config, name)) != there["files"]:
+            return False
+    return True
 
 
 def open_repo(
@@ -192,40 +199,40 @@ def open_repo(
         return made
 
     try:
-        return patiently(make, repo, again)
+        return retrying(make, repo, again)
     except HFValidationError as error:
         raise ValueError(f"the name of the repo, {repo!r}: {error}") from None
 
 
-def _check_ours(place: Place, config: str, where: str) -> None:
+def check_ours(place: Place, config: str, where: str) -> None:
     configs = place.card.metadata.get("configs") if place.card else None
     names = [each.get("config_name") for each in configs or [] if isinstance(each, dict)]
     if config in names and config not in place.published:
         raise ValueError(f"{where} has a config {config} of somebody else's: choose another repo, or delete it there")
 
 
-def _texts(place: Place, config: str, made: dict, infos, where: str, revision: str | None, is_folder: bool) -> dict:
+def texts_of(place: Place, config: str, made: dict, infos, where: str, revision: str | None, is_folder: bool) -> dict:
     """The contents of `PUBLISHED` and of the card, by name, with a config more and those without files left out."""
     gone = {
         name
         for name, entry in place.published.items()
         if name != config and not all(_files_of(place, name, split) for split in entry["splits"])
     }
-    published = {name: entry for name, entry in place.published.items() if name not in gone} | {config: made}
-    published = dict(sorted(published.items()))
+    kept = {name: entry for name, entry in place.published.items() if name not in gone}
+    published = dict(sorted((kept | {config: made}).items()))
     before = place.card and Card(without(place.card.metadata, gone), place.card.text)
     card = dataset_card(where, published, infos, before, revision, is_folder)
     return {PUBLISHED: json.dumps(published, indent=2) + "\n", README: card}
 
 
-def _commit(repo: str, revision: str | None, config: str, made: dict, infos: DatasetInfosDict, files) -> str:
+def commit_config(repo: str, revision: str | None, config: str, made: dict, infos: DatasetInfosDict, files) -> str:
     """One commit: Parquet, card and entry of a config, and what it replaces; "" where they were there already."""
     place = read_repo(repo, revision)
     if is_there(place, config, made):
         return ""
-    _check_ours(place, config, repo)
+    check_ours(place, config, repo)
     names = {f"{config}/{file.name}": file for file in files}
-    texts = _texts(place, config, made, infos, repo, revision, is_folder=False)
+    texts = texts_of(place, config, made, infos, repo, revision, is_folder=False)
     operations = [
         *(CommitOperationAdd(name, file) for name, file in names.items()),
         *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
@@ -254,4 +261,4 @@ def upload_folder(folder, repo: str, message: str, revision: str | None, again: 
         )
         return after.oid != before
 
-    return patiently(upload, repo, again)
+    return retrying(upload, repo, again)

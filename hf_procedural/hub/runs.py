@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from ..files import write_text
 from .cards import Card, parse_card
 from .model_card import model_card
-from .repos import AGAIN, LATER, README, open_repo, patiently, read_repo, upload_folder
+from .repos import AGAIN, LATER, README, open_repo, read_repo, retrying, upload_folder
 
 
 def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = AGAIN) -> bool:
@@ -16,37 +17,37 @@ def push_run(folder, repo: str, private: bool | None = None, revision: str | Non
     """
     model_card(folder, repo)  # what is wrong with the folder is found first
     name = open_repo(repo, private, revision, again=again)
-    there = patiently(lambda: read_repo(name, revision, "model"), name, again).card
-    leave_card(folder, name, there)
+    on_hub = retrying(lambda: read_repo(name, revision, "model"), name, again)
+    write_card(folder, name, on_hub.card)
     return upload_folder(folder, name, "Model", revision, again)
 
 
-def leave_card(folder, repo: str | None = None, before: Card | None = None) -> None:
+def write_card(folder, repo: str | None = None, before: Card | None = None) -> None:
     """Writes the model card of a run into its folder, over the card `before`, or over the one that is in it."""
     file = Path(folder, README)
     if before is None and file.is_file():
         before = parse_card(file.read_text(encoding="utf-8"), str(folder))
-    file.write_text(model_card(folder, repo, before), encoding="utf-8")
+    write_text(file, model_card(folder, repo, before))
 
 
-def connected(make: Callable, args):
+def trainer_with_repo(make: Callable, args):
     """The Trainer that `make()` makes; with `push_to_hub`, its repo is there before. Raises HubError."""
     if not args.push_to_hub:
         return make()
     name = args.hub_model_id or Path(args.output_dir).absolute().name
     if args.should_save:
         open_repo(name, args.hub_private_repo, args.hub_revision, again=LATER)
-    return patiently(make, name, LATER)
+    return retrying(make, name, LATER)
 
 
-def hand_over(trainer) -> None:
+def publish_when_done(trainer) -> None:
     """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
 
     The Trainer pushes; where it fails, we try longer. Raises HubError, which says how to push the run later.
     """
     args = trainer.args
     if args.should_save:
-        leave_card(args.output_dir, trainer.hub_model_id)
+        write_card(args.output_dir, trainer.hub_model_id)
     trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
     if not args.push_to_hub:
         return

@@ -28,8 +28,11 @@ import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
 from ..files import whole
+from ..moved import old_names
 from . import reading
 from .output import HIDDEN, METADATA, plan_file, shard_file
+
+__getattr__ = old_names(__name__)
 
 try:
     import datatrove.utils.logging

@@ -8,7 +8,10 @@ import numpy as np
 from ..data import blocks
 from ..data.tokenization import words
 from ..models.prompting import as_prompt, fill, token_ids
+from ..moved import old_names
 from ..tasks import IGNORE, Task
+
+__getattr__ = old_names(__name__)
 
 
 def in_words(template: str, tokenizer) -> Callable[[Task, list[int]], str | list[dict]]:

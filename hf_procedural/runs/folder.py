@@ -1,6 +1,7 @@
 """The folder of a run: what is written into it, and whether a run may begin or go on there."""
 
 import dataclasses
+import itertools
 import json
 import logging
 import platform
@@ -14,6 +15,7 @@ import yaml
 
 from ..files import read_mapping, write_text
 from ..models.words import Source, parse_sources
+from ..renamed import current, with_current_keys
 
 if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
     from transformers import TrainingArguments
@@ -24,7 +26,7 @@ NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_a
 NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
-DATA = ("task", "dataset", "questions", "input")  # the keys of recipe.yaml that name what a run learns
+DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that name what a run learns; input before 0.2
 
 
 def open_run(args: "TrainingArguments", *others) -> str | None:
@@ -58,7 +60,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
         raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
     now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
-    _check_same_run(recipe, checkpoint, now, {*_fields(*others), "seed", "data_seed"} - {"max_tokens"})
+    _check_same_run(recipe, checkpoint, now, (_fields(*others) | {"seed", "data_seed"}) - {"max_tokens"})
     return checkpoint
 
 
@@ -81,15 +83,18 @@ def open_study(args: "TrainingArguments", *others) -> None:
         open_run(args, *others)
     else:
         keys = {key for key in _fields(*others, args) if not key.startswith(NO_ARM)}
-        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"parallel", "seeds", "init_from"})
+        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"seeds", "init_from"})
 
 
-def _fields(*instances) -> list[str]:
-    return [field.name for instance in instances for field in dataclasses.fields(instance)]
+def _fields(*instances) -> set[str]:
+    """The names of all fields, as today's recipes have them."""
+    fields = itertools.chain(*map(dataclasses.fields, instances))
+    return {current(field.name) for field in fields}
 
 
 def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
-    before = {"seed": 42} | read_mapping(recipe)
+    before = {"seed": 42} | with_current_keys(read_mapping(recipe))
+    now = with_current_keys(now)
     before = {"data_seed": before["seed"]} | before
     for key in (*now, *before):
         if key in keys and before.get(key) != now.get(key):
@@ -164,7 +169,7 @@ def _earlier_stage(source: Source) -> dict:
     folder = Path(source.path)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
     if (run / RECIPE).is_file():
-        recipe = read_mapping(run / RECIPE)
+        recipe = with_current_keys(read_mapping(run / RECIPE))
         stage |= {key: recipe[key] for key in (*DATA, "task_parameters") if key in recipe}
     if (folder / "trainer_state.json").is_file():
         state = read_mapping(folder / "trainer_state.json")

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_mapping
+from ..renamed import with_current_keys
 from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
 from .measured import THRESHOLDS, measure_of
 
@@ -34,7 +35,7 @@ class Run:
     """One run folder."""
 
     folder: Path
-    recipe: dict
+    recipe: dict  # by today's names of the keys
     sources: list[dict]  # of its initial weights, as provenance.json has them; none for scratch
     history: dict[int, dict]  # step, ascending: all that was logged at it
     finished: bool
@@ -100,7 +101,7 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
-    recipe = read_mapping(folder / RECIPE)
+    recipe = with_current_keys(read_mapping(folder / RECIPE))
     sources = []
     source = recipe.get("init_from") or recipe.get("model_name_or_path")
     if source:

@@ -43,8 +43,10 @@ class Stage:
 
 def stage_of(run: Run, provenance: dict) -> Stage:
     """The stage of a run. Raises KeyError for one that is not known."""
-    by_keys = [name for key, name in _KEYS.items() if key in run.recipe]
-    name = provenance["stage"] if "stage" in provenance else [*by_keys, "pretrain"][0]
+    if "stage" in provenance:
+        name = provenance["stage"]
+    else:  # of a run before 0.2
+        name = next((name for key, name in _KEYS.items() if key in run.recipe), "pretrain")
     # of the semantic stage only DeepMind-Math has answers
     return _MATHS if name == "semantic" and run.last(ACCURACY) is not None else STAGES[name]
 
@@ -109,7 +111,7 @@ def _held_out_text(run: Run, provenance: dict) -> str:
         where += " (every 20th document, which training left out)"
     size = provenance.get("bytes_per_token")
     end = f", {size:.3f} bytes per token." if size else "."
-    return f"On at most {recipe['validation_rows']:,} rows of {recipe['sequence_length']:,} tokens from {where}{end}"
+    return f"On at most {recipe['validation_size']:,} rows of {recipe['sequence_length']:,} tokens from {where}{end}"
 
 
 def _text_on_hub(run: Run) -> dict:
@@ -159,12 +161,12 @@ def _web_text(run: Run) -> str:
 
 
 def _held_out_web_text(run: Run, provenance: dict) -> str:
-    number = provenance.get("texts", {}).get("validation") or run.recipe["held_out"]
+    number = provenance.get("texts", {}).get("validation") or run.recipe["validation_size"]
     return f"On paraphrases of {number:,} held-out texts, sampled; means."
 
 
 def _web_text_on_hub(run: Run) -> dict:
-    name = run.recipe["input"]
+    name = run.recipe["dataset"]
     return {
         "dataset_type": name if dataset_on_hub(name) else "text",
         "dataset_name": f"web text, {short_paths(name)}",
@@ -187,7 +189,7 @@ _STAGES = (
     dataclasses.replace(_PRETRAIN, name="rlvr", reward=_reward),
     Stage("semantic", _text, _held_out_text, _text_on_hub, "dataset"),
     Stage("rpt", _questions, _held_out_questions, _questions_on_hub, "questions", _RPT, _reward),
-    Stage("recycle_train", _web_text, _held_out_web_text, _web_text_on_hub, "input", _REPRO, _weighted),
+    Stage("recycle_train", _web_text, _held_out_web_text, _web_text_on_hub, "dataset", _REPRO, _weighted),
 )
 STAGES = {stage.name: stage for stage in _STAGES}
-_KEYS = {"questions": "rpt", "reward": "rlvr", "input": "recycle_train", "dataset": "semantic"}  # of older recipe.yaml
+_KEYS = {"questions": "rpt", "reward": "rlvr", "quality_weight": "recycle_train", "dataset": "semantic"}

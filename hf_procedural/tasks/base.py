@@ -12,7 +12,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import nearest
+from ..moved import old_names
 from . import splits
+
+__getattr__ = old_names(__name__)
 
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
 

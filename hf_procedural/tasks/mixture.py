@@ -7,7 +7,10 @@ import json
 
 import numpy as np
 
+from ..moved import old_names
 from .base import IGNORE, Task
+
+__getattr__ = old_names(__name__)
 
 
 def proportions(weights, count: int) -> tuple[float, ...]:

@@ -511,7 +511,7 @@ def test_names_of_lm_eval(evaluate, monkeypatch, tmp_path):
 
 def test_the_card_keeps_its_place_and_is_made_once(evaluate, tmp_path):
     folder, _ = evaluate(*OFFLINE, models=["set"])
-    runs.leave_card(folder, "me/tiny")
+    runs.write_card(folder, "me/tiny")
     Path(folder, "README.md").write_text(Path(folder, "README.md").read_text() + "\nMy own words.\n")
     evaluate(*OFFLINE, models=["set"])
     first = Path(folder, "README.md").read_text()

@@ -176,7 +176,7 @@ def test_scoring_labelled_tokens_alone_gives_the_stock_loss_and_metrics(model_ty
 def test_only_the_same_run_is_resumed(tmp_path):
     run = [RowArguments("sort-4", {"vocab_size": 9}), InitArguments("permuted:runs/a", train_components=["attn"])]
     args = StageArguments(str(tmp_path), resume_from_checkpoint="true")
-    folder.save_provenance(args, *run, ModelArguments(context_length=20))
+    folder.save_provenance(args, *run, ModelArguments(context_length=20), stage="pretrain")
     (tmp_path / "checkpoint-4").mkdir()
     (tmp_path / "checkpoint-4" / "trainer_state.json").write_text("{}")
     assert folder.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")

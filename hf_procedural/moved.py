@@ -1,0 +1,152 @@
+"""Module paths of 0.1, which go on working until 0.3, with a DeprecationWarning that names the new place.
+
+    from hf_procedural.stage import open_run       # DeprecationWarning: ... is hf_procedural.runs.folder.open_run now
+    torch.load("training_args.bin", ...)           # a pickle that names hf_procedural.arguments.StageArguments
+
+A module that is gone is made anew by `Finder`; one that stayed, or whose name a package has now, takes `old_names` as
+its ``__getattr__``.
+"""
+
+import importlib
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+
+# Old module: new module; or new modules with the names that each has now (``old=new`` where that changed, too). The one
+# with * has all others. All are below hf_procedural.
+MOVED: dict[str, str | dict[str, str]] = {
+    "arguments": {"training.arguments": "*", "training.parser": "mapping parse", "files": "Loader"},
+    "attention": "models.attention",
+    "blocks": "data.blocks",
+    "builder": "data.builder",
+    "cards": "hub.cards",
+    "command": "errors",
+    "curriculum": "training.curriculum",
+    "dataset_card": "hub.dataset_card",
+    "deepmind_math": "text.deepmind_math",
+    "documents": {"text.documents": "* documents=open_documents of_several=train_and_validation_of_each"},
+    "drawing": "show.drawing",
+    "drawings": "show.drawings",
+    "harness": {
+        "evaluation.harness": "*",
+        "evaluation.checkpoints": "Checkpoint open_checkpoint load RowModel",
+        "evaluation.as_rows": "ROWS Rows rows_of own_rows task_rows",
+        "evaluation.in_words": "SEED PROBES SHOTS QUESTIONS TEXT_BYTES held_out_text own_text in_words",
+        "evaluation.core": "core_config",
+    },
+    "hub": {
+        "hub.datasets": "config_name open_dataset push_tokenizer publish_config write_config with_sizes",
+        "hub.repos": "HubError hub_errors patiently=retrying Place read_folder read_repo is_there open_repo",
+        "hub.runs": "push_run leave_card=write_card connected=trainer_with_repo hand_over=publish_when_done",
+    },
+    "image": "show.image",
+    "launch": "training.launch",
+    "mixing": "text.mixing",
+    "model_card": "hub.model_card",
+    "modeling": "models.build",
+    "parquet": "data.parquet",
+    "plot": "runs.plot",
+    "recycle.pipeline": {
+        "recycle.output": "HIDDEN DAMAGED METADATA open_output planned begin digest shard_file facts_of",
+        "files": "whole",
+    },
+    "report": {"runs.report": "*", "runs.tables": "COUNT NATS SHARE POWER markdown_table"},
+    "rl.evaluation": {"rl.accuracy": "*", "models.generation": "load generate generate_all generate_by_vllm"},
+    "rl.judges": "recycle.judges",
+    "rl.prompts": {"models.prompting": "read_template fill as_prompt token_ids", "data.tokenization": "words"},
+    "rl.recycling": "recycle.rewards",
+    "rows": "data.rows",
+    "runs": {
+        "runs.read": "STATE TOKENS FLOPS LOSS ACCURACY Run read_runs arms baseline_of measures crossing efficiency "
+        "rows_of finals sign_of metric_of verdict controls",
+        "files": "read_mapping",
+    },
+    "semantic": {
+        "text.packing": "*",
+        "text.batches": "SEPARATORS",
+        "text.tokenizers": "END_OF_TEXT train_tokenizer",
+        "models.losses": "add_z_loss bits_per_byte",
+    },
+    "show": {"show.rows": "show as_json"},
+    "sources": "models.sources",
+    "stage": {
+        "training.begin": "*",
+        "runs.folder": "NO_ARM RECIPE PROVENANCE PLOT open_run last_checkpoint is_finished open_study recipe_of "
+        "save_provenance earlier_stages data_seed",
+        "models.losses": "score_labelled_only weigh_by_tokens",
+        "training.callbacks": "LogMore SavePlace",
+        "training.finish": "predictions metric_function finish",
+    },
+    "streaming": "data.streaming",
+    "suites": "evaluation.suites",
+    "tasks.base": {
+        "tasks.fields": "integer probability flag choice",
+        "tasks.registry": "CHECKED register is_ours",
+        "tasks.lookup": "list_tasks task_class task parse",
+    },
+    "tasks.mixture": {"tasks.lookup": "mixture"},
+    "tasks.own": "tasks.plugins",
+    "tokenization": "data.tokenization",
+    "transfer": {"models.transfer": "*"},
+}
+_PACKAGE = __package__
+
+
+class Finder:
+    """Finds the modules that are gone, after all other finders."""
+
+    @staticmethod
+    def find_spec(name: str, path=None, target=None) -> ModuleSpec | None:
+        package, _, old = name.partition(".")
+        return ModuleSpec(name, Finder) if package == _PACKAGE and old in MOVED else None
+
+    @staticmethod
+    def create_module(spec: ModuleSpec) -> None:
+        """The usual empty one."""
+
+    @staticmethod
+    def exec_module(module: types.ModuleType) -> None:
+        """Names the new places, and serves what is asked for."""
+        places = MOVED[module.__name__.removeprefix(f"{_PACKAGE}.")]
+        homes = [places] if isinstance(places, str) else places
+        _warn(module.__name__, " and ".join(f"{_PACKAGE}.{home}" for home in homes))
+        module.__getattr__ = old_names(module.__name__)
+
+
+def install() -> None:
+    """Makes the old paths importable."""
+    sys.meta_path.append(Finder)
+    # Importing hf_procedural.transfer would put a module over the function; a module that is there already is not put.
+    transfer = types.ModuleType(f"{_PACKAGE}.transfer")
+    transfer.__spec__ = ModuleSpec(transfer.__name__, Finder)
+    transfer.__getattr__ = old_names(transfer.__name__)
+    sys.modules[transfer.__name__] = transfer
+
+
+def old_names(module: str) -> Callable[[str], object]:
+    """The ``__getattr__`` of `module`, under its full name: what it had in 0.1, from where that is now."""
+    places = MOVED[module.removeprefix(f"{_PACKAGE}.")]
+    has_one = isinstance(places, str)  # of which the import has warned
+    new_names = {}
+    for place, names in ({places: "*"} if has_one else places).items():
+        for name in names.split():
+            old, _, new = name.partition("=")
+            new_names[old] = place, new or old
+
+    def __getattr__(name: str):
+        if name.startswith("__") or not new_names.keys() & {name, "*"}:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        place, new = new_names[name] if name in new_names else (new_names["*"][0], name)
+        value = getattr(importlib.import_module(f"{_PACKAGE}.{place}"), new)
+        if not has_one:
+            _warn(f"{module}.{name}", f"{_PACKAGE}.{place}.{new}")
+        setattr(sys.modules[module], name, value)  # so that it warns once
+        return value
+
+    return __getattr__
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"{old} is {new} now; the old path goes in 0.3", DeprecationWarning, stacklevel=3)
