@@ -17,7 +17,12 @@ from importlib.machinery import ModuleSpec
 # Old module: new module; or new modules with the names that each has now (``old=new`` where that changed, too). The one
 # with * has all others. All are below hf_procedural.
 MOVED: dict[str, str | dict[str, str]] = {
-    "arguments": {"training.arguments": "*", "training.parser": "mapping parse", "files": "Loader"},
+    "arguments": {
+        "training.arguments": "*",
+        "training.stage_arguments": "StageArguments",
+        "training.parser": "mapping parse",
+        "files": "Loader",
+    },
     "attention": "models.attention",
     "blocks": "data.blocks",
     "builder": "data.builder",
@@ -45,7 +50,7 @@ MOVED: dict[str, str | dict[str, str]] = {
     "launch": "training.launch",
     "mixing": "text.mixing",
     "model_card": "hub.model_card",
-    "modeling": "models.build",
+    "modeling": {"models.build": "*", "models.words": "parse_size"},
     "parquet": "data.parquet",
     "plot": "runs.plot",
     "recycle.pipeline": {
@@ -70,7 +75,7 @@ MOVED: dict[str, str | dict[str, str]] = {
         "models.losses": "add_z_loss bits_per_byte",
     },
     "show": {"show.rows": "show as_json"},
-    "sources": "models.sources",
+    "sources": {"models.sources": "*", "models.words": "COMPONENTS Source parse_sources noise_of check_components"},
     "stage": {
         "training.begin": "*",
         "runs.folder": "NO_ARM RECIPE PROVENANCE PLOT open_run last_checkpoint is_finished open_study recipe_of "
@@ -89,7 +94,7 @@ MOVED: dict[str, str | dict[str, str]] = {
     "tasks.mixture": {"tasks.lookup": "mixture"},
     "tasks.own": "tasks.plugins",
     "tokenization": "data.tokenization",
-    "transfer": {"models.transfer": "*"},
+    "transfer": {"models.transfer": "*", "models.words": "EMBEDDINGS check_embeddings layer_pairs"},
 }
 _PACKAGE = __package__
 

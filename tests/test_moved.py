@@ -100,7 +100,7 @@ def test_each_way_of_importing_works_and_the_user_is_warned(warned, monkeypatch)
     assert warned()[1].startswith("hf_procedural.semantic.PackedRows is hf_procedural.text.packing.PackedRows now;")
     from hf_procedural import arguments
 
-    assert arguments.StageArguments.__module__ == "hf_procedural.training.arguments"
+    assert arguments.TaskArguments.__module__ == "hf_procedural.training.arguments"
 
 
 def test_transfer_stays_the_function(monkeypatch, warned):
