@@ -25,7 +25,7 @@ MOVED: dict[str, str | dict[str, str]] = {
     },
     "attention": "models.attention",
     "blocks": "data.blocks",
-    "builder": "data.builder",
+    "builder": {"data.builder": "*", "tasks.splits": "SIZES"},
     "cards": "hub.cards",
     "command": "errors",
     "curriculum": "training.curriculum",
