@@ -21,16 +21,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from datasets.utils import tqdm
-
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.runs.folder import recipe_of
-from hf_procedural.runs.tables import markdown_table
+from hf_procedural.recycle import choices
 from hf_procedural.training import parser
-
-with user_errors(ImportError):
-    from hf_procedural.files import whole
-    from hf_procedural.recycle import quality, reading
 
 
 @dataclasses.dataclass
@@ -79,9 +72,9 @@ class ClassifierArguments:
             )
         for name, least in {"word_ngrams": 2, "epoch": 1, "dim": 1, "min_count": 1, "threads": 1}.items():
             at_least(name, getattr(self, name), least)
-        if self.dim * self.bucket < quality.LEAST_WEIGHTS:
+        if self.dim * self.bucket < choices.LEAST_WEIGHTS:
             raise ValueError(
-                f"bucket must be at least {-(-quality.LEAST_WEIGHTS // self.dim):,} with dim {self.dim}, got "
+                f"bucket must be at least {-(-choices.LEAST_WEIGHTS // self.dim):,} with dim {self.dim}, got "
                 f"{self.bucket:,}: fastText does not set all weights of a smaller model"
             )
         if not 0 < self.held_out < 1:
@@ -95,6 +88,18 @@ class ClassifierArguments:
                 raise ValueError(f"output {file} exists: choose another, or remove it")
         if not Path(self.output).absolute().parent.is_dir():
             raise ValueError(f"output {self.output}: there is no folder {Path(self.output).parent}")
+
+
+parser.answer_early(__name__, __doc__, ClassifierArguments)
+
+from datasets.utils import tqdm
+
+from hf_procedural.runs.folder import recipe_of
+from hf_procedural.runs.tables import markdown_table
+
+with user_errors(ImportError):
+    from hf_procedural.files import whole
+    from hf_procedural.recycle import quality, reading
 
 
 def read_examples(args, counts: collections.Counter):
@@ -138,7 +143,7 @@ def check(counts: dict, args) -> None:
         raise ValueError(f"label_column {args.label_column!r} is in no document of {' '.join(args.input)}")
     found = {
         name: [counts[part][label] for part in ("train", "held_out")]
-        for label, name in ((quality.LABEL, "good"), (quality.OTHER, "other"))
+        for label, name in ((choices.LABEL, "good"), (choices.OTHER, "other"))
     }
     for name, numbers in found.items():
         if not any(numbers):
@@ -156,7 +161,7 @@ def table(told: dict) -> str:
     """What is known of a classifier, for people."""
     counts, measured = told["examples"], told["held_out"]
     lines = [
-        {"examples": part, "good": f"{counts[key][quality.LABEL]:,}", "other": f"{counts[key][quality.OTHER]:,}"}
+        {"examples": part, "good": f"{counts[key][choices.LABEL]:,}", "other": f"{counts[key][choices.OTHER]:,}"}
         for part, key in (("trained on", "train"), ("held out", "held_out"))
     ]
     shares = " ".join(f"{name} {measured[name]:.4f}" for name in ("precision", "recall", "auc") if name in measured)

@@ -33,21 +33,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
-from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.recycle import reading
-from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.recycle import choices
 from hf_procedural.training import parser
 
-with user_errors(ImportError):
-    from hf_procedural.files import whole
-    from hf_procedural.recycle import duplicates, pipeline, quality, rephrasing, selection
-    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, digest, open_output, planned
-
 COMPLETE, REPORT, PLOT, FACTS = "filter.json", "filter.md", "filter.png", "facts.npy"
-OURS = "|".join((REPORT, PLOT, *selection.SOURCES))
+OURS = "|".join((REPORT, PLOT, *choices.SOURCES))
 FREE = {"output", "workers", "strict"}  # may change when a run goes on
 
 
@@ -59,12 +50,12 @@ class FilterArguments:
 
     input: str | None = dataclasses.field(
         default=None,
-        metadata={"help": f"Recycled text: a file, folder or glob of {reading.KINDS}, or a data set of the Hub."},
+        metadata={"help": f"Recycled text: a file, folder or glob of {choices.KINDS}, or a data set of the Hub."},
     )
     threshold: float | None = dataclasses.field(
         default=None,
         metadata={
-            "help": f"Keep recycled documents of at least this quality. Default: {quality.THRESHOLD}, DCLM-Baseline's."
+            "help": f"Keep recycled documents of at least this quality. Default: {choices.THRESHOLD}, DCLM-Baseline's."
         },
     )
     keep_top: float | None = dataclasses.field(
@@ -86,7 +77,7 @@ class FilterArguments:
     organic_threshold: float | None = dataclasses.field(
         default=None,
         metadata={
-            "help": f"Keep organic documents of at least this quality. Default: {quality.THRESHOLD}, DCLM-Baseline's."
+            "help": f"Keep organic documents of at least this quality. Default: {choices.THRESHOLD}, DCLM-Baseline's."
         },
     )
     organic_keep_top: float | None = dataclasses.field(
@@ -105,7 +96,7 @@ class FilterArguments:
     )
     output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
     model: str | None = dataclasses.field(default=None, metadata={"help": "File of a fastText classifier."})
-    label: str = dataclasses.field(default=quality.LABEL, metadata={"help": "Its label for good text."})
+    label: str = dataclasses.field(default=choices.LABEL, metadata={"help": "Its label for good text."})
     tokenizer: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of the tokenizer that counts tokens. Default: none."}
     )
@@ -123,7 +114,7 @@ class FilterArguments:
         for name, what in (("model", "quality.bin"), ("output", "data/filtered")):
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
-        if self.organic is None and Path(self.input or "", rephrasing.COMPLETE).is_file():
+        if self.organic is None and Path(self.input or "", choices.COMPLETE).is_file():
             self.organic, self.organic_text_column = self.input, "original"
         self.organic = None if self.organic == "none" else self.organic
         if not self.input and not self.organic:
@@ -131,7 +122,7 @@ class FilterArguments:
         for name in ("shard_documents", "workers"):
             at_least(name, getattr(self, name), 1)
         for argument, prefix in (("input", ""), ("organic", "organic_")):
-            given = {name: getattr(self, prefix + name) for name in selection.RULES}
+            given = {name: getattr(self, prefix + name) for name in choices.RULES}
             given = {prefix + name: value for name, value in given.items() if value is not None}
             if len(given) > 1:
                 raise ValueError(f"give one of {' and '.join(given)}, got {' and '.join(map(str, given.values()))}")
@@ -148,16 +139,30 @@ class FilterArguments:
                     raise ValueError(f"{name} needs a tokenizer to count them: add --tokenizer EleutherAI/gpt-neox-20b")
 
     def rule(self, source: str) -> tuple[str, float]:
-        """Of selection.RULES one, and its value."""
+        """Of choices.RULES one, and its value."""
         prefix = "organic_" if source == "organic" else ""
-        given = {name: getattr(self, prefix + name) for name in selection.RULES}
-        default = "threshold", quality.THRESHOLD
+        given = {name: getattr(self, prefix + name) for name in choices.RULES}
+        default = "threshold", choices.THRESHOLD
         return next(((name, value) for name, value in given.items() if value is not None), default)
+
+
+parser.answer_early(__name__, __doc__, FilterArguments)
+
+import numpy as np
+
+from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.recycle import reading
+from hf_procedural.runs.folder import RECIPE, recipe_of
+
+with user_errors(ImportError):
+    from hf_procedural.files import whole
+    from hf_procedural.recycle import duplicates, pipeline, quality, selection
+    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, digest, open_output, planned
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One of selection.SOURCES, in shards."""
+    """One of choices.SOURCES, in shards."""
 
     name: str
     text_column: str
@@ -176,7 +181,7 @@ def find_source(args, name: str) -> Source:
     place, column, where = args.input, args.text_column, ()
     if name == "organic":
         place, column, where = args.organic, args.organic_text_column, (args.organic_config, args.organic_split)
-    marks = [Path(place, mark) for mark in (rephrasing.COMPLETE, COMPLETE)]
+    marks = [Path(place, mark) for mark in (choices.COMPLETE, COMPLETE)]
     if Path(place, RECIPE).is_file() and not any(mark.is_file() for mark in marks):
         raise ValueError(f"{place} is not complete: run recipes/recycle_rephrase.py with its arguments again")
     folder = Path(args.output, HIDDEN, name)
@@ -192,7 +197,7 @@ def find_source(args, name: str) -> Source:
 def find_sources(args) -> list[Source]:
     """Organic before recycled. Raises ValueError where a file is in both."""
     given = {"organic": args.organic, "recycled": args.input}
-    sources = [find_source(args, name) for name in selection.SOURCES if given[name]]
+    sources = [find_source(args, name) for name in choices.SOURCES if given[name]]
     same_column = len({source.text_column for source in sources}) < len(sources)
     if same_column and (both := {*sources[0].files} & {*sources[1].files}):
         raise ValueError(f"organic: {min(both)} is in --input, too")

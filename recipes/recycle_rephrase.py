@@ -24,15 +24,8 @@ import functools
 from pathlib import Path
 
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.models import build, prompting
-from hf_procedural.recycle import generation, pieces, reading
-from hf_procedural.recycle.judges import SYSTEM
-from hf_procedural.runs import folder
+from hf_procedural.recycle import choices, pieces
 from hf_procedural.training import parser
-
-with user_errors(ImportError):
-    from hf_procedural.recycle import pipeline, rephrasing
-    from hf_procedural.recycle.output import begin, digest, open_output, planned
 
 TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
 FREE = {"output", "workers", "executor", "executor_options", "strict"}  # may change when a run goes on
@@ -48,7 +41,7 @@ class RephraseArguments:
     input: str | None = dataclasses.field(
         default=None,
         metadata={
-            "help": f"A file, folder or glob of {reading.KINDS}, read in sorted order; or a data set of the Hub."
+            "help": f"A file, folder or glob of {choices.KINDS}, read in sorted order; or a data set of the Hub."
         },
     )
     dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
@@ -66,14 +59,15 @@ class RephraseArguments:
         default=pieces.PIECE_CHARACTERS, metadata={"help": "Characters of a piece, at most."}
     )
     without_marker: str = dataclasses.field(
-        default=rephrasing.ORIGINAL,
+        default=choices.ORIGINAL,
         metadata={"help": "A piece that was not rephrased: original (stays as it was) or drop."},
     )
     template: str | None = dataclasses.field(
         default=None, metadata={"help": "File with the prompt, {text} in it. Default: templates/recycle.txt."}
     )
     system: str = dataclasses.field(
-        default=SYSTEM, metadata={"help": "What a chat begins with, where the model has a chat template; '' for none."}
+        default=choices.SYSTEM,
+        metadata={"help": "What a chat begins with, where the model has a chat template; '' for none."},
     )
     chat_template_kwargs: dict | str | None = dataclasses.field(
         default_factory=lambda: {"enable_thinking": False}, metadata={"help": "Settings of the chat template, as JSON."}
@@ -136,9 +130,9 @@ class RephraseArguments:
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
         known = {
-            "without_marker": (rephrasing.ORIGINAL, rephrasing.DROP),
-            "executor": tuple(pipeline.EXECUTORS),
-            "engine": (None, *generation.ENGINES),
+            "without_marker": (choices.ORIGINAL, choices.DROP),
+            "executor": choices.EXECUTORS,
+            "engine": (None, *choices.ENGINES),
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -151,13 +145,24 @@ class RephraseArguments:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
 
     @property
-    def settings(self) -> generation.Settings:
+    def settings(self) -> "generation.Settings":
         """How completions are made. Raises ValueError for a template that is none."""
         same = {field.name for field in dataclasses.fields(generation.Settings)} - {"template", "system"}
         template = prompting.read_template(self.template or TEMPLATE, "text")
         return generation.Settings(
             template=template, system=self.system or None, **{name: getattr(self, name) for name in same}
         )
+
+
+parser.answer_early(__name__, __doc__, RephraseArguments)
+
+from hf_procedural.models import build, prompting
+from hf_procedural.recycle import generation, reading
+from hf_procedural.runs import folder
+
+with user_errors(ImportError):
+    from hf_procedural.recycle import pipeline, rephrasing
+    from hf_procedural.recycle.output import begin, digest, open_output, planned
 
 
 def prepare(args):
@@ -177,7 +182,7 @@ def main():
     with user_errors():
         output, settings = Path(args.output), prepare(args)
         recipe = folder.recipe_of(args)
-        if open_output(output, recipe, rephrasing.COMPLETE, FREE):
+        if open_output(output, recipe, choices.COMPLETE, FREE):
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return
         files = reading.find_files(args.input, args.dataset_config, args.split)

@@ -15,11 +15,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
-from datasets.utils import tqdm
-
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.recycle import faithfulness, reading, side_by_side
+from hf_procedural.recycle import choices
 from hf_procedural.training import parser
 
 PAGE, FIGURES = "report.html", "report.json"
@@ -35,7 +32,7 @@ class ReportArguments:
 
     input: str | None = dataclasses.field(
         default=None,
-        metadata={"help": f"File, folder or glob ({reading.KINDS}), or a data set of the Hub, with both texts."},
+        metadata={"help": f"File, folder or glob ({choices.KINDS}), or a data set of the Hub, with both texts."},
     )
     output: str | None = dataclasses.field(
         default=None,
@@ -66,6 +63,14 @@ class ReportArguments:
             at_least(name, getattr(self, name), least)
         if not 0 <= self.meaning_threshold <= 1:
             raise ValueError(f"meaning_threshold must be from 0 to 1, got {self.meaning_threshold}")
+
+
+parser.answer_early(__name__, __doc__, ReportArguments)
+
+import numpy as np
+from datasets.utils import tqdm
+
+from hf_procedural.recycle import faithfulness, reading, side_by_side
 
 
 def check_output(folder: Path) -> None:

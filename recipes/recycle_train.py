@@ -21,34 +21,11 @@ import json
 import logging
 from pathlib import Path
 
-import numpy as np
-from datasets import Dataset
-from transformers import set_seed
-
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.hub import repos, runs
-from hf_procedural.models import build, prompting
-from hf_procedural.recycle import pieces, reading
-from hf_procedural.rl import prompts
-from hf_procedural.runs import folder
-from hf_procedural.training import finish, parser
-
-with user_errors(ImportError):
-    from hf_procedural.recycle import judges
-    from hf_procedural.recycle.meaning import BertScore
-    from hf_procedural.recycle.rewards import (
-        QUALITY_TOKENS,
-        STRUCTURE_TOKENS,
-        THRESHOLD,
-        WEIGHTS,
-        format_reward,
-        length_reward,
-        meaning_reward,
-        quality_reward,
-        rephrased,
-        structure_reward,
-    )
-    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+from hf_procedural.recycle.choices import SYSTEM
+from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
+from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.training import parser
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -161,7 +138,7 @@ class RewardArguments:
         """The weight of each reward, by name."""
         return {name: getattr(self, f"{name}_weight") for name in WEIGHTS}
 
-    def judge(self, name: str, tokens: int) -> judges.Judge:
+    def judge(self, name: str, tokens: int) -> "judges.Judge":
         """The judge of a reward, whose answers have so many tokens."""
         names = {"model": getattr(self, f"{name}_model"), "tokenizer": getattr(self, f"{name}_tokenizer")}
         settings = {"batch_size": self.judge_batch_size, "timeout": self.judge_timeout}
@@ -186,14 +163,13 @@ class RewardArguments:
 
 
 @dataclasses.dataclass
-class RecycleArguments(RLArguments):
+class RecycleSettings(RLSettings):
     """As in recipes/rlvr.py; patience waits for the weighted reward on held-out texts.
 
     More defaults that differ: top_p (0.9), beta (0.005), chat_template_kwargs ({"enable_thinking": false}); the weights
     of the rewards are those above.
     """
 
-    _argument_group_name = RLArguments._argument_group_name
     best = "reward"
     known = ("reward", *WEIGHTS)
 
@@ -202,6 +178,40 @@ class RecycleArguments(RLArguments):
     chat_template_kwargs: dict | str | None = dataclasses.field(
         default_factory=lambda: {"enable_thinking": False}, metadata={"help": "Settings of the chat template, as JSON."}
     )
+
+
+parser.answer_early(__name__, __doc__, TextArguments, RewardArguments, RecycleSettings)
+
+import numpy as np
+from datasets import Dataset
+from transformers import set_seed
+
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
+from hf_procedural.recycle import pieces, reading
+from hf_procedural.rl import prompts
+from hf_procedural.runs import folder
+from hf_procedural.training import finish
+
+with user_errors(ImportError):
+    from hf_procedural.recycle import judges
+    from hf_procedural.recycle.meaning import BertScore
+    from hf_procedural.recycle.rewards import (
+        QUALITY_TOKENS,
+        STRUCTURE_TOKENS,
+        format_reward,
+        length_reward,
+        meaning_reward,
+        quality_reward,
+        rephrased,
+        structure_reward,
+    )
+    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+
+
+@dataclasses.dataclass
+class RecycleArguments(RecycleSettings, RLArguments):
+    """All of trl.GRPOConfig, with the defaults of RecycleSettings."""
 
 
 def load_texts(data) -> tuple[list[dict], list[str]]:
@@ -227,7 +237,7 @@ def load_texts(data) -> tuple[list[dict], list[str]]:
 def show_with(data, tokenizer):
     """How a row is asked: a function of it."""
     template = prompting.read_template(data.template or TEMPLATES / "recycle.txt", "text")
-    return lambda row: prompting.as_prompt(prompting.fill(template, text=row["text"]), tokenizer, judges.SYSTEM)
+    return lambda row: prompting.as_prompt(prompting.fill(template, text=row["text"]), tokenizer, SYSTEM)
 
 
 def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:

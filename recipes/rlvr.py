@@ -18,23 +18,10 @@ import functools
 import itertools
 from pathlib import Path
 
-import numpy as np
-from transformers import set_seed
-
-import hf_procedural
-from hf_procedural.data import blocks
 from hf_procedural.errors import user_errors
-from hf_procedural.hub import repos, runs
-from hf_procedural.models import build, prompting
-from hf_procedural.rl import answer_reward, prompts
-from hf_procedural.runs import folder
-from hf_procedural.training import begin, finish, parser
+from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
-from hf_procedural.training.curriculum import LengthCurriculum
-
-with user_errors(ImportError):
-    from hf_procedural.rl.accuracy import pass_at_k
-    from hf_procedural.rl.grpo import GRPO, RLArguments
 
 TEMPLATE = Path(__file__).parent / "templates" / "rlvr.txt"
 REWARDS = ("exact", "graded", "zero")
@@ -87,6 +74,25 @@ class PolicyArguments(InitArguments):
         super().__post_init__()
         if (self.init_from is None) == (self.model_name_or_path is None):
             raise ValueError("give one of --init_from (a run of recipes/pretrain.py) and --model_name_or_path (Hub id)")
+
+
+parser.answer_early(__name__, __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLSettings)
+
+import numpy as np
+from transformers import set_seed
+
+import hf_procedural
+from hf_procedural.data import blocks
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
+from hf_procedural.rl import answer_reward, prompts
+from hf_procedural.runs import folder
+from hf_procedural.training import begin, finish
+from hf_procedural.training.curriculum import LengthCurriculum
+
+with user_errors(ImportError):
+    from hf_procedural.rl.accuracy import pass_at_k
+    from hf_procedural.rl.grpo import GRPO, RLArguments
 
 
 def load_policy(task, policy, model_args, args):

@@ -17,21 +17,11 @@ import dataclasses
 import functools
 from pathlib import Path
 
-import numpy as np
-from transformers import set_seed
-
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.hub import repos, runs
-from hf_procedural.models import build, prompting
-from hf_procedural.rl import prefix_matching_reward, prompts, questions
+from hf_procedural.rl.arguments import RLSettings
 from hf_procedural.rl.rewards import VARIANTS
-from hf_procedural.runs import folder
 from hf_procedural.runs.measured import THRESHOLDS
-from hf_procedural.training import finish, parser
-
-with user_errors(ImportError):
-    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
-
+from hf_procedural.training import parser
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 
@@ -73,12 +63,31 @@ class QuestionArguments:
 
 
 @dataclasses.dataclass
-class RPTArguments(RLArguments):
+class RPTSettings(RLSettings):
     """As in recipes/rlvr.py; patience waits for the accuracy on easy questions, which are all of them."""
 
-    _argument_group_name = RLArguments._argument_group_name
     best = "accuracy_easy"
     known = tuple(f"accuracy_{name}" for name in THRESHOLDS)
+
+
+parser.answer_early(__name__, __doc__, QuestionArguments, RPTSettings)
+
+import numpy as np
+from transformers import set_seed
+
+from hf_procedural.hub import repos, runs
+from hf_procedural.models import build, prompting
+from hf_procedural.rl import prefix_matching_reward, prompts, questions
+from hf_procedural.runs import folder
+from hf_procedural.training import finish
+
+with user_errors(ImportError):
+    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+
+
+@dataclasses.dataclass
+class RPTArguments(RPTSettings, RLArguments):
+    """All of trl.GRPOConfig, with the defaults of RPTSettings."""
 
 
 def load_questions(data, tokenizer, split: str, least: float, longest: int):

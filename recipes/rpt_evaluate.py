@@ -21,15 +21,9 @@ import os
 import re
 from pathlib import Path
 
-from accelerate import PartialState
-
-from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.errors import Parser, at_least, user_errors
-from hf_procedural.models import generation
-from hf_procedural.models.prompting import read_template
-from hf_procedural.rl import accuracy, scaling
-from hf_procedural.runs.measured import THRESHOLDS
-from hf_procedural.training.launch import processes, start_cpu_processes
+from hf_procedural.rl.arguments import WAYS
+from hf_procedural.training.launch import start_cpu_processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 SETTINGS = "answers.json"
@@ -48,7 +42,7 @@ def parse():
         "--models", nargs="+", default=[], metavar="LABEL=PATH", help="Folders or Hub ids; the label may be left out."
     )
     parser.add_argument("--runs", nargs="+", default=[], metavar="RUN", help="Runs of recipes/rpt.py to fit.")
-    parser.add_argument("--ways", nargs="+", default=list(accuracy.WAYS), choices=accuracy.WAYS, help="(both)")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="(both)")
     parser.add_argument("--split", default="validation", help="Split of the questions (%(default)s).")
     parser.add_argument("--limit", type=int, help="So many questions at most, drawn at random (all).")
     parser.add_argument(
@@ -80,9 +74,22 @@ def parse():
             importlib.import_module("vllm")
         except ImportError as error:
             raise ValueError(f"use_vllm: vLLM is not installed ({error}): pip install vllm, or leave it out") from error
-        if processes().num_processes > 1:
-            raise ValueError("use_vllm: vLLM spreads over GPUs by itself: start one process")
     return args
+
+
+if __name__ == "__main__":  # --help and mistakes, before the imports that take seconds
+    with user_errors(ValueError):
+        parse()
+    start_cpu_processes()
+
+from accelerate import PartialState
+
+from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.models import generation
+from hf_procedural.models.prompting import read_template
+from hf_procedural.rl import accuracy, scaling
+from hf_procedural.runs.measured import THRESHOLDS
+from hf_procedural.training.launch import processes
 
 
 def labelled(models: list[str]) -> dict[str, str]:
@@ -182,6 +189,8 @@ def main():
     start_cpu_processes()
     with user_errors(ValueError, OSError):
         args = parse()
+        if args.use_vllm and processes().num_processes > 1:
+            raise ValueError("use_vllm: vLLM spreads over GPUs by itself: start one process")
         main_process = processes().is_main_process
         models, answers, prompts = labelled(args.models), Answers(args.output), {}
         if models:  # all that can be wrong is found before anything is written

@@ -24,31 +24,13 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
-from datasets.utils import tqdm
-
 from hf_procedural.errors import at_least, user_errors
-from hf_procedural.files import read_mapping, whole
-from hf_procedural.models import prompting
-from hf_procedural.rl import questions
-from hf_procedural.rl.questions import CANDIDATES, COMPLETE, SCHEMA, Proxy
-from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
-from hf_procedural.text import documents
 from hf_procedural.training import parser
-from hf_procedural.training.launch import processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
-DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
-OURS = re.compile(rf"(train|validation)-\d+\.parquet|{RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
 LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nats
-BIN = 0.01  # nats, of the histogram
-BINS = 280  # to 2.80
-METADATA = "hf_procedural"  # the key under which a file tells its counts
-GROUP = 1_000  # questions in a row group, which is in memory as a whole
 
 
 @dataclasses.dataclass
@@ -127,6 +109,30 @@ class PrepareArguments:
             raise ValueError(f"dtype must be float32, bfloat16 or float16, got {self.dtype!r}")
         if self.template and not self.demonstrations:
             raise ValueError("template: only demonstrations have one; add --demonstrations true")
+
+
+parser.answer_early(__name__, __doc__, PrepareArguments)
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from datasets.utils import tqdm
+
+from hf_procedural.files import read_mapping, whole
+from hf_procedural.models import prompting
+from hf_procedural.rl import questions
+from hf_procedural.rl.questions import COMPLETE, SCHEMA, Proxy
+from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.text import documents
+from hf_procedural.training.launch import processes
+
+DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
+OURS = re.compile(rf"(train|validation)-\d+\.parquet|{RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
+BIN = 0.01  # nats, of the histogram
+BINS = 280  # to 2.80
+METADATA = "hf_procedural"  # the key under which a file tells its counts
+GROUP = 1_000  # questions in a row group, which is in memory as a whole
 
 
 def read_documents(args) -> documents.Documents:

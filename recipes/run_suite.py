@@ -25,21 +25,23 @@ import os
 import re
 from pathlib import Path
 
-import torch
-
 from hf_procedural.errors import at_least, nearest, user_errors
 from hf_procedural.evaluation import suites
-from hf_procedural.hub.model_card import EVALUATION, place_in
-from hf_procedural.hub.runs import write_card
-from hf_procedural.runs.folder import RECIPE
-from hf_procedural.runs.read import STATE, read_runs
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import TaskArguments
-from hf_procedural.training.launch import processes
 
-with user_errors(ImportError):
-    from hf_procedural.evaluation import harness
-    from hf_procedural.evaluation.checkpoints import load, open_checkpoint
+
+def check_device(name: str) -> None:
+    """Raises ValueError for what is no device of this machine, for which lm-eval takes another."""
+    import torch  # takes seconds, for those alone who name a device
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}") from error
+    count = torch.cuda.device_count()
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
+        raise ValueError(f"device {name!r} is not there: this machine has a cpu and {count} GPUs")
 
 
 @dataclasses.dataclass
@@ -111,15 +113,18 @@ class EvaluateArguments:
         self.data = self.data.rstrip("/")
 
 
-def check_device(name: str) -> None:
-    """Raises ValueError for what is no device of this machine, for which lm-eval takes another."""
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}") from error
-    count = torch.cuda.device_count()
-    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
-        raise ValueError(f"device {name!r} is not there: this machine has a cpu and {count} GPUs")
+parser.answer_early(__name__, __doc__, EvaluateArguments)
+
+
+from hf_procedural.hub.model_card import EVALUATION, place_in
+from hf_procedural.hub.runs import write_card
+from hf_procedural.runs.folder import RECIPE
+from hf_procedural.runs.read import STATE, read_runs
+from hf_procedural.training.launch import processes
+
+with user_errors(ImportError):
+    from hf_procedural.evaluation import harness
+    from hf_procedural.evaluation.checkpoints import load, open_checkpoint
 
 
 def models_of(names: list[str]) -> list[str]:

@@ -20,9 +20,8 @@ from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
 from ..data.tokenization import load_tokenizer
 from ..models import generation, prompting
 from ..models.build import positions_of
-from .judges import SYSTEM
+from .choices import SYSTEM
 
-ENGINES = ("vllm", "continuous", "padded")
 _PAGE = 256  # tokens in a block of the cache
 _LAYERS = {"full_attention", "sliding_attention"}  # that continuous batching knows
 

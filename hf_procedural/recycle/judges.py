@@ -19,8 +19,8 @@ from accelerate import PartialState
 from ..models import generation
 from ..models.build import positions_of
 from ..models.prompting import as_prompt, token_ids
+from .choices import SYSTEM
 
-SYSTEM = "You are a helpful assistant."
 SEED = 1024  # of the reference's requests; decoding is greedy
 _REMEMBERED = 2**20  # answers, of some hundred bytes each
 _CHARACTERS_PER_TOKEN = 4  # where there is no tokenizer to count with

@@ -29,7 +29,7 @@ from datasets.utils import tqdm
 
 from ..files import whole
 from ..moved import old_names
-from . import reading
+from . import choices, reading
 from .output import HIDDEN, METADATA, plan_file, shard_file
 
 __getattr__ = old_names(__name__)
@@ -149,7 +149,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-EXECUTORS = {"local": Local, "slurm": SlurmPipelineExecutor, "ray": RayPipelineExecutor}
+EXECUTORS = dict(zip(choices.EXECUTORS, (Local, SlurmPipelineExecutor, RayPipelineExecutor), strict=True))
 
 
 def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: int | None, options: dict, **more):

@@ -19,15 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from .choices import LABEL, LEAST_WEIGHTS, OTHER
+
 try:
     import fasttext
 except ImportError as error:
     raise ImportError(f"quality is scored by fastText: pip install 'hf-procedural[recycle]' ({error})") from error
 
-LABEL, OTHER = "__label__hq", "__label__cc"  # of the published model
-THRESHOLD = 0.018112  # DCLM-Baseline's, of that model
 BATCH = 256  # texts that are scored at a time
-LEAST_WEIGHTS = 2**23  # see `train`
 TRAIN, HELD_OUT = "train.txt", "held_out.txt"
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _PREFIX = "__label__"

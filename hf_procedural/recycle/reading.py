@@ -21,8 +21,8 @@ from huggingface_hub import HfFileSystem, hf_hub_download
 from pyarrow.parquet import ParquetFile
 
 from ..text.documents import DataError, local_files
+from .choices import KINDS
 
-KINDS = "JSON Lines (.jsonl or .json, each also .gz or .zst) or .parquet"
 _FILE_NAME = re.compile(r"\.jsonl?(\.(gz|zst))?$|\.parquet$")
 _PACKED = (".gz", ".zst")
 _BATCH = 256  # rows of a parquet file in memory

@@ -20,11 +20,12 @@ import torch
 
 from ..files import whole
 from . import pieces, pipeline
+from .choices import COMPLETE, ORIGINAL
 from .generation import Generator, Settings
 from .output import DAMAGED, HIDDEN, facts_of, shard_file
 from .pipeline import Document, PipelineStep
 
-COMPLETE, CARD = "recycle.json", "README.md"
+CARD = "README.md"
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
@@ -36,7 +37,6 @@ SCHEMA = pa.schema(
         "metadata": pa.string(),  # JSON of the other columns
     }
 )
-ORIGINAL, DROP = "original", "drop"  # what becomes of a piece that was not rephrased
 FAILURES = ("no_marker", "long_prompt", "no_room")  # why it was not
 _TOLD = 100  # damaged lines in COMPLETE; all are in pipeline.DAMAGED
 

@@ -24,8 +24,6 @@ from . import pipeline, quality
 from .output import facts_of, shard_file
 from .pipeline import Document, PipelineStep
 
-SOURCES = ("organic", "recycled")
-RULES = ("threshold", "keep_top", "tokens")
 FACTS = np.dtype(  # quality NaN: an empty text
     [("quality", "f4"), ("characters", "i4"), ("tokens", "i4"), ("duplicate", "?"), ("kept", "?")]
 )

@@ -25,8 +25,6 @@ from .questions import load_questions
 from .rewards import boxed, prefix_matching_reward
 from .token_bytes import token_bytes, token_ends
 
-WAYS = ("standard", "reasoning")
-
 
 def read_questions(path: str, split: str, limit: int | None, seed: int) -> Dataset:
     """The questions of `load_questions` that are in a difficulty set, with their row in the split as `question`.

@@ -1,9 +1,12 @@
-"""Our part of the arguments of reinforcement stages, `RLArguments` in grpo.py. Light: neither torch nor TRL."""
+"""Our part of the arguments of reinforcement stages: see `RLArguments` in grpo.py. Light: neither torch nor TRL."""
 
 import dataclasses
 
 from ..errors import at_least
 from ..training.arguments import StageSettings
+
+CANDIDATES = 16  # tokens that the entropy of a question is taken over
+WAYS = ("standard", "reasoning")  # of predicting the next token
 
 
 @dataclasses.dataclass

@@ -20,10 +20,10 @@ from datasets import Dataset, load_dataset
 
 from ..models import build
 from ..runs.measured import THRESHOLDS
+from .arguments import CANDIDATES
 from .token_bytes import token_bytes, token_ends
 
 BELOW = "trivial"  # what the easy threshold leaves out
-CANDIDATES = 16  # tokens that the entropy is taken over
 COMPLETE = "prepare.json"  # what recipes/rpt_prepare.py writes last
 
 SCHEMA = pa.schema(

@@ -1,0 +1,17 @@
+"""What the recipes' arguments offer, and their defaults. Light, so that --help needs neither datatrove nor torch."""
+
+KINDS = "JSON Lines (.jsonl or .json, each also .gz or .zst) or .parquet"
+SYSTEM = "You are a helpful assistant."
+
+# Rephrasing
+COMPLETE = "recycle.json"  # what recipes/recycle_rephrase.py writes last
+ORIGINAL, DROP = "original", "drop"  # what becomes of a piece that was not rephrased
+ENGINES = ("vllm", "continuous", "padded")
+EXECUTORS = ("local", "slurm", "ray")
+
+# Filtering
+SOURCES = ("organic", "recycled")
+RULES = ("threshold", "keep_top", "tokens")
+LABEL, OTHER = "__label__hq", "__label__cc"  # of the published model
+THRESHOLD = 0.018112  # DCLM-Baseline's, of that model
+LEAST_WEIGHTS = 2**23  # see quality.train
