@@ -249,9 +249,6 @@ class StageSettings:
     report_to: None | str | list[str] = dataclasses.field(
         default="none", metadata={"help": "Trackers: none, all, wandb, tensorboard, trackio, mlflow ..."}
     )
-    dataloader_pin_memory: bool = dataclasses.field(
-        default=True, metadata={"help": "Pin memory. Default: where there is a GPU."}
-    )
     ddp_find_unused_parameters: bool | None = dataclasses.field(
         default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
     )
