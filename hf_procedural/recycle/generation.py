@@ -20,7 +20,10 @@ from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
 from ..data.tokenization import load_tokenizer
 from ..models import generation, prompting
 from ..models.build import positions_of
+from ..moved import old_names
 from .choices import SYSTEM
+
+__getattr__ = old_names(__name__)
 
 _PAGE = 256  # tokens in a block of the cache
 _LAYERS = {"full_attention", "sliding_attention"}  # that continuous batching knows

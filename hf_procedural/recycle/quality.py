@@ -19,7 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..moved import old_names
 from .choices import LABEL, LEAST_WEIGHTS, OTHER
+
+__getattr__ = old_names(__name__)
 
 try:
     import fasttext

@@ -19,11 +19,14 @@ import pyarrow as pa
 import torch
 
 from ..files import whole
+from ..moved import old_names
 from . import pieces, pipeline
 from .choices import COMPLETE, ORIGINAL
 from .generation import Generator, Settings
 from .output import DAMAGED, HIDDEN, facts_of, shard_file
 from .pipeline import Document, PipelineStep
+
+__getattr__ = old_names(__name__)
 
 CARD = "README.md"
 SCHEMA = pa.schema(

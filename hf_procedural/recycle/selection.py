@@ -19,10 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.tokenization import load_tokenizer
+from ..moved import old_names
 from ..runs.tables import markdown_table
 from . import pipeline, quality
 from .output import facts_of, shard_file
 from .pipeline import Document, PipelineStep
+
+__getattr__ = old_names(__name__)
 
 FACTS = np.dtype(  # quality NaN: an empty text
     [("quality", "f4"), ("characters", "i4"), ("tokens", "i4"), ("duplicate", "?"), ("kept", "?")]
