@@ -10,6 +10,7 @@ import datetime
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from accelerate import PartialState
 
-from ..errors import COMMAND
+from ..errors import COMMAND, program
 
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
@@ -68,11 +69,14 @@ def _launch_words() -> list[str]:
 
 @contextlib.contextmanager
 def exit_codes():
-    """Around a launcher: its processes have said what was wrong, so this one ends with their exit code alone."""
+    """Around a launcher: its processes have said what was wrong, so this one ends with their exit code alone.
+
+    Of those that were killed, which say nothing, it tells the signal.
+    """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # torch's launcher would tell the same at length
     try:
         yield
     except subprocess.CalledProcessError as error:
@@ -83,6 +87,8 @@ def exit_codes():
         code = -error.sigval
     else:
         return
+    if code < 0 and -code != signal.SIGINT:
+        print(f"{program()}: error: a process was ended by {signal.Signals(-code).name}", file=sys.stderr)
     sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
 
 

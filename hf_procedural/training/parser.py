@@ -17,6 +17,7 @@ from ..errors import Parser, nearest, program, started_as, user_errors
 from ..files import Loader
 from ..renamed import current, warn
 from . import declared
+from .interruption import tell_how_to_go_on
 from .launch import leave_group, start_cpu_processes
 
 
@@ -60,7 +61,9 @@ def parse(description: str, *kinds, argv: list[str] | None = None):
     start_cpu_processes()
     atexit.register(leave_group)
     with user_errors():
-        return tuple(_RecipeParser(description, kinds).read(sys.argv[1:] if argv is None else argv))
+        arguments = tuple(_RecipeParser(description, kinds).read(sys.argv[1:] if argv is None else argv))
+    tell_how_to_go_on(*arguments)
+    return arguments
 
 
 @functools.cache

@@ -1,0 +1,38 @@
+"""Ctrl-C ends a recipe with one line, which says how to go on, and exit code 130, as shells have it for SIGINT."""
+
+import functools
+import multiprocessing
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from ..errors import program, started_as
+from ..runs.folder import RECIPE
+
+
+def tell_how_to_go_on(*arguments) -> None:
+    """From now on, an interruption that nothing catches ends so. `arguments` are those of a recipe."""
+    sys.excepthook = functools.partial(_end, arguments, sys.excepthook)
+
+
+def _end(arguments, otherwise, kind, error, traceback) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        otherwise(kind, error, traceback)
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one is enough; a second would show where the ending stands
+    for child in multiprocessing.active_children():  # who would be waited for at the end
+        child.terminate()
+    if all(getattr(each, "should_save", True) for each in arguments):  # the main process, of several
+        print(f"\n{_line(arguments)}", file=sys.stderr, flush=True)
+    sys.exit(128 + signal.SIGINT)
+
+
+def _line(arguments) -> str:
+    """What is told. recipe.yaml stands in the folder of a run from its first step on, and is its own command's YAML."""
+    for each in arguments:
+        recipe = Path(getattr(each, "output_dir", None) or "") / RECIPE
+        if hasattr(each, "resume_from_checkpoint") and recipe.is_file():
+            again = f"{started_as()} {shlex.quote(str(recipe))} --resume_from_checkpoint true"
+            return f"{program()}: interrupted; this goes on from the last checkpoint: {again}"
+    return f"{program()}: interrupted; run the same command again"
