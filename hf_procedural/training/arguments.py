@@ -5,6 +5,7 @@ stage_arguments.py, is the whole.
 """
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import ClassVar
 
@@ -275,8 +276,14 @@ class StageSettings:
             raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
 
 
+_OTHER_PACKAGES = ("azure_ml", "flyte", "kubeflow")  # trackers whose packages are called otherwise
+
+
 def _check_trackers(report_to) -> None:
-    """Raises ValueError for a tracker that transformers does not know, which it would tell after the data are made."""
+    """Raises ValueError for a tracker that transformers does not know, or whose package is missing.
+
+    transformers would tell it after the data are made.
+    """
     names = [report_to] if isinstance(report_to, str) else report_to or []
     if not set(names) - {"none", "all"}:
         return
@@ -288,3 +295,6 @@ def _check_trackers(report_to) -> None:
         if name not in ("none", "all", *known):
             near = nearest(name, known)
             raise ValueError(f"report_to must be none, all or a tracker that transformers knows, got {name!r}{near}")
+        packages = {"tensorboard": ("tensorboard", "tensorboardX")}.get(name, (name,))
+        if name in known and name not in _OTHER_PACKAGES and not any(map(importlib.util.find_spec, packages)):
+            raise ValueError(f"report_to {name}: its package is not installed: pip install {name}")

@@ -1,5 +1,7 @@
 """Models, attention, batches and rows behind the recipes."""
 
+import importlib.util
+import re
 import subprocess
 import sys
 
@@ -244,6 +246,21 @@ def test_yaml_reads_what_people_write(text, value):
     import yaml
 
     assert yaml.load(f"key: {text}", Loader)["key"] == value
+
+
+@pytest.mark.parametrize(
+    ("tracker", "message"),
+    [
+        ("trakio", "got 'trakio': did you mean trackio?"),
+        (["tensorboard", "wanb"], "got 'wanb': did you mean wandb?"),
+        ("trackio", "report_to trackio: its package is not installed: pip install trackio"),
+    ],
+)
+def test_a_tracker_that_cannot_be_had_is_refused_at_once(tracker, message, monkeypatch):
+    installed = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "trackio" else installed(name))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        StageArguments(output_dir="run", report_to=tracker)
 
 
 def test_parse_size_refuses_what_is_not_one():
