@@ -29,6 +29,10 @@ _registration.register_when_imported()
 _moved.install()
 
 
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name):
     # torch and transformers are loaded only where they are used
     if name == "tokenizer":

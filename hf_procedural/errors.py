@@ -28,10 +28,13 @@ def started_as(script: str | None = None) -> str:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and ends with exit code 2. Takes the older names of flags, too, and says so."""
 
+    tells_renamed = True  # but once where a command line is read twice
+
     def parse_known_args(self, args=None, namespace=None):
         words = sys.argv[1:] if args is None else list(args)
         known = {option.removeprefix("--") for action in self._actions for option in action.option_strings}
-        return super().parse_known_args(with_current_flags(words, known, self.prog), namespace)
+        teller = self.prog if self.tells_renamed else None
+        return super().parse_known_args(with_current_flags(words, known, teller), namespace)
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")

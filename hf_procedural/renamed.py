@@ -43,17 +43,18 @@ def with_current_keys(recipe: dict, known: Iterable[str] = ()) -> dict:
     return {current(key, known): value for key, value in recipe.items()}
 
 
-def with_current_flags(words: list[str], known: set[str], program: str) -> list[str]:
+def with_current_flags(words: list[str], known: set[str], program: str | None) -> list[str]:
     """The words of a command line under today's names; `known` are the command's flags, without dashes.
 
-    A line on stderr tells of each old one.
+    A line on stderr, from `program`, tells of each old one.
     """
     renamed = []
     for word in words:
         flag, equals, value = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
         if flag.startswith("--") and name not in known and current(name, known) in known:
-            warn(program, flag, f"--{current(name, known)}")
+            if program is not None:
+                warn(program, flag, f"--{current(name, known)}")
             word = f"--{current(name, known)}{equals}{value}"
         renamed.append(word)
     return renamed

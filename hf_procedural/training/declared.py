@@ -39,6 +39,13 @@ def stand_in(module: str, name: str) -> type:
 
     Raises Unreadable.
     """
+    try:
+        return _stand_in(module, name)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Unreadable(f"{module}.{name} is written in a way of its own: {error!r}") from error
+
+
+def _stand_in(module: str, name: str) -> type:
     module, node = _definition(module, name)
     bases = [stand_in(*_origin(module, base.id)) for base in node.bases if isinstance(base, ast.Name)]
     if len(bases) < len(node.bases) or not any("dataclass" in ast.unparse(each) for each in node.decorator_list):
@@ -63,8 +70,7 @@ def _field(value: ast.expr | None) -> dataclasses.Field:
     if not isinstance(value, ast.Call):
         return dataclasses.field(default=_literal(value))
     given = {keyword.arg: keyword.value for keyword in value.keywords}
-    metadata = _literal(given["metadata"]) if "metadata" in given else {}
-    kwargs = {"metadata": metadata if isinstance(metadata, dict) else {}}
+    kwargs = {"metadata": _metadata(given["metadata"]) if "metadata" in given else {}}
     if "init" in given:
         kwargs["init"] = bool(_literal(given["init"]))
     if "default" in given:
@@ -72,6 +78,14 @@ def _field(value: ast.expr | None) -> dataclasses.Field:
     elif "default_factory" in given:
         kwargs["default_factory"] = functools.partial(_made, given["default_factory"])
     return dataclasses.field(**kwargs)
+
+
+def _metadata(node: ast.expr) -> dict:
+    """What of it is literal, such as the help text; choices may come from code."""
+    if not isinstance(node, ast.Dict):
+        return {}
+    entries = {key.value: _literal(value) for key, value in zip(node.keys, node.values, strict=True)}
+    return {key: value for key, value in entries.items() if not isinstance(value, Unread)}
 
 
 def _literal(node: ast.expr):

@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -42,12 +43,10 @@ def answer_early(module: str, description: str, *kinds) -> None:
     """
     if module != "__main__":
         return
-    try:
-        kinds = [_light(kind) for kind in kinds]
-    except declared.Unreadable:
-        return
-    with user_errors():
-        for arguments in _RecipeParser(description, kinds).read(sys.argv[1:]):
+    with contextlib.suppress(declared.Unreadable, TypeError), user_errors():  # TypeError: of a default that is Unread
+        parser = _RecipeParser(description, [_light(kind) for kind in kinds])
+        parser.tells_renamed = False  # `parse` does, in the process that trains
+        for arguments in parser.read(sys.argv[1:]):
             if hasattr(arguments, "check"):
                 arguments.check()
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
@@ -105,10 +104,14 @@ class _RecipeParser(Parser):
         for field in dataclasses.fields(kind):
             if not field.init:
                 continue
-            option = _option(hints[field.name], field)
+            metadata = dict(field.metadata)  # all that add_argument takes, and aliases
+            aliases = metadata.pop("aliases", [])
+            names = [f"--{field.name}", *([aliases] if isinstance(aliases, str) else aliases)]
+            option = metadata | _option(hints[field.name], field)
+            option["help"] = _help(option)
             self.options[field.name] = option
-            self.flags.append(f"--{field.name}")
-            group.add_argument(f"--{field.name}", help=_help(field, option), **option)
+            self.flags += names
+            group.add_argument(*names, **option)
             if option["type"] is _truth and option["default"] not in (False, None):
                 self.flags.append(f"--no_{field.name}")
                 group.add_argument(
@@ -154,7 +157,8 @@ class _RecipeParser(Parser):
             if key != given:
                 if key in content:
                     raise ValueError(f"{file}: {given} is called {key} now, and both are there")
-                warn(self.prog, f"{given} in {file}", key)
+                if self.tells_renamed:
+                    warn(self.prog, f"{given} in {file}", key)
             option = self.options[key]
             is_null = value is None and option["default"] is None
             is_list = isinstance(value, list) and (option.get("nargs") == "+" or key == "report_to")
@@ -221,9 +225,9 @@ def _truth(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
 
 
-def _help(field: dataclasses.Field, option: dict) -> str:
+def _help(option: dict) -> str:
     """A field's help text, and its default where the text does not tell it."""
-    text = field.metadata.get("help", "")
+    text = option.get("help", "")
     default = option["default"]
     if "efault: " in text or default is None or default == []:
         return text

@@ -1,0 +1,182 @@
+"""Recipes' flags: those that HfArgumentParser would give them, told and checked without importing what is heavy."""
+
+import dataclasses
+import json
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+from support.running import RECIPES, ROOT, error_of
+from transformers import HfArgumentParser
+
+from hf_procedural.training import declared, parser
+from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageSettings
+from hf_procedural.training.stage_arguments import StageArguments
+
+PRETRAIN = (RowArguments, InitArguments, ModelArguments, StageArguments)
+SCRIPTS = sorted(path.stem for path in RECIPES.glob("*.py"))
+OF_DATACLASSES = [name for name in SCRIPTS if "parser.answer_early(" in (RECIPES / f"{name}.py").read_text()]
+WORDS = ["3", "0.5", "-1e-4", "true", "No", "steps", "adamw_torch", "{}", "", "underflow_overflow"]
+
+
+@pytest.fixture(params=OF_DATACLASSES)
+def kinds(request, monkeypatch):
+    """The dataclasses of a recipe: those that it answers early with, and those that it trains with."""
+    seen = {}
+    monkeypatch.syspath_prepend(RECIPES)
+    monkeypatch.setattr(parser, "answer_early", lambda module, doc, *kinds: seen.setdefault(module, kinds))
+
+    def stop(doc, *kinds, **settings):
+        seen["parse"] = kinds
+        raise StopIteration
+
+    monkeypatch.setattr(parser, "parse", stop)
+    with pytest.raises(StopIteration):
+        runpy.run_path(str(RECIPES / f"{request.param}.py"), run_name="__main__")
+    return [parser._light(kind) for kind in seen["__main__"]], seen["parse"]
+
+
+def read_as(type_, word: str):
+    """What a flag's type makes of a word."""
+    try:
+        return type_(word)
+    except Exception as error:
+        return type(error)
+
+
+def shape(option: dict) -> dict:
+    """What is comparable of an option: the values that its type gives in place of the type."""
+    enums = {True: lambda value: getattr(value, "value", value), False: lambda value: value}
+    values = [read_as(option["type"], word) for word in WORDS]
+    plain = [enums[hasattr(value, "value")](value) for value in values]
+    names = ("nargs", "const", "required", "choices")
+    return {name: option.get(name) or None for name in names} | {"values": plain, "default": option["default"]}
+
+
+def test_flags_are_those_of_hf_argument_parser(kinds):
+    _, heavy = kinds
+    stock, ours = HfArgumentParser(heavy), parser._RecipeParser("", heavy)
+    flags = {option for action in stock._actions for option in action.option_strings} - {"-h"}
+    assert {"--" + flag[2:].replace("-", "_") for flag in flags} == set(ours.flags)
+    assert all(ours._spelled(f"{flag}=1").partition("=")[0] in ours.flags for flag in flags)
+    for action in stock._actions:
+        if action.dest != "help" and action.const is not False:  # which --no_X has
+            assert shape(vars(action)) == shape(ours.options[action.dest]), action.dest
+
+
+def test_what_is_read_early_is_what_is_trained_with(kinds):
+    light, heavy = (parser._RecipeParser("", each) for each in kinds)
+    assert light.options.keys() == heavy.options.keys()
+    differ = {name for name in light.options if shape(light.options[name]) != shape(heavy.options[name])}
+    # A class that is no enum, choices from code, a default by the version of torch, one by the machine
+    assert differ <= {"parallelism_config", "log_level", "log_level_replica", "optim", "dataloader_pin_memory"}
+    assert set(heavy.flags) <= set(light.flags) <= {*heavy.flags, "--no_dataloader_pin_memory"}
+    helps = [
+        {field.name: field.metadata.get("help") for kind in each for field in dataclasses.fields(kind)}
+        for each in kinds
+    ]
+    assert {name for name in helps[0] if helps[0][name] != helps[1][name]} <= {"dataloader_pin_memory"}
+
+
+def test_both_spellings_and_negations_are_read():
+    words = ["--task=sort-4", "--max-steps", "3", "--no-average-tokens-across-devices", "--no_skip_memory_metrics"]
+    data, *_, args = parser.parse("", *PRETRAIN, argv=[*words, "--streaming", "--learning-rate=0.5"])
+    assert (data.task, data.streaming, args.max_steps, args.learning_rate) == ("sort-4", True, 3, 0.5)
+    assert not args.average_tokens_across_devices and not args.skip_memory_metrics
+
+
+HEAVY = ("torch", "transformers", "datasets", "trl", "accelerate", "pyarrow")
+MISTAKES = {
+    "pretrain --task srot-4": "unknown task 'srot': did you mean sort",
+    "pretrain --task sort-4 --size 2_3_16": "size: the width must be a multiple of the heads",
+    "pretrain --task sort-4 --max_stepz 3": "unknown argument --max_stepz: did you mean --max_steps?",
+    "pretrain --task sort-4 --max_steps many": "argument --max_steps: invalid int value: 'many'",
+    "pretrain --task sort-4 --save_strategy never": "argument --save_strategy: invalid choice: 'never'",
+    "pretrain --task sort-4 --bf16 perhaps": "argument --bf16: must be true or false, got 'perhaps'",
+    "pretrain --task sort-4 --report_to trakio": "report_to must be none, all or a tracker that transformers knows, "
+    "got 'trakio': did you mean trackio?",
+    "pretrain --task sort-4 --per_device_train_batch_size 0": "per_device_train_batch_size must be at least 1, got 0",
+    "pretrain --task sort-4 --init_from shuffled:runs/sort": "control must be permuted, statistics, or noise",
+    "pretrain --task sort-4 --transfer atn": "components must be among attn, mlp, ln, embed and all, got 'atn'",
+    "pretrain none.yaml": "no configuration file none.yaml",
+    "probe --task sort-4 haystak-4": "unknown task 'haystak': did you mean haystack",
+    "semantic --dataset stdlib --z_loss -1": "z_loss must be at least 0, got -1.0",
+    "rlvr --task sort-4 --model_name_or_path x --max_steps 3 --num_generations 1": "num_generations must be at least 2",
+    "rpt --model_name_or_path x --questions y --max_steps 3 --reward best": "reward must be one of",
+    "rpt_evaluate --output x": "nothing to do: give --questions and",
+}
+EACH = f"""
+import contextlib, io, json, runpy, sys
+sys.path.insert(0, {str(RECIPES)!r})
+for command in json.loads(sys.argv[1]):
+    name, *words = command.split()
+    sys.argv, out, error, code = [f"{RECIPES}/{{name}}.py", *words], io.StringIO(), io.StringIO(), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as exit:
+            code = exit.code
+    heavy = [module for module in {HEAVY} if module in sys.modules]
+    print(json.dumps([command, code, out.getvalue(), error.getvalue(), heavy]), flush=True)
+    if heavy: break
+"""
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Of --help and of mistakes, each in turn in one process: exit code, output, errors, heavy modules."""
+    commands = [*(f"{name} --help" for name in SCRIPTS), *MISTAKES]
+    words = [sys.executable, "-c", EACH, json.dumps(commands)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return {command: answer for command, *answer in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_shows_each_flag_once_and_imports_nothing_heavy(name, answers):
+    code, text, errors, heavy = answers[f"{name} --help"]
+    assert (code, errors, heavy) == (0, "", [])
+    flags = re.findall(r"^  (?:-h, )?(--\S+)", text, re.MULTILINE)
+    assert len(flags) == len(set(flags)) > 3
+    assert not any("-" in flag[2:] for flag in flags) and not re.search(r"^  --.*, --", text, re.MULTILINE)
+    negated = {flag for flag in flags if f"--{flag.removeprefix('--no_')}" in {*flags} - {flag}}
+    words = re.sub(r"\s+", " ", text)
+    assert all(f"{flag} The same as --{flag.removeprefix('--no_')} false." in words for flag in negated)
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_mistakes_are_told_before_anything_heavy_is_imported(command, answers):
+    code, text, errors, heavy = answers[command]
+    assert (code, text, heavy) == (2, "", [])
+    (line,) = errors.splitlines()
+    assert line.startswith(f"{command.split()[0]}.py: error: {MISTAKES[command]}")
+
+
+def test_a_library_of_another_layout_is_imported_instead(monkeypatch, capsys, tmp_path):
+    """The same line, later."""
+    monkeypatch.setitem(declared._FILES, ("transformers", "TrainingArguments"), "transformers.elsewhere")
+    for cached in (declared.stand_in, parser._light):
+        cached.cache_clear()
+    with pytest.raises(declared.Unreadable, match="elsewhere.py cannot be read"):
+        parser._light(StageSettings)
+    words = ["--task", "sort-4", "--max_steps", "many"]
+    assert "argument --max_steps: invalid int value: 'many'" in error_of(
+        monkeypatch, capsys, tmp_path, "pretrain", *words
+    )
+
+
+def test_stand_ins_have_the_fields_of_the_real_class():
+    """In their order, also where a base hides behind code that hands out names."""
+    from trl import GRPOConfig
+
+    stand_in = declared.stand_in("trl", "GRPOConfig")
+    assert [field.name for field in dataclasses.fields(stand_in)] == [
+        field.name for field in dataclasses.fields(GRPOConfig)
+    ]
+    assert stand_in().num_generations == GRPOConfig.num_generations
+    with pytest.raises(declared.Unreadable, match="no class Nothing"):
+        declared.stand_in("transformers.training_args", "Nothing")
+    with pytest.raises(declared.Unreadable, match="no_such_library is not installed"):
+        declared.stand_in("no_such_library", "Nothing")
