@@ -11,9 +11,13 @@ import yaml
 
 
 @contextlib.contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A hidden file to write, of this process alone, which becomes `file` when it is complete."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+def whole(file: Path, alone: bool = False) -> Iterator[Path]:
+    """A hidden file to write, of this process alone, which becomes `file` when it is complete.
+
+    Where no other process writes `file` at the same time (`alone`), the hidden one has the same name at each try, so
+    that what a killed process left is written over instead of lying there for ever.
+    """
+    temporary = file.with_name(f".{file.name}.tmp" if alone else f".{file.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, file)

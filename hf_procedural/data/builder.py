@@ -1,6 +1,7 @@
 """The `datasets` builder over the task registry: what `load_dataset("procedural", "sort-64")` runs."""
 
 import dataclasses
+import itertools
 import json
 import math
 from hashlib import sha256
@@ -11,7 +12,6 @@ import pyarrow as pa
 from datasets.builder import Key
 
 from ..tasks import Task, list_tasks, task, task_class
-from ..tasks.registry import is_ours
 from ..tasks.splits import SIZES
 from . import blocks
 from .streaming import Stream
@@ -49,19 +49,17 @@ class ProceduralConfig(datasets.BuilderConfig):
 
     def rows(self) -> dict[str, int]:
         """The number of rows of each split that has any."""
-        return {split: rows for split in SIZES if (rows := getattr(self, f"{split}_size"))}
+        sizes = {split: getattr(self, f"{split}_size") for split in SIZES}
+        return {split: rows for split, rows in sizes.items() if rows}
 
     def create_config_id(self, config_kwargs, custom_features=None):
         """The cache folder's name: the config's, and a digest of all that its rows depend on."""
         sizes = [getattr(self, f"{split}_size") for split in SIZES]
         everything = [self.task.key, self.seed, sizes]
-        parts = getattr(self.task, "members", [self.task])
-        if not all(
-            is_ours(type(getattr(part, "inner", part))) for part in parts
-        ):  # whose rows no version of ours tells
+        if not self.task.is_ours:  # no version of ours tells when its rows change: the rows themselves do
             everything.append(blocks.fingerprint(self.task, self.seed, "train"))
-        everything = json.dumps(everything)
-        return f"{self.name[:60]}-{sha256(everything.encode()).hexdigest()[:16]}"
+        digest = sha256(json.dumps(everything).encode()).hexdigest()
+        return f"{self.name[:60]}-{digest[:16]}"
 
 
 class Procedural(datasets.ArrowBasedBuilder):
@@ -89,31 +87,32 @@ class Procedural(datasets.ArrowBasedBuilder):
             raise ValueError(
                 "procedural columns are fixed-size int32 lists: cast the data set instead of giving features"
             )
+        # What the config does not take is the task's.
         fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
         own = {key: parameters.pop(key) for key in list(parameters) if key in fields}
         chosen = task(config_name, **parameters)
-        config = ProceduralConfig(
-            **{"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary} | own, task=chosen
-        )
+        defaults = {"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary}
+        config = ProceduralConfig(**defaults | own, task=chosen)
         for split in config.rows():  # what cannot be made is refused here, before anything is written
             for member in getattr(chosen, "members", [chosen]):
                 member.sample_split(np.random.default_rng(0), 1, split)
         return config, config_id or config.create_config_id(parameters, custom_features)
 
     def _info(self):
-        width, is_method = self.config.task.max_length, Task.paper in self.config.task.paper
-        column = datasets.List(datasets.Value("int32"), length=width)
+        chosen = self.config.task
+        is_method = Task.paper in chosen.paper
+        column = datasets.List(datasets.Value("int32"), length=chosen.max_length)
         # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
         splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
+        row_bytes = 2 * 4 * chosen.max_length
         return datasets.DatasetInfo(
-            description=f"{self.config.task.config_name}: {self.config.task.summary}. {type(self.config.task).__doc__} "
-            f"Source: {self.config.task.paper}.",
+            description=f"{chosen.config_name}: {chosen.summary}. {type(chosen).__doc__} Source: {chosen.paper}.",
             citation=CITATION if is_method else "",
             homepage=PAPER_URL if is_method else "",
             license="apache-2.0",
             features=datasets.Features(input_ids=column, labels=column),
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
-            size_in_bytes=sum(self.config.rows().values()) * width * 2 * 4,
+            size_in_bytes=sum(self.config.rows().values()) * row_bytes,
         )
 
     def _split_generators(self, dl_manager):
@@ -122,7 +121,7 @@ class Procedural(datasets.ArrowBasedBuilder):
             count = math.ceil(rows / blocks.block_rows(self.config.task))
             shards = max(shards for shards in _SHARDS if shards <= count)
             borders = [count * shard // shards for shard in range(shards + 1)]
-            ranges = list(zip(borders[:-1], borders[1:], strict=True))
+            ranges = list(itertools.pairwise(borders))
             generator = datasets.SplitGenerator(split, {"split": split, "rows": rows, "ranges": ranges})
             generator.split_info.num_examples = rows
             generators.append(generator)
@@ -132,14 +131,14 @@ class Procedural(datasets.ArrowBasedBuilder):
         return Stream.of(super()._as_streaming_dataset_single(splits_generator))
 
     def _generate_tables(self, split, rows, ranges):
-        chosen, size = self.config.task, blocks.block_rows(self.config.task)
+        chosen = self.config.task
+        block_rows = blocks.block_rows(chosen)
         schema = self.info.features.arrow_schema
         for shard, (start, stop) in enumerate(ranges):
             for number in range(start, stop):
-                wanted = rows - number * size
-                arrays = blocks.block(chosen, self.config.seed, split, number)
-                columns = [
-                    pa.FixedSizeListArray.from_arrays(pa.array(array[:wanted].reshape(-1)), type=column.type)
-                    for array, column in zip(arrays, schema, strict=True)
-                ]
+                wanted = rows - number * block_rows  # of the last block, fewer than it has
+                columns = []
+                for array, column in zip(blocks.block(chosen, self.config.seed, split, number), schema, strict=True):
+                    tokens = pa.array(array[:wanted].reshape(-1))
+                    columns.append(pa.FixedSizeListArray.from_arrays(tokens, type=column.type))
                 yield Key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)

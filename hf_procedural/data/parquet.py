@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import multiprocessing
-import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
 from ..errors import at_least
+from ..files import whole
 from . import blocks
 
 _SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
@@ -28,12 +28,16 @@ class Shard:
     split: str
     start: int  # the first of its rows
     stop: int
-    facts: dict  # task, parameters, seed and fingerprint, which go into the file's metadata
+    origin: dict  # task with its parameters, seed and fingerprint
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
 
     @property
     def metadata(self) -> bytes:
         """What the file says about itself, under the key hf_procedural."""
-        return json.dumps(self.facts | {"split": self.split, "rows": [self.start, self.stop]}).encode()
+        return json.dumps(self.origin | {"split": self.split, "rows": [self.start, self.stop]}).encode()
 
 
 def shards(builder) -> list[Shard]:
@@ -44,10 +48,11 @@ def shards(builder) -> list[Shard]:
     planned = []
     for split, rows in builder.config.rows().items():
         count = math.ceil(rows / rows_each)
-        facts = {"task": task.key, "seed": seed, "fingerprint": blocks.fingerprint(task, seed, split)}
+        origin = {"task": task.key, "seed": seed, "fingerprint": blocks.fingerprint(task, seed, split)}
         for number in range(count):
-            file = f"{split}-{number:05d}-of-{count:05d}.parquet"
-            planned.append(Shard(file, split, number * rows_each, min(rows, (number + 1) * rows_each), facts))
+            start = number * rows_each
+            stop = min(rows, start + rows_each)
+            planned.append(Shard(f"{split}-{number:05d}-of-{count:05d}.parquet", split, start, stop, origin))
     return planned
 
 
@@ -58,14 +63,14 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     ValueError, before anything is written, as `missing_shards` does.
     """
     at_least("num_proc", num_proc, 1)
-    folder, planned, missing = Path(folder), shards(builder), missing_shards(builder, folder)
+    folder = Path(folder)
+    planned = shards(builder)
+    missing = missing_shards(builder, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = sum(shard.stop - shard.start for shard in planned)
-    done = rows - sum(shard.stop - shard.start for shard in missing)
-    name = builder.config.name
-    with tqdm(
-        desc=f"Writing {name}", unit=" rows", unit_scale=True, total=rows, initial=done, disable=not missing
-    ) as bar:
+    rows = sum(shard.rows for shard in planned)
+    done = rows - sum(shard.rows for shard in missing)
+    title = f"Writing {builder.config.name}"
+    with tqdm(desc=title, unit=" rows", unit_scale=True, total=rows, initial=done, disable=not missing) as bar:
         if num_proc == 1 or len(missing) < 2:
             for shard in missing:
                 for count in _write(builder, shard, folder):
@@ -81,17 +86,25 @@ def missing_shards(builder, folder) -> list[Shard]:
 
     Raises ValueError where it holds Parquet files of other rows; those of other splits of the same task may be there.
     """
-    folder, planned = Path(folder), shards(builder)
+    folder = Path(folder)
+    planned = shards(builder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder")
     wanted = {shard.file: shard.metadata for shard in planned}
     for file in sorted(folder.glob("*.parquet")):
-        found = _metadata(file)
-        other_split = found is not None and json.loads(found)["split"] not in builder.config.rows()
-        same_task = found is not None and json.loads(found)["task"] == builder.config.task.key
-        if not (other_split and same_task) and found != wanted.get(file.name, b""):
+        metadata = _metadata(file)
+        is_wanted = metadata == wanted.get(file.name, b"")
+        if not is_wanted and not _is_other_split(metadata, builder):
             raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
     return [shard for shard in planned if not (folder / shard.file).exists()]
+
+
+def _is_other_split(metadata: bytes | None, builder) -> bool:
+    """Whether a file is of the same task, but of a split that is not written now."""
+    if metadata is None:
+        return False
+    origin = json.loads(metadata)
+    return origin["task"] == builder.config.task.key and origin["split"] not in builder.config.rows()
 
 
 def _metadata(file: Path) -> bytes | None:
@@ -110,7 +123,8 @@ def _write_in_parallel(builder, missing: list[Shard], folder: Path, num_proc: in
     spawn = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
     with ProcessPoolExecutor(min(num_proc, len(missing)), spawn) as pool:
         try:
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the new processes inherit
+            # The new processes, which `submit` starts, inherit that an interruption is blocked.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             jobs = [pool.submit(_write_whole, builder, shard, folder) for shard in missing]
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for job in as_completed(jobs):
@@ -130,14 +144,17 @@ def _write(builder, shard: Shard, folder: Path):
     """Writes a file, and gives the number of rows of each of its row groups as it is written."""
     schema = builder.info.features.arrow_schema
     schema = schema.with_metadata(schema.metadata | {"hf_procedural": shard.metadata})
-    size = blocks.block_rows(builder.config.task)
-    first, last = shard.start // size, math.ceil(shard.stop / size)
-    temporary = folder / f".{shard.file}.tmp"  # hidden: load_dataset(folder) takes train-*.parquet.tmp for data
-    with pq.ParquetWriter(temporary, schema, write_statistics=False) as writer:
+    block_rows = blocks.block_rows(builder.config.task)
+    first = shard.start // block_rows
+    last = math.ceil(shard.stop / block_rows)
+    # A hidden file, since load_dataset(folder) would take train-*.parquet.tmp for data.
+    with (
+        whole(folder / shard.file, alone=True) as temporary,
+        pq.ParquetWriter(temporary, schema, write_statistics=False) as writer,
+    ):
         for start in range(first, last, _GROUP_BLOCKS):
             ranges = [(start, min(last, start + _GROUP_BLOCKS))]
             tables = [table for _, table in builder._generate_tables(shard.split, shard.stop, ranges)]
             group = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
             writer.write_table(group, row_group_size=len(group))
             yield len(group)
-    os.replace(temporary, folder / shard.file)

@@ -1,5 +1,7 @@
 """Rows as torch data sets, made when they are read: endless for training, a fixed number for validation."""
 
+import math
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
@@ -29,7 +31,8 @@ class TrainRows(IterableDataset):
     def __iter__(self):
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
-        size, number, rows = blocks.block_rows(self.task), None, None
+        size = blocks.block_rows(self.task)
+        number = rows = None  # the block at hand
         first = self.start + worker * self.batch_size
         while True:
             for row in range(first, first + self.batch_size):
@@ -41,21 +44,22 @@ class TrainRows(IterableDataset):
 
 
 class ValidationRows(Dataset):
-    """The first `size` validation rows of a task that may change by assigning to `task`."""
+    """The first `size` validation rows of a task, which `set_task` changes."""
 
     def __init__(self, task: Task, seed: int, size: int):
         self.seed, self.size = seed, size
+        self.set_task(task)
+
+    def set_task(self, task: Task) -> None:
+        """Draws the rows of another task in place of those before."""
+        count = math.ceil(self.size / blocks.block_rows(task))
+        drawn = [blocks.block(task, self.seed, "validation", number) for number in range(count)]
+        input_ids, labels = (np.concatenate(column)[: self.size] for column in zip(*drawn, strict=True))
         self.task = task
+        self._rows = _tensors(input_ids, labels)
 
     def __len__(self):
         return self.size
-
-    def __setattr__(self, name, value):
-        super().__setattr__(name, value)
-        if name == "task":
-            count = -(-self.size // blocks.block_rows(value))
-            parts = [blocks.block(value, self.seed, "validation", number) for number in range(count)]
-            self._rows = _tensors(*(np.concatenate(column)[: self.size] for column in zip(*parts, strict=True)))
 
     def __getitem__(self, index):
         return {name: column[index] for name, column in self._rows.items()}

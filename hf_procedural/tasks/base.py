@@ -1,7 +1,7 @@
-"""What a task is, and the registry that finds one by name.
+"""What a task is: a frozen dataclass of its parameters, which samples rows and has an oracle that judges them.
 
-A task is a frozen dataclass of its parameters. It knows NumPy and nothing of torch, transformers or datasets.
-Names are ``task-size``, such as ``sort-64``: the size sets the task's headline parameter, keywords set the others.
+A task knows NumPy and nothing of torch, transformers or datasets. registry.py holds the classes, lookup.py finds a task
+by a name such as ``sort-64``, check.py holds a task to what is promised here.
 """
 
 import dataclasses
@@ -37,6 +37,7 @@ class Task:
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
 
     def __post_init__(self):
+        # Parameters become plain Python values, in place although frozen: `key`, which seeds the rows, is their JSON.
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.integer | np.floating | np.bool_):
@@ -77,6 +78,11 @@ class Task:
     def pad_id(self) -> int:
         """The id of ``<pad>``."""
         return self.vocabulary.index("<pad>")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is of this package, so that the package's version tells what its rows are."""
+        return type(self).__module__.startswith(__name__.partition(".")[0] + ".")
 
     @property
     def is_language(self) -> bool:
@@ -126,7 +132,8 @@ class Task:
         """Whether a row, ``[max_length]``, is one that the oracle makes: its answer (or word) and its labels."""
         if self.is_language:
             return self.accepts(input_ids) and np.array_equal(self.example(input_ids)[1], labels)
-        return all(map(np.array_equal, self.example(self.prompt_of(input_ids, labels)), (input_ids, labels)))
+        expected_ids, expected_labels = self.example(self.prompt_of(input_ids, labels))
+        return np.array_equal(expected_ids, input_ids) and np.array_equal(expected_labels, labels)
 
     def score(self, prompt, completion, graded: bool = False) -> float:
         """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
@@ -139,17 +146,12 @@ class Task:
         truth to compare with, as some of `nonsense`, this judges no more than the form.
         """
         ids = {token: index for index, token in enumerate(self.vocabulary)}
-        if isinstance(prompt, str):
-            if unknown := [word for word in prompt.split() if word not in ids]:
-                raise ValueError(f"{self.config_name}: the prompt's {unknown[0]!r} is no token of the task")
-            prompt = [ids[word] for word in prompt.split()]
+        prompt = self._prompt_ids(prompt, ids)
         if isinstance(completion, str):
             completion = [ids.get(word, -1) for word in completion.split()]
-        prompt, completion = [int(token) for token in prompt], [int(token) for token in completion]
+        completion = [int(token) for token in completion]
         ends = [completion.index(end) for end in (self.pad_id, ids.get("<eos>")) if end in completion]
         completion = completion[: min(ends, default=len(completion))]
-        if wrong := [token for token in prompt if not 0 <= token < len(ids)]:
-            raise ValueError(f"{self.config_name}: the prompt's {wrong[0]} is no token id of the task")
         if any(not 0 <= token < len(ids) for token in completion):
             return 0.0
         if self.is_language:
@@ -158,6 +160,7 @@ class Task:
         try:
             answer = self.solve(prompt)
         except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
+            # What an oracle, a few plain lines each, stumbles over where a prompt has another form than its rows'.
             words = " ".join(self.vocabulary[token] for token in prompt)
             raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
         if completion == answer or self.is_answer(prompt, completion):
@@ -165,7 +168,22 @@ class Task:
         if not graded:
             return 0.0
         equal = (ours == theirs for ours, theirs in zip(completion, answer, strict=False))
-        return sum(itertools.takewhile(bool, equal)) / max(len(answer), len(completion))
+        right = sum(itertools.takewhile(bool, equal))
+        return right / max(len(answer), len(completion))
+
+    def _prompt_ids(self, prompt, ids: dict[str, int]) -> list[int]:
+        """The ids of a prompt, ids or text. Raises ValueError for what is no token."""
+        if isinstance(prompt, str):
+            words = prompt.split()
+            unknown = [word for word in words if word not in ids]
+            if unknown:
+                raise ValueError(f"{self.config_name}: the prompt's {unknown[0]!r} is no token of the task")
+            return [ids[word] for word in words]
+        tokens = [int(token) for token in prompt]
+        wrong = [token for token in tokens if not 0 <= token < len(ids)]
+        if wrong:
+            raise ValueError(f"{self.config_name}: the prompt's {wrong[0]} is no token id of the task")
+        return tokens
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
@@ -179,10 +197,11 @@ class Task:
         labelled = np.flatnonzero(np.asarray(labels) != IGNORE)
         return tokens[: labelled[0] if len(labelled) else len(tokens) - tokens.count(self.pad_id)]
 
-    def candidates(self, rng: np.random.Generator, n: int):
-        """`n` rows of which `sample_split` keeps some, and a function that writes those kept into two arrays.
+    def candidates(self, rng: np.random.Generator, n: int, split: str):
+        """`n` rows of which `sample_split` keeps those of `split`, and a function that writes these into two arrays.
 
-        Where whole rows are dear, a task may give less of them: `input_ids` and `labels` as far as prompts go.
+        Where whole rows are dear, a task may give less of them: `input_ids` and `labels` as far as prompts go. `split`
+        is for tasks that draw other things for each split than prompts, such as the rules of `nca`.
         """
         rows = self.sample(rng, n)
 
@@ -197,13 +216,15 @@ class Task:
 
         Raises ValueError where the task has (next to) no prompts of that split.
         """
-        rows = self.empty_rows(n)
+        input_ids, labels = self.empty_rows(n)
         done = drawn = 0
         while done < n:
+            # As many as will mostly do, in one go; how many are drawn decides what rows there are: never change it.
             number = min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16)
-            candidates, write = self.candidates(rng, number)
+            candidates, write = self.candidates(rng, number, split)
             kept = np.flatnonzero(splits.of_rows(self, *candidates) == splits.INDEX[split])[: n - done]
-            write(kept, *(target[done : done + len(kept)] for target in rows))
+            new = slice(done, done + len(kept))
+            write(kept, input_ids[new], labels[new])
             done += len(kept)
             drawn += number
             if drawn > 10_000 and done < drawn / 2_000:
@@ -211,4 +232,4 @@ class Task:
                     f"{self.config_name}: too few distinct prompts for a {split} split of its own ({done} of {drawn} "
                     f"drawn fell into it); raise {self.headline} or another parameter, or set {split}_size=0"
                 )
-        return rows[0], rows[1]
+        return input_ids, labels

@@ -1,4 +1,8 @@
-"""A name such as ``sort-64`` means a task: sizes, parameters, presets, mixtures, shuffled rows."""
+"""From a name to a task: sizes, parameters, presets, mixtures, shuffled rows.
+
+A name is ``task-size``, such as ``sort-64``: the size sets the task's headline parameter, keywords set the others.
+Several names joined by ``+`` are a mixture.
+"""
 
 import dataclasses
 import functools
@@ -12,7 +16,7 @@ from .base import Task
 from .check import check_task
 from .mixture import Mixture, proportions
 from .presets import PRESETS
-from .registry import CHECKED, REGISTRY, is_ours
+from .registry import CHECKED, REGISTRY
 from .shuffled import Shuffled
 
 
@@ -67,7 +71,7 @@ def task(name: str, /, **parameters) -> Task:
     if not isinstance(shuffle, bool | np.bool_):
         raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")
     chosen = cls(**parameters)
-    if not is_ours(cls) and cls not in CHECKED:
+    if not chosen.is_ours and cls not in CHECKED:
         check_task(chosen)
         CHECKED.add(cls)
     if shuffle:
@@ -93,7 +97,7 @@ def parse(name: str, parameters: dict) -> tuple[type[Task], dict]:
     return cls, {cls.headline: size, **parameters}
 
 
-def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
+def mixture(names: list[str], weights=None, **parameters) -> Mixture:
     """The mixture of the named tasks.
 
     `weights` are their proportions, equal unless told; they are divided by their sum. A parameter goes to every member
@@ -103,16 +107,23 @@ def mixture(names: list[str], weights=None, **parameters) -> "Mixture":
     """
     if not all(names):
         raise ValueError(f"mixture {'+'.join(names)!r}: names are joined by single plus signs, as in sort-64+set-64")
-    used, members = set(), []
+    members = []
+    used = set()
     for name in names:
         if name in PRESETS:
             raise ValueError(f"{name} is a preset, which cannot be mixed: name its task, {PRESETS[name].task}")
         cls, sized = parse(name, {})
-        fields = {*(field.name for field in dataclasses.fields(cls)), "shuffle_tokens"}
-        mine = {key: value for key, value in parameters.items() if key in fields - sized.keys()}
-        own = {key: key.rpartition(".")[2] for key in parameters if key.rpartition(".")[0] in (cls.name, name)}
-        used |= mine.keys() | own.keys()
-        members.append(task(name, **mine | {bare: parameters[key] for key, bare in own.items()}))
+        free = {field.name for field in dataclasses.fields(cls)} | {"shuffle_tokens"}
+        free -= sized.keys()  # the size in a name stays, whatever the others have
+        shared = {key: value for key, value in parameters.items() if key in free}
+        used |= shared.keys()
+        own = {}
+        for key, value in parameters.items():
+            owner, _, parameter = key.rpartition(".")
+            if owner in (cls.name, name):
+                own[parameter] = value
+                used.add(key)
+        members.append(task(name, **shared | own))
     for key in parameters:
         if key not in used:
             raise ValueError(f"mixture {'+'.join(names)}: no member has a parameter {key!r} still to be set")

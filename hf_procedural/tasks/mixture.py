@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
+import math
 
 import numpy as np
 
@@ -14,15 +16,20 @@ __getattr__ = old_names(__name__)
 
 
 def proportions(weights, count: int) -> tuple[float, ...]:
-    weights = [1] * count if weights is None else weights
+    """`weights` divided by their sum; None: `count` equal ones. Raises ValueError for what are not `count` of them."""
+    if weights is None:
+        weights = [1] * count
     if isinstance(weights, np.ndarray | list | tuple):
         weights = [weight.item() if isinstance(weight, np.generic) else weight for weight in weights]
-    numbers = isinstance(weights, list | tuple) and all(
-        isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights
-    )
-    if not numbers or len(weights) != count or not all(0 < weight < float("inf") for weight in weights):
+    fitting = isinstance(weights, list) and len(weights) == count and all(map(_is_weight, weights))
+    if not fitting:
         raise ValueError(f"weights must be {count} positive numbers, one for each task of the mixture, got {weights!r}")
-    return tuple(weight / sum(weights) for weight in weights)
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
+def _is_weight(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +61,13 @@ class Mixture(Task):
 
     @property
     def key(self) -> str:
-        return json.dumps([[member.key for member in self.members], self.weights])
+        members = [member.key for member in self.members]
+        return json.dumps([members, self.weights])
 
     @functools.cached_property
     def vocabulary(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(token for member in self.members for token in member.vocabulary))
+        tokens = itertools.chain.from_iterable(member.vocabulary for member in self.members)
+        return tuple(dict.fromkeys(tokens))
 
     @property
     def max_length(self) -> int:
@@ -67,6 +76,10 @@ class Mixture(Task):
     @property
     def is_language(self) -> bool:
         return all(member.is_language for member in self.members)
+
+    @property
+    def is_ours(self) -> bool:
+        return all(member.is_ours for member in self.members)
 
     @property
     def prompt_end(self) -> int | None:
@@ -115,8 +128,8 @@ class Mixture(Task):
             rows = np.flatnonzero(chosen == index)
             ids, own_labels = draw(member, len(rows))
             width = member.max_length
-            mapped = self.ids_of(member)
-            input_ids[rows, :width] = mapped[ids]
+            ids_here = self.ids_of(member)
+            input_ids[rows, :width] = ids_here[ids]
             scored = own_labels != IGNORE
-            labels[rows, :width] = np.where(scored, mapped[own_labels * scored], IGNORE)
+            labels[rows, :width] = np.where(scored, ids_here[own_labels * scored], IGNORE)  # -100 is no index
         return input_ids, labels

@@ -15,7 +15,6 @@ import hashlib
 import itertools
 import math
 import zlib
-from typing import ClassVar
 
 import numpy as np
 
@@ -152,8 +151,6 @@ class NeuralAutomaton(Task):
     rules: int | None = integer(16_000, 1, "rules in a pool; null: a new one for each row", 10**7, optional=True)
     rules_seed: int = integer(0, 0, "which pool")
 
-    _split: ClassVar[str] = "train"  # whose pool `sample` takes
-
     def __post_init__(self):
         super().__post_init__()
         for field in ("temperature", "identity_bias"):
@@ -241,39 +238,38 @@ class NeuralAutomaton(Task):
         nca_kernels.draw_rule(np.empty(4, np.uint64), keys[0], self._find(keys)[0], *kernels.values())
         return kernels | {f"{name}_bias": np.zeros(shape[-1], np.float32) for name, shape in shapes.items()}
 
-    def _draw(self, rng, n):
-        """Which rule each of `n` rows has, and the seed of its simulation."""
+    def _draw(self, rng, n, split):
+        """Which rule of the split's pool each of `n` rows has (its key, and the number of the candidate), and the seed
+        of its simulation."""
         if self.rules is None:
             keys = rng.integers(2**64, size=n, dtype=np.uint64)
             attempts = self._find(keys)
         else:
-            numbers, attempts_of = rng.integers(self.rules, size=n), _pool(self, self._split)
-            new = np.unique(numbers[attempts_of[numbers] < 0])
-            attempts_of[new] = self._find(self._keys(new, self._split))
-            keys = self._keys(numbers, self._split)
-            attempts = attempts_of[numbers]
+            numbers = rng.integers(self.rules, size=n)
+            pool = _pool(self, split)  # filled in place, as rules are first needed: finding one takes simulations
+            new = np.unique(numbers[pool[numbers] < 0])
+            pool[new] = self._find(self._keys(new, split))
+            keys = self._keys(numbers, split)
+            attempts = pool[numbers]
         return keys, attempts, rng.integers(2**64, size=n, dtype=np.uint64)
 
     def sample(self, rng, n):
+        """Rows with rules of the pool of train."""
         input_ids, labels = self.empty_rows(n)
-        self._fill(*self._draw(rng, n), input_ids, False)
+        self._fill(*self._draw(rng, n, "train"), input_ids, False)
         return input_ids, self._labels(input_ids, labels)
 
-    def candidates(self, rng, n):
-        drawn = self._draw(rng, n)
+    def candidates(self, rng, n, split):
+        keys, attempts, seeds = self._draw(rng, n, split)
         first = np.empty((n, self.frame_length), np.int32)  # which decides the split
-        self._fill(*drawn, first, False)
+        self._fill(keys, attempts, seeds, first, False)
 
         def write(kept, input_ids, labels):
-            self._fill(*(part[kept] for part in drawn), input_ids, False)
+            # Simulated anew from the same seeds: whole rows of all candidates would take more memory and time.
+            self._fill(keys[kept], attempts[kept], seeds[kept], input_ids, False)
             self._labels(input_ids, labels)
 
         return (first, np.full_like(first, IGNORE)), write
-
-    def sample_split(self, rng, n, split):
-        of_split = dataclasses.replace(self)
-        object.__setattr__(of_split, "_split", split)
-        return Task.sample_split(of_split, rng, n, split)
 
     def _keys(self, numbers, split):
         """What the streams of candidates depend on, of the rules with these numbers."""

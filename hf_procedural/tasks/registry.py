@@ -1,4 +1,4 @@
-"""The registry: which tasks there are."""
+"""The registry: the classes of all tasks by name. Families and plugins add to it, lookup.py reads it."""
 
 import dataclasses
 import re
@@ -6,8 +6,6 @@ import re
 from .base import Task
 
 REGISTRY: dict[str, type[Task]] = {}
-
-
 CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
 
 
@@ -26,26 +24,21 @@ def register(cls: type[Task]) -> type[Task]:
 
 
 def _check_class(cls) -> None:
-    wanted = {
-        "name": lambda value: isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value),
-        "headline": lambda value: value in {field.name for field in dataclasses.fields(cls)},
-        "sizes": lambda value: isinstance(value, tuple) and value,
-        "summary": lambda value: isinstance(value, str) and value,
-    }
     where = f"{cls.__module__}.{cls.__qualname__}"
+    # A subclass has its parent's fields even without a decorator of its own: look at the class itself.
     if not (isinstance(cls, type) and issubclass(cls, Task) and "__dataclass_params__" in vars(cls)):
         raise ValueError(f"{where} must be a subclass of Task with @dataclasses.dataclass(frozen=True) below @register")
-    for attribute, valid in wanted.items():
-        if not valid(getattr(cls, attribute, None)):
-            accepted = {
-                "name": "a word of lower-case letters, digits and _",
-                "headline": "one of its fields",
-                "sizes": "a tuple of values of the headline",
-                "summary": "a line that says what is learned",
-            }[attribute]
-            raise ValueError(f"{where}: {attribute} must be {accepted}, got {getattr(cls, attribute, None)!r}")
 
+    def demand(attribute, is_valid, accepted):
+        value = getattr(cls, attribute, None)
+        if not is_valid(value):
+            raise ValueError(f"{where}: {attribute} must be {accepted}, got {value!r}")
 
-def is_ours(cls: type[Task]) -> bool:
-    """Whether a class of tasks is of this package, so that its version tells what its rows are."""
-    return cls.__module__.startswith(__name__.partition(".")[0] + ".")
+    def is_word(value):
+        return isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value)
+
+    fields = {field.name for field in dataclasses.fields(cls)}
+    demand("name", is_word, "a word of lower-case letters, digits and _")
+    demand("headline", lambda value: value in fields, "one of its fields")
+    demand("sizes", lambda value: isinstance(value, tuple) and value, "a tuple of values of the headline")
+    demand("summary", lambda value: isinstance(value, str) and value, "a line that says what is learned")

@@ -1,6 +1,7 @@
 """Shuffled rows: the papers' control, which keeps what tokens a row has and takes away their order."""
 
 import dataclasses
+from operator import attrgetter
 
 import numpy as np
 
@@ -23,15 +24,23 @@ class Shuffled(Task):
             object.__setattr__(self, "inner", dataclasses.replace(self.inner, length=self.length))
         object.__setattr__(self, "length", getattr(self.inner, "length", None))
 
-    name = property(lambda self: self.inner.name)
-    paper = property(lambda self: self.inner.paper)
-    summary = property(lambda self: f"{self.inner.summary}; the tokens of each row shuffled")
-    config_name = property(lambda self: self.inner.config_name)
-    parameters = property(lambda self: self.inner.parameters | {"shuffle_tokens": True})
-    vocabulary = property(lambda self: self.inner.vocabulary)
-    max_length = property(lambda self: self.inner.max_length)
-    pad_id = property(lambda self: self.inner.pad_id)
-    is_language = property(lambda self: self.inner.is_language)
+    # Not by __getattr__, which is asked only for what `Task` does not define itself.
+    name = property(attrgetter("inner.name"))
+    paper = property(attrgetter("inner.paper"))
+    config_name = property(attrgetter("inner.config_name"))
+    vocabulary = property(attrgetter("inner.vocabulary"))
+    max_length = property(attrgetter("inner.max_length"))
+    pad_id = property(attrgetter("inner.pad_id"))
+    is_language = property(attrgetter("inner.is_language"))
+    is_ours = property(attrgetter("inner.is_ours"))
+
+    @property
+    def summary(self) -> str:
+        return f"{self.inner.summary}; the tokens of each row shuffled"
+
+    @property
+    def parameters(self) -> dict:
+        return self.inner.parameters | {"shuffle_tokens": True}
 
     def example(self, prompt_ids):
         """Not of shuffled rows: raises TypeError."""
@@ -48,6 +57,7 @@ class Shuffled(Task):
         return self._shuffle(rng, *self.inner.sample_split(rng, n, split))
 
     def _shuffle(self, rng, input_ids, labels):
-        order = np.where(input_ids == self.pad_id, 1.0, rng.random(input_ids.shape)).argsort(axis=1)  # padding last
+        places = np.where(input_ids == self.pad_id, 1.0, rng.random(input_ids.shape))  # in [0, 1): padding comes last
+        order = places.argsort(axis=1)
         shuffled = np.take_along_axis(input_ids, order, axis=1)
         return shuffled, np.where(labels == IGNORE, labels, shuffled)

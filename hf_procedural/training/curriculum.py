@@ -74,7 +74,8 @@ class LengthCurriculum(TrainerCallback):
     def set_length(self, length: int) -> None:
         """Makes the rows that long. Raises ValueError where the task has too few distinct prompts of that length."""
         shorter = dataclasses.replace(self.train.task, **{self.parameter: length})
-        self.train.task = self.validation.task = shorter
+        self.train.task = shorter
+        self.validation.set_task(shorter)
 
     def _grow(self, length: int, accuracy: float) -> int:
         return min(length + self.step, self.final) if accuracy >= self.threshold else length

@@ -49,6 +49,6 @@ def test_another_task_takes_over_with_the_next_iterator():
 def test_validation_rows_are_the_first_of_their_split(size):
     rows = ValidationRows(SHORT, seed=5, size=size)
     for task in (SHORT, LONG):
-        rows.task = task
+        rows.set_task(task)
         assert len(rows) == size
         np.testing.assert_array_equal(read([rows[i] for i in range(size)], size), expected(task, 5, "validation", size))
