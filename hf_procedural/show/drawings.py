@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from rich.text import Text
 
-from ..tasks import automata, dyck, languages, lime, nca, nonsense, probes, sequence, simpler
+from ..tasks import automata, dyck, languages, lime, lime_oracle, nca, nonsense, probes, sequence, simpler
 from .drawing import (
     ANSWER,
     GUTTER,
@@ -429,7 +429,7 @@ def _(task: lime.Lime):
 
 @lines.register
 def _(task: lime.Lime, row, width):
-    header, *given = lime.split(row.prompt[:-1], "<space>")
+    header, *given = lime_oracle.split(row.prompt[:-1], "<space>")
     ends = [header.index(mark) for mark in ("<UPPER>", "<LOWER>", "<MATH>")]
     upper, lower, maths = (header[start + 1 : end] for start, end in zip(ends, [*ends[1:], None], strict=True))
 
@@ -438,13 +438,13 @@ def _(task: lime.Lime, row, width):
 
     for label, kind in (("upper", upper), ("lower", lower), ("math", maths)):
         yield from in_columns(label, cells(kind, LABEL), width)
-    asked = lime.split(row.answer[:-1], "<space>")
+    asked = lime_oracle.split(row.answer[:-1], "<space>")
     for names, parts, style in zip(lime.MODES[task.mode], (given, asked), ("", ANSWER), strict=True):
         names = [names[0]] * (len(parts) - len(names)) + list(names)
         for name, part in zip(names, parts, strict=True):
             name = name.removesuffix(" 2")
             if name == "substitution":
-                part = [Text(" ").join(cells(one, style)) for one in lime.split(part, ",")]
+                part = [Text(" ").join(cells(one, style)) for one in lime_oracle.split(part, ",")]
             else:
                 part = cells(part, style)
             yield from in_columns(_LIME.get(name, name), part, width)

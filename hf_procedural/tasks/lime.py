@@ -6,14 +6,11 @@ is tonywu95/LIME: at 2a4045f for the modes that have golden rows, read at bbb716
 
 import dataclasses
 import functools
-import heapq
 import itertools
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
+from . import lime_oracle as oracle
 from .fields import choice, integer
 from .layouts import Answered
 from .registry import register
@@ -39,7 +36,6 @@ _KERNEL_PARTS = (  # in the order in which the kernels number them
     ("pattern", "substitution", "result", "substitution 2", "result 2"),
     ("rules", "string", "last", "strings"),
 )
-_SEVERAL = ("rules", "strings")  # parts that are several, themselves separated by <space>
 
 
 @functools.lru_cache(maxsize=8)
@@ -123,16 +119,21 @@ class Lime(Answered):
 
     @property
     def max_length(self) -> int:
-        parts = [part.removesuffix(" 2") for part in itertools.chain(*MODES[self.mode])]
         if self.mode in REASON:
-            listed, longest = 5, {"pattern": 10 + 19, "substitution": 5 * (8 + 5) - 1, "result": 10 * 8 + 19}
+            upper = 5
+            # 10 variables and 19 math symbols; 5 values of 8 with name, colon, brackets and comma
+            longest = {"pattern": 10 + 19, "substitution": 5 * (8 + 5) - 1, "result": 10 * 8 + 19}
         else:
-            first, window, steps = (25, 7, self.steps) if self._multistep else (50, 20, 1)
-            strings = [first + step * window for step in range(1, steps + 1)]
-            listed = 24 if self._multistep else 20
-            longest = {"string": first, "last": strings[-1], "strings": sum(strings) + steps - 1}
-            longest["rules"] = steps * (window + 1 + 2 * window) + steps - 1
-        return listed + 48 + sum(longest[part] + 1 for part in parts)  # each ends with <space>, <sep> or <eos>
+            upper = 24 if self._multistep else 20
+            string, substring, steps = (25, 7, self.steps) if self._multistep else (50, 20, 1)
+            # A right side has as many math symbols as the left side is long, and as many variables at most.
+            strings = [string + step * substring for step in range(1, steps + 1)]
+            longest = {"string": string, "last": strings[-1], "strings": sum(strings) + steps - 1}
+            longest["rules"] = steps * (substring + 1 + 2 * substring) + steps - 1
+        header = upper + 24 + 20 + len(("<UPPER>", "<LOWER>", "<MATH>", "<space>"))
+        prompt, answer = MODES[self.mode]
+        parts = [part.removesuffix(" 2") for part in (*prompt, *answer)]
+        return header + sum(longest[part] + 1 for part in parts)  # each ends with <space>, <sep> or <eos>
 
     @property
     def _multistep(self) -> bool:
@@ -144,7 +145,7 @@ class Lime(Answered):
         starts, stops = np.empty((2, len(input_ids)), np.int32)
         prompt, answer = MODES[self.mode]
         names = _KERNEL_PARTS[self.mode in REWRITE]
-        layout = np.array([-1 if part is None else names.index(part) for part in (*prompt, None, *answer)])
+        layout = np.array([*map(names.index, prompt), -1, *map(names.index, answer)])  # -1 is <sep>
         pool = np.arange(self.vocab_size, dtype=np.int32)
         shared = kernels.stream(rng), input_ids, pool, layout
         if self.mode in REASON:
@@ -157,289 +158,55 @@ class Lime(Answered):
         return starts, stops
 
     def solve(self, prompt_ids) -> list[int]:
-        listed, known = self._read(prompt_ids)
+        listed, parts = self._read(prompt_ids)
         given, asked = MODES[self.mode]
         if asked == ("result",):
-            known["result"] = _applied(_values(known["substitution"]), known["pattern"])
+            parts["result"] = oracle.applied(oracle.values_of(parts["substitution"]), parts["pattern"])
         elif asked == ("substitution",):
-            known["substitution"] = _written(_matched(known["pattern"], known["result"], listed))
+            parts["substitution"] = oracle.written(oracle.matched(parts["pattern"], parts["result"], listed))
         elif "substitution" in given:
-            known["pattern"] = _parsed(known["result"], _values(known["substitution"]), listed)
+            parts["pattern"] = oracle.parsed(parts["result"], oracle.values_of(parts["substitution"]), listed)
         elif "result" in given:
-            known["pattern"], *found = _explained([known[part] for part in given], listed)
-            known |= zip(("substitution", "substitution 2"), map(_written, found), strict=False)
+            parts["pattern"], *substitutions = oracle.explained([parts[name] for name in given], listed)
+            for name, substitution in zip(("substitution", "substitution 2"), substitutions, strict=False):
+                parts[name] = oracle.written(substitution)
         elif "rules" in given:
-            known["strings"] = _rewritten(known["rules"], known["string"], listed)
-            known["last"] = known["strings"] and known["strings"][-1]
+            strings = oracle.rewritten(parts["rules"], parts["string"], listed)
+            parts["strings"] = strings
+            parts["last"] = strings and strings[-1]
         else:
-            rule = _rule(known["string"], known["last"], listed)
-            known["rules"] = rule and (rule,)
-        if None in known.values():
+            rule = oracle.rule_of(parts["string"], parts["last"], listed)
+            parts["rules"] = rule and (rule,)
+        if None in parts.values():
             raise ValueError(f"{self.config_name}: no answer follows from this prompt")
-        parts = [part for name in asked for part in (known[name] if name in _SEVERAL else [known[name]])]
-        words = [word for part in parts for word in (*part, "<space>")][:-1]
+        words = []
+        for name in asked:
+            for part in parts[name] if name in oracle.SEVERAL else [parts[name]]:
+                words += [*part, "<space>"]
+        words.pop()
         return [int(word) if word.isdigit() else self.vocab_size + MARKS.index(word) for word in words]
 
     def is_answer(self, prompt_ids, answer_ids) -> bool:
-        listed, known = self._read(prompt_ids)
+        listed, given = self._read(prompt_ids)
         asked = MODES[self.mode][1]
         try:
-            return _follows(known | _parts(asked, self._words(answer_ids)), asked, listed)
+            answer = oracle.parts_of(asked, self._words(answer_ids))
+            return oracle.agree(given | answer, asked, listed)
         except ValueError:  # these are not even the parts asked for
             return False
 
     def _words(self, ids) -> list[str]:
         return [self.vocabulary[int(token)] for token in ids]
 
-    def _read(self, prompt_ids) -> tuple["_Listed", dict]:
+    def _read(self, prompt_ids) -> tuple[oracle.Listed, dict]:
         """What a prompt lists, and its parts by name."""
         words = self._words(token for token in prompt_ids if token != self.sep_id)
         given = MODES[self.mode][0]
         try:
             marks = [words.index(mark) for mark in ("<UPPER>", "<LOWER>", "<MATH>", "<space>")]
-            listed = _Listed(*(tuple(words[start + 1 : end]) for start, end in itertools.pairwise(marks)))
-            return listed, _parts(given, words[marks[-1] + 1 :])
+            kinds = [tuple(words[start + 1 : end]) for start, end in itertools.pairwise(marks)]
+            return oracle.Listed(*kinds), oracle.parts_of(given, words[marks[-1] + 1 :])
         except ValueError:
             layout = " <space> ".join(["<UPPER> ids <LOWER> ids <MATH> ids", *given])
             got = " ".join(words)
             raise ValueError(f"{self.config_name}: a prompt must be {layout}, got {got[:100]!r}") from None
-
-
-# ---------------------------------------------------------------- the oracle, in words
-
-
-class _Listed(NamedTuple):
-    """The ids that a prompt lists."""
-
-    upper: tuple[str, ...]
-    lower: tuple[str, ...]
-    math: tuple[str, ...]
-
-
-def split(words, mark: str) -> list[tuple]:
-    """What stands between the marks."""
-    parts = [[]]
-    for word in words:
-        parts.append([]) if word == mark else parts[-1].append(word)
-    return [tuple(part) for part in parts]
-
-
-def _parts(names, words) -> dict:
-    """The parts by name: tuples of words, or of such tuples where they are several."""
-    parts = split(words, "<space>")
-    if names[0] in _SEVERAL:
-        several = len(parts) - len(names) + 1
-        parts = [tuple(parts[:several]), *parts[several:]]
-    return dict(zip(names, parts, strict=True))
-
-
-def _follows(known: dict, asked, listed: _Listed) -> bool:
-    """Whether the parts agree, and those that were asked for are made of the listed symbols."""
-    if "string" in known:
-        rules, strings = known["rules"], known.get("strings")
-        if "rules" in asked and not (len(rules) == 1 and _is_rule(rules[0], listed)):
-            return False
-        if strings is not None:
-            steps = itertools.pairwise([known["string"], *strings])
-            return len(strings) == len(rules) and all(
-                new in _rewritings(rule, old, listed) for rule, (old, new) in zip(rules, steps, strict=True)
-            )
-        reached = {known["string"]}
-        for rule in rules:
-            reached = {new for old in reached for new in _rewritings(rule, old, listed)}
-        return known["last"] in reached
-    pattern = known["pattern"]
-    if not set(pattern) <= {*listed.upper, *listed.math}:
-        return False
-    for number in ("", " 2")[: 1 + ("result 2" in known)]:
-        result, substitution = known[f"result{number}"], known.get(f"substitution{number}")
-        values = _matched(pattern, result, listed) if substitution is None else _values(substitution)
-        if values is None or "substitution" in asked and not _is_substitution(values, listed):
-            return False
-        if _applied(values, pattern) != result:
-            return False
-    return True
-
-
-def _values(words) -> dict:
-    """The value of each upper id by a substitution as it is written, ``A : [ x y ] , B : [ z + ]``."""
-    values = {}
-    for name, *value in map(list, split(words, ",")):
-        if value[:2] != [":", "["] or value[-1] != "]" or name in values:
-            raise ValueError(f"not a substitution: {' '.join(words)}")
-        values[name] = tuple(value[2:-1])
-    return values
-
-
-def _written(values: dict | None) -> tuple | None:
-    return (
-        values
-        if values is None
-        else tuple(word for name, value in values.items() for word in (name, ":", "[", *value, "]", ","))[:-1]
-    )
-
-
-def _is_substitution(values: dict, listed) -> bool:
-    symbols = {*listed.lower, *listed.math}
-    return values.keys() == set(listed.upper) and all(
-        2 <= len(value) <= 8 and set(value) <= symbols for value in values.values()
-    )
-
-
-def _applied(values: dict, pattern) -> tuple:
-    return tuple(word for symbol in pattern for word in values.get(symbol, [symbol]))
-
-
-def _matched(pattern, result, listed) -> dict | None:
-    """A substitution that makes `result` of `pattern`, or None."""
-    expression, groups = "", {}
-    for symbol in pattern:
-        if symbol not in listed.upper:
-            expression += f" {symbol}"
-        elif symbol in groups:
-            expression += f"(?P={groups[symbol]})"
-        else:
-            groups[symbol] = f"v{symbol}"
-            expression += f"(?P<v{symbol}>(?: \\d+){{2,8}}?)"
-    match = re.fullmatch(expression, "".join(f" {symbol}" for symbol in result))
-    unused = listed.lower[:2]  # the value of a variable that the pattern does not have
-    return match and {
-        symbol: tuple(match[groups[symbol]].split()) if symbol in groups else unused for symbol in listed.upper
-    }
-
-
-def _parsed(result, values: dict, listed) -> tuple | None:
-    """The shortest pattern of which a substitution makes `result`, or None."""
-    values = values | {symbol: (symbol,) for symbol in listed.math}
-    shortest = [None] * len(result) + [()]  # by where in the result they start
-    for start in reversed(range(len(result))):
-        patterns = [
-            (symbol, *shortest[start + len(value)])
-            for symbol, value in values.items()
-            if result[start : start + len(value)] == value and shortest[start + len(value)] is not None
-        ]
-        shortest[start] = min(patterns, key=len, default=None)
-    return shortest[0]
-
-
-def _explained(results, listed) -> tuple:
-    """A pattern, and for each result a substitution that makes it of the pattern; (None,) if there are none.
-
-    A search from both ends, always on where most has been read that cannot be chance: a variable again, or a math
-    symbol, in all results at once. Two rules narrow it and lose nothing: no value has a math symbol at an edge that
-    could as well stand in the pattern; of two neighbours that occur once, the first is as long as can be.
-    """
-    symbols = (*listed.lower, *listed.math)
-    if not set().union(*results) <= set(symbols):
-        return (None,)
-    letters = {symbol: chr(index) for index, symbol in enumerate(symbols)}  # so that a result is a str
-    lower, maths = ({letters[symbol] for symbol in kind} for kind in (listed.lower, listed.math))
-    texts = ["".join(letters[symbol] for symbol in result) for result in results]
-    states, number = [], itertools.count()
-
-    def add(cost, way, rests, found, pattern, once=None):
-        """A state: what is left to read, the values found, the pattern read, the lengths of a value read just now."""
-        heapq.heappush(states, (cost, next(number), way, rests, found, pattern, once))
-
-    add(0, 1, texts, (), ())
-    add(0, -1, [text[::-1] for text in texts], (), ())
-    while states:
-        cost, _, way, rests, found, pattern, once = heapq.heappop(states)
-        if not any(rests):
-            cases = [[value[::way] for value in values] for values in zip(*found, strict=True)] or [[]] * len(texts)
-            unused = listed.lower[:2]
-            return pattern[::way], *(
-                {name: tuple(symbols[ord(letter)] for letter in value) or unused for name, value in zipped}
-                for zipped in (itertools.zip_longest(listed.upper, case, fillvalue="") for case in cases)
-            )
-        free = listed.upper[len(found) :]
-        values_of = zip(*found, strict=True) if found else [()] * len(texts)
-        needed = (_needed(rest, lower.difference(*values)) for rest, values in zip(rests, values_of, strict=True))
-        if not all(rests) or max(needed) > len(free):
-            continue
-        for name, values in zip(listed.upper, found, strict=False):
-            if all(map(str.startswith, rests, values)):
-                read = sum(map(len, values))
-                add(cost - 4 * read + 2, way, _behind(rests, map(len, values)), found, (*pattern, name))
-        literal = len({rest[0] for rest in rests}) == 1 and rests[0][0] in maths
-        if literal:
-            symbol = symbols[ord(rests[0][0])]
-            add(cost - 4 * len(rests) + 3, way, _behind(rests, [1] * len(rests)), found, (*pattern, symbol))
-        for lengths in itertools.product(*(range(2, min(8, len(rest)) + 1) for rest in rests)) if free else ():
-            values = tuple(rest[:length] for rest, length in zip(rests, lengths, strict=True))
-            ends = {value[-1] for value in values}
-            if min(lengths) > 2 and (literal or (len(ends) == 1 and ends <= maths)):
-                continue
-            after = _behind(rests, lengths)
-            again = all(value in rest for value, rest in zip(values, after, strict=True))
-            if once and not again and any(a < 8 and b > 2 for a, b in zip(once, lengths, strict=True)):
-                continue
-            expected = sum(2 - again * (length - 1) for length in lengths)
-            add(cost + expected, way, after, (*found, values), (*pattern, free[0]), None if again else lengths)
-    return (None,)
-
-
-def _behind(texts, lengths) -> list[str]:
-    return [text[length:] for text, length in zip(texts, lengths, strict=True)]
-
-
-def _needed(text: str, new: set) -> int:
-    """How many values of 8 symbols the new ones in a text need at least."""
-    count = place = 0
-    while place < len(text):
-        if text[place] in new:
-            new = new.difference(text[place : place + 8])
-            count, place = count + 1, place + 8
-        else:
-            place += 1
-    return count
-
-
-def _rewritings(rule, string, listed) -> Iterator[tuple]:
-    """The string after one application of the rule, for each place where it matches, from the left."""
-    left, right = split(rule, "->")
-    for start in range(len(string) - len(left) + 1):
-        end = start + len(left)
-        pairs = {(a, (b,)) for a, b in zip(left, string[start:end], strict=True) if a != b}
-        values = dict(pairs)
-        if (
-            values.keys() == {symbol for symbol in left if symbol in listed.upper}
-            and set(values.values()) <= {(lower,) for lower in listed.lower}
-            and len(pairs) == len(values) == len(set(values.values()))
-        ):
-            yield (*string[:start], *_applied(values, right), *string[end:])
-
-
-def _rewritten(rules, string, listed) -> tuple | None:
-    """What each rule in turn makes of the string: at the leftmost places with which all of them match, or None."""
-    if not rules:
-        return ()
-    for new in _rewritings(rules[0], string, listed):
-        rest = _rewritten(rules[1:], new, listed)
-        if rest is not None:
-            return (new, *rest)
-    return None
-
-
-def _is_rule(rule, listed) -> bool:
-    """Whether a rule has the listed upper ids on its left, each once on its right, and math symbols."""
-    if rule.count("->") != 1:
-        return False
-    left, right = split(rule, "->")
-    variables = [[symbol for symbol in side if symbol not in listed.math] for side in (left, right)]
-    return left != () and {*variables[0]} == {*listed.upper} and sorted(variables[1]) == sorted(listed.upper)
-
-
-def _rule(string, last, listed) -> tuple | None:
-    """The rule with the shortest left side, of at least 5 symbols, that makes `last` of `string`, or None."""
-    for size in range(5, len(string) + 1):
-        for start in range(len(string) - size + 1):
-            end = len(last) - len(string) + start + size
-            if end > start and string[:start] == last[:start] and string[start + size :] == last[end:]:
-                left, right = string[start : start + size], last[start:end]
-                lowers = [symbol for symbol in listed.lower if symbol in left]
-                names = {lower: (upper,) for lower, upper in zip(lowers, listed.upper, strict=False)}
-                rule = (*_applied(names, left), "->", *_applied(names, right))
-                if len(lowers) == len(listed.upper) and _is_rule(rule, listed):
-                    return rule
-    return None

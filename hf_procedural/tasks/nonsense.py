@@ -100,13 +100,23 @@ _BEGIN, _END = "__d7__begin_quote__", "__d7__end_quote__"
 
 @functools.lru_cache(maxsize=8)
 def _vocabulary(size: int) -> tuple[str, ...]:
-    letters = next(count for count in itertools.count(1) if 26**count >= size)
-    words = ("".join(chr(97 + i // 26**place % 26) for place in range(letters)) for i in range(size))
-    marks = (f"__d{d}__{name}__" for d in sorted(_KEYWORDS) for name in [*_KEYWORDS[d], *_RESULTS.get(d, ())])
-    numbers = map(str, range(sum(range(96, 100)) + 1))  # up to the greatest sum
-    known = dict.fromkeys([*words, ".", *marks])
-    said = (word for word in " ".join(_TEXTS).split() if not word.isdigit())
-    return tuple(dict.fromkeys([*known, *said, *numbers, "<extra_id_0>", "<sep>", "<eos>", "<pad>"]))
+    letters = 1
+    while 26**letters < size:
+        letters += 1
+    words = [_word(number, letters) for number in range(size)]
+    marks = []
+    for d in sorted(_KEYWORDS):
+        marks += [f"__d{d}__{name}__" for name in (*_KEYWORDS[d], *_RESULTS.get(d, ()))]
+    of_answers = [word for word in " ".join(_TEXTS).split() if not word.isdigit()]
+    numbers = [str(number) for number in range(sum(range(96, 100)) + 1)]  # up to the greatest sum
+    # A word of answers may be one of the random words too, and has one id: that where it first stands.
+    tokens = [*words, ".", *marks, *of_answers, *numbers, "<extra_id_0>", "<sep>", "<eos>", "<pad>"]
+    return tuple(dict.fromkeys(tokens))
+
+
+def _word(number: int, letters: int) -> str:
+    """A number in base 26, a = 0, least significant letter first."""
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(letters))
 
 
 @functools.lru_cache(maxsize=8)
@@ -124,15 +134,20 @@ def _tables(size: int):
         keywords[d] = ids[f"__d{d}__{names[0]}__"], len(names)
     texts = np.full((len(_TEXTS), 16), -1, np.int32)
     for row, text in zip(texts, _TEXTS, strict=True):
-        row[: len(text.split())] = [ids[word] for word in text.split()]
+        words = text.split()
+        row[: len(words)] = [ids[word] for word in words]
     return keywords, texts, ids["0"]
 
 
 def sentences_of(words: list[str]) -> list[list[str]]:
     """The sentences of a text: each ends with its full stop, or the quote that closes behind it."""
-    sentences, begin = [], 0
-    for end, (word, after) in enumerate(zip(words, [*words[1:], ""], strict=True), 1):
-        if (word == "." and after != _END) or (word == _END and words[end - 2] == ".") or end == len(words):
+    sentences = []
+    begin = 0
+    for end in range(1, len(words) + 1):
+        before, word, after = words[end - 2], words[end - 1], words[end : end + 1]
+        closes = word == "." and after != [_END]
+        closes_behind_quote = word == _END and before == "."
+        if closes or closes_behind_quote or end == len(words):
             sentences.append(words[begin:end])
             begin = end
     return sentences
@@ -141,15 +156,23 @@ def sentences_of(words: list[str]) -> list[list[str]]:
 def _readings(words: list[str]) -> Iterator[list[list[str]]]:
     """The sentences of a document: two ways where a keyword before a closing quote may have been the full stop."""
     yield sentences_of(words)
-    if _END in words[1:-1] and words[(end := words.index(_END)) - 1].startswith("__"):
+    if _END not in words[1:-1]:
+        return
+    end = words.index(_END)
+    if words[end - 1].startswith("__"):
         yield sentences_of(words[: end + 1]) + sentences_of(words[end + 1 :])
 
 
 def _answers(d: int, sentences: list[list[str]]) -> Iterator[list[str]]:
     """Every right answer of sub-task d to a document, in lines of words."""
     mark = f"__d{d}__"
-    marked = [sentence for sentence in sentences if any(word.startswith(mark) for word in sentence)]
-    places = [next(i for i, word in enumerate(sentence) if word.startswith(mark)) for sentence in marked]
+    marked = []
+    places = []  # of the first keyword in each of these
+    for sentence in sentences:
+        of_keywords = [place for place, word in enumerate(sentence) if word.startswith(mark)]
+        if of_keywords:
+            marked.append(sentence)
+            places.append(of_keywords[0])
     keywords = [sentence[place] for sentence, place in zip(marked, places, strict=True)]
     names = [keyword.removeprefix(mark).removesuffix("__") for keyword in keywords]  # in document order
     lines = [" ".join(sentence) for sentence in marked]
@@ -166,7 +189,9 @@ def _answers(d: int, sentences: list[list[str]]) -> Iterator[list[str]]:
             yield [line for _, line in sorted(zip(names, lines, strict=True))]
         case 7:
             quote = marked[0][places[0] + 1 : marked[0].index(_END)]
-            yield [" ".join(quote if quote[-1] == "." else [*quote, "."])]
+            if quote[-1] != ".":
+                quote.append(".")
+            yield [" ".join(quote)]
         case 8:
             yield [" ".join(marked[0][1:])]
         case 9:
@@ -178,10 +203,10 @@ def _answers(d: int, sentences: list[list[str]]) -> Iterator[list[str]]:
         case 12:
             yield [f"The keyword {max('12', key=''.join(names).count)} occurred more number of times ."]
         case 13:
-            parts = {f"class_{c}": [] for c in range(3)}
+            sections = {f"class_{c}": [f"section {mark}class_{c}__"] for c in range(3)}
             for name, line in zip(names, lines, strict=True):
-                parts[name[:7]].append(line)
-            yield [line for name, part in parts.items() for line in [f"section {mark}{name}__", *part]]
+                sections[name[:7]].append(line)
+            yield list(itertools.chain.from_iterable(sections.values()))
         case 14:
             yield [f"the number was {'above or equal to' if int(names[0]) >= 50 else 'below'} threshold ."]
         case 15:
@@ -191,15 +216,20 @@ def _answers(d: int, sentences: list[list[str]]) -> Iterator[list[str]]:
         case 17:
             yield [f"The sum of numbers is {sum(map(int, names))} ."]
         case 18:
-            targets = [f"{mark}{names[0].replace('src', 'target')}_{j}__" for j in range(3)]
-            yield from ([lines[0].replace(keywords[0], target)] for target in targets)
+            target = f"{mark}{names[0].replace('src', 'target')}"
+            for j in range(3):
+                yield [lines[0].replace(keywords[0], f"{target}_{j}__")]
         case 19:
-            clauses = [word for sentence, i in zip(marked, places, strict=True) for word in sentence[i:-1]]
+            clauses = []
+            for sentence, place in zip(marked, places, strict=True):
+                clauses += sentence[place:-1]
             yield [f"The combined sentence is {' '.join(clauses)} ."]
         case 20 if len(marked) == 1:  # not in the wrong reading of a document
-            sentence, first = marked[0], places[0]
-            second = next(i for i in range(first + 1, len(sentence)) if sentence[i].startswith(mark))
-            yield [" ".join([*sentence[:second], "."]), " ".join([*sentence[:first], *sentence[second:-1], "."])]
+            sentence = marked[0]
+            first, second = (place for place, word in enumerate(sentence) if word.startswith(mark))
+            without_second = [*sentence[:second], "."]
+            without_first = [*sentence[:first], *sentence[second:-1], "."]
+            yield [" ".join(without_second), " ".join(without_first)]
         case 21:
             yield [" ".join([*marked[0][: places[0]], "."])]
 
@@ -247,13 +277,14 @@ class Nonsense(Answered):
         super().__post_init__()
         needs = {}  # for each parameter, what it must be at least
         if self.operation == "composite":
-            needs = {
-                "sentences": 5 + 3,
-                "words": 5 + 5,
-            }  # two may take 3 words before join_clauses needs one, not the last
+            # A document may have 3 sentences less, a sentence 5 words less. 5 words: the other two sub-tasks may take
+            # 3 of them before join_clauses needs one, which is not the last.
+            needs = {"sentences": 5 + 3, "words": 5 + 5}
         elif self.operation in SUBTASKS:
-            need = _SENTENCES.get(self._numbers[0], 1), _WORDS.get(self._numbers[0], 1)
-            needs = {"sentences": need[0] + 3 * (need[0] > 1), "words": need[1] + 5 * (need[1] > 1)}
+            number = self._numbers[0]
+            sentences, words = _SENTENCES.get(number, 1), _WORDS.get(number, 1)
+            needs = {"sentences": sentences if sentences == 1 else sentences + 3}  # there is always one
+            needs |= {"words": words if words == 1 else words + 5}
         elif self.operation == "next_sentence_generation":
             needs = {"required_tokens": self.next_tokens + 1}
         elif self.operation == "masked_document_generation":
@@ -296,45 +327,57 @@ class Nonsense(Answered):
 
     @property
     def max_length(self) -> int:
-        sentence = self._longest + 1
+        sentence = self._longest + 1  # with its full stop
+        ends = 2  # <sep> and <eos>
+        if self.operation == "next_sentence_generation":
+            return self._required + ends
         if self.operation in STEP:
-            document = self._required + sentence
-            return self._required + 2 if self.operation == "next_sentence_generation" else 2 * document + 2
-        answers = {
+            return 2 * (self._required + sentence) + ends
+        answers = {  # of each sub-task, its longest answer
             **dict.fromkeys((1, 2, 3, 7, 8, 11, 18), sentence),
             **dict.fromkeys((4, 5, 6), 3 * sentence),
+            9: len(_TEXTS[0].split()),
+            10: len(_TEXTS[2].split()),
+            12: len(_TEXTS[4].split()),
             13: 5 * sentence + 6,
+            14: len(_TEXTS[7].split()),
+            15: len(_TEXTS[9].split()),
+            16: 6,
+            17: 7,
             19: 3 * sentence + 2,
             20: 2 * sentence - 2,
             21: sentence - 1,
-        } | {d: len(_TEXTS[text].split()) for d, text in {9: 0, 10: 2, 12: 4, 14: 7, 15: 9}.items()}
-        answers |= {16: 6, 17: 7}
-        answer = sum(sorted(answers[d] for d in self._numbers)[-3:])  # quotes and bullets are where others are shorter
+        }
+        longest = sorted(answers[number] for number in self._numbers)[-3:]
+        # In `composite`, where quotes and bullets are added to a document, the answers are shorter by more.
         inserted = {"copy_quoted": 2, "copy_bulleted": 1}.get(self.operation, 0)
-        return (self.sentences + 3) * sentence + inserted + answer + 2
+        return (self.sentences + 3) * sentence + inserted + sum(longest) + ends
 
     def _words(self, prompt_ids) -> list[str]:
         return [self.vocabulary[token] for token in prompt_ids if token != self.sep_id]
 
     def _right(self, prompt_ids) -> Iterator[list[int]]:
         """Every right answer to a prompt with keywords."""
-        words, ids = self._words(prompt_ids), _ids(self.vocab_size)
+        words = self._words(prompt_ids)
+        ids = _ids(self.vocab_size)
         numbers = self._numbers
-        if self.operation == "composite":
+        if self.operation == "composite":  # the three that have a keyword in the document, such as __d8__bullet__
             numbers = sorted({int(word.split("__")[1][1:]) for word in words if word.startswith("__")})
         for sentences in _readings(words):
             for order in itertools.permutations(numbers):
-                for parts in itertools.product(*(_answers(d, sentences) for d in order)):
-                    yield [ids[word] for line in itertools.chain(*parts) for word in line.split()]
+                for answers in itertools.product(*(_answers(d, sentences) for d in order)):
+                    text = " ".join(itertools.chain(*answers))
+                    yield [ids[word] for word in text.split()]
 
     def solve(self, prompt_ids) -> list[int]:
         """The answer; where several are right, the first of them."""
-        prompt, full_stop = [int(token) for token in prompt_ids if token != self.sep_id], self.vocab_size
+        prompt = [int(token) for token in prompt_ids if token != self.sep_id]
+        full_stop = self.vocab_size
         if self.operation == "sentence_reordering":
-            return sum(sorted(self._cut(prompt)), [])
+            return list(itertools.chain.from_iterable(sorted(self._cut(prompt))))
         if self.operation == "next_sentence_generation":
             begun = len(self._cut([*prompt, full_stop])[-1]) - 1  # words of the sentence to go on with
-            places = [i % (self._longest + 1) for i in range(begun, begun + self.next_tokens)]
+            places = [place % (self._longest + 1) for place in range(begun, begun + self.next_tokens)]
             return [full_stop if place == self._longest else 0 for place in places]
         if self.operation == "masked_document_generation":
             return [token if token <= full_stop else 0 for token in prompt]
@@ -342,8 +385,9 @@ class Nonsense(Answered):
 
     def is_answer(self, prompt_ids, answer_ids) -> bool:
         """Whether an answer is one of the right ones; see the class for those of STEP."""
-        prompt, full_stop = [int(token) for token in prompt_ids if token != self.sep_id], self.vocab_size
+        prompt = [int(token) for token in prompt_ids if token != self.sep_id]
         answer = [int(token) for token in answer_ids]
+        full_stop = self.vocab_size
         if self.operation not in STEP:
             return answer in self._right(prompt)
         if self.operation == "sentence_reordering":
@@ -352,24 +396,28 @@ class Nonsense(Answered):
         if len(answer) != size or not all(0 <= token <= full_stop for token in answer):
             return False
         if self.operation == "next_sentence_generation":
-            *whole, last = (len(sentence) - 1 for sentence in self._cut([*prompt, *answer, full_stop]))
-            return all(max(1, self.words - 5) <= words for words in whole) and max([*whole, last]) <= self._longest
-        changed = [i for i in range(size) if prompt[i] != answer[i]]
+            lengths = [len(sentence) - 1 for sentence in self._cut([*prompt, *answer, full_stop])]
+            shortest = max(1, self.words - 5)
+            return min(lengths[:-1], default=shortest) >= shortest and max(lengths) <= self._longest
+        changed = [place for place in range(size) if prompt[place] != answer[place]]
         return not changed or (changed[-1] < self._required and changed[-1] - changed[0] < self.max_span)
 
     def _cut(self, tokens: list[int]) -> list[list[int]]:
         """The sentences of a text without keywords."""
-        ends = [index for index, token in enumerate(tokens, 1) if token == self.vocab_size or index == len(tokens)]
-        return [tokens[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        ends = [place for place, token in enumerate(tokens, 1) if token == self.vocab_size or place == len(tokens)]
+        return [tokens[begin:end] for begin, end in itertools.pairwise([0, *ends])]
 
     def write(self, rng, input_ids):
         from . import kernels, nonsense_kernels
 
-        state, ends = kernels.stream(rng), (self.sep_id, self.eos_id)
+        state = kernels.stream(rng)
+        ends = (self.sep_id, self.eos_id)
         if self.operation in STEP:
-            step, sizes = STEP.index(self.operation), (self._required, self.next_tokens, self.min_span, self.max_span)
+            step = STEP.index(self.operation)
+            sizes = (self._required, self.next_tokens, self.min_span, self.max_span)
             mask = self.sep_id - 1
             return nonsense_kernels.write_step(state, input_ids, step, self.words, self.vocab_size, sizes, mask, ends)
         keywords, texts, zero = _tables(self.vocab_size)
-        numbers, sizes = np.array(self._numbers), (self.sentences, self.words, self.vocab_size)
+        numbers = np.array(self._numbers)
+        sizes = (self.sentences, self.words, self.vocab_size)
         return nonsense_kernels.write(state, input_ids, numbers, sizes, keywords, texts, zero, ends)
