@@ -6,6 +6,8 @@ from .base import IGNORE, Task
 from .fields import integer
 from .registry import register
 
+_END = 2
+
 
 @register
 @dataclasses.dataclass(frozen=True)
@@ -41,23 +43,25 @@ class ElementaryAutomaton(Task):
         return 3
 
     def solve(self, prompt_ids) -> list[int]:
-        state, end = [int(cell) for cell in prompt_ids][: self.width], 2
+        state = [int(cell) for cell in prompt_ids][: self.width]
         answer = []
         for _ in range(self.steps):
-            around = zip([state[-1], *state[:-1]], state, [*state[1:], state[0]], strict=True)
-            state = [(self.rule >> (4 * left + 2 * cell + right)) & 1 for left, cell, right in around]
-            answer += [*state, end]
+            lefts = [state[-1], *state[:-1]]
+            rights = [*state[1:], state[0]]
+            numbers = [4 * left + 2 * cell + right for left, cell, right in zip(lefts, state, rights, strict=True)]
+            state = [(self.rule >> number) & 1 for number in numbers]
+            answer += [*state, _END]
         return answer
 
     def _close(self, prompt):
-        return prompt if prompt[-1:] == [2] else [*prompt, 2]
+        return prompt if prompt[-1:] == [_END] else [*prompt, _END]
 
     def sample(self, rng, n):
         from . import kernels
 
         input_ids, labels = self.empty_rows(n)
         kernels.fill_uniform(kernels.stream(rng), input_ids, 0, self.width, 0, 1)
-        input_ids[:, self.width] = 2
+        input_ids[:, self.width] = _END
         kernels.automaton(input_ids, self.rule, self.width)
         labels[:] = input_ids
         labels[:, : self.width + 1] = IGNORE

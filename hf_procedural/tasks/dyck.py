@@ -31,8 +31,9 @@ class _Brackets(Stream):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        kinds = range(self.k)
-        return (*(f"({kind}" for kind in kinds), *(f"){kind}" for kind in kinds), "<pad>")
+        opening = [f"({kind}" for kind in range(self.k)]
+        closing = [f"){kind}" for kind in range(self.k)]
+        return (*opening, *closing, "<pad>")
 
     @property
     def pad_id(self) -> int:
@@ -92,11 +93,14 @@ class DyckShuffle(_Brackets):
     def accepts(self, token_ids) -> bool:
         """Whether the tokens are a word, or without `balanced` the beginning of one."""
         counts = [0] * self.k
+        depth = 0
         for token in map(int, token_ids):
             if not 0 <= token < 2 * self.k:
                 return False
-            counts[token % self.k] += 1 if token < self.k else -1
-            if counts[token % self.k] < 0 or sum(counts) > self.max_depth:
+            step = 1 if token < self.k else -1
+            counts[token % self.k] += step
+            depth += step
+            if counts[token % self.k] < 0 or depth > self.max_depth:
                 return False
         return not (self.balanced and any(counts))
 

@@ -1,4 +1,7 @@
-"""The parameters of a task: dataclass fields that know which values they accept."""
+"""The parameters of a task: dataclass fields that know which values they accept, and say so in errors and help.
+
+`Task.__post_init__` holds values against them.
+"""
 
 import dataclasses
 
@@ -34,6 +37,10 @@ def choice(default, options, help):
 
 
 def parameter(default, valid, accepted, help, optional=False, **more):
+    """A dataclass field of any kind: `valid(value)` says whether a value is one, `accepted`, in words, which are.
+
+    `more` may have `options` to guess a misspelt one from, and `convert`, which makes the value that is kept.
+    """
     if optional:
         required, accepted = valid, f"{accepted}, or null"
 

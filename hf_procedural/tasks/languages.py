@@ -70,17 +70,21 @@ class _Sentences(Stream):
         tokens = [int(token) for token in token_ids]
         if any(not 0 <= token <= self.eos_id for token in tokens):
             return False
+        *whole, last = self._sentences(tokens)
+        if not all(sentence and self._open(sentence) == [] for sentence in whole):
+            return False
+        left = self._open(last)
+        return left == [] or (left is not None and len(tokens) == self.length)
+
+    def _sentences(self, tokens: list[int]) -> list[list[int]]:
+        """What stands between <eos> tokens; the last may be empty."""
         sentences = [[]]
         for token in tokens:
             if token == self.eos_id:
                 sentences.append([])
             else:
                 sentences[-1].append(token)
-        *whole, last = sentences
-        if not all(sentence and self._open(sentence) == [] for sentence in whole):
-            return False
-        left = self._open(last)
-        return left == [] or (left is not None and len(tokens) == self.length)
+        return sentences
 
     def _open(self, sentence) -> list[int] | None:
         """The tails that the words of a sentence still ask for, the newest first; None where a word is wrong."""
@@ -149,8 +153,12 @@ class _Pairs(_Sentences):
     def _open(self, sentence):
         opened = []
         for token in sentence:
-            tail = token if self.style == "parenthesis" else token | 1
-            closes = tail in self._closable(opened) if self.style == "parenthesis" else token == tail
+            if self.style == "parenthesis":  # a word is its own tail: it closes what it can
+                tail = token
+                closes = tail in self._closable(opened)
+            else:  # heads are even, and each one's tail is the odd number behind it
+                tail = token | 1
+                closes = token == tail
             if not closes:
                 opened.insert(0, tail)
             elif tail in self._closable(opened):
@@ -205,8 +213,10 @@ class Flat(_Pairs):
 
 @functools.lru_cache(maxsize=16)
 def _vocabulary(types: int, ids_per_type: int) -> tuple[str, ...]:
-    patterns = ("{}",) if ids_per_type == 1 else ("({}", "{})")
-    return (*(pattern.format(word) for word in range(types) for pattern in patterns), "<eos>", "<pad>")
+    words = []
+    for word in range(types):
+        words += [str(word)] if ids_per_type == 1 else [f"({word}", f"{word})"]
+    return (*words, "<eos>", "<pad>")
 
 
 @functools.cache
@@ -218,10 +228,10 @@ def _lengths(pairs: bool) -> np.ndarray:
     words[low:high] = np.diff(normal)
     words = words + np.roll(words, 1)  # one more, as by a coin
     if pairs:
-        words = words.reshape(-1, 2).sum(axis=1)
+        words = words.reshape(-1, 2).sum(axis=1)  # half as many
         words = np.append(words, 0) + np.append(0, words)
     at_most = np.cumsum(words / words.sum())
-    at_most[at_most > 1 - 1e-12] = 1
+    at_most[at_most > 1 - 1e-12] = 1  # the sum's last bits are no length
     return at_most
 
 
@@ -237,7 +247,8 @@ def _vectors(types: int, seed: int) -> np.ndarray:
     """The word vectors of a log-linear language, float32 ``[blocks, 10, BLOCK]``, BLOCK words to a block."""
     from .languages_kernels import BLOCK
 
-    vectors = np.zeros((-(-types // BLOCK) * BLOCK, 10), np.float32)
+    blocks = math.ceil(types / BLOCK)
+    vectors = np.zeros((blocks * BLOCK, 10), np.float32)
     vectors[:types] = np.random.default_rng(seed).standard_normal((types, 10))
     return np.ascontiguousarray(vectors.reshape(-1, BLOCK, 10).transpose(0, 2, 1))
 
@@ -283,7 +294,8 @@ class Repeated(Stream):
         tokens = [int(token) for token in token_ids]
         if any(not 0 <= token < self.symbols for token in tokens):
             return False
-        full, starts = len(tokens) == self.length, {0}  # where a string may start
+        full = len(tokens) == self.length
+        starts = {0}  # where a string may start
         while starts:
             start = min(starts)
             starts.remove(start)

@@ -67,25 +67,28 @@ class Answered(Task):
     def example(self, prompt_ids):
         prompt = self._close([int(token) for token in prompt_ids])
         row = [*prompt, *self.solve(prompt), self.eos_id]
-        if len(row) > self.max_length:
-            width = self.max_length
+        width = self.max_length
+        if len(row) > width:
             raise ValueError(f"{self.config_name}: prompt and answer take {len(row)} tokens, more than {width}")
-        input_ids = np.full(self.max_length, self.pad_id, np.int32)
-        labels = np.full(self.max_length, IGNORE, np.int32)
+        input_ids = np.full(width, self.pad_id, np.int32)
+        labels = np.full(width, IGNORE, np.int32)
         input_ids[: len(row)] = row
         labels[len(prompt) : len(row)] = row[len(prompt) :]
         return input_ids, labels
 
     def is_row(self, input_ids, labels):
+        # Not that of `example`, since a row may have another right answer than that of `solve`.
         prompt = self.prompt_of(input_ids, labels)
         row = [int(token) for token in input_ids]
-        end = row.index(self.eos_id, len(prompt)) if self.eos_id in row[len(prompt) :] else -1
-        where = np.arange(len(row))
-        expected = np.where((where >= len(prompt)) & (where <= end), input_ids, IGNORE)
-        padded = all(token == self.pad_id for token in row[end + 1 :])
-        return (
-            end >= 0 and padded and np.array_equal(labels, expected) and self.is_answer(prompt, row[len(prompt) : end])
-        )
+        start = len(prompt)
+        if self.eos_id not in row[start:]:
+            return False
+        end = row.index(self.eos_id, start)
+        expected = np.full(len(row), IGNORE)
+        expected[start : end + 1] = row[start : end + 1]
+        if not np.array_equal(labels, expected) or any(token != self.pad_id for token in row[end + 1 :]):
+            return False
+        return self.is_answer(prompt, row[start:end])
 
     def _close(self, prompt):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]

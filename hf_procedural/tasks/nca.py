@@ -55,7 +55,8 @@ def step(weights, grid, temperature=0.0, identity_bias=0.0, rng=None) -> np.ndar
 
 def simulate(weights, grid, frames, burn_in=0, dt=1, temperature=0.0, identity_bias=0.0, rng=None) -> np.ndarray:
     """`frames` states of a `grid`, ``[frames, G, G]``: that after `burn_in` steps, then every `dt`-th."""
-    grid, kept = np.asarray(grid), []
+    grid = np.asarray(grid)
+    kept = []
     for number in range(burn_in + (frames - 1) * dt + 1):
         if number:
             grid = step(weights, grid, temperature, identity_bias, rng)
@@ -105,9 +106,12 @@ def _number(default, help, low=-math.inf):
 
 def _band(default, help):
     def valid(value):
-        numbers = isinstance(value, list | tuple | np.ndarray) and len(value) == 2
-        numbers = numbers and all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in value)
-        return numbers and 0 <= value[0] < value[1] < math.inf
+        if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
+            return False
+        if any(isinstance(bound, bool) or not isinstance(bound, int | float | np.number) for bound in value):
+            return False
+        low, high = value
+        return 0 <= low < high < math.inf
 
     return parameter(default, valid, "two numbers, 0 <= low < high, such as (0.5, 1.0)", help, optional=True)
 
@@ -199,13 +203,15 @@ class NeuralAutomaton(Task):
         tokens = [int(token) for token in token_ids]
         if len(tokens) != self.length:
             return False
-        for place, token in enumerate(tokens):
-            place %= self.frame_length
-            if place == 0 or place == self.frame_length - 1:
-                right = token == (self.prompt_end if place else self.start_id)
+        for number, token in enumerate(tokens):
+            place = number % self.frame_length
+            if place == 0:
+                fits = token == self.start_id
+            elif place == self.frame_length - 1:
+                fits = token == self.prompt_end
             else:
-                right = 0 <= token < self.start_id
-            if not right:
+                fits = 0 <= token < self.start_id
+            if not fits:
                 return False
         return True
 
@@ -235,8 +241,9 @@ class NeuralAutomaton(Task):
         keys = self._keys(np.array([number]), split)
         shapes = {"conv0": (3, 3, self.states + 2, 4), "conv1": (4, 16), "conv2": (16, self.states)}
         kernels = {f"{name}_kernel": np.empty(shape, np.float32) for name, shape in shapes.items()}
+        biases = {f"{name}_bias": np.zeros(shape[-1], np.float32) for name, shape in shapes.items()}
         nca_kernels.draw_rule(np.empty(4, np.uint64), keys[0], self._find(keys)[0], *kernels.values())
-        return kernels | {f"{name}_bias": np.zeros(shape[-1], np.float32) for name, shape in shapes.items()}
+        return kernels | biases
 
     def _draw(self, rng, n, split):
         """Which rule of the split's pool each of `n` rows has (its key, and the number of the candidate), and the seed
@@ -290,21 +297,22 @@ class NeuralAutomaton(Task):
         if self.complexity is None:
             return attempts
         low, high = self.complexity
-        ratios, pending = [], np.arange(len(keys))
+        ratios = []  # of all candidates that were tried
+        pending = np.arange(len(keys))
         while len(pending):
-            some = pending[:256]
-            numbers = np.empty((len(some), _SCORED * (self.frame_length - 2)), np.int32)
-            self._fill(keys[some], attempts[some], keys[some], numbers, True)
-            found = [complexity(row) for row in numbers]
-            outside = [not low < ratio < high for ratio in found]
-            attempts[some[outside]] += 1
-            pending = np.concatenate([some[outside], pending[256:]])
-            ratios += found
-            if len(ratios) > _TRIES * (1 + len(keys) - len(pending)):
+            batch = pending[:256]
+            numbers = np.empty((len(batch), _SCORED * (self.frame_length - 2)), np.int32)
+            self._fill(keys[batch], attempts[batch], keys[batch], numbers, True)
+            new_ratios = [complexity(row) for row in numbers]
+            outside = [not low < ratio < high for ratio in new_ratios]
+            attempts[batch[outside]] += 1
+            pending = np.concatenate([batch[outside], pending[256:]])
+            ratios += new_ratios
+            kept = len(keys) - len(pending)
+            if len(ratios) > _TRIES * (1 + kept):
                 raise ValueError(
-                    f"{self.config_name}: complexity {self.complexity} keeps {len(keys) - len(pending)} of "
-                    f"{len(ratios)} rules; theirs is {min(ratios):.2f} to {max(ratios):.2f}, {np.median(ratios):.2f} "
-                    f"in the middle: take another band"
+                    f"{self.config_name}: complexity {self.complexity} keeps {kept} of {len(ratios)} rules; theirs is "
+                    f"{min(ratios):.2f} to {max(ratios):.2f}, {np.median(ratios):.2f} in the middle: take another band"
                 )
         return attempts
 
@@ -319,7 +327,9 @@ def _pool(task, split) -> np.ndarray:
 def _vocabulary(states, patch) -> tuple[str, ...]:
     if patch == 1:
         return (*map(str, range(states)), "<frame>", "</frame>", "<pad>")
-    digits, cells = _DIGITS[:states], patch**2
-    numbers = ("".join(reversed(number)) for number in itertools.product(digits, repeat=cells))
-    patches = ("/".join(number[i : i + patch] for i in range(0, cells, patch)) for number in numbers)
+    patches = []
+    for digits in itertools.product(_DIGITS[:states], repeat=patch**2):
+        cells = "".join(reversed(digits))  # the first cell is the least significant digit
+        lines = [cells[start : start + patch] for start in range(0, patch**2, patch)]
+        patches.append("/".join(lines))
     return (*patches, "<frame>", "</frame>", "<pad>")

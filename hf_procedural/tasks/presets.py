@@ -27,6 +27,17 @@ _DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
 _T5 = "T5-small, 80,000 steps of 128 rows out of 1,000,000"
 _MIXED = f"mixed by us, the paper trains on one at a time; {_T5}"
 
+
+def _languages_of_ri() -> dict[str, Preset]:
+    presets = {}
+    for words in ("uniform", "zipf", "log_linear"):
+        pairs = {"distribution": words, "style": "dependency"}
+        presets[f"ri2022-words_{words}"] = Preset("words-16000", {"distribution": words}, _RI, "no structure")
+        presets[f"ri2022-nesting_{words}"] = Preset("nesting-8000", pairs, _RI, "transferred best")
+        presets[f"ri2022-flat_{words}"] = Preset("flat-8000", pairs, _RI)
+    return presets
+
+
 PRESETS = {
     "jiang2026-dyck": Preset("dyck-64", {"length": 2048}, _JIANG, "32.8M tokens; no bound on the depth"),
     "jiang2026-dyck_shuffle": Preset("dyck_shuffle-64", _DEEP, _JIANG, "32.8M tokens"),
@@ -68,15 +79,7 @@ PRESETS = {
         _STEP,
         "the three in equal parts, which is our choice",
     ),
-    **{
-        f"ri2022-{name}_{words}": Preset(task, {"distribution": words} | more, _RI, note)
-        for words in ("uniform", "zipf", "log_linear")
-        for name, task, more, note in (
-            ("words", "words-16000", {}, "no structure"),
-            ("nesting", "nesting-8000", {"style": "dependency"}, "transferred best"),
-            ("flat", "flat-8000", {"style": "dependency"}, ""),
-        )
-    },
+    **_languages_of_ri(),
     "ri2022-nesting_parenthesis": Preset("nesting-16000", {"style": "parenthesis"}, _RI),
     "ri2022-flat_parenthesis": Preset("flat-16000", {"style": "parenthesis"}, _RI),
     **{f"hu2025-dyck_{k}": Preset(f"dyck-{k}", _DEEP, _HU, "best after 65.5M tokens") for k in (8, 16, 32, 64)},

@@ -59,15 +59,12 @@ class Haystack(Task):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        half, keys = self.vocab_size // 2, range(self.length)
-        unused = range(half + 2 * self.length, self.vocab_size)
-        return (
-            "<pad>",
-            *map(str, range(1, half)),
-            *(f"k{key}" for key in keys),
-            *(f"?{key}" for key in keys),
-            *map(_unused, unused),
-        )
+        half = self.vocab_size // 2
+        values = [str(value) for value in range(1, half)]
+        keys = [f"k{key}" for key in range(self.length)]
+        queries = [f"?{key}" for key in range(self.length)]
+        unused = [_unused(token) for token in range(half + 2 * self.length, self.vocab_size)]
+        return ("<pad>", *values, *keys, *queries, *unused)
 
     @property
     def max_length(self) -> int:
@@ -93,7 +90,11 @@ def _unused(token: int) -> str:
     return f"<unused{token}>"
 
 
-_IDS = _OPERATOR, _EQUALS, _PAD, _ZERO, _STOP = 10, 11, 12, 20, 30  # an answer's digit d is _ZERO + d
+_OPERATOR = 10
+_EQUALS = 11
+_PAD = 12
+_ZERO = 20  # of an answer, whose digit d is _ZERO + d
+_STOP = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +126,10 @@ class _Arithmetic(Task):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        unused = map(_unused, range(_PAD + 1, _ZERO))
-        return (*map(str, range(10)), self.operator, "=", "<pad>", *unused, *(f"a{d}" for d in range(10)), "<stop>")
+        digits = [str(digit) for digit in range(10)]
+        unused = [_unused(token) for token in range(_PAD + 1, _ZERO)]
+        of_answers = [f"a{digit}" for digit in range(10)]
+        return (*digits, self.operator, "=", "<pad>", *unused, *of_answers, "<stop>")
 
     @property
     def max_length(self) -> int:
@@ -141,11 +144,12 @@ class _Arithmetic(Task):
         prompt = [int(token) for token in prompt_ids if token != _EQUALS]
         middle = prompt.index(_OPERATOR)
         order = 1 if self.reverse else -1  # between the written order and the least significant digit first
-        operands = (prompt[:middle][::order], prompt[middle + 1 :][::order])
-        a, b = (sum(digit * 10**place for place, digit in enumerate(operand)) for operand in operands)
-        rest, answer = (a * b if self.operator == "*" else a + b), []
-        while rest or not answer:
-            rest, digit = divmod(rest, 10)
+        a = _number(prompt[:middle][::order])
+        b = _number(prompt[middle + 1 :][::order])
+        number = a * b if self.operator == "*" else a + b
+        answer = []  # the least significant digit first; not by str, which refuses very long numbers
+        while number or not answer:
+            number, digit = divmod(number, 10)
             answer.append(_ZERO + digit)
         return [*answer[::order], _STOP]
 
@@ -161,10 +165,17 @@ class _Arithmetic(Task):
     def sample(self, rng, n):
         from . import kernels
 
-        rows, sizes = self.empty_rows(n), (self.min_digits or self.digits, self.digits)
-        how = (self.operator == "*", self.reverse, self.score_all)
-        kernels.arithmetic(kernels.stream(rng), rows[0], rows[1], *sizes, *how, _IDS)
-        return rows[0], rows[1]
+        input_ids, labels = self.empty_rows(n)
+        sizes = (self.min_digits or self.digits, self.digits)
+        settings = (self.operator == "*", self.reverse, self.score_all)
+        ids = (_OPERATOR, _EQUALS, _PAD, _ZERO, _STOP)
+        kernels.arithmetic(kernels.stream(rng), input_ids, labels, *sizes, *settings, ids)
+        return input_ids, labels
+
+
+def _number(digits: list[int]) -> int:
+    """The number of digits, the least significant first."""
+    return sum(digit * 10**place for place, digit in enumerate(digits))
 
 
 @register

@@ -15,6 +15,7 @@ fails or hangs are refused.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ _NUMBERS = """
 
 @functools.cache
 def _known_numbers() -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(map(int, number.split("+"))) for number in _NUMBERS.split())
+    numbers = [number.split("+") for number in _NUMBERS.split()]
+    return tuple(tuple(map(int, ids)) for ids in numbers)
 
 
 def pieces(number: int) -> list[int]:
@@ -53,18 +55,22 @@ def pieces(number: int) -> list[int]:
     if number < 0:
         return [_MINUS_1]
     known = _known_numbers()
-    return list(known[number]) if number < len(known) else [_DIGITS[int(digit)] for digit in str(number)]
+    if number < len(known):
+        return list(known[number])
+    return [_DIGITS[int(digit)] for digit in str(number)]
 
 
 def _words(ids: list[int]) -> list[list[int]]:
-    ends = [-1, *(index for index, token in enumerate(ids) if token == WORD_END), len(ids)]
-    return [ids[end + 1 : next_end] for end, next_end in zip(ends, ends[1:], strict=False)]
+    ends = [place for place, token in enumerate(ids) if token == WORD_END]
+    return [ids[before + 1 : end] for before, end in itertools.pairwise([-1, *ends, len(ids)])]
 
 
 def index_of(ids: list[int], query: list[int]) -> int:
     """Where `query` first stands in `ids`, in one piece; -1 if nowhere."""
-    size = len(query)
-    return next((start for start in range(len(ids) - size + 1) if ids[start : start + size] == query), -1)
+    for start in range(len(ids) - len(query) + 1):
+        if ids[start : start + len(query)] == query:
+            return start
+    return -1
 
 
 def _delete(ids, query):
@@ -92,6 +98,22 @@ def _distinct(ids) -> list[int]:
     return list(dict.fromkeys(ids))
 
 
+def _duplicate(ids, _):
+    return [token for token in ids for _ in range(2)]
+
+
+def _deduplicate(ids, _):
+    return [token for token, before in zip(ids, [None, *ids], strict=False) if token != before]
+
+
+def _intersect(first, second):
+    return [token for token in _distinct(first) if token in second]
+
+
+def _difference(first, second):
+    return [token for token in _distinct(first) if token not in second]
+
+
 class _Operation(NamedTuple):
     """An operation, and what it asks of the parameters."""
 
@@ -105,7 +127,10 @@ class _Operation(NamedTuple):
 
 def _any_query(low, high):
     """The fewest symbols with which a query of `low` stands at most once in `high` on average: some are absent."""
-    return next(tokens for tokens in range(2, high + 2) if tokens**low >= high)
+    tokens = 2
+    while tokens**low < high:
+        tokens += 1
+    return tokens
 
 
 def _set_size(high):
@@ -120,12 +145,8 @@ _UNARY = {
     "set": _Operation((356,), lambda x, _: _distinct(x), lambda high: high),
     "first_char": _Operation((166, 834, 4059), lambda x, _: x[:1], lambda high: 1),
     "last_char": _Operation((336, 834, 4059), lambda x, _: x[-1:], lambda high: 1),
-    "duplicate": _Operation((19197,), lambda x, _: [token for token in x for _ in range(2)], lambda high: 2 * high),
-    "deduplicate": _Operation(
-        (20, 26, 413, 26221),
-        lambda x, _: [token for token, before in zip(x, [None, *x], strict=False) if token != before],
-        lambda high: high,
-    ),
+    "duplicate": _Operation((19197,), _duplicate, lambda high: 2 * high),
+    "deduplicate": _Operation((20, 26, 413, 26221), _deduplicate, lambda high: high),
     "reverse": _Operation((7211,), lambda x, _: x[::-1], lambda high: high),
     "length": _Operation((2475,), lambda x, _: pieces(len(x)), **_NUMBER),
     "longest_word": _Operation((14783, 834, 6051), lambda x, _: max(_words(x), key=len), lambda high: high),
@@ -139,13 +160,9 @@ _BINARY = {
 }
 _SET_OPERATIONS = {
     "union": _Operation((7021,), lambda a, b: _distinct(a + b), **_SETS),
-    "intersect": _Operation((27806,), lambda a, b: [token for token in _distinct(a) if token in b], **_SETS),
-    "set_1_minus_2": _Operation(
-        (356, 834, 536, 834, 14078, 834, 357), lambda a, b: [token for token in _distinct(a) if token not in b], **_SETS
-    ),
-    "set_2_minus_1": _Operation(
-        (356, 834, 357, 834, 14078, 834, 536), lambda a, b: [token for token in _distinct(b) if token not in a], **_SETS
-    ),
+    "intersect": _Operation((27806,), _intersect, **_SETS),
+    "set_1_minus_2": _Operation((356, 834, 536, 834, 14078, 834, 357), _difference, **_SETS),
+    "set_2_minus_1": _Operation((356, 834, 357, 834, 14078, 834, 536), lambda a, b: _difference(b, a), **_SETS),
 }
 _CODE_ONLY = {
     "filter": _Operation((4191,), _filter, lambda high: high - 2, **_QUERY),
@@ -226,17 +243,18 @@ class Simpler(Answered):
         low, high = self.min_length, self.length
         for name in self.operations:
             asked = _OPERATIONS[name]
+            shortest = low + asked.spare
             if low < asked.least:
                 raise ValueError(f"{self.name}: min_length must be at least {asked.least} for {name}, got {low}")
-            if low + asked.spare > high:
+            if high < shortest:
                 raise ValueError(
-                    f"{self.name}: length must be at least {low + asked.spare} for {name} with min_length={low}, got "
-                    f"{high}"
+                    f"{self.name}: length must be at least {shortest} for {name} with min_length={low}, got {high}"
                 )
-            if self.num_tokens < asked.tokens(low, high):
+            tokens = asked.tokens(low, high)
+            if self.num_tokens < tokens:
                 raise ValueError(
-                    f"{self.name}: num_tokens must be at least {asked.tokens(low, high)} for {name} with "
-                    f"min_length={low} and length={high}, got {self.num_tokens}"
+                    f"{self.name}: num_tokens must be at least {tokens} for {name} with min_length={low} and "
+                    f"length={high}, got {self.num_tokens}"
                 )
 
     @property
@@ -250,8 +268,12 @@ class Simpler(Answered):
 
     @functools.cached_property
     def max_length(self) -> int:
-        used = [_OPERATIONS[name] for name in self.operations]
-        return max(len(each.name) + 1 + self.length + 1 + each.longest(self.length) + 1 for each in used)
+        lengths = []
+        for name in self.operations:
+            operation = _OPERATIONS[name]
+            head = len(operation.name) + 1  # the name's end
+            lengths.append(head + self.length + 1 + operation.longest(self.length) + 1)  # <sep> and <eos>
+        return max(lengths)
 
     def solve(self, prompt_ids) -> list[int]:
         """The answer of the operation that the prompt names, whichever this task draws; ValueError if none."""
@@ -259,7 +281,8 @@ class Simpler(Answered):
         return _OPERATIONS[name].answer(first, second) or [NOTHING]
 
     def is_answer(self, prompt_ids, answer_ids) -> bool:
-        answer, right = list(answer_ids), self.solve(prompt_ids)
+        answer = list(answer_ids)
+        right = self.solve(prompt_ids)
         if self.parse(prompt_ids)[0] in _SET_OPERATIONS:
             return sorted(answer) == sorted(right)
         return answer == right
@@ -268,11 +291,12 @@ class Simpler(Answered):
         """The operation that a prompt names, and its arguments; the second is empty where there is one alone."""
         prompt = [int(token) for token in prompt_ids if token != SEP]
         end = prompt.index(NAME_END) if NAME_END in prompt else 0
-        if tuple(prompt[:end]) not in _BY_NAME:
+        name = tuple(prompt[:end])
+        if name not in _BY_NAME:
             raise ValueError(f"{self.config_name}: the prompt must begin with an operation's name and {NAME_END}")
         body = prompt[end + 1 :]
         middle = body.index(AND) if AND in body else len(body)
-        return _BY_NAME[tuple(prompt[:end])], body[:middle], body[middle + 1 :]
+        return _BY_NAME[name], body[:middle], body[middle + 1 :]
 
     def write(self, rng, input_ids):
         from . import kernels, simpler_kernels

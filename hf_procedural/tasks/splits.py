@@ -28,5 +28,6 @@ def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _codes(task) -> np.ndarray:
     """A number for each token string of the vocabulary, uint64."""
+    # Of the strings, not of ids: the same prompt is in the same split whatever ids a mixture gives its tokens.
     digests = (hashlib.blake2b(token.encode(), digest_size=8).digest() for token in task.vocabulary)
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
