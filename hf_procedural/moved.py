@@ -96,9 +96,10 @@ MOVED: dict[str, str | dict[str, str]] = {
     "suites": "evaluation.suites",
     "tasks.base": {
         "tasks.fields": "integer probability flag choice",
-        "tasks.registry": "CHECKED register is_ours",
+        "tasks.registry": "CHECKED register",
         "tasks.lookup": "list_tasks task_class task parse",
     },
+    "tasks.lime": {"tasks.lime_oracle": "split"},
     "tasks.mixture": {"tasks.lookup": "mixture"},
     "tasks.own": "tasks.plugins",
     "tokenization": "data.tokenization",

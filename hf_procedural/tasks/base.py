@@ -20,6 +20,11 @@ __getattr__ = old_names(__name__)
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
 
 
+def is_ours(cls: type) -> bool:
+    """Whether a class of tasks is of this package."""
+    return cls.__module__.startswith(__name__.partition(".")[0] + ".")
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
     """Base of all tasks: subclasses add parameters, `vocabulary`, `max_length`, `sample`, and `solve` or `accepts`.
@@ -82,7 +87,7 @@ class Task:
     @property
     def is_ours(self) -> bool:
         """Whether it is of this package, so that the package's version tells what its rows are."""
-        return type(self).__module__.startswith(__name__.partition(".")[0] + ".")
+        return is_ours(type(self))
 
     @property
     def is_language(self) -> bool:

@@ -10,11 +10,13 @@ import itertools
 
 import numpy as np
 
+from ..moved import old_names
 from . import lime_oracle as oracle
 from .fields import choice, integer
 from .layouts import Answered
 from .registry import register
 
+__getattr__ = old_names(__name__)
 MARKS = ("<UPPER>", "<LOWER>", "<MATH>", "<space>", ":", "[", "]", ",", "->", "<sep>", "<eos>", "<pad>")
 REASON = {  # mode: the parts of its prompt and of its answer
     "induct": (("result", "substitution"), ("pattern",)),
