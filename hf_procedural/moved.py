@@ -125,7 +125,7 @@ class Finder:
         """Names the new places, and serves what is asked for."""
         places = MOVED[module.__name__.removeprefix(f"{_PACKAGE}.")]
         homes = [places] if isinstance(places, str) else places
-        _warn(module.__name__, " and ".join(f"{_PACKAGE}.{home}" for home in homes))
+        _warn(module.__name__, ", ".join(f"{_PACKAGE}.{home}" for home in homes))
         module.__getattr__ = old_names(module.__name__)
 
 

@@ -1,0 +1,45 @@
+"""What is measured has one name: whoever shows it finds it there."""
+
+import pytest
+
+from hf_procedural.recycle.rewards import WEIGHTS
+from hf_procedural.runs import plot, read, report
+from hf_procedural.runs.measured import MEASURES, REWARDS, THRESHOLDS, measure_of
+
+
+@pytest.mark.parametrize(
+    "logged, key, better",
+    [
+        ("loss", "loss", -1),
+        ("eval_loss", "loss", -1),
+        ("eval_bits_per_byte", "bits_per_byte", -1),
+        ("eval_answer_accuracy", "answer_accuracy", 1),
+        ("eval_extrapolate_exact_match", "exact_match", 1),
+        ("eval_greedy_exact_match", "greedy_exact_match", 1),
+        ("eval_accuracy_hard", "accuracy_hard", 1),
+        ("eval_pass@3", "pass@3", 1),
+        ("eval_length_ratio", "length_ratio", 0),
+    ],
+)
+def test_a_logged_name_tells_its_measure(logged, key, better):
+    measure = measure_of(logged)
+    assert (measure.key, measure.better) == (key, better) and read.sign_of(logged) == better
+
+
+@pytest.mark.parametrize("logged", ["epoch", "grad_norm", "eval_runtime", "eval_steps_per_second"])
+def test_other_numbers_are_no_measures(logged):
+    assert measure_of(logged) is None and read.sign_of(logged) == 0
+
+
+def test_all_that_is_shown_is_among_them():
+    assert {*report._COLUMNS, *report._EFFICIENCY} <= MEASURES.keys()
+    for key in (key for keys in plot._PANELS.values() for key in keys):
+        assert measure_of(key).curve, key
+    assert tuple(WEIGHTS) == REWARDS
+    assert sorted(THRESHOLDS.values()) == list(THRESHOLDS.values()), "each set of questions holds the next one"
+
+
+def test_values_are_written_as_people_read_them():
+    values = {"tokens": 2_500_000, "flops": 1.5e12, "seconds": 90, "exact_match": 0.5, "perplexity": 12.345}
+    shown = [MEASURES[key].format(value) for key, value in values.items()]
+    assert shown == ["2.5M", "1.5e+12", "0:01:30", "50.0%", "12.35"]
