@@ -124,7 +124,7 @@ from hf_procedural.training.launch import processes
 
 with user_errors(ImportError):
     from hf_procedural.evaluation import harness
-    from hf_procedural.evaluation.checkpoints import load, open_checkpoint
+    from hf_procedural.evaluation.checkpoints import harness_model, open_checkpoint
 
 
 def models_of(names: list[str]) -> list[str]:
@@ -187,7 +187,7 @@ def ask(checkpoint, args) -> tuple[list, dict]:
 
 def evaluate(checkpoint, asked: list, args) -> list[dict]:
     """The figures of a checkpoint."""
-    model = load(checkpoint, args.batch_size, args.dtype, args.device)
+    model = harness_model(checkpoint, args.batch_size, args.dtype, args.device)
     rows = []
     for number, each in enumerate(asked, 1):
         if processes().is_main_process:

@@ -18,16 +18,15 @@ from .checkpoints import Checkpoint
 from .library import HarnessTask, Instance, TaskConfig, mean
 
 ROWS = 1_000  # of a task that the run does not have for its own
-
-
-_MEMORY, _REQUEST = 200_000_000, 1_200  # bytes: of a part of a task's requests, of one besides its text
+_MEMORY = 200_000_000  # bytes: of the requests that lm-eval holds at a time
+_REQUEST = 1_200  # bytes: of one of them, besides its text
 
 
 class Rows(HarnessTask):
     """Rows of tokens, of which those at some places are to be predicted.
 
-    lm-eval holds all requests of a task in memory, each with its whole context. So rows have their turns, a part of
-    them at a time, and what is aggregated is over all that had theirs.
+    lm-eval holds all requests of a task in memory, each with its whole context. So rows have their turns, some of them
+    at a time, and what is aggregated is over all that had theirs.
 
     Args:
         name: of the task.
@@ -43,21 +42,33 @@ class Rows(HarnessTask):
     def __init__(self, name: str, rows: list[dict], count: int, joiner: str = " ", together: int | None = None):
         super().__init__()
         self._config = TaskConfig(task=name, num_fewshot=0, output_type=self.OUTPUT_TYPE)
-        self.rows, self.count, self.joiner, self.together = rows, count, joiner, together or count
-        self.part, self.seen = rows, collections.defaultdict(list)
+        self.rows = rows
+        self.count = count
+        self.joiner = joiner
+        self.together = together or count
+        self.current = rows  # whose turn it is
+        self.values = collections.defaultdict(list)  # by metric, of all rows that had their turn
 
     def turns(self) -> Iterator[None]:
         """Makes the next rows, as many as fit into `_MEMORY`, those that lm-eval gets; until all had their turn."""
-        self.seen.clear()
-        parts, room = [[]], _MEMORY
+        self.values.clear()
+        turns = [[]]
+        room = _MEMORY
         for row in self.rows:
-            sizes = np.cumsum([0, *(len(self.joiner + word) for word in row["words"])])
-            if (size := int(sizes[row["places"]].sum()) + _REQUEST * len(row["places"])) > room and parts[-1]:
-                parts, room = [*parts, []], _MEMORY
-            parts[-1].append(row)
+            size = self._bytes(row)
+            if size > room and turns[-1]:
+                turns.append([])
+                room = _MEMORY
+            turns[-1].append(row)
             room -= size
-        for self.part in parts:
+        for self.current in turns:
             yield
+
+    def _bytes(self, row: dict) -> int:
+        """What the requests of a row take, of which each has all words before it."""
+        sizes = np.cumsum([0, *(len(self.joiner + word) for word in row["words"])])
+        contexts = int(sizes[row["places"]].sum())
+        return contexts + _REQUEST * len(row["places"])
 
     def download(self, *_, **__):
         """There is nothing to fetch."""
@@ -72,7 +83,7 @@ class Rows(HarnessTask):
         return False
 
     def validation_docs(self):
-        return self.part
+        return self.current
 
     def doc_to_text(self, doc):
         return ""
@@ -84,9 +95,13 @@ class Rows(HarnessTask):
         return ""
 
     def construct_requests(self, doc, ctx, metadata, **_):
-        tokens, join = doc["words"], self.joiner.join
-        asked = [(join(tokens[:place]), self.joiner + tokens[place]) for place in doc["places"]]
-        return [Instance(self.OUTPUT_TYPE, doc, pair, number, metadata) for number, pair in enumerate(asked)]
+        words = doc["words"]
+        requests = []
+        for number, place in enumerate(doc["places"]):
+            context = self.joiner.join(words[:place])
+            continuation = self.joiner + words[place]
+            requests.append(Instance(self.OUTPUT_TYPE, doc, (context, continuation), number, metadata))
+        return requests
 
     def process_results(self, doc, results):
         right = [greedy for _, greedy in results]
@@ -97,55 +112,81 @@ class Rows(HarnessTask):
         }
 
     def aggregation(self):
-        how = {"exact_match": mean, "answer_accuracy": _share, "loss": self._loss}
-        return {name: functools.partial(self._over_all, name, function) for name, function in how.items()}
+        functions = {"exact_match": mean, "answer_accuracy": _share, "loss": self._loss}
+        return {name: functools.partial(self._over_all, name, function) for name, function in functions.items()}
 
     def higher_is_better(self):
         return {"exact_match": True, "answer_accuracy": True, "loss": False}
 
     def _over_all(self, name: str, function: Callable, items: list) -> float:
-        self.seen[name] += items
-        return function(self.seen[name])
+        """The aggregate of a metric over the rows so far, of which `items` are those of this turn."""
+        self.values[name] += items
+        return function(self.values[name])
 
     def _loss(self, items: list[tuple[int, float, int]]) -> float:
-        """From number, sum and count of each row's."""
+        """The mean over batches of the Trainer of each one's mean, from number, sum and count of each row.
+
+        A batch weighs as many rows as it had, those without a label included: so the Trainer averages.
+        """
         totals = collections.defaultdict(lambda: np.zeros(2))
         for number, total, count in items:
             totals[number // self.together] += total, count
+        means = [total / count for total, count in totals.values()]
         weights = [min(self.together, self.count - batch * self.together) for batch in totals]
-        return float(np.average([total / count for total, count in totals.values()], weights=weights))
+        return float(np.average(means, weights=weights))
 
 
 def _share(items: list[tuple[int, int]]) -> float:
     return sum(right for right, _ in items) / sum(count for _, count in items)
 
 
-def rows_of(checkpoint: Checkpoint, name: str, tokens: Iterable, limit: int | None, joiner=" ", together=None) -> Rows:
-    """The first `limit` of the rows of words and labels as a task for `checkpoint`; rows end at their last label.
+def rows_task(
+    checkpoint: Checkpoint, name: str, labelled: Iterable, limit: int | None, joiner=" ", together=None
+) -> Rows:
+    """The first `limit` of the `labelled` rows, words and labels of each, as a task; rows end at their last label.
 
-    Raises ValueError where its tokenizer cannot read them, its positions do not suffice, or no token is labelled.
+    Raises ValueError where the checkpoint's tokenizer cannot read them, or reads other tokens, where its positions do
+    not suffice, and where no token is labelled.
     """
-    known, rows, count = checkpoint.tokenizer.get_vocab(), [], 0
-    for row, labels in itertools.islice(tokens, limit):
-        places = (np.flatnonzero(np.asarray(labels)[1:] != IGNORE) + 1).tolist()
+    rows = []
+    count = 0
+    for words, labels in itertools.islice(labelled, limit):
+        places = (np.flatnonzero(np.asarray(labels)[1:] != IGNORE) + 1).tolist()  # nothing predicts the first token
         if places:
-            rows.append({"number": count, "words": row[: places[-1] + 1], "places": places})
+            rows.append({"number": count, "words": words[: places[-1] + 1], "places": places})
         count += 1
+    known = checkpoint.tokenizer.get_vocab()
     for row in rows:
-        if unknown := [word for word in row["words"] if word not in known]:
-            raise ValueError(f"{checkpoint.path}: its tokenizer cannot read {name}, it has no token {unknown[0]!r}")
+        for word in row["words"]:
+            if word not in known:
+                raise ValueError(f"{checkpoint.path}: its tokenizer cannot read {name}, it has no token {word!r}")
         if checkpoint.positions is not None and len(row["words"]) > checkpoint.positions + 1:
             raise ValueError(
                 f"{checkpoint.path} has {checkpoint.positions} positions, {name} takes {len(row['words']) - 1}"
             )
     if not rows:
         raise ValueError(f"{name}: none of {count} rows has a label")
-    read = checkpoint.tokenizer([joiner.join(row["words"]) for row in rows], add_special_tokens=False)["input_ids"]
-    assert read == [checkpoint.tokenizer.convert_tokens_to_ids(row["words"]) for row in rows]
+    _check_reading(checkpoint, name, rows, joiner)
     return Rows(name, rows, count, joiner, together)
 
 
-def own_task(checkpoint: Checkpoint) -> Task:
+def _check_reading(checkpoint: Checkpoint, name: str, rows: list[dict], joiner: str) -> None:
+    """Raises ValueError where the tokenizer makes other tokens of a row's text than its words."""
+    texts = [joiner.join(row["words"]) for row in rows]
+    read = checkpoint.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    for row, ids in zip(rows, read, strict=True):
+        if ids == checkpoint.tokenizer.convert_tokens_to_ids(row["words"]):
+            continue
+        tokens = checkpoint.tokenizer.convert_ids_to_tokens(ids)
+        for word, token in itertools.zip_longest(row["words"], tokens):
+            if word != token:
+                raise ValueError(
+                    f"{checkpoint.path}: its tokenizer reads {name} otherwise than word by word: "
+                    f"{token!r} in place of {word!r}, in row {row['number']}"
+                )
+
+
+def task_of_run(checkpoint: Checkpoint) -> Task:
     """The task of the run that a checkpoint is of."""
     recipe = checkpoint.recipe
     if recipe.get("task_file") and not Path(checkpoint.path).is_dir():
@@ -154,33 +195,37 @@ def own_task(checkpoint: Checkpoint) -> Task:
     return TaskArguments(**{name: recipe[name] for name in names if name in recipe}).resolve()
 
 
-def own_rows(checkpoint: Checkpoint, limit: int | None) -> Rows:
+def rows_of_run(checkpoint: Checkpoint, limit: int | None) -> Rows:
     """The validation rows of the run that a checkpoint is of."""
     recipe = checkpoint.recipe
     if "task" in recipe:
         seed = recipe.get("data_seed", recipe.get("seed", 42))
         together = None if "reward" in recipe else recipe.get("per_device_eval_batch_size", 8)
         size = recipe["validation_size"]
-        return task_rows(checkpoint, recipe["task"], own_task(checkpoint), seed, size, limit, together)
+        return validation_rows(checkpoint, recipe["task"], task_of_run(checkpoint), seed, size, limit, together)
     if "validation_problems" not in recipe or not isinstance(recipe.get("dataset"), str):
         raise ValueError(f"{checkpoint.path} has no {RECIPE} that tells the task of its vocabulary: name some --tasks")
-    problems = {
-        f"{split}/{module}": pairs
-        for split in ("interpolate", "extrapolate")
-        for module, pairs in deepmind_math.problems(recipe["dataset"], split, recipe["validation_problems"]).items()
-    }
+    problems = {}
+    for split in ("interpolate", "extrapolate"):
+        modules = deepmind_math.problems(recipe["dataset"], split, recipe["validation_problems"])
+        problems |= {f"{split}/{module}": pairs for module, pairs in modules.items()}
     rows = deepmind_math.MathValidation(problems)
-    tokens = checkpoint.tokenizer.convert_ids_to_tokens
-    read = ((tokens(row["input_ids"].tolist()), row["labels"]) for row in items_of(rows))
-    return rows_of(checkpoint, "deepmind_math", read, limit, joiner="")
+    spell = checkpoint.tokenizer.convert_ids_to_tokens
+    labelled = ((spell(row["input_ids"].tolist()), row["labels"]) for row in each_row(rows))
+    return rows_task(checkpoint, "deepmind_math", labelled, limit, joiner="")
 
 
-def task_rows(checkpoint: Checkpoint, name: str, asked: Task, seed: int, size: int, limit, together=None) -> Rows:
+def validation_rows(checkpoint: Checkpoint, name: str, asked: Task, seed: int, size: int, limit, together=None) -> Rows:
     """The first `size` validation rows of a task, or `limit` where that is less."""
-    rows, spelled = ValidationRows(asked, seed, size if limit is None else min(size, limit)), asked.vocabulary
-    read = (([spelled[token] for token in row["input_ids"].tolist()], row["labels"]) for row in items_of(rows))
-    return rows_of(checkpoint, name, read, limit, together=together)
+    rows = ValidationRows(asked, seed, size if limit is None else min(size, limit))
+
+    def spell(ids):
+        return [asked.vocabulary[token] for token in ids.tolist()]
+
+    labelled = ((spell(row["input_ids"]), row["labels"]) for row in each_row(rows))
+    return rows_task(checkpoint, name, labelled, limit, together=together)
 
 
-def items_of(rows):
+def each_row(rows) -> Iterator[dict]:
+    """The rows of a dataset that knows its length and one row at a time."""
     return map(rows.__getitem__, range(len(rows)))

@@ -41,33 +41,38 @@ class Checkpoint:
 def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoint:
     """Reads all but the weights. Raises ValueError where there is no causal language model or no fast tokenizer."""
     model, tokenizer = load_pretrained(path, device_map="meta")
-    found, folder = {}, Path(path)
-    where = str(folder.parent) if folder.name.startswith("checkpoint-") else path
+    folder = Path(path)
+    run = str(folder.parent) if folder.name.startswith("checkpoint-") else path
     missing = dict.fromkeys(("gated_repo", "missing_entries", "connection_errors"), False)
-    file = cached_file(where, RECIPE, **{f"_raise_exceptions_for_{what}": value for what, value in missing.items()})
-    if file is not None:
-        found = read_mapping(Path(file))
+    file = cached_file(run, RECIPE, **{f"_raise_exceptions_for_{what}": value for what, value in missing.items()})
+    recipe = {} if file is None else read_mapping(Path(file))
     positions = positions_of(model.config)
-    return Checkpoint(path, found, tokenizer, positions, max_length)
+    return Checkpoint(path, recipe, tokenizer, positions, max_length)
 
 
-def load(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "auto", device: str | None = None) -> HFLM:
+def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "auto", device: str | None = None) -> HFLM:
     """The model, for lm-eval. `dtype` auto is that of the weights, in autocast where the run was trained in bf16 or
     fp16; log-probabilities are in float32."""
-    recipe, tokenizer = checkpoint.recipe, checkpoint.tokenizer
-    mixed = next((name for key, name in (("bf16", "bfloat16"), ("fp16", "float16")) if recipe.get(key)), None)
-    begin = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, 0)
-    return (HFLM if checkpoint.reads_text else RowModel)(
+    tokenizer = checkpoint.tokenizer
+    autocast = None
+    if dtype == "auto" and checkpoint.recipe.get("bf16"):
+        autocast = "bfloat16"
+    elif dtype == "auto" and checkpoint.recipe.get("fp16"):
+        autocast = "float16"
+    # lm-eval's prefix token: what stands before a text, so that its first token is predicted, too.
+    beginnings = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, 0)
+    kind = HFLM if checkpoint.reads_text else RowModel
+    return kind(
         pretrained=checkpoint.path,
         tokenizer=tokenizer,
         backend="causal",
         dtype=dtype,
-        mixed_precision_dtype=mixed if dtype == "auto" else None,
+        mixed_precision_dtype=autocast,
         softmax_dtype="float32",
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
         batch_size=batch_size,
         max_length=checkpoint.room if checkpoint.reads_text else checkpoint.positions,
-        prefix_token_id=next(token for token in begin if token is not None),
+        prefix_token_id=next(token for token in beginnings if token is not None),
     )
 
 
@@ -75,7 +80,8 @@ class RowModel(HFLM):
     """HFLM for rows: requests, one after another, that are beginnings of one row take one forward pass together."""
 
     def loglikelihood(self, requests, disable_tqdm=False):
-        texts, spans = [], []  # of each row: its text, and where each request's continuation begins and ends in it
+        texts = []  # of each row
+        spans = []  # where the continuation of each of its requests begins and ends in its text
         for context, continuation in (request.args for request in requests):
             if texts and (context == texts[-1] or context.startswith(texts[-1] + " ")):
                 texts[-1] = context + continuation
@@ -84,7 +90,7 @@ class RowModel(HFLM):
                 spans.append([])
             spans[-1].append((len(context), len(texts[-1])))
         encoded = self.tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
-        places = []
+        places = []  # the same in tokens
         for offsets, row in zip(encoded["offset_mapping"], spans, strict=True):
             count = {end: number for number, (_, end) in enumerate(offsets, 1)}  # tokens up to a character
             places.append([(count[first], count[last]) for first, last in row])
@@ -93,7 +99,8 @@ class RowModel(HFLM):
     @torch.inference_mode()
     def _answers(self, rows: list[list[int]], places: list[list[tuple]], disable_tqdm: bool) -> list[list[tuple]]:
         """Of each row, for each pair of places, the log-probability of the tokens between, and if all are greedy."""
-        answers, order = [[]] * len(rows), sorted(range(len(rows)), key=lambda number: -len(rows[number]))
+        answers = [[]] * len(rows)
+        order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))  # what takes most memory comes first
         for start in tqdm(range(0, len(order), self.batch_size), desc="rows", unit="batch", disable=disable_tqdm):
             batch = order[start : start + self.batch_size]
             ids = torch.zeros(len(batch), len(rows[batch[0]]), dtype=torch.long)
@@ -112,5 +119,6 @@ class RowModel(HFLM):
 
 
 def check_text(checkpoint: Checkpoint, name: str) -> None:
+    """Raises ValueError for a checkpoint that knows the words of its task alone; `name` is what is asked in text."""
     if not checkpoint.reads_text:
         raise ValueError(f"{checkpoint.path}: its tokenizer knows the words of its task alone and cannot read {name}")

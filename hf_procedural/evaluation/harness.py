@@ -1,4 +1,4 @@
-"""Evaluation by lm-evaluation-harness (lm-eval): our tasks for it, the models that answer, and the figures.
+"""Evaluation by lm-evaluation-harness (lm-eval): what is asked of a checkpoint, and the figures.
 
 A checkpoint whose vocabulary is a task's reads *rows*: validation rows of a task, as the stage that trained it
 evaluates them. Each labelled token is a loglikelihood request of its own, with all that stands before it:
@@ -18,8 +18,10 @@ which `suites` defines, and any task of lm-eval by its name.
 
 import dataclasses
 import functools
+import logging
 import platform
 import re
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import torch
@@ -28,20 +30,11 @@ from ..errors import nearest
 from ..tasks import PRESETS, list_tasks, task
 from ..text import documents
 from . import suites
-from .as_rows import ROWS, Rows, own_rows, own_task, task_rows
+from .as_rows import ROWS, Rows, rows_of_run, task_of_run, validation_rows
 from .checkpoints import Checkpoint, check_text
 from .core import core_config
-from .in_words import PROBES, SEED, checked_task, held_out_text, in_words, own_text
+from .in_words import PROBES, SEED, check_answers_fit, held_out_text, in_words, text_of_run
 from .library import HFLM, ConfigurableTask, HarnessTask, TaskManager, evaluate, mean_stderr
-
-# Checkpoints
-
-
-# Tasks for checkpoints with the vocabulary of a task
-
-
-# Tasks for checkpoints that read text
-
 
 # What a suite, or names, ask of a checkpoint
 
@@ -54,9 +47,10 @@ class Asked:
     loaded: dict
     chance: float | None = None
 
-
-def _asked(name: str, found: HarnessTask, chance: float | None = None) -> Asked:
-    return Asked(name, {"tasks": {found.task_name: found}, "groups": {}}, chance)
+    @classmethod
+    def one(cls, name: str, harness_task: HarnessTask, chance: float | None = None) -> "Asked":
+        """A single task."""
+        return cls(name, {"tasks": {harness_task.task_name: harness_task}, "groups": {}}, chance)
 
 
 def core(checkpoint: Checkpoint, data: str, labels=tuple(suites.CORE)) -> tuple[list[Asked], dict[str, str]]:
@@ -65,17 +59,19 @@ def core(checkpoint: Checkpoint, data: str, labels=tuple(suites.CORE)) -> tuple[
     Raises ValueError where the model cannot be asked, and where the first three files cannot be had.
     """
     check_text(checkpoint, "DCLM's Core")
-    tasks, missing = {}, {}
+    tasks = {}
+    missing = {}
     for label in labels:
         try:
             tasks[label] = ConfigurableTask(config=core_config(label, data, checkpoint.tokenizer))
         except Exception as error:  # whatever network, disk and damaged files raise
             missing[label] = _reason(error)
-        if not tasks and len(missing) == min(3, len(labels)):
+        if not tasks and len(missing) == min(3, len(labels)):  # so are all: no network, or a wrong --data
             label, reason = next(iter(missing.items()))
             raise ValueError(f"the data of {label} cannot be had: {reason} (--data FOLDER names a copy of all)")
-    checked = {label: checked_task(checkpoint, label, found) for label, found in tasks.items()}
-    return [_asked(label, found, suites.CORE[label].chance) for label, found in checked.items()], missing
+    for label, core_task in tasks.items():
+        check_answers_fit(checkpoint, label, core_task)
+    return [Asked.one(label, core_task, suites.CORE[label].chance) for label, core_task in tasks.items()], missing
 
 
 def _reason(error: Exception) -> str:
@@ -86,36 +82,43 @@ def offline(checkpoint: Checkpoint, limit: int | None) -> list[Asked]:
     """What needs no network: the run's own validation rows; of a model that reads text, `pydoc`'s held-out documents,
     the run's own validation text if it is on this machine, and in words the run's own task, or else `PROBES`."""
     if not checkpoint.reads_text:
-        found = own_rows(checkpoint, limit)
-        return [_asked(found.config.task, found)]
+        rows = rows_of_run(checkpoint, limit)
+        return [Asked.one(rows.config.task, rows)]
+    recipe = checkpoint.recipe
     _, pydoc = documents.train_and_validation("pydoc")
-    texts, recipe = {"pydoc": pydoc}, checkpoint.recipe
-    of_pydoc = recipe.get("dataset") == "pydoc" and not recipe.get("validation_dataset")
-    if not of_pydoc and (own := own_text(checkpoint)) is not None:
-        texts["own validation text"] = own
-    found = [_asked(name, held_out_text(checkpoint, name, text)) for name, text in texts.items()]
+    texts = {"pydoc": pydoc}
+    is_pydoc = recipe.get("dataset") == "pydoc" and not recipe.get("validation_dataset")
+    own_text = None if is_pydoc else text_of_run(checkpoint)
+    if own_text is not None:
+        texts["own validation text"] = own_text
+    of_texts = [Asked.one(name, held_out_text(checkpoint, name, text)) for name, text in texts.items()]
     probes = [recipe["task"]] if "task" in recipe else PROBES
-    return found + [asked for name in probes for asked in named(checkpoint, [name], None, limit)]
+    return of_texts + named(checkpoint, probes, None, limit)
 
 
-def named(checkpoint: Checkpoint, names: list[str], parameters: dict | None, limit: int | None) -> list[Asked]:
+def named(checkpoint: Checkpoint, names: Sequence[str], parameters: dict | None, limit: int | None) -> list[Asked]:
     """Tasks by name: ours, with `parameters`, and those of lm-eval. Raises ValueError for an unknown one.
 
     The task of the run that the checkpoint is of has that run's parameters and rows, where none are given.
     """
-    found = []
+    asked = []
     for name in names:
         if name in PRESETS or re.split(r"[-+]", name)[0] in list_tasks():
-            own = name == checkpoint.recipe.get("task") and not parameters
-            asked = own_task(checkpoint) if own else task(name, **parameters or {})
-            if checkpoint.reads_text:
-                made = in_words(checkpoint, name, asked, limit)
-            else:
-                made = own_rows(checkpoint, limit) if own else task_rows(checkpoint, name, asked, 42, ROWS, limit)
-            found.append(_asked(name, made))
+            asked.append(Asked.one(name, _ours(checkpoint, name, parameters, limit)))
         else:
-            found.append(Asked(name, _of_harness(checkpoint, name)))
-    return found
+            asked.append(Asked(name, _of_harness(checkpoint, name)))
+    return asked
+
+
+def _ours(checkpoint: Checkpoint, name: str, parameters: dict | None, limit: int | None) -> HarnessTask:
+    """A procedural task, in words to a checkpoint that reads text, else as rows."""
+    is_own = name == checkpoint.recipe.get("task") and not parameters
+    procedural = task_of_run(checkpoint) if is_own else task(name, **parameters or {})
+    if checkpoint.reads_text:
+        return in_words(checkpoint, name, procedural, limit)
+    if is_own:
+        return rows_of_run(checkpoint, limit)
+    return validation_rows(checkpoint, name, procedural, 42, ROWS, limit)
 
 
 @functools.cache
@@ -137,6 +140,8 @@ def _of_harness(checkpoint: Checkpoint, name: str) -> dict:
 
 # Figures
 
+_NO_METRICS = ("name", "alias", "sample_len", "sample_count")  # keys beside "METRIC,FILTER" in lm-eval's results
+
 
 def figures(model: HFLM, asked: Asked, limit: int | None = None) -> list[dict]:
     """What was measured: a dict for each task and metric, in processes other than the first an empty list.
@@ -144,58 +149,73 @@ def figures(model: HFLM, asked: Asked, limit: int | None = None) -> list[dict]:
     It has task, metric, value, documents, shots and version, and where they are known stderr, chance and centred.
     Raises ValueError where memory does not suffice.
     """
-    found, rows = _evaluated(model, asked.loaded, limit), []
-    if not found:
-        return rows
-    as_one = any("," in key for key in found["results"].get(asked.name, ()))  # a task, or a group with its means
-    names = [asked.name] if as_one else list(asked.loaded["tasks"])
+    output = _evaluated(model, asked.loaded, limit)
+    if not output:
+        return []
+    is_one = any("," in key for key in output["results"].get(asked.name, ()))  # a task, or a group with its means
+    names = [asked.name] if is_one else list(asked.loaded["tasks"])
+    rows = []
     for name in names:
-        results = found["results"][name]
-        about = {"task": name if len(names) > 1 else asked.name}
-        about |= {"documents": results["sample_len"], "version": found["versions"].get(name)}
-        about["shots"] = (
-            None if "loss,none" in results or "bits_per_byte,none" in results else found["n-shot"].get(name)
-        )
-        for key, value in results.items():
-            metric, comma, filtered = key.partition(",")
-            if not comma or metric.endswith("_stderr"):
-                continue
-            row = about | {"metric": metric if filtered == "none" else f"{metric}, {filtered}", "value": float(value)}
-            error = results.get(f"{metric}_stderr,{filtered}", "N/A")
-            row |= {} if error == "N/A" else {"stderr": float(error)}
-            if asked.chance is not None:
-                row |= {"chance": asked.chance, "centred": suites.centred(value, asked.chance)}
-            rows.append(row)
+        results = output["results"][name]
+        in_all_rows = {
+            "task": name if len(names) > 1 else asked.name,
+            "documents": results["sample_len"],
+            "version": output["versions"].get(name),
+            # Of rows and of held-out text there are no examples to show.
+            "shots": None if {"loss,none", "bits_per_byte,none"} & {*results} else output["n-shot"].get(name),
+        }
+        rows += [in_all_rows | measured for measured in _measured(name, results, asked.chance)]
     return rows
 
 
+def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:
+    """Metric, value, and what is known of stderr, chance and centred, from lm-eval's results of a task."""
+    for key, value in results.items():
+        metric, comma, filtered = key.partition(",")
+        if metric.endswith("_stderr") or key in _NO_METRICS:
+            continue
+        if not comma:
+            logging.getLogger(__name__).warning("%s: lm-eval gives %r, which is no METRIC,FILTER; left out", name, key)
+            continue
+        row = {"metric": metric if filtered == "none" else f"{metric}, {filtered}", "value": float(value)}
+        error = results.get(f"{metric}_stderr,{filtered}", "N/A")
+        if error != "N/A":
+            row["stderr"] = float(error)
+        if chance is not None:
+            row |= {"chance": chance, "centred": suites.centred(value, chance)}
+        yield row
+
+
 def _evaluated(model: HFLM, loaded: dict, limit: int | None) -> dict:
-    """What lm-eval gives for tasks; of rows, over all their turns."""
-    for each in loaded["tasks"].values():
-        each.set_fewshot_seed(SEED)
-        if each.get_config("num_fewshot") is None:
-            each.set_config("num_fewshot", 0)
+    """What lm-eval gives for tasks; of rows, over all their turns. Empty in processes other than the first."""
+    for harness_task in loaded["tasks"].values():
+        harness_task.set_fewshot_seed(SEED)
+        if harness_task.get_config("num_fewshot") is None:
+            harness_task.set_config("num_fewshot", 0)
     name, first = next(iter(loaded["tasks"].items()))
+    is_rows = isinstance(first, Rows)
+    turns = first.turns() if is_rows else [None]
     try:
-        for _ in first.turns() if isinstance(first, Rows) else [None]:
-            found = evaluate(model, loaded, limit=limit, log_samples=False, bootstrap_iters=1_000) or {}
+        for _ in turns:  # the metrics of `Rows` are over all turns so far, so that the last has them all
+            output = evaluate(model, loaded, limit=limit, log_samples=False, bootstrap_iters=1_000) or {}
     except torch.OutOfMemoryError as error:
         raise ValueError(f"batch_size: {model.batch_size} sequences are too much for {model.device}") from error
-    if isinstance(first, Rows) and found:
-        right = first.seen["exact_match"]
-        found["results"][name]["sample_len"] = len(right)
+    if is_rows and output:
+        right = first.values["exact_match"]
+        output["results"][name]["sample_len"] = len(right)
         if len(right) > 1:
-            found["results"][name]["exact_match_stderr,none"] = mean_stderr(right)
-    return found
+            output["results"][name]["exact_match_stderr,none"] = mean_stderr(right)
+    return output
 
 
 def report(checkpoint: Checkpoint, suite: str, rows: list[dict], limit: int | None, missing: dict, **settings) -> dict:
     """All that evaluation_SUITE.json holds; Core only where none of its tasks is missing."""
-    found = {"suite": suite, "model": checkpoint.path, "limit": limit, "figures": rows, "settings": settings}
+    record = {"suite": suite, "model": checkpoint.path, "limit": limit, "figures": rows, "settings": settings}
     if suite == "core":
         score = suites.core({row["task"]: row["value"] for row in rows})
-        found |= {"core": score} if score is not None else {}
-        found |= {"core_is_the_mean_of": list(suites.AVERAGED), "missing": missing}
+        if score is not None:
+            record["core"] = score
+        record |= {"core_is_the_mean_of": list(suites.AVERAGED), "missing": missing}
     packages = ("hf-procedural", "lm_eval", "torch", "transformers", "datasets", "tokenizers")
-    found["versions"] = {"python": platform.python_version()} | {package: version(package) for package in packages}
-    return found
+    record["versions"] = {"python": platform.python_version()} | {package: version(package) for package in packages}
+    return record

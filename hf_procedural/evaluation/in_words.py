@@ -2,7 +2,7 @@
 
 import glob
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,62 +13,62 @@ from ..data.rows import ValidationRows
 from ..data.tokenization import words
 from ..tasks import IGNORE, Task
 from ..text import documents
-from .as_rows import items_of
+from .as_rows import each_row
 from .checkpoints import Checkpoint
-from .library import ConfigurableTask
+from .library import ConfigurableTask, metric
 
 SEED = 1234  # of what is drawn, lm-eval's own default
-
-
 PROBES = ("haystack-10", "sorting-5", "addition-3")  # asked in words, unless others are named
-
-
-SHOTS, QUESTIONS = 5, 100  # of a probe in words
-
-
+SHOTS = 5  # solved questions before one of a probe in words
+QUESTIONS = 100  # of a probe, unless there is a limit
 TEXT_BYTES = 200_000  # of a run's own validation text
 
 
-def _configured(name: str, output_type: str, **config) -> ConfigurableTask:
-    return ConfigurableTask(
-        config={"task": name, "output_type": output_type, "test_split": "test", "metadata": {"version": 1}} | config
-    )
+def _configured(name: str, output_type: str, splits: dict[str, list[dict]], **config) -> ConfigurableTask:
+    """A task of lm-eval over rows in memory, of which it reads those of the split test."""
 
+    def read(**_):
+        return DatasetDict({split: Dataset.from_list(rows) for split, rows in splits.items()})
 
-def _in_memory(**splits: list[dict]) -> Callable:
-    return lambda **_: DatasetDict({name: Dataset.from_list(rows) for name, rows in splits.items()})
-
-
-def metric(name: str, aggregation="mean") -> list[dict]:
-    return [{"metric": name, "aggregation": aggregation, "higher_is_better": True}]
+    same = {"task": name, "output_type": output_type, "test_split": "test", "metadata": {"version": 1}}
+    return ConfigurableTask(config=same | {"custom_dataset": read} | config)
 
 
 def held_out_text(checkpoint: Checkpoint, name: str, texts: Iterable[str]) -> ConfigurableTask:
     """Perplexity and bits per byte of documents, of which the first are taken, `TEXT_BYTES` in all."""
-    rows, room = [], TEXT_BYTES
+    rows = []
+    room = TEXT_BYTES
     for text in texts:
-        part = text.encode()[:room]
-        rows.append({"text": part.decode(errors="ignore")})
-        if (room := room - len(part)) <= 0:
+        taken = text.encode()[:room]
+        rows.append({"text": taken.decode(errors="ignore")})  # the cut may be inside of a character
+        room -= len(taken)
+        if room <= 0:
             break
     _check_reading(checkpoint, name, [row["text"] for row in rows])
-    names = {"word_perplexity": "weighted_perplexity", "byte_perplexity": "weighted_perplexity"}
-    metrics = [
-        {"metric": metric, "aggregation": aggregation, "higher_is_better": False}
-        for metric, aggregation in (names | {"bits_per_byte": "bits_per_byte"}).items()
-    ]
-    how = {"doc_to_text": "", "doc_to_target": lambda row: row["text"], "metric_list": metrics}
-    return _configured(name, "loglikelihood_rolling", custom_dataset=_in_memory(test=rows), num_fewshot=0, **how)
+    return _configured(
+        name,
+        "loglikelihood_rolling",
+        {"test": rows},
+        num_fewshot=0,
+        doc_to_text="",
+        doc_to_target=lambda row: row["text"],
+        metric_list=[
+            metric("word_perplexity", "weighted_perplexity", higher_is_better=False),
+            metric("byte_perplexity", "weighted_perplexity", higher_is_better=False),
+            metric("bits_per_byte", "bits_per_byte", higher_is_better=False),
+        ],
+    )
 
 
-def own_text(checkpoint: Checkpoint) -> Iterable[str] | None:
+def text_of_run(checkpoint: Checkpoint) -> Iterable[str] | None:
     """The validation documents of the run that a checkpoint is of; None where they are not on this machine."""
     recipe = checkpoint.recipe
     if "dataset" not in recipe or not Path(checkpoint.path).is_dir():
         return None
     datasets = recipe["dataset"] if isinstance(recipe["dataset"], list) else [recipe["dataset"]]
     for dataset in (*datasets, recipe.get("validation_dataset") or datasets[0]):
-        if dataset not in documents.CORPORA and not Path(dataset).expanduser().exists() and not glob.glob(dataset):
+        is_here = dataset in documents.CORPORA or Path(dataset).expanduser().exists() or glob.glob(dataset)
+        if not is_here:  # on the Hub perhaps, where nothing is fetched from unasked
             return None
     names = ("dataset_config", "train_split", "validation_split", "validation_dataset", "text_column", "skip_empty")
     options = {name: recipe[name] for name in names if name in recipe}
@@ -81,27 +81,30 @@ def in_words(checkpoint: Checkpoint, name: str, asked: Task, limit: int | None) 
 
     Raises ValueError for what has no answers, and where the tokenizer cannot read them.
     """
-    if any(part.is_language for part in getattr(asked, "members", [asked])):
+    if any(member.is_language for member in getattr(asked, "members", [asked])):
         raise ValueError(f"{name}: a language has no answers, and so no questions to ask in words")
 
     def questions(rows):
         for ids, labels in rows:
-            prompt, scored = asked.prompt_of(ids, labels), np.flatnonzero(labels != IGNORE)
-            if answer := [token for token in ids[len(prompt) : max(scored, default=0) + 1] if token != asked.pad_id]:
+            prompt = asked.prompt_of(ids, labels)
+            end = max(np.flatnonzero(labels != IGNORE), default=0) + 1
+            answer = [token for token in ids[len(prompt) : end] if token != asked.pad_id]
+            if answer:
                 yield {"question": words(asked, prompt), "answer": words(asked, answer)}
 
-    rows = items_of(ValidationRows(asked, SEED, limit or QUESTIONS))
-    parts = {
-        "train": list(questions(zip(*blocks.block(asked, SEED, "train", 0), strict=True)))[: 10 * SHOTS],
+    shown = zip(*blocks.block(asked, SEED, "train", 0), strict=True)
+    rows = each_row(ValidationRows(asked, SEED, limit or QUESTIONS))
+    splits = {
+        "train": list(itertools.islice(questions(shown), 10 * SHOTS)),
         "test": list(questions((row["input_ids"].numpy(), row["labels"].numpy()) for row in rows)),
     }
-    if not parts["test"] or len(parts["train"]) < SHOTS:
+    if not splits["test"] or len(splits["train"]) < SHOTS:
         raise ValueError(f"{name}: too few of its rows have an answer")
-    _check_reading(checkpoint, name, [f"{row['question']} {row['answer']}" for row in parts["test"]])
-    made = _configured(
+    _check_reading(checkpoint, name, [f"{row['question']} {row['answer']}" for row in splits["test"]])
+    task = _configured(
         name,
         "loglikelihood",
-        custom_dataset=_in_memory(**parts),
+        splits,
         fewshot_split="train",
         num_fewshot=SHOTS,
         description=f"Task: {asked.summary}\n\n",
@@ -109,12 +112,14 @@ def in_words(checkpoint: Checkpoint, name: str, asked: Task, limit: int | None) 
         doc_to_target=lambda row: f" {row['answer']}",
         target_delimiter="",
         process_results=lambda row, results: {"exact_match": float(results[0][1])},
-        metric_list=metric("exact_match"),
+        metric_list=[metric("exact_match")],
     )
-    return checked_task(checkpoint, name, made)
+    check_answers_fit(checkpoint, name, task)
+    return task
 
 
 def _check_reading(checkpoint: Checkpoint, name: str, texts: list[str]) -> None:
+    """Raises ValueError where the tokenizer has no token for a part of the texts."""
     unknown = checkpoint.tokenizer.unk_token_id
     if unknown is None:
         return
@@ -127,12 +132,15 @@ def _check_reading(checkpoint: Checkpoint, name: str, texts: list[str]) -> None:
             )
 
 
-def checked_task(checkpoint: Checkpoint, name: str, found: ConfigurableTask) -> ConfigurableTask:
-    """The task. Raises ValueError where an answer is longer than what the model reads: lm-eval ends in mid-run then."""
-    by_choice = found.config.doc_to_choice is not None and not found.multiple_input
-    answers = [found.doc_to_choice(row) if by_choice else [found.doc_to_target(row)] for row in found.eval_docs]
-    answers = list(itertools.chain.from_iterable(answers))
+def check_answers_fit(checkpoint: Checkpoint, name: str, task: ConfigurableTask) -> None:
+    """Raises ValueError where an answer is longer than what the model reads: lm-eval would end in mid-run."""
+    answers = []
+    for row in task.eval_docs:
+        # With `multiple_input` the choices are contexts, and one answer stands behind each of them.
+        if task.config.doc_to_choice is not None and not task.multiple_input:
+            answers += task.doc_to_choice(row)
+        else:
+            answers.append(task.doc_to_target(row))
     longest = max(map(len, checkpoint.tokenizer(answers, add_special_tokens=False)["input_ids"]))
     if longest > checkpoint.room:
         raise ValueError(f"{checkpoint.path} reads {checkpoint.room} tokens, and an answer of {name} has {longest}")
-    return found

@@ -16,6 +16,12 @@ except ImportError as error:
 
 logging.getLogger("lm_eval").setLevel(logging.ERROR)
 
+
+def metric(name: str, aggregation="mean", higher_is_better: bool = True) -> dict:
+    """An entry of a task's `metric_list`; the aggregation is one of lm-eval's by name, or a function of all values."""
+    return {"metric": name, "aggregation": aggregation, "higher_is_better": higher_is_better}
+
+
 __all__ = [
     "HFLM",
     "ConfigurableTask",
@@ -27,4 +33,5 @@ __all__ = [
     "evaluate",
     "mean",
     "mean_stderr",
+    "metric",
 ]

@@ -1,7 +1,7 @@
 """Named suites of evaluations: which tasks, how many examples are shown, what chance gives, and what is averaged.
 
     core      DCLM's Core: 22 tasks, and MMLU beside them; the data are downloaded, or a copy of them is named
-    offline   what needs no network: our own probes and held-out text; what it is made of is in `harness`
+    offline   what needs no network: our own probes and held-out text; see `harness.offline`
 
 Core is the mean of centred accuracies, (accuracy - chance) / (1 - chance), as RePro (Yu and Xiong 2025) reports it and
 DataComp-LM (Li et al. 2024, arXiv:2406.11794; mlfoundations/dclm, eval/) defines it. Its 22 are
@@ -113,16 +113,18 @@ def table(reports: dict[str, dict]) -> str:
     That of a single model has the centred accuracies, too.
     """
     lines = {}
-    for label, found in reports.items():
-        for row in found["figures"]:
+    for label, report in reports.items():
+        for row in report["figures"]:
             line = lines.setdefault((row["task"], row["metric"]), {"task": row["task"], "metric": row["metric"]})
             line["shots"] = "" if row["shots"] is None else str(row["shots"])
             line["chance"] = shown(row["metric"], row["chance"]) if "chance" in row else ""
             line["centred"] = NATS(row["centred"]) if "centred" in row else ""
             error = f" ± {shown(row['metric'], row['stderr'])}" if "stderr" in row else ""
             line[label] = shown(row["metric"], row["value"]) + error
-        if "core" in found:
+        if "core" in report:
             line = lines.setdefault("core", {"task": "Core", "metric": f"mean of {len(AVERAGED)} centred accuracies"})
-            line[label] = line["centred"] = NATS(found["core"])
-    columns = ["task", "shots", "metric", "chance", *reports, *(["centred"] if len(reports) == 1 else [])]
+            line[label] = line["centred"] = NATS(report["core"])
+    columns = ["task", "shots", "metric", "chance", *reports]
+    if len(reports) == 1:
+        columns.append("centred")
     return markdown_table([{column: line.get(column, "") for column in columns} for line in lines.values()])

@@ -20,13 +20,25 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from support.rigged import save_rigged
 from support.running import RECIPES, TESTS, error_of, run_here
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Replace
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+)
 
 import hf_procedural as hp
 from hf_procedural import metrics
 from hf_procedural.data.rows import ValidationRows
 from hf_procedural.evaluation import as_rows, checkpoints, harness, in_words, suites
-from hf_procedural.evaluation.core import _by_category
+from hf_procedural.evaluation.core import _mean_of_categories
 from hf_procedural.hub import runs
 from hf_procedural.hub.model_card import place_in
 from hf_procedural.text.tokenizers import train_tokenizer
@@ -168,12 +180,31 @@ def test_any_model_of_lm_eval_answers_the_same(name):
     task.build_all_requests()
     requests = task.instances[:60]
     plain = HFLM(name, tokenizer=checkpoint.tokenizer, device="cpu", dtype="float32", prefix_token_id=0)
-    ours, theirs = (model.loglikelihood(requests) for model in (checkpoints.load(checkpoint, 3), plain))
+    ours, theirs = (model.loglikelihood(requests) for model in (checkpoints.harness_model(checkpoint, 3), plain))
     assert len(requests) > 20 and len({score for score, _ in ours}) > 10
     same = [place for place, request in enumerate(requests) if request.args[0] == request.args[0].rstrip()]
     assert len(same) > 15  # HFLM moves a space at the end of a context
     assert [ours[place][1] for place in same] == [theirs[place][1] for place in same]
     assert [ours[place][0] for place in same] == pytest.approx([theirs[place][0] for place in same], abs=1e-5)
+
+
+def test_a_tokenizer_that_reads_other_tokens_than_the_words_is_refused():
+    words = Tokenizer(WordLevel({"a": 0, "b": 1, "<pad>": 2}, unk_token="<pad>"))
+    words.pre_tokenizer = WhitespaceSplit()
+    words.normalizer = Replace("b", "a")
+    checkpoint = checkpoints.Checkpoint("here", {}, PreTrainedTokenizerFast(tokenizer_object=words), 8, 8)
+    rows = [(["a", "a"], [-100, 0]), (["a", "b", "a"], [-100, -100, 0])]
+    assert as_rows.rows_task(checkpoint, "good", rows[:1], None).count == 1
+    with pytest.raises(ValueError, match="here: its tokenizer reads two otherwise .* 'a' in place of 'b', in row 1"):
+        as_rows.rows_task(checkpoint, "two", rows, None)
+
+
+def test_results_that_are_no_metric_are_told(caplog):
+    results = {"alias": "x", "sample_len": 3, "acc,none": 0.5, "acc_stderr,none": 0.1, "f1": 1.0}
+    assert list(harness._measured("x", results, None)) == [{"metric": "acc", "value": 0.5, "stderr": 0.1}]
+    assert [record.getMessage() for record in caplog.records] == [
+        "x: lm-eval gives 'f1', which is no METRIC,FILTER; left out"
+    ]
 
 
 def test_requests_of_several_tokens_and_of_several_rows(home):
@@ -184,7 +215,7 @@ def test_requests_of_several_tokens_and_of_several_rows(home):
     requests = [Instance("loglikelihood", {}, pair, 0) for pair in pairs]
     model, answers = (
         AutoModelForCausalLM.from_pretrained("sort").eval(),
-        checkpoints.load(checkpoint, 2).loglikelihood(requests),
+        checkpoints.harness_model(checkpoint, 2).loglikelihood(requests),
     )
     for (context, continuation), (score, greedy) in zip(pairs, answers, strict=True):
         ids = checkpoint.tokenizer(context + continuation, return_tensors="pt")["input_ids"]
@@ -198,7 +229,7 @@ def test_requests_of_several_tokens_and_of_several_rows(home):
 @pytest.mark.parametrize("name", ["set", "mixture"])
 def test_rows_have_their_turns(name, monkeypatch):
     checkpoint = checkpoints.open_checkpoint(name)
-    model = checkpoints.load(checkpoint)
+    model = checkpoints.harness_model(checkpoint)
     (asked,) = harness.offline(checkpoint, None)
     whole = harness.figures(model, asked)
     monkeypatch.setattr(as_rows, "_MEMORY", 20_000)
@@ -252,7 +283,7 @@ def test_text_is_scored_as_by_hand(evaluate):
     checkpoint = checkpoints.open_checkpoint("text")
     texts = ["the cat sat\nunder a tree", "two dogs over the hill"]
     task = in_words.held_out_text(checkpoint, "two texts", texts)
-    found = harness.figures(checkpoints.load(checkpoint), harness._asked("two texts", task))
+    found = harness.figures(checkpoints.harness_model(checkpoint), harness.Asked.one("two texts", task))
     model, total = AutoModelForCausalLM.from_pretrained("text").double().eval(), 0.0
     for text in texts:
         ids = torch.tensor([[0, *checkpoint.tokenizer(text)["input_ids"]]])  # <|endoftext|> before it
@@ -283,11 +314,11 @@ def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
     ]
     run_here(monkeypatch, "semantic", *words)
     checkpoint = checkpoints.open_checkpoint(str(tmp_path / "own"))
-    assert list(in_words.own_text(checkpoint)) == [line["text"] for line in lines[19::20]]
+    assert list(in_words.text_of_run(checkpoint)) == [line["text"] for line in lines[19::20]]
     names = [asked.name for asked in harness.offline(checkpoint, None)]
     assert names == ["pydoc", "own validation text", *in_words.PROBES]
     (tmp_path / "own.jsonl").unlink()
-    assert in_words.own_text(checkpoint) is None
+    assert in_words.text_of_run(checkpoint) is None
     monkeypatch.setattr(in_words, "TEXT_BYTES", 25)
     cut = in_words.held_out_text(checkpoint, "cut", ["ten bytes ", "ün" * 20, "never read"])
     assert [row["text"] for row in cut.eval_docs] == ["ten bytes ", "ün" * 5]
@@ -304,7 +335,7 @@ def test_probes_in_words(tmp_path):
     (asked,) = harness.named(checkpoint, ["haystack-2"], {"vocab_size": 20}, 60)
     (task,) = asked.loaded["tasks"].values()
     answers = [row["answer"] for row in task.eval_docs]
-    (row,) = harness.figures(checkpoints.load(checkpoint), asked)
+    (row,) = harness.figures(checkpoints.harness_model(checkpoint), asked)
     assert 2 < answers.count("2") < 20 and (row["shots"], row["documents"]) == (5, 60)
     assert row["value"] == answers.count("2") / 60
     prompt = task.instances[0].args[0]
@@ -418,7 +449,7 @@ def test_accuracies_without_shots():
     model, tokenizer = AutoModelForCausalLM.from_pretrained("text").double().eval(), checkpoint.tokenizer
     labels = [label for label, task in suites.CORE.items() if not task.shots]
     tasks, _ = harness.core(checkpoint, "dclm", labels)
-    loaded = checkpoints.load(checkpoint)
+    loaded = checkpoints.harness_model(checkpoint)
     differ = 0
     for asked in tasks:
         dclm = suites.CORE[asked.name]
@@ -444,7 +475,7 @@ def test_accuracies_without_shots():
 
 
 def test_categories_count_alike():
-    assert _by_category([("a", 1.0), ("a", 0.0), ("a", 0.0), ("a", 0.0), ("b", 1.0)]) == pytest.approx(0.625)
+    assert _mean_of_categories([("a", 1.0), ("a", 0.0), ("a", 0.0), ("a", 0.0), ("b", 1.0)]) == pytest.approx(0.625)
 
 
 def test_a_task_that_cannot_be_had_is_absent(evaluate, tmp_path):
@@ -528,7 +559,7 @@ def test_where_the_figures_go(evaluate, tmp_path, monkeypatch):
         folder, _ = evaluate(*OFFLINE, "--limit", "3", "--output", tmp_path / output, models=["sort"])
         file = file.replace("offline.json", "offline_first_3.json")
         assert read(tmp_path, file)["model"] == str(folder) and not list(folder.glob("evaluation_*"))
-    recipe = runpy.run_path(str(RECIPES / "evaluate.py"))
+    recipe = runpy.run_path(str(RECIPES / "run_suite.py"))
     args = recipe["EvaluateArguments"](model=["ORG/MODEL"], suite="core")
     assert recipe["output_of"]("ORG/MODEL", args, False) == Path("runs/evaluate_MODEL/evaluation_core.json")
     labels = recipe["labels_of"](["a/b/x", "a/c/x", "y"])
