@@ -256,7 +256,7 @@ def filtering() -> None:
         quality.write_examples(zip(texts, itertools.cycle([True, False]), strict=False), Path(place), 0, 0)
         settings = {"wordNgrams": 2, "dim": 100, "bucket": 2_000_000, "lr": 0.1, "epoch": 1, "thread": 1, "verbose": 0}
         quality.train(Path(place, quality.TRAIN), **settings).save_model(model)
-        classifier, lines = quality.load(model, quality.LABEL), list(map(quality.as_line, texts))
+        classifier, lines = quality.load_classifier(model, quality.LABEL), list(map(quality.as_line, texts))
         shards, facts = reading.plan([file], None), {}
 
         def run(steps, folder):
@@ -271,7 +271,7 @@ def filtering() -> None:
                 run([read, score, pipeline.Write(scored, selection.SCORED, facts)], scored)
                 known = selection.read_scores(scored, 1)
                 selection.choose(known, "keep_top", 0.1)
-                np.save(known_file, known.facts)
+                np.save(known_file, known.documents)
                 keep = selection.Keep(kept, "organic", known_file, known.starts)
                 run([read, keep, pipeline.Write(kept, selection.KEPT, facts)], kept)
 

@@ -36,9 +36,9 @@ MOVED: dict[str, str | dict[str, str]] = {
     "drawings": "show.drawings",
     "harness": {
         "evaluation.harness": "*",
-        "evaluation.checkpoints": "Checkpoint open_checkpoint load RowModel",
-        "evaluation.as_rows": "ROWS Rows rows_of own_rows task_rows",
-        "evaluation.in_words": "SEED PROBES SHOTS QUESTIONS TEXT_BYTES held_out_text own_text in_words",
+        "evaluation.checkpoints": "Checkpoint open_checkpoint load=harness_model RowModel",
+        "evaluation.as_rows": "ROWS Rows rows_of=rows_task own_rows=rows_of_run task_rows=validation_rows",
+        "evaluation.in_words": "SEED PROBES SHOTS QUESTIONS TEXT_BYTES held_out_text own_text=text_of_run in_words",
         "evaluation.core": "core_config",
     },
     "hub": {
@@ -53,22 +53,25 @@ MOVED: dict[str, str | dict[str, str]] = {
     "modeling": {"models.build": "*", "models.words": "parse_size"},
     "parquet": "data.parquet",
     "plot": "runs.plot",
+    "recycle.faithfulness": {"recycle.faithfulness": "Found=Mention"},
     "recycle.generation": {"recycle.choices": "ENGINES"},
     "recycle.pipeline": {
-        "recycle.output": "HIDDEN DAMAGED METADATA open_output planned begin digest shard_file facts_of",
+        "recycle.output": "HIDDEN DAMAGED METADATA open_output planned begin digest=model_digest shard_file "
+        "facts_of=record_of",
         "files": "whole",
     },
-    "recycle.quality": {"recycle.choices": "THRESHOLD"},
+    "recycle.quality": {"recycle.choices": "THRESHOLD", "recycle.quality": "load=load_classifier"},
     "recycle.rephrasing": {"recycle.choices": "DROP"},
-    "recycle.selection": {"recycle.choices": "SOURCES RULES"},
+    "recycle.selection": {"recycle.choices": "SOURCES RULES", "recycle.selection": "FACTS=DOCUMENT"},
     "report": {"runs.report": "*", "runs.tables": "COUNT NATS SHARE POWER markdown_table"},
     "rl.evaluation": {
-        "rl.accuracy": "*",
+        "rl.accuracy": "* digest=questions_digest",
         "rl.arguments": "WAYS",
         "models.generation": "load generate generate_all generate_by_vllm",
     },
-    "rl.judges": {"recycle.judges": "*", "recycle.choices": "SYSTEM"},
+    "rl.judges": {"recycle.judges": "* load=load_judge", "recycle.choices": "SYSTEM"},
     "rl.prompts": {"models.prompting": "read_template fill as_prompt token_ids", "data.tokenization": "words"},
+    "rl.questions": {"rl.questions": "rows_of=question_rows"},
     "rl.recycling": "recycle.rewards",
     "rows": "data.rows",
     "runs": {

@@ -157,7 +157,7 @@ from hf_procedural.runs.folder import RECIPE, recipe_of
 with user_errors(ImportError):
     from hf_procedural.files import whole
     from hf_procedural.recycle import duplicates, pipeline, quality, selection
-    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, digest, open_output, planned
+    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, model_digest, open_output, planned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Source:
 
 def used(args) -> dict[str, str]:
     """What the scores depend on beside the text."""
-    return {"model": digest(args.model)}
+    return {"model": model_digest(args.model)}
 
 
 def find_source(args, name: str) -> Source:
@@ -211,20 +211,20 @@ def run(args, what: str, steps: list, output: Path, source: Source) -> None:
     pipeline.run("local", steps, output, counts, lambda: None, workers=args.workers, options={})
 
 
-def read(args, source: Source, facts: dict) -> pipeline.Read:
-    return pipeline.Read(source.folder, facts, source.text_column, args.id_column, args.strict)
+def read(args, source: Source, record: dict) -> pipeline.Read:
+    return pipeline.Read(source.folder, record, source.text_column, args.id_column, args.strict)
 
 
 def score(args, sources: list[Source], minhash: Path) -> None:
     """Writes the scores of all documents, and where copies are to be found their signatures."""
     first = 0
     for source in sources:
-        facts = {}
+        record = {}
         steps = [
-            read(args, source, facts),
+            read(args, source, record),
             selection.Score(source.folder, args.model, args.label, args.tokenizer),
             *([duplicates.Signatures(minhash, first)] if args.deduplicate else []),
-            pipeline.Write(source.folder, selection.SCORED, facts),
+            pipeline.Write(source.folder, selection.SCORED, record),
         ]
         run(args, "scores", steps, source.folder, source)
         first += len(source.shards)
@@ -237,7 +237,7 @@ def select(args, sources: list[Source], minhash: Path) -> dict[str, selection.Kn
     copies = duplicates.find(minhash, len(shards)) if args.deduplicate else {}
     for number, places in copies.items():
         name, rank = shards[number]
-        known[name].facts["duplicate"][known[name].starts[rank] + places] = True
+        known[name].documents["duplicate"][known[name].starts[rank] + places] = True
     for name, own in known.items():
         selection.choose(own, *args.rule(name))
     return known
@@ -246,13 +246,13 @@ def select(args, sources: list[Source], minhash: Path) -> dict[str, selection.Kn
 def write(args, sources: list[Source], known: dict[str, selection.Known]) -> None:
     """Writes what is kept of each source."""
     for source in sources:
-        output, file, facts = Path(args.output, source.name), source.folder / FACTS, {}
+        output, file, record = Path(args.output, source.name), source.folder / FACTS, {}
         with whole(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, known[source.name].facts)
+            np.save(stream, known[source.name].documents)
         steps = [
-            read(args, source, facts),
+            read(args, source, record),
             selection.Keep(output, source.name, file, known[source.name].starts),
-            pipeline.Write(output, selection.KEPT, facts),
+            pipeline.Write(output, selection.KEPT, record),
         ]
         run(args, "what is kept", steps, output, source)
 
@@ -305,7 +305,7 @@ def main():
             print(f"nothing to do:\n{summary(output)}")
             return
         sources = find_sources(args)
-        quality.load(args.model, args.label)
+        quality.load_classifier(args.model, args.label)
         if args.workers > 1:
             quality.forget()  # each has a copy of its own
         if args.tokenizer:

@@ -162,7 +162,7 @@ from hf_procedural.runs import folder
 
 with user_errors(ImportError):
     from hf_procedural.recycle import pipeline, rephrasing
-    from hf_procedural.recycle.output import begin, digest, open_output, planned
+    from hf_procedural.recycle.output import begin, model_digest, open_output, planned
 
 
 def prepare(args):
@@ -186,22 +186,22 @@ def main():
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return
         files = reading.find_files(args.input, args.dataset_config, args.split)
-        used = {"model": digest(args.model), "template": settings.template}
+        used = {"model": model_digest(args.model), "template": settings.template}
         shards = planned(output, files, args.shard_documents, args.documents, used)
         reading.check_columns(shards, args.text_column, args.id_column)
-        facts = {}
+        record = {}
         steps = [
-            pipeline.Read(output, facts, args.text_column, args.id_column or "id", args.strict),
+            pipeline.Read(output, record, args.text_column, args.id_column or "id", args.strict),
             rephrasing.Rephrase(
                 output,
-                facts,
+                record,
                 settings,
                 seed=args.seed,
                 piece_characters=args.piece_characters,
                 batch_pieces=args.batch_pieces,
                 without_marker=args.without_marker,
             ),
-            pipeline.Write(output, rephrasing.SCHEMA, facts),
+            pipeline.Write(output, rephrasing.SCHEMA, record),
         ]
         run = functools.partial(
             pipeline.run,

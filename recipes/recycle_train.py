@@ -142,7 +142,7 @@ class RewardArguments:
         """The judge of a reward, whose answers have so many tokens."""
         names = {"model": getattr(self, f"{name}_model"), "tokenizer": getattr(self, f"{name}_tokenizer")}
         settings = {"batch_size": self.judge_batch_size, "timeout": self.judge_timeout}
-        return judges.load(getattr(self, f"{name}_judge"), tokens, **names, **settings)
+        return judges.load_judge(getattr(self, f"{name}_judge"), tokens, **names, **settings)
 
     def rewards(self) -> dict:
         """The reward functions whose weight is not 0, by name. Raises JudgeError where a judge gives no answer."""

@@ -201,7 +201,7 @@ def main():
                 questions = accuracy.short_enough(models.values(), questions, template, *lengths)
                 if len(questions) < found and main_process:
                     print(f"{found - len(questions):,} of {found:,} questions are left out: their prompts are too long")
-            facts = {"digest": accuracy.digest(questions), "template": template}
+            facts = {"digest": accuracy.questions_digest(questions), "template": template}
         parts = {
             (label, way): settings_of(path, way, args, facts) for label, path in models.items() for way in args.ways
         }

@@ -215,7 +215,7 @@ def write_shard(args, proxy: Proxy, file: Path, start: int, texts: list[str], pr
         "histogram": np.histogram(seen, BINS, (0, BINS * BIN))[0].tolist(),
     }
     rows = itertools.chain.from_iterable(
-        questions.rows_of(start + place, readings[place], chosen[place], args.continuation_tokens, proxy.bytes_of)
+        questions.question_rows(start + place, readings[place], chosen[place], args.continuation_tokens, proxy.bytes_of)
         for place in sorted(chosen)
     )
     schema = SCHEMA.with_metadata({METADATA: json.dumps(facts)})

@@ -51,9 +51,14 @@ class CoreTask:
     averaged: bool = True
 
 
-_LANGUAGE, _WORLD, _COMMON = "language_understanding", "world_knowledge", "commonsense_reasoning"
-_SYMBOLS, _READING = "symbolic_problem_solving", "reading_comprehension"
-_CHOICE, _LM, _SCHEMA = "multiple_choice", "language_modeling", "schema"
+_LANGUAGE = "language_understanding"
+_WORLD = "world_knowledge"
+_COMMON = "commonsense_reasoning"
+_SYMBOLS = "symbolic_problem_solving"
+_READING = "reading_comprehension"
+_CHOICE = "multiple_choice"
+_SCHEMA = "schema"
+_LM = "language_modeling"
 _ANSWER = "\nAnswer:"
 
 CORE = {

@@ -48,15 +48,15 @@ class Signatures(MinhashDedupSignature):
         self.first = first
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        passed = []
+        without_texts = []
 
-        def noted():
+        def documents():
             for document in data:
-                passed.append(Document("", document.id, metadata=document.metadata))
+                without_texts.append(Document("", document.id, metadata=document.metadata))
                 yield document
 
-        super().run(noted(), self.first + rank, world_size)
-        yield from passed
+        super().run(documents(), self.first + rank, world_size)
+        yield from without_texts
 
 
 def find(folder: Path, shards: int) -> dict[int, np.ndarray]:
@@ -72,10 +72,11 @@ def find(folder: Path, shards: int) -> dict[int, np.ndarray]:
     for bucket in tqdm(range(CONFIG.num_buckets), desc="comparing", unit=" buckets"):
         compare.run(None, bucket, CONFIG.num_buckets)
     MinhashDedupCluster(pairs, clusters, CONFIG, save_cluster_id=True).run()
-    members = [np.empty((0, 3), np.uint32)]  # [shard, place, cluster], in order
+    tables = [np.empty((0, 3), np.uint32)]  # rows [shard, place, cluster], in order
     for file in sorted(Path(clusters).glob("*.clusters")):
-        members.append(np.insert(np.fromfile(file, "<u4").reshape(-1, 2), 0, int(file.stem), axis=1))
-    members = np.concatenate(members)
+        places_and_clusters = np.fromfile(file, "<u4").reshape(-1, 2)
+        tables.append(np.insert(places_and_clusters, 0, int(file.stem), axis=1))
+    members = np.concatenate(tables)
     _, firsts = np.unique(members[:, 2], return_index=True)
     copies = np.delete(members, firsts, axis=0)
     return {shard: copies[copies[:, 0] == shard, 1] for shard in np.unique(copies[:, 0]).tolist()}

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..moved import old_names
+
+__getattr__ = old_names(__name__)
+
 GRAMS = (1, 2, 3, 4, 5)
 _WORD = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’][^\W_]+)*")  # U.S., don't, H2O
 _NUMBER = re.compile(r"(?<![^\W_])(?<!\d[.,'’])(?:(?<!\.)\.)?\d+(?:[.,'’\u00a0\u202f]\d+)*")
@@ -20,7 +24,7 @@ _TITLES = re.compile(r"mr|mrs|ms|dr|prof|st|jr|sr|no|vs|gen|sen|rep|gov|lt|col|m
 _PRONOUNS = {"i'm", "i've", "i'll", "i'd"}
 
 
-class Found(NamedTuple):
+class Mention(NamedTuple):
     """A number or word of a text, in characters from `start` to before `end`. Alike are those of one `key`."""
 
     key: str
@@ -28,20 +32,20 @@ class Found(NamedTuple):
     end: int
 
 
-def words(text: str) -> list[Found]:
+def words(text: str) -> list[Mention]:
     """The words of a text; of "Obama's" and "U.S." the keys are obama and us.
 
     >>> [word.key for word in words("Don't ask the U.S. about Obama's H2O.")]
     ["don't", 'ask', 'the', 'us', 'about', 'obama', 'h2o']
     """
-    return [Found(_key(word[0]), *word.span()) for word in _WORD.finditer(text)]
+    return [Mention(_key(word[0]), *word.span()) for word in _WORD.finditer(text)]
 
 
 def _key(word: str) -> str:
     return word.casefold().replace(".", "").replace("’", "'").removesuffix("'s")
 
 
-def numbers(text: str) -> list[Found]:
+def numbers(text: str) -> list[Mention]:
     """The numbers in digits that do not begin inside a word; the key is without thousands separators and idle zeros.
 
     A single dot before three digits is a decimal point, a single comma a thousands separator, before one or two a
@@ -50,8 +54,9 @@ def numbers(text: str) -> list[Found]:
     >>> [number.key for number in numbers("1,234.50 of 1234.5, 0007, 3,5, 1.234.567 and v1.2.3 of 2.10.2024, B2B")]
     ['1234.5', '1234.5', '7', '3.5', '1234567', '2.10.2024']
     """
-    found = []
+    mentions = []
     for number in _NUMBER.finditer(text):
+        # In ASCII, of any script: as many characters as before, so that places stay.
         written = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in number[0])
         if _GROUPED.fullmatch(written):
             written = re.sub(r"[^\d.]", "", written)
@@ -60,13 +65,12 @@ def numbers(text: str) -> list[Found]:
         elif re.fullmatch(r"\d+,\d{1,2}", written):
             written = written.replace(",", ".")
         elif not re.fullmatch(r"[\d.]+", written):  # several, as in 5,10,2024
-            found += [
-                Found(_without_idle_zeros(part[0]), number.start() + part.start(), number.start() + part.end())
-                for part in re.finditer(r"[\d.]+", written)
-            ]
+            for single in re.finditer(r"[\d.]+", written):
+                start = number.start() + single.start()
+                mentions.append(Mention(_without_idle_zeros(single[0]), start, start + len(single[0])))
             continue
-        found.append(Found(_without_idle_zeros(written), *number.span()))
-    return found
+        mentions.append(Mention(_without_idle_zeros(written), *number.span()))
+    return mentions
 
 
 def _without_idle_zeros(written: str) -> str:
@@ -76,7 +80,7 @@ def _without_idle_zeros(written: str) -> str:
     return f"{whole.lstrip('0') or '0'}.{fraction.rstrip('0')}".removesuffix(".")
 
 
-def names(text: str) -> list[Found]:
+def names(text: str) -> list[Mention]:
     """The words of names: capitalised ones inside of a sentence, and anywhere those of two capitals (NASA, YouTube).
 
     Not the words of a line of three or more without one in lower case, which is a heading or menu, and not those that
@@ -85,18 +89,22 @@ def names(text: str) -> list[Found]:
     >>> [name.key for name in names("He met Mr. Smith of NASA. Then The end of YouTube's story came, the last.")]
     ['mr', 'smith', 'nasa', 'youtube']
     """
-    found, others = [], _PRONOUNS | {word.key for word in words(text) if text[word.start].islower()}
+    mentions = []
+    no_names = _PRONOUNS | {word.key for word in words(text) if text[word.start].islower()}
     for line in re.finditer(r"[^\r\n]+", text):
-        inside = list(_WORD.finditer(text, *line.span()))
-        if len(inside) >= 3 and not any(word[0][0].islower() for word in inside):
+        in_line = list(_WORD.finditer(text, *line.span()))
+        is_heading = len(in_line) >= 3 and not any(word[0][0].islower() for word in in_line)
+        if is_heading:
             continue
-        for before, word in itertools.pairwise([None, *inside]):
-            shown, key = word[0], _key(word[0])
-            capitals = sum(map(str.isupper, shown))
-            inner = shown[0].isupper() and before is not None and not _begins(text, before, word)
-            if (capitals >= 2 or inner) and len(key) > 1 and key not in others:
-                found.append(Found(key, *word.span()))
-    return found
+        for before, word in itertools.pairwise([None, *in_line]):
+            key = _key(word[0])
+            has_two_capitals = sum(map(str.isupper, word[0])) >= 2
+            is_capitalised = word[0][0].isupper()
+            is_inside = is_capitalised and before is not None and not _begins(text, before, word)
+            is_name = has_two_capitals or is_inside
+            if is_name and len(key) > 1 and key not in no_names:
+                mentions.append(Mention(key, *word.span()))
+    return mentions
 
 
 def _begins(text: str, before: re.Match, word: re.Match) -> bool:
@@ -122,38 +130,53 @@ def compare(text: str, original: str) -> dict:
     - lost_numbers, lost_names: those of the original that are not in the text, as written there; new_numbers and
       new_names the other way round. Names that follow one another are one.
     """
-    ranks = _ranks(*([word.key for word in words(side)] for side in (text, original)))
-    found = {"length_ratio": len(text) / len(original) if original else None}
-    found |= {f"overlap_{n}": _share(np.isin(*runs)) for n, runs in zip(GRAMS, _grams(ranks), strict=True)}
-    found["longest_run"] = _longest_run(ranks)
-    for kind in ("numbers", "names"):
-        for name, prefix, one, other in (("kept", "lost", original, text), ("from_original", "new", text, original)):
-            missing = lacking(kind, one, other)
-            keys = {thing.key for thing in _KINDS[kind][0](one)}
-            found[f"{kind}_{name}"] = 1 - len({thing.key for thing in missing}) / len(keys) if keys else None
-            found[f"{prefix}_{kind}"] = _listed(one, missing)
-    return found
+    ranks = _ranks(_keys(words(text)), _keys(words(original)))
+    measures = {"length_ratio": len(text) / len(original) if original else None}
+    for n, runs in zip(GRAMS, _grams(ranks), strict=True):
+        measures[f"overlap_{n}"] = _share(np.isin(*runs))
+    measures["longest_run"] = _longest_run(ranks)
+    for kind in _KINDS:
+        measures[f"{kind}_kept"], measures[f"lost_{kind}"] = _kept_and_missing(kind, original, text)
+        measures[f"{kind}_from_original"], measures[f"new_{kind}"] = _kept_and_missing(kind, text, original)
+    return measures
 
 
 _KINDS = {"numbers": (numbers, numbers), "names": (names, words)}  # what they are, and what they are looked for among
 
 
-def lacking(kind: str, one: str, other: str) -> list[Found]:
+def lacking(kind: str, one: str, other: str) -> list[Mention]:
     """The numbers or names, as `kind` says, of one text that are not in the other, all places of each."""
-    of, among = _KINDS[kind]
-    known = {thing.key for thing in among(other)}
-    return [thing for thing in of(one) if thing.key not in known]
+    mentioned, known = _KINDS[kind]
+    keys = {*_keys(known(other))}
+    return [mention for mention in mentioned(one) if mention.key not in keys]
 
 
-def _listed(text: str, things: list[Found]) -> list[str]:
+def _kept_and_missing(kind: str, one: str, other: str) -> tuple[float | None, list[str]]:
+    """The share of the numbers or names of one text that are in the other, and those that are not, as written."""
+    mentioned, _ = _KINDS[kind]
+    keys = {*_keys(mentioned(one))}
+    missing = lacking(kind, one, other)
+    share = 1 - len({*_keys(missing)}) / len(keys) if keys else None
+    return share, _listed(one, missing)
+
+
+def _keys(mentions: list[Mention]) -> list[str]:
+    return [mention.key for mention in mentions]
+
+
+def _listed(text: str, mentions: list[Mention]) -> list[str]:
     """Each once, as first written; neighbours with nothing but spaces between them as one."""
     runs = []
-    for thing in things:
-        if runs and text[runs[-1][1] : thing.start].strip(" ") == "" and runs[-1][1] < thing.start:
-            runs[-1][1] = thing.end
+    for mention in mentions:
+        end = runs[-1][1] if runs else mention.start
+        if end < mention.start and not text[end : mention.start].strip(" "):
+            runs[-1][1] = mention.end
         else:
-            runs.append([thing.start, thing.end])
-    return list({text[start:end].casefold(): text[start:end] for start, end in reversed(runs)}.values())[::-1]
+            runs.append([mention.start, mention.end])
+    written = {}
+    for start, end in reversed(runs):  # so that the first one written stays
+        written[text[start:end].casefold()] = text[start:end]
+    return list(written.values())[::-1]
 
 
 def _share(values: np.ndarray) -> float | None:
@@ -165,16 +188,20 @@ def _share(values: np.ndarray) -> float | None:
 
 def _ranks(*lists: list[str]) -> tuple[np.ndarray, np.ndarray]:
     known = {}
-    return tuple(np.array([known.setdefault(word, len(known)) for word in words], np.int64) for words in lists)
+    ranks = []
+    for words in lists:
+        ranks.append(np.array([known.setdefault(word, len(known)) for word in words], np.int64))
+    return tuple(ranks)
 
 
 def _joined(runs, others, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Runs of `length` words, of those of `runs`, with one of `others` behind them."""
     size = max(ranks.max(initial=0) for ranks in others) + 1
-    pairs = [
-        one[: max(len(other) - length, 0)] * size + other[length:] for one, other in zip(runs, others, strict=True)
-    ]
-    ranks = np.unique(np.concatenate(pairs), return_inverse=True)[1]
+    pairs = []
+    for one, other in zip(runs, others, strict=True):
+        followed = one[: max(len(other) - length, 0)]
+        pairs.append(followed * size + other[length:])  # a number for each pair of ranks
+    _, ranks = np.unique(np.concatenate(pairs), return_inverse=True)
     return tuple(np.split(ranks, [len(pairs[0])]))
 
 
@@ -190,11 +217,13 @@ def _longest_run(ranks) -> int:
         powers.append(_joined(powers[-1], powers[-1], 2 ** (len(powers) - 1)))
     if len(powers) == 1:
         return 0
-    best, length = powers[-2], 2 ** (len(powers) - 2)
+    best = powers[-2]
+    length = 2 ** (len(powers) - 2)
     for power in reversed(range(len(powers) - 2)):
         longer = _joined(best, powers[power], length)
         if np.isin(*longer).any():
-            best, length = longer, length + 2**power
+            best = longer
+            length += 2**power
     return length
 
 
@@ -214,10 +243,12 @@ def faithfulness(pair: dict) -> float:
 
 def summary(pairs: list[dict]) -> dict[str, dict]:
     """By measure: pairs (that have it), mean, median, and the 5th and 95th percentiles."""
-    found = {}
+    by_measure = {}
     for name in MEASURES:
-        if values := [pair[name] for pair in pairs if pair.get(name) is not None]:
-            low, median, high = map(float, np.percentile(values, (5, 50, 95)))
-            found[name] = {"pairs": len(values), "mean": float(np.mean(values)), "median": median}
-            found[name] |= {"5%": low, "95%": high}
-    return found
+        values = [pair[name] for pair in pairs if pair.get(name) is not None]
+        if not values:
+            continue
+        low, median, high = map(float, np.percentile(values, (5, 50, 95)))
+        mean = float(np.mean(values))
+        by_measure[name] = {"pairs": len(values), "mean": mean, "median": median, "5%": low, "95%": high}
+    return by_measure

@@ -83,9 +83,9 @@ class Generator:
         """A completion of each prompt, all of which have room for one; `progress` is called as they end."""
         if not asked:
             return []
-        found = self._run(asked, [self.room(prompt) for prompt in asked], seed, progress)
-        texts = self.tokenizer.batch_decode([ids for ids, _ in found], skip_special_tokens=True)
-        return [Completion(text, len(ids), ended) for text, (ids, ended) in zip(texts, found, strict=True)]
+        completions = self._run(asked, [self.room(prompt) for prompt in asked], seed, progress)
+        texts = self.tokenizer.batch_decode([ids for ids, _ in completions], skip_special_tokens=True)
+        return [Completion(text, len(ids), ended) for text, (ids, ended) in zip(texts, completions, strict=True)]
 
 
 def token_ids(texts: list[str], settings: Settings, tokenizer) -> list[list[int]]:
@@ -108,7 +108,11 @@ def choose_engine(model, engine: str | None) -> str:
         raise ImportError("engine vllm is not installed: pip install vllm, or leave --engine out")
     if engine == "continuous" and not continuous:
         raise ValueError(f"engine continuous does not know {type(model).__name__}: choose padded")
-    return engine or ("vllm" if installed else "continuous" if continuous else "padded")
+    if engine:
+        return engine
+    if installed:
+        return "vllm"
+    return "continuous" if continuous else "padded"
 
 
 # Engines. Each gives, for each prompt, tokens and whether the model ended them itself.
@@ -123,11 +127,14 @@ def _by_vllm(settings: Settings):
     def run(asked, rooms, seed, progress):
         sampling = {"temperature": settings.temperature, "top_p": settings.top_p}
         seeds = np.random.SeedSequence(seed).generate_state(len(asked)).tolist()
-        each = [SamplingParams(**sampling, max_tokens=room, seed=own) for room, own in zip(rooms, seeds, strict=True)]
-        found = llm.generate([{"prompt_token_ids": prompt} for prompt in asked], each, use_tqdm=False)
-        for _ in found:
+        parameters = [
+            SamplingParams(**sampling, max_tokens=room, seed=own) for room, own in zip(rooms, seeds, strict=True)
+        ]
+        prompts = [{"prompt_token_ids": prompt} for prompt in asked]
+        requests = llm.generate(prompts, parameters, use_tqdm=False)
+        for _ in requests:
             progress()
-        outputs = [request.outputs[0] for request in found]
+        outputs = [request.outputs[0] for request in requests]
         return [(list(output.token_ids), output.finish_reason == "stop") for output in outputs]
 
     return run
@@ -135,27 +142,29 @@ def _by_vllm(settings: Settings):
 
 def _continuous(model, settings: Settings, asked, rooms, seed, progress):
     longest = max(len(prompt) + room for prompt, room in zip(asked, rooms, strict=True))
+    cached = max(cache_tokens(model, settings), longest + _PAGE)
     config = ContinuousBatchingConfig(
         page_size=_PAGE,
-        num_blocks=-(-max(cache_tokens(model, settings), longest + _PAGE) // _PAGE),
+        num_blocks=-(-cached // _PAGE),  # rounded up
         max_batch_tokens=512 if model.device.type == "cpu" else 2_048,
         max_requests_per_batch=256,
         seed=_number(seed),
         auto_switch_to_flash=False,  # which would fetch kernels
     )
-    own = model.generation_config  # of which `evaluation.load` has kept the ends alone
+    own = model.generation_config  # of which `models.generation.load` has kept the ends alone
     kept = {"eos_token_id": own.eos_token_id, "pad_token_id": own.pad_token_id}
     manager = model.init_continuous_batching(GenerationConfig(**kept, **_sampling(settings)), config)
     names = [manager.add_request(ids, max_new_tokens=room) for ids, room in zip(asked, rooms, strict=True)]
     manager.start()  # only now: what is scheduled together depends on what is there
-    found = {}
+    generated = {}
     try:
-        while len(found) < len(asked):
+        while len(generated) < len(asked):
             result = manager.get_result(timeout=1)
-            if result is not None and result.error is None:
-                found[result.request_id] = result.generated_tokens
+            has_failed = result is not None and result.error is not None
+            if result is not None and not has_failed:
+                generated[result.request_id] = result.generated_tokens
                 progress()
-            elif result is not None or not manager.is_running():
+            elif has_failed or not manager.is_running():
                 reason = manager.background_thread_status.fatal_error or (result and result.error)
                 remedy = "choose fewer cache_tokens, or --engine padded"
                 raise RuntimeError(f"{settings.model}: continuous batching failed ({reason}); {remedy}")
@@ -163,29 +172,33 @@ def _continuous(model, settings: Settings, asked, rooms, seed, progress):
         manager.stop(hard_stop=True)
         manager.destroy()
     ends = _ends(model)
-    return [(found[name], bool(found[name]) and found[name][-1] in ends) for name in names]
+    completions = [generated[name] for name in names]
+    return [(ids, bool(ids) and ids[-1] in ends) for ids in completions]
 
 
 def _padded(model, settings: Settings, asked, rooms, seed, progress):
-    found, ends = {}, _ends(model)
+    completions = {}
+    ends = _ends(model)
     waiting = sorted(range(len(asked)), key=lambda place: -len(asked[place]))  # what takes most memory comes first
     while waiting:
         room = rooms[waiting[0]]
         size = max(1, cache_tokens(model, settings) // (len(asked[waiting[0]]) + room))
-        batch, waiting = waiting[:size], waiting[size:]
+        batch = waiting[:size]
+        waiting = waiting[size:]
         torch.manual_seed(_number((*seed, len(waiting))))
-        some = [asked[place] for place in batch]
+        prompts = [asked[place] for place in batch]
         try:
-            rows = generation.generate(model, some, max_new_tokens=room, **_sampling(settings))
+            rows = generation.generate(model, prompts, max_new_tokens=room, **_sampling(settings))
         except ValueError as error:
             if isinstance(error.__cause__, torch.OutOfMemoryError):
                 raise ValueError(f"cache_tokens {cache_tokens(model, settings)} are too many: {error}") from error
             raise
         for place, (ids,) in zip(batch, rows, strict=True):
+            # A row goes on as padding until the last of its batch has ended.
             end = next((number + 1 for number, token in enumerate(ids) if token in ends), None)
-            found[place] = ids[:end], end is not None
+            completions[place] = ids[:end], end is not None
             progress()
-    return [found[place] for place in range(len(asked))]
+    return [completions[place] for place in range(len(asked))]
 
 
 def cache_tokens(model, settings: Settings) -> int:

@@ -1,8 +1,8 @@
 """Judges: language models that are asked about texts, in this process or on a server that speaks OpenAI's protocol.
 
-    judge = load("http://localhost:8000/v1", max_tokens=29)       # vllm serve RuPeng/DataMan-1.5B-EN
-    judge = load("RuPeng/DataMan-1.5B-EN", max_tokens=29)         # a folder, or a model of the Hub, by transformers
-    judge(["Is this good? ...", ...])                             # answers, decoded greedily
+    judge = load_judge("http://localhost:8000/v1", max_tokens=29)  # vllm serve RuPeng/DataMan-1.5B-EN
+    judge = load_judge("RuPeng/DataMan-1.5B-EN", max_tokens=29)    # a folder, or a model of the Hub, by transformers
+    judge(["Is this good? ...", ...])                              # answers, decoded greedily
 
 A judge is asked everything that is new in one batch, and remembers its answers. One that gives none raises JudgeError.
 """
@@ -37,20 +37,23 @@ class Judge:
     """
 
     def __init__(self, ask: Callable[[list[str]], list[str]], max_tokens: int, tokenizer=None, positions=None):
-        self._ask, self._answers, self.reported = ask, {}, False
-        self.max_tokens, self.tokenizer, self.positions = max_tokens, tokenizer, positions
+        self._ask = ask
+        self._answers = {}
+        self.reported = False  # whether an answer that cannot be parsed was shown
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.positions = positions
 
     def __call__(self, questions: list[str]) -> list[str]:
-        keys = [
-            hashlib.blake2b(question.encode(errors="surrogatepass"), digest_size=16).digest() for question in questions
-        ]
+        keys = list(map(_key, questions))
         new = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._answers}
         if new:
             self._answers.update(zip(new, self._ask(list(new.values())), strict=True))
-        found = [self._answers[key] for key in keys]
-        for key in list(self._answers)[: max(0, len(self._answers) - _REMEMBERED)]:
+        answers = [self._answers[key] for key in keys]
+        too_many = max(0, len(self._answers) - _REMEMBERED)
+        for key in list(self._answers)[:too_many]:  # the oldest
             del self._answers[key]
-        return found
+        return answers
 
     def shorten(self, text: str, characters: int, tokens: int, others: int = 0) -> str:
         """Beginning and end of a text of more than so many characters or tokens, the latter with "..." between them.
@@ -76,7 +79,14 @@ class Judge:
         return text.strip()
 
 
-def load(where: str, max_tokens: int, model: str | None = None, tokenizer: str | None = None, **settings) -> Judge:
+def _key(question: str) -> bytes:
+    """Of a question among those remembered; texts of the web, of which one is to be found again, are long."""
+    return hashlib.blake2b(question.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def load_judge(
+    where: str, max_tokens: int, model: str | None = None, tokenizer: str | None = None, **settings
+) -> Judge:
     """The judge at a server's URL, or in a folder or on the Hub; `settings` are those of `on_server` and `in_process`.
 
     Raises JudgeError where a server gives no answer, ValueError where there is no such model.
@@ -115,7 +125,7 @@ def on_server(
     )
 
     @contextlib.contextmanager
-    def told():
+    def judge_errors():
         try:
             yield
         except openai.APITimeoutError as error:
@@ -124,15 +134,15 @@ def on_server(
             raise JudgeError(f"judge {url} gives no answer: {' '.join(str(error).split()) or type(error)}") from error
 
     def answer(question: str) -> str:
-        with told():
-            said = client.chat.completions.create(
+        with judge_errors():
+            reply = client.chat.completions.create(
                 model=model,
                 messages=[{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
                 temperature=0,
                 seed=SEED,
                 max_tokens=max_tokens,
             )
-            text = said.choices[0].message.content or ""
+            text = reply.choices[0].message.content or ""
             if not isinstance(text, str):
                 raise TypeError(f"content is {type(text).__name__}, not text")
             return text
@@ -145,13 +155,13 @@ def on_server(
             pool.shutdown(cancel_futures=True)
 
     if model is None:
-        with told():
+        with judge_errors():
             names = [served.id for served in client.models.list()]
         if len(names) != 1:
             raise ValueError(f"judge {url} serves {', '.join(names) or 'no model'}: name the model of the judge")
         model = names[0]
     judge = Judge(ask, max_tokens, tokenizer and load_tokenizer(tokenizer))
-    judge(["Are you there?"])
+    judge(["Are you there?"])  # now, before anything is trained or written
     return judge
 
 
@@ -160,16 +170,17 @@ def in_process(path: str, max_tokens: int, batch_size: int = 16) -> Judge:
     model, tokenizer = generation.load(path, PartialState().device)
 
     def ask(questions: list[str]) -> list[str]:
-        asked = [as_prompt(question, tokenizer, SYSTEM) for question in questions]
-        asked = token_ids(asked, tokenizer, **({"enable_thinking": False} if tokenizer.chat_template else {}))
-        answers, order = [""] * len(asked), sorted(range(len(asked)), key=lambda place: -len(asked[place]))
+        prompts = [as_prompt(question, tokenizer, SYSTEM) for question in questions]
+        options = {"enable_thinking": False} if tokenizer.chat_template else {}
+        asked = token_ids(prompts, tokenizer, **options)
+        answers = [""] * len(asked)
+        order = sorted(range(len(asked)), key=lambda place: -len(asked[place]))
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
-            found = generation.generate(
-                model, [asked[place] for place in places], do_sample=False, max_new_tokens=max_tokens
-            )
-            for place, [said] in zip(places, found, strict=True):
-                answers[place] = tokenizer.decode(said, skip_special_tokens=True)
+            batch = [asked[place] for place in places]
+            generated = generation.generate(model, batch, do_sample=False, max_new_tokens=max_tokens)
+            for place, [ids] in zip(places, generated, strict=True):
+                answers[place] = tokenizer.decode(ids, skip_special_tokens=True)
         return answers
 
     positions = positions_of(model.config)

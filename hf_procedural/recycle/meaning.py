@@ -46,7 +46,8 @@ class BertScore:
             raise ValueError(f"layer must be in 1..{layers} of {model}, got {layer}")
         config.num_hidden_layers = layer
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.tokenizer, self.batch_size = load_tokenizer(model), batch_size
+        self.tokenizer = load_tokenizer(model)
+        self.batch_size = batch_size
         level = logging.get_verbosity()
         logging.set_verbosity_error()  # the head and the layers above are left over: they are to be
         try:
@@ -64,17 +65,20 @@ class BertScore:
 
     def __call__(self, texts: list[str], originals: list[str]) -> np.ndarray:
         """F1 of each text and its original, float64 [n]; 0 where one of them is empty or nothing but white space."""
-        found = np.zeros(len(texts))
-        order = [at for at, pair in enumerate(zip(texts, originals, strict=True)) if all(text.strip() for text in pair)]
+        f1 = np.zeros(len(texts))
+        pairs = zip(texts, originals, strict=True)
+        order = [at for at, (text, original) in enumerate(pairs) if text.strip() and original.strip()]
         order.sort(key=lambda at: -max(len(texts[at]), len(originals[at])))  # what takes most memory comes first
         weights = collections.defaultdict(lambda: 1.0)
         weights |= dict.fromkeys((self.tokenizer.sep_token_id, self.tokenizer.cls_token_id), 0)
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            pairs = [originals[at] for at in batch], [texts[at] for at in batch]
+            references = [originals[at] for at in batch]
+            candidates = [texts[at] for at in batch]
             options = {"batch_size": 2 * len(batch), "device": self.device}
-            found[batch] = bert_cos_score_idf(self.model, *pairs, self.tokenizer, weights, **options)[:, 2].cpu()
-        return found
+            scores = bert_cos_score_idf(self.model, references, candidates, self.tokenizer, weights, **options)
+            f1[batch] = scores[:, 2].cpu()  # behind precision and recall
+        return f1
 
 
 def _positions(model) -> int | None:

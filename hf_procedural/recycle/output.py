@@ -1,4 +1,4 @@
-"""What a recycling step writes: shards, the plan that they follow, and what is told of them."""
+"""What a recycling step writes: shards, the plan that they follow, and a record of each, kept in its file."""
 
 import dataclasses
 import hashlib
@@ -14,10 +14,9 @@ from ..files import read_mapping, whole
 from ..runs.folder import RECIPE
 from . import reading
 
-HIDDEN, DAMAGED = ".datatrove", "damaged.txt"
-
-
-METADATA = b"hf_procedural"  # the key under which a file tells the facts of its shard
+HIDDEN = ".datatrove"  # the folder of the plan, and of datatrove's logs, statistics and marks
+DAMAGED = "damaged.txt"
+METADATA = b"hf_procedural"  # the key under which a file has the record of its shard
 
 
 def open_output(output: Path, recipe: dict, complete: str, free: set[str], data: str = r"\d{5,}\.parquet") -> bool:
@@ -30,8 +29,9 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str], data:
     if output.exists() and not output.is_dir():
         raise ValueError(f"output {output} is a file; name a folder")
     ours = re.compile(rf"{data}|{RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
-    if strange := sorted(file.name for file in output.glob("*") if not ours.fullmatch(file.name)):
-        raise ValueError(f"output {output} holds {strange[0]}, which is not of this recipe: choose another folder")
+    for name in sorted(file.name for file in output.glob("*")):
+        if not ours.fullmatch(name):
+            raise ValueError(f"output {output} holds {name}, which is not of this recipe: choose another folder")
     if not (output / RECIPE).is_file():
         if any(file.name[0] != "." for file in output.glob("*")):
             raise ValueError(f"output {output} is not empty and has no {RECIPE}: choose another folder")
@@ -51,16 +51,20 @@ def planned(
 ) -> list[reading.Shard]:
     """The shards of an output folder that was begun, else new ones; writes nothing.
 
-    `used` is what else a run depends on, by argument, such as the `digest` of a model. Raises ValueError where other
-    files were given than when it was begun, or one has changed, or what is used.
+    `used` is what else a run depends on, by argument, such as the `model_digest` of a model. Raises ValueError where
+    other files were given than when it was begun, or one has changed, or what is used.
     """
-    if not (file := plan_file(output)).is_file():
+    file = plan_file(output)
+    if not file.is_file():
         return reading.plan(files, shard_documents, limit)
     plan = json.loads(file.read_text(encoding="utf-8"))
-    if strange := sorted({*files} ^ {*plan["sizes"]}):
-        raise ValueError(f"input: {strange[0]} was {'not ' * (strange[0] in files)}there when {output} was begun")
+    in_one = sorted({*files} ^ {*plan["sizes"]})
+    if in_one:
+        was = "was not" if in_one[0] in files else "was"
+        raise ValueError(f"input: {in_one[0]} {was} there when {output} was begun")
     for name, size in plan["sizes"].items():
-        if (now := _size(name)) != size:
+        now = _size(name)
+        if now != size:
             raise ValueError(f"input: {name} had {size} bytes when {output} was begun, and has {now} now")
     for argument, before in plan["used"].items():
         if (used or {}).get(argument) != before:
@@ -75,18 +79,25 @@ def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Sha
         with whole(output / RECIPE) as temporary:
             temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     if not plan_file(output).is_file():
-        plan = {"sizes": {file: _size(file) for file in files}, "shards": list(map(dataclasses.astuple, shards))}
-        plan["used"] = used or {}
+        plan = {
+            "sizes": {file: _size(file) for file in files},
+            "shards": [dataclasses.astuple(shard) for shard in shards],
+            "used": used or {},
+        }
         with whole(plan_file(output)) as temporary:
             temporary.write_text(json.dumps(plan), encoding="utf-8")
 
 
-def digest(model: str) -> str:
-    """Of names, sizes and times of a model's files, in a folder or itself one; of one on the Hub, its name."""
-    kinds = ("*.safetensors", "*.bin", "tokenizer*", "*config.json")
-    files = [Path(model), *(file for kind in kinds for file in sorted(Path(model).glob(kind)))]
-    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return hashlib.blake2b(json.dumps([model, facts]).encode(), digest_size=8).hexdigest()
+def model_digest(model: str) -> str:
+    """Of names, sizes and times of a model's files, in a folder or itself one; of one on the Hub, its name.
+
+    Weights are not read: they may be many gigabytes, and nobody writes other ones with the times of these.
+    """
+    files = [Path(model)]
+    for kind in ("*.safetensors", "*.bin", "tokenizer*", "*config.json"):
+        files += sorted(Path(model).glob(kind))
+    versions = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return hashlib.blake2b(json.dumps([model, versions]).encode(), digest_size=8).hexdigest()
 
 
 def plan_file(output: Path) -> Path:
@@ -103,6 +114,6 @@ def shard_file(output, rank: int, shards: int) -> Path:
     return Path(output, f"{rank:0{max(5, len(str(shards - 1)))}d}.parquet")
 
 
-def facts_of(file: Path) -> dict:
-    """What `facts` held when a shard's file was complete."""
+def record_of(file: Path) -> dict:
+    """What the steps of a shard had put on record when its file was complete."""
     return json.loads(pq.read_metadata(file).metadata[METADATA])

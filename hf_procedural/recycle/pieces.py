@@ -21,25 +21,28 @@ def cut(text: str, characters: int = PIECE_CHARACTERS) -> list[str]:
     >>> cut("One two. Three four. Five", 12)
     ['One two. ', 'Three four. ', 'Five']
     """
-    pieces, start = [], 0
+    pieces = []
+    start = 0
     while len(text) - start > characters:
         end = _end(text, start, start + (characters + 1) // 2, start + characters)
         pieces.append(text[start:end])
         start = end
-    return pieces + [text[start:]] * (start < len(text))
+    if start < len(text):
+        pieces.append(text[start:])
+    return pieces
 
 
 def _end(text: str, start: int, first: int, last: int) -> int:
     """Where in first..last the piece ends that begins at `start`."""
-    sentences = [found.end() for found in _SENTENCE.finditer(text, start, last + 1)]
-    spaces = [found.end() for found in _SPACE.finditer(text, start, last)]
+    sentences = [sentence.end() for sentence in _SENTENCE.finditer(text, start, last + 1)]
+    spaces = [space.end() for space in _SPACE.finditer(text, start, last)]
     for ends in (sentences, spaces, range(first, last + 1)):
         for least in reversed(ends):
             if first <= least <= last:
                 end = least
-                while end < last and text[end].isspace():
+                while end < last and text[end].isspace():  # which the next piece need not begin with
                     end += 1
-                while end > least and _joined(text[end - 1], text[end]):
+                while end > least and _joined(text[end - 1], text[end]):  # a mark on a space, perhaps
                     end -= 1
                 if not _joined(text[end - 1], text[end]):
                     return end
@@ -58,9 +61,9 @@ def after_marker(completion: str) -> str | None:
     >>> after_marker("<think></think>Here is a paraphrased version:\\nThe sky is blue.")
     'The sky is blue.'
     """
-    for found in _THINKING.finditer(completion):
-        if found[0] == MARKER:
-            return completion[found.end() :].strip()
+    for block in _THINKING.finditer(completion):  # a whole <think> is one match, so that no marker inside is found
+        if block[0] == MARKER:
+            return completion[block.end() :].strip()
     return None
 
 
@@ -72,12 +75,15 @@ def join(pieces: list[str], rephrased: list[str | None]) -> str:
     >>> join(["One. ", "Two. ", "Three."], [None, None, "3."])
     'One. Two. 3.'
     """
-    parts = []
+    texts = []
+    before = None  # whether the piece before stayed as it was
     for piece, new in zip(pieces, rephrased, strict=True):
-        if new is None and parts and parts[-1][1]:
-            parts[-1][0] += piece
+        stays = new is None
+        if stays and before:  # neighbours that stay keep the white space between them
+            texts[-1] += piece
         else:
-            parts.append([piece if new is None else new, new is None])
-    if len(parts) == 1:
-        return parts[0][0]
-    return " ".join(filter(None, (text.strip() for text, _ in parts)))
+            texts.append(piece if stays else new)
+        before = stays
+    if len(texts) == 1:
+        return texts[0]
+    return " ".join(filter(None, map(str.strip, texts)))

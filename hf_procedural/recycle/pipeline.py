@@ -1,7 +1,7 @@
 """Shards through datatrove: the same steps in one process, in several, on Slurm or on Ray, and again after a kill.
 
-    facts = {}                                       # that the steps of a shard share, and its file keeps
-    steps = [Read(output, facts, ...), ..., Write(output, schema, facts)]
+    record = {}                                      # that the steps of a shard share, and its file keeps
+    steps = [Read(output, record, ...), ..., Write(output, schema, record)]
     run("local", steps, output, counts, finish, workers=2, options={})
 
 A task of datatrove is a shard of the plan, which `begin` keeps in the output folder: a run that is started again has
@@ -49,26 +49,26 @@ datatrove.utils.logging.sys = types.SimpleNamespace(stderr=open(os.devnull, "w")
 datatrove.utils.logging.setup_default_logger()
 
 
-# The output folder and its plan
-
-
 # Steps
 
 
 class Read(PipelineStep):
-    """The good rows of a shard as documents; what is damaged is named in the facts."""
+    """The good rows of a shard as documents; what is damaged is on record."""
 
     type, name = "📖 - READER", "shard of the plan"
 
-    def __init__(self, output: Path, facts: dict, text_column: str, id_column: str, strict: bool):
+    def __init__(self, output: Path, record: dict, text_column: str, id_column: str, strict: bool):
         super().__init__()
-        self.output, self.facts = output, facts
+        self.output = output
+        self.record = record
         self.columns = {"text_column": text_column, "id_column": id_column, "strict": strict}
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        self.facts.clear()  # now, before other steps begin: this process may have had another shard
+        # Now, and not when the first document is asked for, which is after other steps have begun their records.
+        self.record.clear()  # this process may have had another shard
+        self.record["damaged"] = damaged = []
         plan = json.loads(plan_file(self.output).read_text(encoding="utf-8"))
-        return self._documents(reading.Shard(*plan["shards"][rank]), self.facts.setdefault("damaged", []))
+        return self._documents(reading.Shard(*plan["shards"][rank]), damaged)
 
     def _documents(self, shard: reading.Shard, damaged: list[str]) -> Iterator[Document]:
         for row in reading.read(shard, **self.columns, damaged=damaged.append):
@@ -82,9 +82,11 @@ class Write(PipelineStep):
 
     type, name = "💽 - WRITER", "parquet"
 
-    def __init__(self, output: Path, schema: pa.Schema, facts: dict):
+    def __init__(self, output: Path, schema: pa.Schema, record: dict):
         super().__init__()
-        self.output, self.schema, self.facts = output, schema, facts
+        self.output = output
+        self.schema = schema
+        self.record = record
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> None:
         rows = ({"id": document.id, "text": document.text} | document.metadata for document in data)
@@ -93,7 +95,7 @@ class Write(PipelineStep):
             while group := list(itertools.islice(rows, _GROUP)):
                 with self.track_time("group"):
                     writer.write_table(pa.Table.from_pylist(group, self.schema))
-            writer.add_key_value_metadata({METADATA: json.dumps(self.facts)})
+            writer.add_key_value_metadata({METADATA: json.dumps(self.record)})
 
 
 class Finish(PipelineStep):
@@ -116,23 +118,26 @@ class Local(LocalPipelineExecutor):
     """datatrove's, whose run (0.10) waits for ever for a worker that was killed, and leaves a process when it is."""
 
     def run(self) -> None:
-        ranks, pipeline = self.get_incomplete_ranks(), self.pipeline
+        ranks = self.get_incomplete_ranks()
+        pipeline = self.pipeline
         self.save_executor_as_json()
         if self.workers == 1:
             for rank in ranks:
                 self.pipeline = copy.deepcopy(pipeline)  # with statistics of its own
                 self._run_for_rank(rank)
             return
-        context, others = multiprocessing.get_context("forkserver"), multiprocessing.active_children()
+        before = multiprocessing.active_children()
+        context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(sorted({step.__module__ for step in pipeline}))
         with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
             try:
-                for task in futures.as_completed([pool.submit(self._run_for_rank, rank) for rank in ranks]):
+                tasks = [pool.submit(self._run_for_rank, rank) for rank in ranks]
+                for task in futures.as_completed(tasks):
                     task.result()
-            except BaseException as error:
+            except BaseException as error:  # Ctrl-C too
                 pool.shutdown(wait=False, cancel_futures=True)
-                for worker in {*multiprocessing.active_children()}.difference(others):
-                    worker.kill()
+                for worker in {*multiprocessing.active_children()}.difference(before):
+                    worker.kill()  # in the middle of a shard, whose file is not there then
                 if isinstance(error, futures.process.BrokenProcessPool):
                     message = "a worker was killed, for want of memory perhaps: run this again, with fewer workers"
                     raise RuntimeError(message) from error
@@ -160,14 +165,14 @@ def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: in
     workers = (1 if kind == "local" else -1) if workers is None else workers
     settings = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)} | more
     try:
-        made = EXECUTORS[kind](pipeline, **settings, **options)
+        chosen = EXECUTORS[kind](pipeline, **settings, **options)
     except TypeError as error:
         raise ValueError(f"executor_options {options}: {str(error).rpartition('__init__() ')[2]}") from error
     if kind == "ray" and importlib.util.find_spec("ray") is None:
         raise ImportError("executor ray is not installed: pip install ray")
     if kind == "slurm" and shutil.which("sbatch") is None:
         raise FileNotFoundError("executor slurm: there is no sbatch on this machine")
-    return made
+    return chosen
 
 
 def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **settings) -> bool:
@@ -177,14 +182,15 @@ def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **se
     """
     files = [shard_file(output, rank, len(counts)) for rank in range(len(counts))]
     _mark(output, files)
-    made = executor(kind, pipeline, output, tasks=len(counts), **settings)
+    shards = executor(kind, pipeline, output, tasks=len(counts), **settings)
     if kind == "slurm":
-        more = {"depends": made, "logging_dir": str(output / HIDDEN / "finish"), "skip_completed": False}
-        executor(kind, [Finish(finish)], output, tasks=1, **settings, **more).run()
+        after_shards = {"depends": shards, "logging_dir": str(output / HIDDEN / "finish"), "skip_completed": False}
+        executor(kind, [Finish(finish)], output, tasks=1, **settings, **after_shards).run()
         return False
     with _progress(output, files, counts):
-        made.run()
-    if missing := [file for file in files if not file.is_file()]:  # Ray gives up after some attempts
+        shards.run()
+    missing = [file for file in files if not file.is_file()]
+    if missing:  # Ray gives up after some attempts
         logs = output / HIDDEN / "logs"
         raise RuntimeError(f"{len(missing)} of {len(files)} shards were not made (see {logs}): run this again")
     finish()
@@ -193,15 +199,17 @@ def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **se
 
 def _mark(output: Path, files: list[Path]) -> None:
     """Has datatrove's marks say what the files say: which tasks are complete."""
-    marks, told = (output / HIDDEN / name for name in ("completions", "progress"))
-    for folder in (marks, told):
+    marks = output / HIDDEN / "completions"
+    progress = output / HIDDEN / "progress"
+    for folder in (marks, progress):
         folder.mkdir(parents=True, exist_ok=True)
     for rank, file in enumerate(files):
+        mark = marks / f"{rank:05d}"
         if file.is_file():
-            (marks / f"{rank:05d}").touch()
+            mark.touch()
         else:
-            (marks / f"{rank:05d}").unlink(missing_ok=True)
-    for file in told.iterdir():
+            mark.unlink(missing_ok=True)
+    for file in progress.iterdir():  # of a run before this one, which was killed
         file.unlink()
 
 
@@ -219,11 +227,11 @@ def _progress(output: Path, files: list[Path], counts: list[int]) -> Iterator[No
     """A bar over documents, of all processes: of what is in the folder, and what shards that are under way tell."""
 
     def look(bar):
-        there = {file.name for file in os.scandir(output)}
-        done = sum(count for file, count in zip(files, counts, strict=True) if file.name in there)
-        for told in (output / HIDDEN / "progress").iterdir():
+        complete = {file.name for file in os.scandir(output)}
+        done = sum(count for file, count in zip(files, counts, strict=True) if file.name in complete)
+        for progress in (output / HIDDEN / "progress").iterdir():
             with contextlib.suppress(FileNotFoundError):  # it is done now
-                done += float(told.read_text() or 0)
+                done += float(progress.read_text() or 0)
         bar.update(int(done) - bar.n)
 
     def watch(bar):

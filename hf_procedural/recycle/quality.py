@@ -30,12 +30,13 @@ except ImportError as error:
     raise ImportError(f"quality is scored by fastText: pip install 'hf-procedural[recycle]' ({error})") from error
 
 BATCH = 256  # texts that are scored at a time
-TRAIN, HELD_OUT = "train.txt", "held_out.txt"
+TRAIN = "train.txt"
+HELD_OUT = "held_out.txt"
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _PREFIX = "__label__"
 
 
-def load(path: str, label: str):
+def load_classifier(path: str, label: str):
     """A supervised fastText model, which stays in memory for the next call.
 
     Raises ValueError in one line for what is none, is cut short, or has not the label.
@@ -52,7 +53,7 @@ def load(path: str, label: str):
 
 
 def forget() -> None:
-    """Frees the memory of a model that `load` keeps."""
+    """Frees the memory of a model that `load_classifier` keeps."""
     _load.cache_clear()
 
 
@@ -90,8 +91,8 @@ def scores(model, texts: list[str], label: str) -> np.ndarray:
     0 where fastText gives none: for no known token, and for one below 1e-5 of a model with hierarchical softmax.
     """
     predictions = zip(*model.predict([as_line(text) for text in texts], k=-1), strict=True)
-    found = (values[labels.index(label)] if label in labels else 0 for labels, values in predictions)
-    return np.fromiter(found, np.float32, len(texts))
+    shares = (values[labels.index(label)] if label in labels else 0 for labels, values in predictions)
+    return np.fromiter(shares, np.float32, len(texts))
 
 
 def write_examples(examples: Iterable[tuple[str, bool]], folder: Path, held_out: float, seed: int) -> dict:
@@ -101,21 +102,25 @@ def write_examples(examples: Iterable[tuple[str, bool]], folder: Path, held_out:
     fastText would take for a label is broken up. Empty texts are left out. Gives counts: {"train": {LABEL: number,
     OTHER: number}, "held_out": the same, "empty": number}. Memory: 8 bytes an example.
     """
-    counts = {part: dict.fromkeys((LABEL, OTHER), 0) for part in ("train", "held_out")} | {"empty": 0}
-    salt, ends = seed.to_bytes(8, "big"), array("q", [0])
+    counts = {"train": {LABEL: 0, OTHER: 0}, "held_out": {LABEL: 0, OTHER: 0}, "empty": 0}
+    salt = seed.to_bytes(8, "big")
+    ends = array("q", [0])  # of examples in ordered.txt
     with open(folder / "ordered.txt", "wb") as ordered, open(folder / HELD_OUT, "wb") as held:
         for text, good in examples:
             line = as_line(text).replace(_PREFIX, "__label ").encode()
             if not line:
                 counts["empty"] += 1
                 continue
-            place = int.from_bytes(hashlib.blake2b(line, digest_size=8, salt=salt).digest(), "big") / 2**64
-            part, file = ("held_out", held) if place < held_out else ("train", ordered)
             label = LABEL if good else OTHER
-            counts[part][label] += 1
-            file.write(b"%s %s\n" % (label.encode(), line))
-            if file is ordered:
-                ends.append(file.tell())
+            example = b"%s %s\n" % (label.encode(), line)
+            place = int.from_bytes(hashlib.blake2b(line, digest_size=8, salt=salt).digest(), "big") / 2**64
+            if place < held_out:
+                counts["held_out"][label] += 1
+                held.write(example)
+            else:
+                counts["train"][label] += 1
+                ordered.write(example)
+                ends.append(ordered.tell())
     order = np.random.default_rng(seed).permutation(len(ends) - 1)
     with open(folder / "ordered.txt", "rb") as ordered, open(folder / TRAIN, "wb") as train:
         for example in order:
@@ -137,8 +142,8 @@ def train(file: Path, wordNgrams: int, dim: int, bucket: int, **settings):
     if wordNgrams < 2 or bucket * dim < LEAST_WEIGHTS:  # fastText has no buckets for words alone
         raise ValueError(f"fastText needs word n-grams, and bucket times dim of {LEAST_WEIGHTS:,}, to set all weights")
     options = {"wordNgrams": wordNgrams, "dim": dim, "bucket": bucket} | settings
-    model, spawn = file.with_suffix(".bin"), multiprocessing.get_context("spawn")
-    with futures.ProcessPoolExecutor(1, spawn) as pool:
+    model = file.with_suffix(".bin")
+    with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         try:
             pool.submit(_train, str(file), str(model), options).result()
         except RuntimeError as error:  # Encountered NaN.
@@ -156,24 +161,31 @@ def measure(model, file: Path) -> dict:
     precision and recall of LABEL at 0.5; auc, the share of pairs of a good text and another in which the good one's
     score is higher; quantiles of all scores.
     """
-    found, good = [], []
+    batches = []
+    good = []
     with open(file, encoding="utf-8", newline="\n") as lines:
-        while some := [line.split(" ", 1) for line in itertools.islice(lines, BATCH)]:
-            good += [label == LABEL for label, _ in some]
-            found.append(scores(model, [text for _, text in some], LABEL))
-    found, good = np.concatenate(found), np.array(good)
-    taken, right = found >= 0.5, good & (found >= 0.5)
-    shares = {"precision": (right, taken), "recall": (right, good)}
-    measured = {name: float(part.sum() / whole.sum()) for name, (part, whole) in shares.items() if whole.any()}
+        while examples := [line.split(" ", 1) for line in itertools.islice(lines, BATCH)]:
+            good += [label == LABEL for label, _ in examples]
+            batches.append(scores(model, [text for _, text in examples], LABEL))
+    values = np.concatenate(batches)
+    good = np.array(good)
+    taken = values >= 0.5
+    right = good & taken
+    measured = {"documents": len(good), "good": int(good.sum())}
+    if taken.any():
+        measured["precision"] = float(right.sum() / taken.sum())
+    if good.any():
+        measured["recall"] = float(right.sum() / good.sum())
     if good.any() and not good.all():
-        measured["auc"] = area(found, good)
-    quantiles = {f"{share:g}": round(float(np.quantile(found, share)), 6) for share in QUANTILES}
-    return {"documents": len(good), "good": int(good.sum())} | measured | {"quantiles": quantiles}
+        measured["auc"] = area(values, good)
+    measured["quantiles"] = {f"{share:g}": round(float(np.quantile(values, share)), 6) for share in QUANTILES}
+    return measured
 
 
-def area(found: np.ndarray, good: np.ndarray) -> float:
-    """The area under the ROC curve, by the ranks of the scores (equal ones share theirs)."""
-    _, places, counts = np.unique(found, return_inverse=True, return_counts=True)
+def area(values: np.ndarray, good: np.ndarray) -> float:
+    """The area under the ROC curve of scores, by their ranks (equal ones share theirs)."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     number = good.sum()
-    return float((ranks[good].sum() - number * (number + 1) / 2) / (number * (len(good) - number)))
+    lowest = number * (number + 1) / 2  # the sum of the ranks where all good ones come first
+    return float((ranks[good].sum() - lowest) / (number * (len(good) - number)))

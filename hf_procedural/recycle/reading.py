@@ -1,7 +1,7 @@
 """Documents of JSON Lines and parquet files, here or on the Hub, in shards of which each is read alone.
 
 What is damaged is told by file and line, and left out: web text comes in thousands of files, of which some are cut
-short. (hf_procedural/documents.py, which feeds the training, ends at the first.)
+short. (hf_procedural/text/documents.py, which feeds the training, ends at the first.)
 """
 
 import gzip
@@ -49,20 +49,24 @@ def find_files(source: str, config: str | None = None, split: str = "train") -> 
     if splits is not None and config is not None:
         raise ValueError(f"dataset_config: {source} is not a data set of the Hub and has none, got {config!r}")
     if splits is None:
-        try:
-            splits = {
-                str(name): files for name, files in load_dataset_builder(source, config).config.data_files.items()
-            }
-        except Exception as error:
-            raise ValueError(
-                f"input {source!r} is no file, no folder, and cannot be had from the Hub"
-                f"{f' with dataset_config {config!r}' if config else ''}: {error}"
-            ) from error
-        if strange := [file for file in splits.get(split, []) if not _FILE_NAME.search(file)]:
-            raise ValueError(f"input: {strange[0]} is not {KINDS}")
+        splits = _hub_files(source, config)
+        for file in splits.get(split, []):
+            if not _FILE_NAME.search(file):
+                raise ValueError(f"input: {file} is not {KINDS}")
     if split not in splits:
         raise ValueError(f"split: {source} has no {split!r}, only: {', '.join(splits)}")
     return sorted(map(str, splits[split]))
+
+
+def _hub_files(source: str, config: str | None) -> dict[str, list[str]]:
+    try:
+        files = load_dataset_builder(source, config).config.data_files
+    except Exception as error:  # whatever network and Hub raise
+        with_config = f" with dataset_config {config!r}" if config else ""
+        raise ValueError(
+            f"input {source!r} is no file, no folder, and cannot be had from the Hub{with_config}: {error}"
+        ) from error
+    return {str(split): paths for split, paths in files.items()}
 
 
 def plan(files: list[str], shard_documents: int | None, limit: int | None = None) -> list[Shard]:
@@ -71,30 +75,47 @@ def plan(files: list[str], shard_documents: int | None, limit: int | None = None
     Reads every file once, to count; or as far as `limit` lines and rows. Where the rest of a packed file cannot be
     read, that counts as a line. Raises ValueError for a .json file that is one list.
     """
-    shards, root = [], os.path.commonpath([os.path.dirname(file) for file in files])
+    shards = []
+    root = os.path.commonpath([os.path.dirname(file) for file in files])
     left = float("inf") if limit is None else limit
     for file in tqdm(files, desc="counting documents", unit=" files", disable=len(files) < 2):
-        if file.endswith(".parquet"):
-            rows = min(_parquet_rows(file), left)
-            starts = [(first, None) for first in range(0, rows, shard_documents or rows)] if rows else [(0, None)]
-        else:
-            packed = file.endswith(_PACKED)
-            rows, place, starts = 0, 0, [(0, None if packed else 0)]
-            for line in _lines(file):
-                if rows == left:
-                    break
-                if rows and shard_documents and rows % shard_documents == 0:
-                    starts.append((rows, None if packed else place))
-                if not rows and file.endswith(".json") and line.removeprefix(_BOM).lstrip()[:1] == b"[":
-                    raise ValueError(f"input: {file} is one JSON list; write JSON Lines, an object to a line")
-                rows, place = rows + 1, place + (0 if packed else len(line))
+        starts_of = _parquet_starts if file.endswith(".parquet") else _line_starts
+        starts, rows = starts_of(file, shard_documents, left)
         ends = [first for first, _ in starts[1:]] + [rows]
         name = os.path.relpath(file, root)
-        shards += [Shard(file, first, end - first, at, name) for (first, at), end in zip(starts, ends, strict=True)]
+        for (first, offset), end in zip(starts, ends, strict=True):
+            shards.append(Shard(file, first, end - first, offset, name))
         left -= rows
         if not left:
             break
     return shards
+
+
+def _parquet_starts(file: str, shard_documents: int | None, limit: float) -> tuple[list[tuple], int]:
+    """Where shards begin, as (first row, None), and the number of rows."""
+    rows = min(_parquet_rows(file), limit)
+    if not rows:
+        return [(0, None)], 0
+    return [(first, None) for first in range(0, rows, shard_documents or rows)], rows
+
+
+def _line_starts(file: str, shard_documents: int | None, limit: float) -> tuple[list[tuple], int]:
+    """Where shards begin, as (first line, byte), and the number of lines; the byte is None in a packed file."""
+    packed = file.endswith(_PACKED)
+    starts = [(0, None if packed else 0)]
+    lines = 0
+    offset = 0
+    for line in _lines(file):
+        if lines == limit:
+            break
+        if lines and shard_documents and lines % shard_documents == 0:
+            starts.append((lines, None if packed else offset))
+        if not lines and file.endswith(".json") and line.removeprefix(_BOM).lstrip()[:1] == b"[":
+            raise ValueError(f"input: {file} is one JSON list; write JSON Lines, an object to a line")
+        lines += 1
+        if not packed:  # where the last line may be the error that ends it
+            offset += len(line)
+    return starts, lines
 
 
 def read(
@@ -112,15 +133,16 @@ def read(
     Raises DataError also for a parquet file without a text column.
     """
     for number, row in _rows(shard, text_column):
-        text = row.pop(text_column, _Absent) if isinstance(row, dict) else None
-        own = row.pop(id_column, None) if isinstance(row, dict) else None
-        if reason := _reason(row, text, text_column) or _not_unicode(own, id_column):
-            message = f"{shard.file}, line {number}: {reason}"
-            if strict:
-                raise DataError(message)
-            damaged(message)
-        else:
-            yield {"id": f"{shard.name}:{number}" if own is None else str(own), "text": text, "metadata": row}
+        reason = _damage_of(row, text_column, id_column)
+        if reason is None:
+            text = row.pop(text_column)
+            own_id = row.pop(id_column, None)
+            yield {"id": f"{shard.name}:{number}" if own_id is None else str(own_id), "text": text, "metadata": row}
+            continue
+        message = f"{shard.file}, line {number}: {reason}"
+        if strict:
+            raise DataError(message)
+        damaged(message)
 
 
 def check_columns(shards: Iterable[Shard], text_column: str, id_column: str | None = None) -> None:
@@ -140,21 +162,18 @@ def check_columns(shards: Iterable[Shard], text_column: str, id_column: str | No
         raise ValueError(f"{argument} {column!r} is in no document of the input, which have: {', '.join(seen)}")
 
 
-class _Absent:
-    """In place of a text whose column a row has not."""
-
-
-def _reason(row, text, text_column: str) -> str | None:
+def _damage_of(row, text_column: str, id_column: str) -> str | None:
     """Why a row is damaged; None where it is not."""
     if isinstance(row, Exception):
         return " ".join(str(row).split())
     if not isinstance(row, dict):
         return f"{type(row).__name__} instead of an object"
-    if text is _Absent:
+    if text_column not in row:
         return f"no {text_column!r}"
+    text = row[text_column]
     if not isinstance(text, str):
         return f"{text_column!r} is {'null' if text is None else type(text).__name__}, not text"
-    return _not_unicode(text, text_column)
+    return _not_unicode(text, text_column) or _not_unicode(row.get(id_column), id_column)
 
 
 def _not_unicode(value, column: str) -> str | None:
@@ -180,7 +199,10 @@ def _json_shard(shard: Shard) -> Iterator[tuple]:
     for number, line in enumerate(lines, shard.first):
         if isinstance(line, Exception):
             yield number, line
-        elif (line := line if number else line.removeprefix(_BOM)).strip():
+            continue
+        if number == 0:
+            line = line.removeprefix(_BOM)
+        if line.strip():
             yield number, _parsed(line)
 
 
@@ -223,7 +245,10 @@ def _unzstd(stream) -> Iterator[bytes]:
                 yield frame.decompress(chunk)
             except zstandard.ZstdError as error:
                 raise EOFError(error) from error
-            frame, chunk = (None, frame.unused_data) if frame.eof else (frame, b"")
+            chunk = b""
+            if frame.eof:  # another may follow: `zstd` of several files, joined
+                chunk = frame.unused_data
+                frame = None
     if frame:
         raise EOFError("it ends inside of a frame")
 
@@ -262,7 +287,8 @@ def _parquet_shard(shard: Shard, text_column: str) -> Iterator[tuple]:
         _check_schema(parquet.schema_arrow, shard.file, text_column)
         last = 0
         for group in range(parquet.num_row_groups):
-            number, last = last, last + parquet.metadata.row_group(group).num_rows
+            number = last
+            last += parquet.metadata.row_group(group).num_rows
             if last <= shard.first or number >= end:
                 continue
             try:
@@ -281,7 +307,8 @@ def _check_schema(schema: pa.Schema, file: str, text_column: str) -> None:
         raise DataError(f"text_column {text_column!r} is not in {file}, which has: {', '.join(schema.names)}")
     kind = schema.field(text_column).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not any(is_(kind) for is_ in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if not is_text:
         raise DataError(f"text_column {text_column!r} of {file} holds {kind}, not text")
 
 
@@ -297,6 +324,6 @@ def _values(batch: pa.RecordBatch) -> list:
     try:
         return batch.to_pylist()
     except (ValueError, OverflowError) as error:
-        return (
-            [ValueError(error)] if len(batch) == 1 else [_values(batch.slice(row, 1))[0] for row in range(len(batch))]
-        )
+        if len(batch) == 1:
+            return [ValueError(error)]
+        return [_values(batch.slice(row, 1))[0] for row in range(len(batch))]

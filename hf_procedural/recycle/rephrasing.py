@@ -23,7 +23,7 @@ from ..moved import old_names
 from . import pieces, pipeline
 from .choices import COMPLETE, ORIGINAL
 from .generation import Generator, Settings
-from .output import DAMAGED, HIDDEN, facts_of, shard_file
+from .output import DAMAGED, HIDDEN, record_of, shard_file
 from .pipeline import Document, PipelineStep
 
 __getattr__ = old_names(__name__)
@@ -41,11 +41,11 @@ SCHEMA = pa.schema(
     }
 )
 FAILURES = ("no_marker", "long_prompt", "no_room")  # why it was not
-_TOLD = 100  # damaged lines in COMPLETE; all are in pipeline.DAMAGED
+_LISTED = 100  # damaged lines in COMPLETE; all are in output.DAMAGED
 
 
 class Rephrase(PipelineStep):
-    """Documents rephrased, in order; the facts of a shard get its counts.
+    """Documents rephrased, in order; the record of a shard gets its counts.
 
     Args:
         piece_characters: the longest piece.
@@ -58,7 +58,7 @@ class Rephrase(PipelineStep):
     def __init__(
         self,
         output: Path,
-        facts: dict,
+        record: dict,
         settings: Settings,
         *,
         seed: int,
@@ -67,51 +67,62 @@ class Rephrase(PipelineStep):
         without_marker: str,
     ):
         super().__init__()
-        self.output, self.facts, self.settings, self.seed = output, facts, settings, seed
-        self.piece_characters, self.batch_pieces, self.without_marker = piece_characters, batch_pieces, without_marker
+        self.output = output
+        self.record = record
+        self.settings = settings
+        self.seed = seed
+        self.piece_characters = piece_characters
+        self.batch_pieces = batch_pieces
+        self.without_marker = without_marker
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        generator, counts, done, seconds = _generator(self.settings), Counter(), 0, 0.0
-        self.facts["counts"] = counts
+        generator = _generator(self.settings)
+        self.record["counts"] = counts = Counter()
         seeds = ((self.seed, rank, batch) for batch in itertools.count())
+        done = 0  # documents
+        seconds = 0.0
         for group in self._groups(data):
-            parts = [part for _, own in group for part in own]
-            tell = _teller(self.output, rank, done, len(group) / max(len(parts), 1))
-            found = []
-            for start in range(0, len(parts), self.batch_pieces):
-                some, began = parts[start : start + self.batch_pieces], time.monotonic()
+            cut = list(itertools.chain.from_iterable(own for _, own in group))
+            tell = _teller(self.output, rank, done, len(group) / max(len(cut), 1))
+            rephrased = []
+            for start in range(0, len(cut), self.batch_pieces):
+                began = time.monotonic()
                 with self.track_time("batch"):
-                    found += _rephrased(generator, some, next(seeds), counts, tell)
+                    batch = cut[start : start + self.batch_pieces]
+                    rephrased += _rephrased(generator, batch, next(seeds), counts, tell)
                 seconds += time.monotonic() - began
-            found = iter(found)
+            of_documents = iter(rephrased)
             for document, own in group:
-                yield self._together(document, own, list(itertools.islice(found, len(own))), counts)
+                yield self._together(document, own, list(itertools.islice(of_documents, len(own))), counts)
             done += len(group)
         with whole(_seconds_file(self.output, rank)) as temporary:
-            temporary.write_text(str(seconds))  # not among the facts, which are the same in every run
+            temporary.write_text(str(seconds))  # not on record, which is the same in every run
         pipeline.tell_progress(self.output, rank, None)
 
     def _groups(self, data) -> Iterator[list[tuple[Document, list[str]]]]:
         """Documents with their pieces; of these a group has at most what is generated together, or is one document."""
-        group, size = [], 0
+        group = []
+        size = 0
         for document in data:
             own = pieces.cut(document.text, self.piece_characters)
             if group and size + len(own) > self.batch_pieces:
                 yield group
-                group, size = [], 0
+                group = []
+                size = 0
             group.append((document, own))
             size += len(own)
         if group:
             yield group
 
-    def _together(self, document: Document, own: list[str], found: list[str | None], counts: Counter) -> Document:
-        failed = found.count(None)
-        stays = self.without_marker == ORIGINAL
-        wanted = [
-            None if stays and (new is None or part.isspace()) else new or ""
-            for part, new in zip(own, found, strict=True)
-        ]
-        text = pieces.join(own, wanted)
+    def _together(self, document: Document, own: list[str], rephrased: list[str | None], counts: Counter) -> Document:
+        """The document of its own pieces, as they were rephrased; None is one that was not."""
+        failed = rephrased.count(None)
+        if self.without_marker == ORIGINAL:
+            # White space between pieces that stay is theirs: the text comes out as it was.
+            new = [None if part.isspace() else text for part, text in zip(own, rephrased, strict=True)]
+        else:
+            new = [text or "" for text in rephrased]
+        text = pieces.join(own, new)
         counts.update(
             documents=1,
             documents_with_failure=int(failed > 0),
@@ -129,13 +140,14 @@ class Rephrase(PipelineStep):
         return Document(text, document.id, metadata=columns)
 
 
-def _rephrased(generator: Generator, parts: list[str], seed, counts: Counter, tell) -> list[str | None]:
+def _rephrased(generator: Generator, cut: list[str], seed, counts: Counter, tell) -> list[str | None]:
     """What pieces are rephrased to, None where that fails; white space alone is nothing to rephrase."""
-    found, asked = [""] * len(parts), {}
-    for place, (part, prompt) in enumerate(zip(parts, generator.ask(parts), strict=True)):
-        if part.isspace():
+    rephrased = [""] * len(cut)
+    asked = {}  # prompts, by the place of their piece
+    for place, (piece, prompt) in enumerate(zip(cut, generator.ask(cut), strict=True)):
+        if piece.isspace():
             continue
-        found[place] = None
+        rephrased[place] = None
         if len(prompt) > generator.settings.prompt_tokens:
             counts["long_prompt"] += 1
         elif generator.room(prompt) < 1:
@@ -143,35 +155,40 @@ def _rephrased(generator: Generator, parts: list[str], seed, counts: Counter, te
         else:
             asked[place] = prompt
     for place, completion in zip(asked, generator(list(asked.values()), seed, tell), strict=True):
-        found[place] = pieces.after_marker(completion.text)
+        text = pieces.after_marker(completion.text)
+        rephrased[place] = text
         counts.update(
             prompt_tokens=len(asked[place]),
             tokens=completion.tokens,
-            no_marker=int(found[place] is None),
-            empty_pieces=int(found[place] == ""),
+            no_marker=int(text is None),
+            empty_pieces=int(text == ""),
             cut_completions=int(not completion.ended),
         )
-    return found
+    return rephrased
 
 
 @functools.lru_cache(maxsize=1)
 def _generator(settings: Settings) -> Generator:
     """Of this process. A worker of several on this machine takes one GPU alone, before torch has looked at any."""
     worker = multiprocessing.current_process()._identity  # of the N-th child of a process (N,)
-    if worker and (count := torch.cuda.device_count()) > 1:
+    if worker:
+        count = torch.cuda.device_count()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[worker[-1] % count]
+        if count > 1:
+            os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[worker[-1] % count]
     return Generator(settings)
 
 
 def _teller(output: Path, rank: int, done: int, weight: float):
     """A function to be called at the end of each piece, which lets the bar know."""
-    pieces_done, last = itertools.count(1), 0.0
+    pieces_done = itertools.count(1)
+    last = 0.0
 
     def tell():
         nonlocal last
-        now, number = time.monotonic(), next(pieces_done)
-        if now - last > 0.5:
+        number = next(pieces_done)
+        now = time.monotonic()
+        if now - last > 0.5:  # seconds: the bar looks no more often
             last = now
             pipeline.tell_progress(output, rank, done + number * weight)
 
@@ -189,15 +206,17 @@ def _seconds_file(output: Path, rank: int) -> Path:
 
 
 def finish(output: Path, shards: int, settings: Settings) -> None:
-    """Writes what is known when all shards are there: pipeline.DAMAGED, where there is any, and COMPLETE last."""
-    counts, damaged, seconds = Counter(), [], 0.0
+    """Writes what is known when all shards are there: output.DAMAGED, where there is any, and COMPLETE last."""
+    counts = Counter()
+    damaged = []
+    seconds = 0.0
     for rank in range(shards):
-        facts = facts_of(shard_file(output, rank, shards))
-        counts.update(facts["counts"])
-        damaged += facts["damaged"]
+        record = record_of(shard_file(output, rank, shards))
+        counts.update(record["counts"])
+        damaged += record["damaged"]
         seconds += float(_seconds_file(output, rank).read_text())
     packages = ("hf-procedural", "torch", "transformers", "datatrove", "tokenizers", "pyarrow")
-    told = {
+    account = {
         "documents": counts["documents"],
         "documents_with_failure": counts["documents_with_failure"],
         "pieces": counts["pieces"],
@@ -205,7 +224,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         "empty_pieces": counts["empty_pieces"],
         "cut_completions": counts["cut_completions"],
         "damaged_lines": len(damaged),
-        "damaged": damaged[:_TOLD],
+        "damaged": damaged[:_LISTED],
         "characters": {"in": counts["characters_in"], "out": counts["characters_out"]},
         "length_ratio": counts["characters_out"] / counts["characters_in"] if counts["characters_in"] else None,
         "tokens": {"prompts": counts["prompt_tokens"], "completions": counts["tokens"]},
@@ -222,12 +241,12 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         with whole(output / DAMAGED) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in damaged), encoding="utf-8")
     with whole(output / CARD) as temporary:
-        temporary.write_text(_card(told), encoding="utf-8")
+        temporary.write_text(_card(account), encoding="utf-8")
     with whole(output / COMPLETE) as temporary:
-        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
 
 
-def _card(told: dict) -> str:
+def _card(account: dict) -> str:
     """What the Hub shows, and what tells `datasets` which of the folder's files are the data."""
     return f"""---
 configs:
@@ -241,26 +260,33 @@ tags:
 
 # Rephrased web text
 
-{told["documents"]:,} documents, rephrased by `{Path(told["model"]).name}` with recipes/recycle_rephrase.py of
+{account["documents"]:,} documents, rephrased by `{Path(account["model"]).name}` with recipes/recycle_rephrase.py of
 hf_procedural, by the method of [RePro](https://arxiv.org/abs/2510.10681) (Yu and Xiong 2025). `text` is what `original`
-was rephrased to; of {told["pieces"]:,} pieces {sum(told["failed_pieces"].values()):,} failed (`failed_pieces`).
+was rephrased to; of {account["pieces"]:,} pieces {sum(account["failed_pieces"].values()):,} failed (`failed_pieces`).
 {COMPLETE} has all counts.
 """
 
 
 def summary(output: Path) -> str:
     """What a complete folder holds, as lines."""
-    told = json.loads((output / COMPLETE).read_text(encoding="utf-8"))
-    failed = ", ".join(f"{reason} {number:,}" for reason, number in told["failed_pieces"].items() if number)
-    ratio, speed = told["length_ratio"], told["tokens_per_second"]
+    account = json.loads((output / COMPLETE).read_text(encoding="utf-8"))
+    failed = {reason: number for reason, number in account["failed_pieces"].items() if number}
     lines = {
-        "documents": f"{told['documents']:,}, {told['documents_with_failure']:,} of them with a failed piece",
-        "pieces": f"{told['pieces']:,}, {sum(told['failed_pieces'].values()):,} failed"
-        + (f" ({failed})" if failed else ""),
-        "completions": f"{told['tokens']['completions']:,} tokens, {told['cut_completions']:,} without an end",
-        "characters": "{in:,} in, {out:,} out".format(**told["characters"])
-        + (f" ({ratio:.1%})" if ratio is not None else ""),
-        "damaged lines": f"{told['damaged_lines']:,}" + (f", named in {DAMAGED}" if told["damaged_lines"] else ""),
-        "time": f"{told['seconds']:,.0f} s" + (f", {speed:,.0f} tokens/s" if speed else ""),
+        "documents": f"{account['documents']:,}, {account['documents_with_failure']:,} of them with a failed piece",
+        "pieces": f"{account['pieces']:,}, {sum(failed.values()):,} failed",
+        "completions": f"{account['tokens']['completions']:,} tokens, {account['cut_completions']:,} without an end",
+        "characters": "{in:,} in, {out:,} out".format(**account["characters"]),
+        "damaged lines": f"{account['damaged_lines']:,}",
+        "time": f"{account['seconds']:,.0f} s",
     }
-    return "\n".join([*(f"{name:<14} {value}" for name, value in lines.items()), f"in {output}, with {COMPLETE}"])
+    if failed:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in failed.items())
+        lines["pieces"] += f" ({reasons})"
+    if account["length_ratio"] is not None:
+        lines["characters"] += f" ({account['length_ratio']:.1%})"
+    if account["damaged_lines"]:
+        lines["damaged lines"] += f", named in {DAMAGED}"
+    if account["tokens_per_second"]:
+        lines["time"] += f", {account['tokens_per_second']:,.0f} tokens/s"
+    table = [f"{name:<14} {value}" for name, value in lines.items()]
+    return "\n".join([*table, f"in {output}, with {COMPLETE}"])

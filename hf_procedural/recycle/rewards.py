@@ -71,8 +71,13 @@ def judged(judge: "Judge", questions: list[str], parse: Callable, name: str, log
     bad = [answer for answer, value in zip(answers, values, strict=True) if value is None]
     if bad and not judge.reported:
         judge.reported = True
-        told = "%s: %d of the judge's %d answers cannot be parsed and count as 0, such as %r"
-        logging.getLogger(__name__).warning(told, name, len(bad), len(values), bad[0])
+        logging.getLogger(__name__).warning(
+            "%s: %d of the judge's %d answers cannot be parsed and count as 0, such as %r",
+            name,
+            len(bad),
+            len(values),
+            bad[0],
+        )
     if log_metric is not None and values:
         log_metric(f"{name}/unparsable", len(bad) / len(values))
     return [0.0 if value is None else value for value in values]
@@ -92,10 +97,12 @@ def quality_reward(judge: "Judge", request: str) -> Reward:
     def quality_reward(prompts, completions, text, score=None, log_metric=None, **columns) -> list[float]:
         known = [None] * len(text) if score is None else score
         unknown = [original for original, value in zip(text, known, strict=True) if value is None]
-        asked = [question(each) for each in [*map(rephrased, completions), *unknown]]
-        found = judged(judge, asked, overall_score, "quality", log_metric)
-        after, before = found[: len(text)], iter(found[len(text) :])
-        return [new - (next(before) if old is None else old) for new, old in zip(after, known, strict=True)]
+        asked = [*map(rephrased, completions), *unknown]
+        scores = judged(judge, list(map(question, asked)), overall_score, "quality", log_metric)
+        after = scores[: len(text)]
+        of_unknown = iter(scores[len(text) :])
+        before = [next(of_unknown) if value is None else value for value in known]
+        return [new - old for new, old in zip(after, before, strict=True)]
 
     return quality_reward
 

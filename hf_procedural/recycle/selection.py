@@ -2,7 +2,7 @@
 of the best share, or of the best until a token budget is reached.
 
 The steps of datatrove are `Score`, which tells the quality of every document; MinHash, which finds copies; and `Keep`.
-Between them all documents of a source are known as rows of FACTS. Sources are "organic", the web as it was, and
+Between them all documents of a source are known as rows of DOCUMENT. Sources are "organic", the web as it was, and
 "recycled".
 """
 
@@ -22,12 +22,12 @@ from ..data.tokenization import load_tokenizer
 from ..moved import old_names
 from ..runs.tables import markdown_table
 from . import pipeline, quality
-from .output import facts_of, shard_file
+from .output import record_of, shard_file
 from .pipeline import Document, PipelineStep
 
 __getattr__ = old_names(__name__)
 
-FACTS = np.dtype(  # quality NaN: an empty text
+DOCUMENT = np.dtype(  # quality NaN: an empty text
     [("quality", "f4"), ("characters", "i4"), ("tokens", "i4"), ("duplicate", "?"), ("kept", "?")]
 )
 SCORED = pa.schema({"id": pa.string(), "quality": pa.float32(), "characters": pa.int32(), "tokens": pa.int32()})
@@ -53,18 +53,26 @@ class Score(PipelineStep):
 
     def __init__(self, output: Path, model: str, label: str, tokenizer: str | None):
         super().__init__()
-        self.output, self.model, self.label, self.tokenizer = output, model, label, tokenizer
+        self.output = output
+        self.model = model
+        self.label = label
+        self.tokenizer = tokenizer
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        model, done = quality.load(self.model, self.label), 0
+        model = quality.load_classifier(self.model, self.label)
+        done = 0
         while group := list(itertools.islice(data, quality.BATCH)):
             with self.track_time("batch"):
                 texts = [document.text for document in group]
                 scores = quality.scores(model, texts, self.label).tolist()
                 counts = count_tokens(self.tokenizer, texts) if self.tokenizer else [0] * len(texts)
             for document, score, count in zip(group, scores, counts, strict=True):
-                known = None if not document.text or document.text.isspace() else score
-                document.metadata = {"quality": known, "characters": len(document.text), "tokens": count}
+                is_empty = not document.text or document.text.isspace()
+                document.metadata = {
+                    "quality": None if is_empty else score,
+                    "characters": len(document.text),
+                    "tokens": count,
+                }
                 yield document
             done += len(group)
             pipeline.tell_progress(self.output, rank, done)
@@ -86,7 +94,7 @@ def _backend(tokenizer: str):
 class Known:
     """What is known of a source's documents."""
 
-    facts: np.ndarray  # FACTS
+    documents: np.ndarray  # of DOCUMENT
     starts: list[int]  # where those of each shard begin, and where the last ends
     damaged: list[str]  # lines
     threshold: float = math.nan
@@ -94,22 +102,26 @@ class Known:
 
 def read_scores(folder: Path, shards: int) -> Known:
     """What `Score` has written."""
-    parts, damaged = [], []
+    by_shard = []
+    starts = [0]
+    damaged = []
     for rank in range(shards):
         file = shard_file(folder, rank, shards)
         table = pq.read_table(file, columns=["quality", "characters", "tokens"])
-        parts.append(np.zeros(len(table), FACTS))
+        documents = np.zeros(len(table), DOCUMENT)
         for name in table.column_names:
-            parts[-1][name] = table[name].to_numpy()
-        damaged += facts_of(file)["damaged"]
-    return Known(np.concatenate(parts), [0, *np.cumsum([len(part) for part in parts]).tolist()], damaged)
+            documents[name] = table[name].to_numpy()
+        by_shard.append(documents)
+        starts.append(starts[-1] + len(documents))
+        damaged += record_of(file)["damaged"]
+    return Known(np.concatenate(by_shard), starts, damaged)
 
 
 class Keep(PipelineStep):
     """Of a source's documents those that are kept, with the columns of KEPT.
 
     Args:
-        file: of all FACTS.
+        file: of all rows of DOCUMENT.
         starts: where those of each shard begin, and where the last ends.
     """
 
@@ -117,11 +129,14 @@ class Keep(PipelineStep):
 
     def __init__(self, output: Path, source: str, file: Path, starts: list[int]):
         super().__init__()
-        self.output, self.source, self.file, self.starts = output, source, file, starts
+        self.output = output
+        self.source = source
+        self.file = file
+        self.starts = starts
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        facts = np.load(self.file, mmap_mode="r")[self.starts[rank] : self.starts[rank + 1]]
-        rows = zip(data, facts["kept"].tolist(), facts["quality"].tolist(), strict=True)
+        known = np.load(self.file, mmap_mode="r")[self.starts[rank] : self.starts[rank + 1]]
+        rows = zip(data, known["kept"].tolist(), known["quality"].tolist(), strict=True)
         for done, (document, is_kept, score) in enumerate(rows):
             if done % 1_000 == 0:
                 pipeline.tell_progress(self.output, rank, done)
@@ -135,12 +150,12 @@ class Keep(PipelineStep):
 # Thresholds
 
 
-def candidates(facts: np.ndarray) -> np.ndarray:
+def candidates(documents: np.ndarray) -> np.ndarray:
     """bool [n]: neither empty nor the copy of another."""
-    return ~np.isnan(facts["quality"]) & ~facts["duplicate"]
+    return ~np.isnan(documents["quality"]) & ~documents["duplicate"]
 
 
-def threshold(rule: str, value: float, facts: np.ndarray) -> float:
+def threshold(rule: str, value: float, documents: np.ndarray) -> float:
     """The least quality that is kept, by a rule:
 
     threshold   `value` itself
@@ -150,15 +165,17 @@ def threshold(rule: str, value: float, facts: np.ndarray) -> float:
 
     All that have exactly this quality are kept. NaN where there is no candidate.
     """
-    facts = facts[candidates(facts)]
-    if rule == "threshold" or not len(facts):
-        return value if rule == "threshold" else math.nan
-    order = np.argsort(-facts["quality"], kind="stable")
+    if rule == "threshold":
+        return value
+    documents = documents[candidates(documents)]
+    if not len(documents):
+        return math.nan
+    order = np.argsort(-documents["quality"], kind="stable")
     if rule == "keep_top":
-        last = max(round(value * len(facts)), 1) - 1
+        last = max(round(value * len(documents)), 1) - 1
     else:
-        last = np.searchsorted(np.cumsum(facts["tokens"][order], dtype=np.int64), value)
-    return float(facts["quality"][order[min(last, len(facts) - 1)]])
+        last = np.searchsorted(np.cumsum(documents["tokens"][order], dtype=np.int64), value)
+    return float(documents["quality"][order[min(last, len(documents) - 1)]])
 
 
 def choose(known: Known, rule: str, value: float) -> None:
@@ -166,8 +183,9 @@ def choose(known: Known, rule: str, value: float) -> None:
 
     Both are compared as float32, which is what fastText computes, so that a score keeps its document as it is printed.
     """
-    known.threshold = threshold(rule, value, known.facts)
-    known.facts["kept"] = candidates(known.facts) & (known.facts["quality"] >= np.float32(known.threshold))
+    documents = known.documents
+    known.threshold = threshold(rule, value, documents)
+    documents["kept"] = candidates(documents) & (documents["quality"] >= np.float32(known.threshold))
 
 
 # The report
@@ -175,70 +193,83 @@ def choose(known: Known, rule: str, value: float) -> None:
 
 def account(known: Known, rule: str, value: float, tokenizer: str | None) -> dict:
     """What became of a source's documents, in numbers. Tokens are told where a tokenizer counted them."""
-    facts, chosen = known.facts, known.facts["kept"]
-    told = {
+    documents = known.documents
+    kept = documents["kept"]
+    numbers = {
         "rule": {rule: value},
         "threshold": None if math.isnan(known.threshold) else known.threshold,
-        "at_threshold": int((facts["quality"][chosen] == np.float32(known.threshold)).sum()),
+        "at_threshold": int((documents["quality"][kept] == np.float32(known.threshold)).sum()),
         "damaged_lines": len(known.damaged),
-        "read": len(facts),
-        "kept": int(chosen.sum()),
+        "read": len(documents),
+        "kept": int(kept.sum()),
         "dropped": {
-            "empty": int(np.isnan(facts["quality"]).sum()),
-            "duplicate": int(facts["duplicate"].sum()),
-            "quality": int((candidates(facts) & ~chosen).sum()),
+            "empty": int(np.isnan(documents["quality"]).sum()),
+            "duplicate": int(documents["duplicate"].sum()),
+            "quality": int((candidates(documents) & ~kept).sum()),
         },
     }
     for unit in ("characters", "tokens") if tokenizer else ("characters",):
-        sizes = facts[unit].astype(np.int64)
-        told[unit] = {"read": int(sizes.sum()), "kept": int(sizes[chosen].sum())}
-    return told
+        sizes = documents[unit].astype(np.int64)
+        numbers[unit] = {"read": int(sizes.sum()), "kept": int(sizes[kept].sum())}
+    return numbers
 
 
-def notes(told: dict[str, dict]) -> list[str]:
+def notes(accounts: dict[str, dict]) -> list[str]:
     """What a reader of `account`s, by source, might not expect."""
     lines = []
-    for source, facts in told.items():
-        ((rule, value),) = facts["rule"].items()
-        if lines_left := facts["damaged_lines"]:
-            lines.append(f"{source}: {lines_left:,} damaged lines are left out, named in damaged.txt")
-        if rule == "tokens" and (there := facts["tokens"]["kept"]) < value:
-            lines.append(f"{source}: there are only {there:,} tokens for a budget of {value:,}; all are kept")
-        if rule != "threshold" and (equal := facts["at_threshold"]) > 1:
+    for source, numbers in accounts.items():
+        ((rule, value),) = numbers["rule"].items()
+        damaged = numbers["damaged_lines"]
+        if damaged:
+            lines.append(f"{source}: {damaged:,} damaged lines are left out, named in damaged.txt")
+        if rule == "tokens" and numbers["tokens"]["kept"] < value:
+            tokens = numbers["tokens"]["kept"]
+            lines.append(f"{source}: there are only {tokens:,} tokens for a budget of {value:,}; all are kept")
+        if rule != "threshold" and numbers["at_threshold"] > 1:
+            equal = numbers["at_threshold"]
             lines.append(f"{source}: {equal:,} documents have exactly the quality of the threshold; all are kept")
-        if not facts["kept"]:
+        if not numbers["kept"]:
             lines.append(f"{source}: no document is kept")
     return lines
 
 
-def markdown(told: dict[str, dict]) -> str:
+def markdown(accounts: dict[str, dict]) -> str:
     """`account`s by source as a table, a line for each source and, of two, their sum; and the notes."""
-
-    def share(kept, read):
-        return f"{kept:,} ({kept / read:.1%})" if read else f"{kept:,}"
-
-    def line(source, facts):
-        reasons = {reason: share(number, facts["read"]) for reason, number in facts["dropped"].items()}
-        sizes = {f"{unit} kept": share(**facts[unit]) if unit in facts else "" for unit in ("characters", "tokens")}
-        numbers = {"source": source, "documents": f"{facts['read']:,}", **reasons}
-        return numbers | {"kept": share(facts["kept"], facts["read"])} | sizes
-
-    def how(facts):
-        ((rule, value),) = facts["rule"].items()
-        asked = "" if rule == "threshold" else f" ({rule} {value:,})"
-        return {"from quality": "" if facts["threshold"] is None else f"{facts['threshold']:.6g}{asked}"}
-
-    lines = [line(source, facts) | how(facts) for source, facts in told.items()]
-    if len(told) > 1:
-        lines.append(line("together", _sum(list(told.values()))) | {"from quality": ""})
-    return "\n\n".join([markdown_table(lines), *notes(told)])
+    lines = [_line(source, numbers, _threshold_cell(numbers)) for source, numbers in accounts.items()]
+    if len(accounts) > 1:
+        lines.append(_line("together", _sum(list(accounts.values())), ""))
+    return "\n\n".join([markdown_table(lines), *notes(accounts)])
 
 
-def _sum(parts: list):
-    """Of numbers, or of what dictionaries have under the same keys; None where one is None."""
-    if isinstance(parts[0], dict):
-        return {key: _sum([part[key] for part in parts]) for key in parts[0] if all(key in part for part in parts)}
-    return None if None in parts else sum(parts)
+def _line(source: str, numbers: dict, from_quality: str) -> dict[str, str]:
+    line = {"source": source, "documents": f"{numbers['read']:,}"}
+    for reason, dropped in numbers["dropped"].items():
+        line[reason] = _share(dropped, numbers["read"])
+    line["kept"] = _share(numbers["kept"], numbers["read"])
+    for unit in ("characters", "tokens"):
+        line[f"{unit} kept"] = _share(**numbers[unit]) if unit in numbers else ""
+    return line | {"from quality": from_quality}
+
+
+def _share(kept: int, read: int) -> str:
+    return f"{kept:,} ({kept / read:.1%})" if read else f"{kept:,}"
+
+
+def _threshold_cell(numbers: dict) -> str:
+    """The least quality that is kept, and the rule where that was not the threshold itself."""
+    if numbers["threshold"] is None:
+        return ""
+    ((rule, value),) = numbers["rule"].items()
+    by_rule = "" if rule == "threshold" else f" ({rule} {value:,})"
+    return f"{numbers['threshold']:.6g}{by_rule}"
+
+
+def _sum(accounts: list):
+    """Of numbers, or of what all dictionaries have under the same keys; None where one is None."""
+    if not isinstance(accounts[0], dict):
+        return None if None in accounts else sum(accounts)
+    shared = [key for key in accounts[0] if all(key in account for account in accounts)]
+    return {key: _sum([account[key] for account in accounts]) for key in shared}
 
 
 def draw(known: dict[str, Known], path) -> None:
@@ -247,14 +278,15 @@ def draw(known: dict[str, Known], path) -> None:
 
     figure = Figure(figsize=(11, 1 + 3 * len(known)), layout="constrained")
     grid = figure.subplots(len(known), 2, squeeze=False, sharex="col", sharey="col")
-    full = {source: own.facts[~np.isnan(own.facts["quality"])] for source, own in known.items()}
+    full = {source: own.documents[~np.isnan(own.documents["quality"])] for source, own in known.items()}
     for column, field in enumerate(("quality", "characters")):
         seen = np.concatenate([rows[field] for rows in full.values()])
         edges = np.geomspace(seen.min(), seen.max() * (1 + 1e-6), 61) if len(seen) else [1, 2]
         for axis, (source, rows) in zip(grid[:, column], full.items(), strict=True):
-            for some, name, filled in ((rows, "all", False), (rows[rows["kept"]], "kept", True)):
-                counts = np.histogram(some[field], edges)[0]
-                axis.stairs(counts, edges, label=f"{name}: {len(some):,}", color="tab:blue", fill=filled)
+            kept = rows[rows["kept"]]
+            for drawn, name, is_filled in ((rows, "all", False), (kept, "kept", True)):
+                counts, _ = np.histogram(drawn[field], edges)
+                axis.stairs(counts, edges, label=f"{name}: {len(drawn):,}", color="tab:blue", fill=is_filled)
             least = known[source].threshold
             if field == "quality" and not math.isnan(least):
                 axis.axvline(least, color="tab:red", linestyle="--", label=f"threshold: {least:.4g}")

@@ -49,7 +49,7 @@ summary span { color: #666; }
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1em; padding: 0 .8em .8em; }
 .sides > div { min-width: 0; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; border: 1px solid #eee; padding: .6em; }
-.facts { padding: 0 .8em; }
+.measures { padding: 0 .8em; }
 .lost { background: #ffd7d5; color: #a40e26; }
 .new { background: #fff3c4; color: #7a4b00; text-decoration: underline; }
 """
@@ -61,7 +61,7 @@ def visible(text: str) -> str:
     >>> visible("a\\x00b\\u202ec")
     'a␀b⟨202E⟩c'
     """
-    return _HIDDEN.sub(lambda found: _picture(ord(found[0])), text.replace("\r\n", "\n"))
+    return _HIDDEN.sub(lambda hidden: _picture(ord(hidden[0])), text.replace("\r\n", "\n"))
 
 
 def _picture(code: int) -> str:
@@ -69,18 +69,15 @@ def _picture(code: int) -> str:
 
 
 def segments(one: str, other: str) -> Iterator[tuple[str, bool]]:
-    """A text in parts, each with whether it is a number or name that the other text has not."""
+    """A text in segments, each with whether it is a number or name that the other text has not."""
+    missing = lacking("numbers", one, other) + lacking("names", one, other)
     place = 0
-    for thing in sorted((thing for kind in ("numbers", "names") for thing in lacking(kind, one, other)), key=_start):
-        if thing.start >= place:
-            yield one[place : thing.start], False
-            yield one[thing.start : thing.end], True
-            place = thing.end
+    for mention in sorted(missing, key=lambda mention: mention.start):
+        if mention.start >= place:  # a name may be inside of a number, or begin with one
+            yield one[place : mention.start], False
+            yield one[mention.start : mention.end], True
+            place = mention.end
     yield one[place:], False
-
-
-def _start(thing) -> int:
-    return thing.start
 
 
 def number(name: str, value: float | None) -> str:
@@ -102,31 +99,26 @@ def page(title: str, notes: list[str], groups: dict[str, dict], histograms: byte
         histograms: a PNG.
         pairs: measures with id, group, text and original; in the order in which they are shown.
     """
-    parts = [f"<h1>{_escaped(title)}</h1>", *(f"<p>{_escaped(note)}</p>" for note in notes)]
-    for group, found in groups.items():
-        parts.append(f"<h2>{_escaped(group)}</h2>")
-        head = "".join(f"<th>{_escaped(name)}</th>" for name in ("measure", *_COLUMNS))
-        rows = [
-            f"<tr><td>{_escaped(TITLES[name])}</td>"
-            + "".join(f"<td>{_cell(name, column, row[column])}</td>" for column in _COLUMNS)
-            for name, row in found.items()
-        ]
-        parts.append(f"<table><tr>{head}</tr>{'</tr>'.join(rows)}</tr></table>")
+    blocks = [f"<h1>{_escaped(title)}</h1>"]
+    blocks += [f"<p>{_escaped(note)}</p>" for note in notes]
+    for group, measures in groups.items():
+        blocks.append(f"<h2>{_escaped(group)}</h2>")
+        blocks.append(_table(measures))
     if histograms is not None:
         data = base64.b64encode(histograms).decode()
-        parts.append(f'<img alt="Histograms of the measures" src="data:image/png;base64,{data}">')
-    parts.append("<h2>Pairs, the least faithful first</h2>")
-    parts.append(
+        blocks.append(f'<img alt="Histograms of the measures" src="data:image/png;base64,{data}">')
+    blocks.append("<h2>Pairs, the least faithful first</h2>")
+    blocks.append(
         '<p><span class="lost">Red</span>: numbers and names that were lost. '
         '<span class="new">Underlined</span>: those that are new.</p>'
     )
-    parts += [_pair(place, pair) for place, pair in enumerate(pairs, 1)]
+    blocks += [_pair(place, pair) for place, pair in enumerate(pairs, 1)]
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{_escaped(title)}</title>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
-{chr(10).join(parts)}
+{chr(10).join(blocks)}
 </body></html>
 """
 
@@ -135,36 +127,46 @@ def _escaped(text) -> str:
     return html.escape(visible(str(text)))
 
 
+def _table(measures: dict[str, dict]) -> str:
+    head = "".join(f"<th>{_escaped(name)}</th>" for name in ("measure", *_COLUMNS))
+    rows = [f"<tr>{head}</tr>"]
+    for name, values in measures.items():
+        cells = "".join(f"<td>{_cell(name, column, values[column])}</td>" for column in _COLUMNS)
+        rows.append(f"<tr><td>{_escaped(TITLES[name])}</td>{cells}</tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
 def _cell(name: str, column: str, value: float) -> str:
     return str(value) if column == "pairs" else number(name, value)
 
 
 def _pair(place: int, pair: dict) -> str:
-    facts = [f"{TITLES[name]}: {number(name, pair[name])}" for name in MEASURES if pair.get(name) is not None]
+    measures = [f"{TITLES[name]}: {number(name, pair[name])}" for name in MEASURES if pair.get(name) is not None]
     lists = [f"{title}: {', '.join(pair[name])}" for name, title in _LISTS.items() if pair[name]]
-    sides = [
-        f'<div><b>{title}</b><div class="text" dir="auto">{_marked(pair[one], pair[other], kind)}</div></div>'
-        for title, one, other, kind in (
-            ("original", "original", "text", "lost"),
-            ("recycled", "text", "original", "new"),
-        )
-    ]
-    paragraphs = "".join(f'<p class="facts" dir="auto">{_escaped(fact)}</p>' for fact in ["; ".join(facts), *lists])
+    lines = ["; ".join(measures), *lists]
+    paragraphs = "".join(f'<p class="measures" dir="auto">{_escaped(line)}</p>' for line in lines)
+    original = _side("original", _marked(pair["original"], pair["text"], "lost"))
+    recycled = _side("recycled", _marked(pair["text"], pair["original"], "new"))
+    is_open = " open" if place == 1 else ""
     return (
-        f'<details{" open" * (place == 1)}><summary dir="auto">{place}. {_escaped(pair["id"])} '
-        f"<span>{_escaped(pair['group'])}, {_escaped(_short_facts(pair))}</span></summary>{paragraphs}"
-        f'<div class="sides">{"".join(sides)}</div></details>'
+        f'<details{is_open}><summary dir="auto">{place}. {_escaped(pair["id"])} '
+        f"<span>{_escaped(pair['group'])}, {_escaped(_in_short(pair))}</span></summary>{paragraphs}"
+        f'<div class="sides">{original}{recycled}</div></details>'
     )
+
+
+def _side(title: str, marked: str) -> str:
+    return f'<div><b>{title}</b><div class="text" dir="auto">{marked}</div></div>'
 
 
 def _marked(one: str, other: str, kind: str) -> str:
-    return "".join(
-        f'<span class="{kind}">{_escaped(part)}</span>' if missing else _escaped(part)
-        for part, missing in segments(one, other)
-    )
+    marked = ""
+    for segment, is_missing in segments(one, other):
+        marked += f'<span class="{kind}">{_escaped(segment)}</span>' if is_missing else _escaped(segment)
+    return marked
 
 
-def _short_facts(pair: dict) -> str:
+def _in_short(pair: dict) -> str:
     named = {"meaning": "BERTScore", "length_ratio": "length", "numbers_kept": "numbers", "names_kept": "names"}
     return ", ".join(f"{title} {number(name, pair.get(name))}" for name, title in named.items() if name in pair)
 
@@ -176,17 +178,18 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    values = {name: [pair[name] for pair in pairs if pair.get(name) is not None] for name in MEASURES}
-    values = {
-        name: found for name, found in values.items() if found and name not in ("overlap_2", "overlap_3", "overlap_4")
-    }
+    values = {}
+    for name in MEASURES:
+        measured = [pair[name] for pair in pairs if pair.get(name) is not None]
+        if measured and name not in ("overlap_2", "overlap_3", "overlap_4"):  # between overlap_1 and overlap_5
+            values[name] = measured
     rows = -(-len(values) // 3)
     figure, axes = pyplot.subplots(rows, 3, figsize=(12, 2.6 * rows), layout="constrained", squeeze=False)
     for axis in axes.flat[len(values) :]:
         axis.set_axis_off()
-    for axis, (name, found) in zip(axes.flat, values.items(), strict=False):
-        top = max(1.0, *found) if name in ("length_ratio", "longest_run") else 1.0
-        axis.hist(np.clip(found, 0, top), bins=np.linspace(0, top, 31), color="#4c72b0")
+    for axis, (name, measured) in zip(axes.flat, values.items(), strict=False):
+        top = max(1.0, *measured) if name in ("length_ratio", "longest_run") else 1.0
+        axis.hist(np.clip(measured, 0, top), bins=np.linspace(0, top, 31), color="#4c72b0")
         axis.set_title(TITLES[name], fontsize=10)
         axis.set_ylabel("pairs")
         axis.yaxis.get_major_locator().set_params(integer=True)
@@ -206,20 +209,21 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
 def print_report(notes: list[str], groups: dict[str, dict], pairs: list[dict], characters: int = 600) -> None:
     """Prints notes, summaries and `pairs` side by side, of each text the first so many characters. 80 columns do."""
     console = Console(highlight=False, soft_wrap=False)
-    for group, found in groups.items():
+    for group, measures in groups.items():
         table = Table("measure", title=group, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         for column in _COLUMNS:
             table.add_column(column, justify="right", no_wrap=True)
-        for name, row in found.items():
-            table.add_row(TITLES[name], *(_cell(name, column, row[column]) for column in _COLUMNS))
+        for name, values in measures.items():
+            table.add_row(TITLES[name], *(_cell(name, column, values[column]) for column in _COLUMNS))
         console.print(table)
     for pair in pairs:
-        table = Table(box=box.SQUARE, title=Text(visible(f"{pair['id']}: {_short_facts(pair)}")), expand=True)
+        table = Table(box=box.SQUARE, title=Text(visible(f"{pair['id']}: {_in_short(pair)}")), expand=True)
         table.title_justify = "left"
         for title in ("original", "recycled"):
             table.add_column(title, ratio=1, overflow="fold")
-        sides = (("original", "text", "bold red"), ("text", "original", "bold yellow underline"))
-        table.add_row(*(_coloured(pair[one], pair[other], style, characters) for one, other, style in sides))
+        original = _coloured(pair["original"], pair["text"], "bold red", characters)
+        recycled = _coloured(pair["text"], pair["original"], "bold yellow underline", characters)
+        table.add_row(original, recycled)
         lists = [Text(visible(f"{title}: {_some(pair[name])}")) for name, title in _LISTS.items() if pair[name]]
         console.print(Group(table, *lists), "")
     for note in notes:
@@ -228,12 +232,14 @@ def print_report(notes: list[str], groups: dict[str, dict], pairs: list[dict], c
 
 def _some(things: list[str], most: int = 12) -> str:
     """So many of them."""
-    more = [f"and {len(things) - most:,} more"] * (len(things) > most)
-    return ", ".join([*things[:most], *more])
+    shown = things[:most]
+    if len(things) > most:
+        shown.append(f"and {len(things) - most:,} more")
+    return ", ".join(shown)
 
 
 def _coloured(one: str, other: str, style: str, characters: int) -> Text:
     text = Text()
-    for part, missing in segments(one[:characters], other):
-        text.append(visible(part), style if missing else None)
+    for segment, is_missing in segments(one[:characters], other):
+        text.append(visible(segment), style if is_missing else None)
     return text.append("…") if len(one) > characters else text

@@ -40,7 +40,7 @@ def read_questions(path: str, split: str, limit: int | None, seed: int) -> Datas
     return rows.select(asked).add_column("question", asked)
 
 
-def digest(questions: Dataset) -> str:
+def questions_digest(questions: Dataset) -> str:
     """The same for the same texts and entropies only."""
     columns = [questions[name][:] for name in ("question", "document", "context", "continuation", "entropy")]
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
@@ -52,8 +52,10 @@ def short_enough(paths, questions: Dataset, template: str, max_prompt_length: in
     kept = np.ones(len(questions), bool)
     for path in paths:
         lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
-        positions = positions_of(load_pretrained(path, device_map="meta")[0].config)
-        kept &= lengths <= min(max_prompt_length, positions - max_new_tokens if positions else max_prompt_length)
+        model, _ = load_pretrained(path, device_map="meta")
+        positions = positions_of(model.config)
+        room = max_prompt_length if positions is None else positions - max_new_tokens
+        kept &= lengths <= min(max_prompt_length, room)
         if not kept.any():
             raise ValueError(
                 f"max_prompt_length {max_prompt_length}, or what max_new_tokens {max_new_tokens} leaves of the "
@@ -73,23 +75,26 @@ def token_prompts(path: str, way: str, questions: Dataset, template: str) -> lis
     contexts = questions["context"][:]
     if way == "standard":
         tokenizer.truncation_side = "left"
-        found = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
+        prompts = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
     else:
-        asked = [prompting.as_prompt(prompting.fill(template, context=context), tokenizer) for context in contexts]
-        found = prompting.token_ids(asked, tokenizer)
-    for number, ids in zip(questions["question"], found, strict=True):
+        filled = [prompting.fill(template, context=context) for context in contexts]
+        asked = [prompting.as_prompt(prompt, tokenizer) for prompt in filled]
+        prompts = prompting.token_ids(asked, tokenizer)
+    for number, ids in zip(questions["question"], prompts, strict=True):
         if not ids:
             raise ValueError(f"question {number} has an empty context, of which {path} makes no token: leave it out")
-    return found
+    return prompts
 
 
 def judge_tokens(tokenizer, questions: Dataset, tokens: list[int]) -> list[dict]:
     """The answers of the standard way: for each question its number, the prediction as text, and if it is right."""
     answers = []
     for row, token in zip(questions, tokens, strict=True):
-        prediction, start = token_bytes(tokenizer, token), len(row["context"].encode())
+        start = len(row["context"].encode())
         ends = [end - start for end in token_ends(tokenizer, row["context"] + row["continuation"])]
-        right = bool(prediction) and row["continuation"].encode().startswith(prediction) and len(prediction) in ends
+        prediction = token_bytes(tokenizer, token)
+        is_prefix = bool(prediction) and row["continuation"].encode().startswith(prediction)
+        right = is_prefix and len(prediction) in ends
         shown = None if prediction is None else prediction.decode(errors="backslashreplace")
         answers.append({"question": row["question"], "predictions": [shown], "right": [right]})
     return answers
@@ -97,7 +102,8 @@ def judge_tokens(tokenizer, questions: Dataset, tokens: list[int]) -> list[dict]
 
 def judge_completions(tokenizer, questions: Dataset, completions: list[list[str]]) -> list[dict]:
     """The answers of the reasoning way: for each question its number, the boxed predictions, and which are right."""
-    reward, answers = prefix_matching_reward(tokenizer), []
+    reward = prefix_matching_reward(tokenizer)
+    answers = []
     for row, texts in zip(questions, completions, strict=True):
         truth = {key: [row[key]] * len(texts) for key in ("context", "continuation")}
         right = [value == 1 for value in reward(prompts=[""] * len(texts), completions=texts, **truth)]
@@ -123,7 +129,9 @@ def standard_error(values: np.ndarray, documents: np.ndarray) -> float:
     """
     _, group = np.unique(documents, return_inverse=True)
     sums = np.bincount(group, values - values.mean())
-    return math.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values) if len(sums) > 1 else math.nan
+    if len(sums) < 2:
+        return math.nan
+    return math.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values)
 
 
 def measure(questions: Dataset, answers: list[dict]) -> list[dict]:
@@ -133,14 +141,17 @@ def measure(questions: Dataset, answers: list[dict]) -> list[dict]:
     them; the share of no answer, where there is one. A set without questions has neither value nor error.
     """
     right = np.array([answer["right"] for answer in answers], float)
-    missing = np.array([[guess is None for guess in answer["predictions"]] for answer in answers], float)
+    missing = np.array([answer["predictions"].count(None) for answer in answers], float)
     samples = right.shape[1]
+    right_samples = right.sum(1).astype(int).tolist()
     values = {"accuracy": right.mean(1)}
-    for k in sorted({2**power for power in range(1, samples.bit_length())} | {samples} - {1}):
-        values[f"pass@{k}"] = np.array([pass_at_k(samples, count, k) for count in right.sum(1).astype(int).tolist()])
+    ks = {2**power for power in range(1, samples.bit_length())} | {samples}
+    for k in sorted(ks - {1}):  # pass@1 is the accuracy
+        values[f"pass@{k}"] = np.array([pass_at_k(samples, count, k) for count in right_samples])
     if missing.any():
-        values["no answer"] = missing.mean(1)
-    entropy, documents = (np.array(questions[name][:]) for name in ("entropy", "document"))
+        values["no answer"] = missing / samples
+    entropy = np.array(questions["entropy"][:])
+    documents = np.array(questions["document"][:])
     rows = []
     for name, each in values.items():
         for difficulty, threshold in THRESHOLDS.items():
@@ -148,7 +159,8 @@ def measure(questions: Dataset, answers: list[dict]) -> list[dict]:
             row = {"measure": name, "difficulty": difficulty, "questions": int(chosen.sum())}
             if chosen.any():
                 error = standard_error(each[chosen], documents[chosen])
-                row |= {"value": float(each[chosen].mean()), "standard_error": None if math.isnan(error) else error}
+                row["value"] = float(each[chosen].mean())
+                row["standard_error"] = None if math.isnan(error) else error
             rows.append(row)
     return rows
 

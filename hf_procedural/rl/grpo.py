@@ -40,18 +40,31 @@ class RLArguments(RLSettings, StageArguments, GRPOConfig):
         try:
             super().__post_init__()
         except ValueError as error:
-            if "divisible by" not in str(error) or "generations" not in str(error):
-                raise
-            if "eval" in str(error):
-                raise ValueError(
-                    f"num_generations_eval {self.num_generations_eval or self.num_generations} must divide "
-                    f"per_device_eval_batch_size {self.per_device_eval_batch_size} x {self.world_size} processes"
-                ) from error
+            self._check_groups(error)  # TRL's words name no flag to change
+            raise
+        self._check_windows()
+
+    def _check_groups(self, error: ValueError) -> None:
+        """Raises ValueError from `error`, TRL's, where batches do not hold whole groups of completions."""
+        batches_are_known = self.steps_per_generation is not None and self.generation_batch_size is not None
+        if not batches_are_known or not hasattr(self, "distributed_state"):
+            return  # it was raised before TRL came to them
+        of_evaluation = self.num_generations_eval or self.num_generations
+        evaluates = self.do_eval and self.eval_strategy != "no"
+        if evaluates and self.per_device_eval_batch_size * self.world_size % of_evaluation:
+            raise ValueError(
+                f"num_generations_eval {of_evaluation} must divide per_device_eval_batch_size "
+                f"{self.per_device_eval_batch_size} x {self.world_size} processes"
+            ) from error
+        if self.generation_batch_size % self.num_generations:
             raise ValueError(
                 f"num_generations {self.num_generations} must divide the batch, per_device_train_batch_size "
                 f"{self.per_device_train_batch_size} x gradient_accumulation_steps {self.gradient_accumulation_steps} "
                 f"x {self.world_size} processes (or generation_batch_size, where that is given)"
             ) from error
+
+    def _check_windows(self) -> None:
+        """Raises ValueError where steps that share their completions, or dynamic sampling, do not fit the batch."""
         window = self.num_iterations * self.steps_per_generation // self.gradient_accumulation_steps
         if self.save_strategy == "steps" and window > 1 and self.save_steps % window:
             raise ValueError(
@@ -93,8 +106,11 @@ class GRPO(GRPOTrainer):
     """
 
     def __init__(self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=()):
-        self.questions, self.measure = questions, measure
+        self.questions = questions
+        self.measure = measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
+        if args.patience:
+            callbacks = [*callbacks, EarlyStoppingCallback(args.patience)]
         args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
         with _reference(model):
             super().__init__(
@@ -104,10 +120,11 @@ class GRPO(GRPOTrainer):
                 train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
                 eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
                 processing_class=tokenizer,
-                callbacks=[*callbacks, *([EarlyStoppingCallback(args.patience)] if args.patience else [])],
+                callbacks=list(callbacks),
             )
-        for each in filter(None, (self.model, self.ref_model)):
-            _positions_from_mask(self.accelerator.unwrap_model(each), lambda: None not in self._lengths)
+        for policy_or_reference in filter(None, (self.model, self.ref_model)):
+            unwrapped = self.accelerator.unwrap_model(policy_or_reference)
+            _positions_from_mask(unwrapped, lambda: None not in self._lengths)
         LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
 
     def train(self, resume_from_checkpoint=None, **kwargs):
@@ -136,9 +153,8 @@ class GRPO(GRPOTrainer):
             seeds = np.random.SeedSequence([self.args.seed, self.args.process_index])
             torch.manual_seed(int(seeds.generate_state(1)[0]))
             metrics = {f"{metric_key_prefix}_{name}": value for name, value in self.measure(self).items()}
-        wanted, self.log_completions = self.log_completions, False  # those of a step are logged with the step
-        self.log(metrics)
-        self.log_completions = wanted
+        with _attribute(self, "log_completions", False):  # those of a step are logged with the step
+            self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
@@ -149,21 +165,22 @@ class GRPO(GRPOTrainer):
         Collective: all processes ask for the same rows.
         """
         with self.accelerator.split_between_processes(list(range(len(rows))), apply_padding=True) as mine:
-            wanted = [rows[index] for index in mine for _ in range(samples)]
-        size, found = self.args.per_device_eval_batch_size, []
+            asked = [rows[index] for index in mine for _ in range(samples)]
+        size = self.args.per_device_eval_batch_size
+        starts = tqdm(range(0, len(asked), size), desc="Evaluating", leave=False, disable=self.args.disable_tqdm)
+        values = []
         with self._decoding(greedy), torch.no_grad():
-            for first in tqdm(
-                range(0, len(wanted), size), desc="Evaluating", leave=False, disable=self.args.disable_tqdm
-            ):
-                found += self._verified(wanted[first : first + size], verify)
-        scores = np.array(gather_object(found), np.float64)
+            for first in starts:
+                values += self._verified(asked[first : first + size], verify)
+        scores = np.array(gather_object(values), np.float64)
         return scores.reshape(-1, samples, *scores.shape[1:])[: len(rows)]
 
     def _verified(self, rows: list[dict], verify: Callable) -> list[float]:
         prompt_ids, images, more = self._tokenize_prompts([row["prompt"] for row in rows])
         self._lengths = [row.get("answer_length") for row in rows]
         ids, _ = self._generate_single_turn(prompt_ids, images, more, 1)
-        columns = {f"{key}s" if key == "prompt" else key: [row[key] for row in rows] for key in rows[0]}
+        columns = {key: [row[key] for row in rows] for key in rows[0]}
+        columns["prompts"] = columns.pop("prompt")
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
         return verify(completions=texts, completion_ids=ids, **columns)
 
@@ -174,16 +191,14 @@ class GRPO(GRPOTrainer):
             yield
             return
         if self.use_vllm:
-            engine, name, value = self.vllm_generation, "temperature", 0.0
-        else:
-            engine, name, value = self, "generation_config", copy.deepcopy(self.generation_config)
-            value.update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None)
-        before = getattr(engine, name)
-        setattr(engine, name, value)
-        try:
+            with _attribute(self.vllm_generation, "temperature", 0.0):
+                yield
+            return
+        config = copy.deepcopy(self.generation_config)
+        # The defaults of all that only sampling reads, or transformers warns of them.
+        config.update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None)
+        with _attribute(self, "generation_config", config):
             yield
-        finally:
-            setattr(engine, name, before)
 
     # Generation
 
@@ -198,8 +213,10 @@ class GRPO(GRPOTrainer):
     # Dynamic sampling
 
     def _generate_and_score_completions(self, inputs):
-        batch, start = self._sample(inputs), self.args.dynamic_sampling_from
-        if not self.model.training or start is None or self.state.global_step < start:
+        batch = self._sample(inputs)
+        start = self.args.dynamic_sampling_from
+        is_on = start is not None and self.state.global_step >= start
+        if not is_on or not self.model.training:
             return batch
         return self._with_mixed_groups(batch, len(inputs))
 
@@ -213,21 +230,24 @@ class GRPO(GRPOTrainer):
         The other groups are masked out: they count neither in the loss nor, where that is the number of tokens as in
         TRL's default loss, in what it is divided by.
         """
-        groups, found = size // self.num_generations, []
+        groups = size // self.num_generations
+        kept = []  # batches of groups whose rewards differ
         for number in range(_ROUNDS):
             if number:
                 batch = self._sample(self._other_questions(number, groups))
             advantages = batch["advantages"].view(groups, -1)  # of equal rewards they are equal, but not always 0
             mixed = (advantages != advantages[:, :1]).any(1)
-            found.append(_rows_of(batch, mixed.repeat_interleave(self.num_generations)))
-            missing = size - sum(len(part["advantages"]) for part in found)
+            kept.append(_select(batch, mixed.repeat_interleave(self.num_generations)))
+            missing = size - sum(len(some["advantages"]) for some in kept)
+            # All processes go on while one lacks groups: they generate together.
             if not self.accelerator.reduce(torch.tensor(float(missing > 0), device=mixed.device)):
                 break
         if missing > 0:
-            rest = _rows_of(batch, ~mixed.repeat_interleave(self.num_generations))
-            found.append({name: value[:missing] for name, value in rest.items()})
-            found[-1]["completion_mask"] = torch.zeros_like(found[-1]["completion_mask"])
-        merged = {name: value[:size] for name, value in _joined(found, self._tokenizer.pad_token_id).items()}
+            others = _select(batch, ~mixed.repeat_interleave(self.num_generations))
+            filler = {name: value[:missing] for name, value in others.items()}
+            filler["completion_mask"] = torch.zeros_like(filler["completion_mask"])
+            kept.append(filler)
+        merged = {name: value[:size] for name, value in _joined(kept, self._tokenizer.pad_token_id).items()}
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
         self._metrics["train"]["dynamic_sampling/rounds"].append(number + 1)
         self._metrics["train"]["dynamic_sampling/left_out"].append(max(missing, 0) / size)
@@ -236,10 +256,11 @@ class GRPO(GRPOTrainer):
     def _other_questions(self, number: int, groups: int) -> list[dict]:
         """This process's share of the questions of a round, each as often as a group is large."""
         args = self.args
-        part = self._step % args.gradient_accumulation_steps  # of the step, which may have several generations
-        generator = np.random.default_rng([args.seed, self.state.global_step, part, number])
-        rows = list(self.questions.draw(generator, groups * args.world_size))[args.process_index * groups :][:groups]
-        return [row for row in rows for _ in range(self.num_generations)]
+        generation = self._step % args.gradient_accumulation_steps  # of the step, which may have several
+        generator = np.random.default_rng([args.seed, self.state.global_step, generation, number])
+        rows = list(self.questions.draw(generator, groups * args.world_size))  # the same in all processes
+        first = args.process_index * groups
+        return [row for row in rows[first : first + groups] for _ in range(self.num_generations)]
 
 
 def longest_prompt(model, args: RLArguments, wanted: int) -> int:
@@ -255,7 +276,7 @@ def longest_prompt(model, args: RLArguments, wanted: int) -> int:
     return min(wanted, positions - args.max_completion_length) if positions else wanted
 
 
-def _rows_of(batch: dict, chosen: torch.Tensor) -> dict:
+def _select(batch: dict, chosen: torch.Tensor) -> dict:
     """The chosen rows, bool ``[rows]``, of all that a batch has by row."""
     return {
         name: value[chosen]
@@ -264,22 +285,33 @@ def _rows_of(batch: dict, chosen: torch.Tensor) -> dict:
     }
 
 
-def _joined(parts: list[dict], pad_token_id: int) -> dict:
+def _joined(batches: list[dict], pad_token_id: int) -> dict:
     """Batches below each other, padded to one width: prompts on the left, completions on the right."""
     joined = {}
-    for name in parts[0]:
-        values = [part[name] for part in parts]
-        if values[0].dim() == 2 and (width := max(value.shape[1] for value in values)) > 1:
+    for name in batches[0]:
+        values = [batch[name] for batch in batches]
+        if values[0].dim() == 2:
             fill = pad_token_id if name.endswith("_ids") else 0
-            sides = [
-                (width - value.shape[1], 0) if name.startswith("prompt") else (0, width - value.shape[1])
-                for value in values
-            ]
-            values = [
-                torch.nn.functional.pad(value, side, value=fill) for value, side in zip(values, sides, strict=True)
-            ]
+            width = max(value.shape[1] for value in values)
+            values = [_padded(value, width, fill, on_left=name.startswith("prompt")) for value in values]
         joined[name] = torch.cat(values)
     return joined
+
+
+def _padded(value: torch.Tensor, width: int, fill: int, on_left: bool) -> torch.Tensor:
+    missing = width - value.shape[1]
+    return torch.nn.functional.pad(value, (missing, 0) if on_left else (0, missing), value=fill)
+
+
+@contextlib.contextmanager
+def _attribute(owner, name: str, value):
+    """`owner.name` is `value` meanwhile."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 @contextlib.contextmanager
@@ -305,15 +337,12 @@ def _positions_from_mask(model, may_end: Callable[[], bool]) -> None:
 
     def before(module, args, inputs):
         mask = inputs.get("attention_mask")
-        if (
-            mask is not None
-            and mask.dim() == 2
-            and inputs.get("position_ids") is None
-            and not inputs.get("past_key_values")
-        ):
+        positions = inputs.get("position_ids")
+        is_whole = mask is not None and mask.dim() == 2 and not inputs.get("past_key_values")
+        if positions is None and is_whole:
             inputs = inputs | {"position_ids": (mask.long().cumsum(-1) - 1).clamp(min=0)}
-        elif last is not None and inputs.get("position_ids") is not None and may_end():
-            inputs = inputs | {"position_ids": inputs["position_ids"].clamp(max=last - 1)}
+        elif positions is not None and last is not None and may_end():
+            inputs = inputs | {"position_ids": positions.clamp(max=last - 1)}
         return args, inputs
 
     model.register_forward_pre_hook(before, with_kwargs=True)

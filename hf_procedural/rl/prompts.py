@@ -22,11 +22,17 @@ def in_words(template: str, tokenizer) -> Callable[[Task, list[int]], str | list
     """
 
     def prompt(task, prompt_ids):
-        asked, task = words(task, prompt_ids), member_of(task, prompt_ids)
-        ids, labels = (rows[0] for rows in task.sample_split(np.random.default_rng(0), 1, "train"))
-        example = task.prompt_of(ids, labels)
-        values = {"summary": task.summary, "prompt": asked, "example_prompt": words(task, example)}
-        return as_prompt(fill(template, **values, example_answer=words(task, task.solve(example))), tokenizer)
+        member = member_of(task, prompt_ids)
+        input_ids, labels = member.sample_split(np.random.default_rng(0), 1, "train")
+        example = member.prompt_of(input_ids[0], labels[0])
+        filled = fill(
+            template,
+            summary=member.summary,
+            prompt=words(task, prompt_ids),
+            example_prompt=words(member, example),
+            example_answer=words(member, member.solve(example)),
+        )
+        return as_prompt(filled, tokenizer)
 
     return prompt
 
@@ -50,11 +56,16 @@ class TaskPrompts:
     """
 
     def __init__(self, task: Task, seed: int, split: str, show: Callable | None = None):
-        self.task, self.seed, self.split, self.show = task, seed, split, show
+        self.task = task
+        self.seed = seed
+        self.split = split
+        self.show = show
         self.start = 0
 
     def __iter__(self) -> Iterator[dict]:
-        task, size, number = self.task, blocks.block_rows(self.task), self.start
+        task = self.task
+        size = blocks.block_rows(task)
+        number = self.start
         while True:
             rows = self._rows(task, *blocks.block(task, self.seed, self.split, number // size))
             for row in rows[number % size :]:
@@ -81,7 +92,8 @@ def with_short_prompts(rows, show: Callable, tokenizer, longest: int, **settings
     """Those rows of a `datasets.Dataset` whose prompt, `show(row)`, has so many tokens at most."""
 
     def short(batch):
-        shown = [show(dict(zip(batch, values, strict=True))) for values in zip(*batch.values(), strict=True)]
+        cells = zip(*batch.values(), strict=True)
+        shown = [show(dict(zip(batch, values, strict=True))) for values in cells]
         return [len(ids) <= longest for ids in token_ids(shown, tokenizer, **settings)]
 
     return rows.filter(short, batched=True, desc="Prompt lengths")
@@ -91,7 +103,9 @@ class RowPrompts:
     """Rows in memory with their `prompt`, which is `show(row)`, without an end: all in a random order, then another."""
 
     def __init__(self, rows, show: Callable[[dict], str | list[dict]], seed: int):
-        self.rows, self.show, self.seed = rows, show, seed
+        self.rows = rows
+        self.show = show
+        self.seed = seed
 
     def __iter__(self) -> Iterator[dict]:
         epoch = 0

@@ -19,9 +19,12 @@ import torch
 from datasets import Dataset, load_dataset
 
 from ..models import build
+from ..moved import old_names
 from ..runs.measured import THRESHOLDS
 from .arguments import CANDIDATES
 from .token_bytes import token_bytes, token_ends
+
+__getattr__ = old_names(__name__)
 
 BELOW = "trivial"  # what the easy threshold leaves out
 COMPLETE = "prepare.json"  # what recipes/rpt_prepare.py writes last
@@ -123,12 +126,19 @@ class Proxy:
         """
         enough = self.max_length + beyond + 64  # a cut may change the last tokens before it
         size = 8 * enough
-        while len(ends := token_ends(self.tokenizer, text[:size])) < enough and size < len(text):
+        ends = token_ends(self.tokenizer, text[:size])
+        while len(ends) < enough and size < len(text):
             size *= 2
-        text, ends = text[:size], np.array(ends, np.int64)
+            ends = token_ends(self.tokenizer, text[:size])
+        text = text[:size]
+        ends = np.array(ends, np.int64)
         encoded = self.tokenizer(text, return_special_tokens_mask=True, verbose=False)  # or it warns of long ones
         mask = encoded["special_tokens_mask"]
-        assert mask.count(0) == len(ends)
+        if mask.count(0) != len(ends):  # a template puts tokens into the text that are none of its own
+            raise ProxyError(
+                f"proxy_model {self.name}: its tokenizer makes {mask.count(0)} tokens of a text with special ones "
+                f"around it, and {len(ends)} without"
+            )
         special = mask.index(0) if len(ends) else 0
         ids = encoded["input_ids"][: min(special + len(ends), self.max_length)]
         return Reading(text.encode(), ids, min(special, len(ids)), ends)
@@ -155,13 +165,15 @@ class Proxy:
 
     def _scores(self, reading: Reading, logits: torch.Tensor) -> Scores:
         rows = logits[reading.first + reading.special - 1 : len(reading.ids) - 1]  # each predicts the next token
-        parts = []
-        for part in rows.split(256):  # in float32 a long document's logits take gigabytes
-            part = part.float()
-            top = part.topk(min(CANDIDATES, part.shape[-1]))
-            shares = (top.values - part.logsumexp(-1, keepdim=True)).exp()
-            parts.append((top_entropy(top.values.cpu()).float(), top.indices.cpu(), shares.cpu()))
-        entropies, candidates, shares = (torch.cat(column).numpy() for column in zip(*parts, strict=True))
+        columns = ([], [], [])
+        for few in rows.split(256):  # in float32 a long document's logits take gigabytes
+            logits = few.float()
+            top = logits.topk(min(CANDIDATES, logits.shape[-1]))
+            shares = (top.values - logits.logsumexp(-1, keepdim=True)).exp()
+            few_scores = (top_entropy(top.values.cpu()).float(), top.indices.cpu(), shares.cpu())
+            for column, values in zip(columns, few_scores, strict=True):
+                column.append(values)
+        entropies, candidates, shares = (torch.cat(column).numpy() for column in columns)
         if np.isnan(entropies).any():
             raise ProxyError(f"proxy_model {self.name} gives NaN instead of probabilities: try dtype float32")
         return Scores(np.arange(reading.first, reading.tokens), entropies, candidates, shares)
@@ -195,7 +207,8 @@ def choose(
 
     Left out as `inside_characters` are those whose context would end inside a character, and tokens without bytes.
     """
-    starts, ends = _starts(reading)[scores.positions], reading.ends[scores.positions]
+    starts = _starts(reading)[scores.positions]
+    ends = reading.ends[scores.positions]
     uncertain = scores.entropies > np.float32(min_entropy)
     usable = uncertain & _borders(reading.text)[starts] & (ends > starts)
     chosen = np.flatnonzero(usable)
@@ -209,7 +222,7 @@ def choose(
     return scores[chosen], left_out
 
 
-def rows_of(
+def question_rows(
     number: int, reading: Reading, scores: Scores, continuation_tokens: int, bytes_of
 ) -> Iterator[dict[str, object]]:
     """The rows, as in SCHEMA, of document `number` at the positions of `scores`.
@@ -217,19 +230,27 @@ def rows_of(
     A continuation has `continuation_tokens` tokens of the document, also behind those that were read, and so many more
     that it ends where a character ends. `bytes_of` gives the bytes of a token id, or None: then it is no candidate.
     """
-    text, places = reading.text, scores.positions
-    whole = reading.ends[_borders(text)[reading.ends]]  # ends of tokens that are ends of characters
+    text = reading.text
+    places = scores.positions
     last = np.minimum(places + continuation_tokens - 1, len(reading.ends) - 1)
-    end, stop = (whole[np.searchsorted(whole, reading.ends[tokens])] for tokens in (places, last))
-    columns = (_starts(reading)[places], end, stop, *vars(scores).values())
-    for start, end, stop, position, entropy, ids, shares in zip(*(column.tolist() for column in columns), strict=True):
-        known = [(token, share) for token, share in zip(map(bytes_of, ids), shares, strict=True) if token is not None]
+    whole = reading.ends[_borders(text)[reading.ends]]  # ends of tokens that are ends of characters
+
+    def end_of(tokens):
+        """Where the text ends behind tokens, or behind the first after them that ends with a whole character."""
+        return whole[np.searchsorted(whole, reading.ends[tokens])].tolist()
+
+    starts = _starts(reading)[places].tolist()
+    columns = [column.tolist() for column in vars(scores).values()]
+    rows = zip(starts, end_of(places), end_of(last), *columns, strict=True)
+    for start, token_end, end, position, entropy, ids, shares in rows:
+        spelled = zip(map(bytes_of, ids), shares, strict=True)
+        known = [(token, share) for token, share in spelled if token is not None]
         yield {
             "document": number,
             "position": position,
             "context": text[:start].decode(),
-            "continuation": text[start:stop].decode(),
-            "token": text[start:end].decode(),
+            "continuation": text[start:end].decode(),
+            "token": text[start:token_end].decode(),
             "entropy": entropy,
             "difficulty": difficulty(entropy),
             "candidates": [token for token, _ in known],

@@ -29,8 +29,8 @@ def boxed(completion: str) -> str | None:
     ' \\frac{1}{2}'
     """
     said = completion.rpartition("</think>")[2]
-    _, found, rest = said.rpartition(r"\boxed{")
-    if not found or "<think>" in said:
+    _, box, rest = said.rpartition(r"\boxed{")
+    if not box or "<think>" in said:
         return None
     depth = 1
     for place, char in enumerate(rest):
@@ -63,7 +63,7 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
     for what is no prompt of the task.
     """
     task = find_task(task) if isinstance(task, str) else task
-    if any(isinstance(part, Shuffled) for part in getattr(task, "members", [task])):
+    if any(isinstance(member, Shuffled) for member in getattr(task, "members", [task])):
         raise ValueError(f"{task.config_name}: shuffled rows have no answer to verify; leave out shuffle_tokens")
 
     ids_of = {token: index for index, token in enumerate(task.vocabulary)}
@@ -120,7 +120,8 @@ def prefix_matching_reward(tokenizer, variant: str = "prefix") -> Reward:
 
     def first_token(context: str, text: str) -> bytes:
         written = text.encode()
-        return next((written[:end] for end in ends_of(context, text) if _is_whole(written, end)), b"")
+        whole = (written[:end] for end in ends_of(context, text) if _is_whole(written, end))
+        return next(whole, b"")
 
     def reward(prediction: str | None, context: str, continuation: str, candidates, probabilities) -> float:
         if not prediction:

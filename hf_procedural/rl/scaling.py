@@ -65,9 +65,11 @@ def fit(compute, accuracy) -> Fit:
         raise ValueError(f"compute and accuracy must be as many numbers, got {compute.shape} and {accuracy.shape}")
     if not (np.isfinite(compute) & np.isfinite(accuracy) & (compute > 0)).all():
         raise ValueError("compute must be positive, and compute and accuracy finite, at every point")
-    if (different := len(np.unique(compute))) < 4:
+    different = len(np.unique(compute))
+    if different < 4:
         raise ValueError(f"three parameters need accuracies at 4 different amounts of compute or more, got {different}")
-    mean, least = accuracy.mean(), compute.min()
+    mean = accuracy.mean()
+    least = compute.min()
     if np.ptp(accuracy) == 0:
         return Fit(0.0, math.nan, float(accuracy[0]), math.nan)
 
@@ -115,10 +117,12 @@ def read_points(folder) -> dict[str, np.ndarray]:
         raise ValueError(f"{files[0]} is not the state of a Trainer: {type(error).__name__} {error}") from None
     points = {}
     for step, entry in sorted(history.items()):
-        found = [name for name in THRESHOLDS if f"eval_accuracy_{name}" in entry]
-        if found and step and not entry.get(FLOPS):
+        if not step:  # no compute yet, of which nothing can be a power
+            continue
+        measured = [name for name in THRESHOLDS if f"eval_accuracy_{name}" in entry]
+        if measured and not entry.get(FLOPS):
             raise ValueError(f"runs: {folder} has no {FLOPS} at step {step}, so that its compute is not known")
-        for name in found if step else ():
+        for name in measured:
             points.setdefault(name, []).append((entry[FLOPS], entry[f"eval_accuracy_{name}"]))
     if not points:
         raise ValueError(f"runs: {folder} has no evaluation after step 0 with eval_accuracy_{' or _'.join(THRESHOLDS)}")
@@ -130,19 +134,13 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
     from matplotlib import colormaps, ticker
     from matplotlib.figure import Figure
 
-    names = [name for name in THRESHOLDS if any(name in run for run in points.values())]
+    measured = set().union(*points.values())
+    names = [name for name in THRESHOLDS if name in measured]
     figure = Figure(figsize=(5 * len(names), 4.4 + 0.2 * len(points)), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for index, run in enumerate(points):
             if name in points[run]:
-                (compute, accuracy), found, color = points[run][name], fits[run][name], colormaps["tab10"](index % 10)
-                figures = rf"$P^*$ {found.P_star:.1%}, $\alpha$ {found.alpha:.3g}, $R^2$ {found.r_squared:.3f}"
-                label = f"{run}: {found.remark.partition(':')[0] or figures}"
-                curve = np.geomspace(compute.min(), compute.max(), 200)
-                axis.plot(compute, 100 * accuracy, "o", color=color, markersize=4)
-                axis.plot(curve, 100 * found(curve), color=color, label=label)
-                if not found.remark:  # else it is not known, or far from all points
-                    axis.axhline(100 * found.P_star, color=color, linestyle="--", linewidth=1)
+                _draw_run(axis, run, points[run][name], fits[run][name], colormaps["tab10"](index % 10))
         axis.set(xscale="log", xlabel="training compute C (FLOPs)", ylabel="next-token accuracy (%)")
         axis.set_title(f"{name} (entropy > {THRESHOLDS[name]:g})")
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
@@ -155,6 +153,17 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
     figure.savefig(path, dpi=120)
 
 
+def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color) -> None:
+    compute, accuracy = points
+    figures = rf"$P^*$ {fitted.P_star:.1%}, $\alpha$ {fitted.alpha:.3g}, $R^2$ {fitted.r_squared:.3f}"
+    label = f"{run}: {fitted.remark.partition(':')[0] or figures}"
+    curve = np.geomspace(compute.min(), compute.max(), 200)
+    axis.plot(compute, 100 * accuracy, "o", color=color, markersize=4)
+    axis.plot(curve, 100 * fitted(curve), color=color, label=label)
+    if not fitted.remark:  # else it is not known, or far from all points
+        axis.axhline(100 * fitted.P_star, color=color, linestyle="--", linewidth=1)
+
+
 def _scientific(value: float, _) -> str:
     factor, power = f"{value:.1e}".replace(".0", "").split("e")
     return ("" if factor == "1" else rf"{factor}$\times$") + f"$10^{{{int(power)}}}$"
@@ -165,16 +174,20 @@ def write(folders, output) -> str:
 
     Raises ValueError, before anything is written, for what `read_points` and `fit` refuse.
     """
-    points, fits, rows = {str(folder): read_points(folder) for folder in folders}, {}, []
-    for run, found in points.items():
-        for name, (compute, accuracy) in found.items():
+    points = {str(folder): read_points(folder) for folder in folders}
+    fits = {run: {} for run in points}
+    rows = []
+    for run, by_difficulty in points.items():
+        for name, (compute, accuracy) in by_difficulty.items():
             try:
-                result = fits.setdefault(run, {})[name] = fit(compute, accuracy)
+                fitted = fit(compute, accuracy)
             except ValueError as error:
                 raise ValueError(f"runs: {run}, {name}: {error}") from error
-            values = {key: value if math.isfinite(value) else None for key, value in dataclasses.asdict(result).items()}
-            shown = {"compute": compute.tolist(), "accuracy": accuracy.tolist(), "remark": result.remark}
-            rows.append({"run": run, "difficulty": name} | values | shown)
+            fits[run][name] = fitted
+            # JSON has no NaN.
+            values = {key: value if math.isfinite(value) else None for key, value in vars(fitted).items()}
+            measured = {"compute": compute.tolist(), "accuracy": accuracy.tolist(), "remark": fitted.remark}
+            rows.append({"run": run, "difficulty": name} | values | measured)
 
     def cell(row, key, show=POWER):
         return "" if row[key] is None else show(row[key])

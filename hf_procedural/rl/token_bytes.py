@@ -33,14 +33,16 @@ def token_ends(tokenizer, text: str) -> list[int]:
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     own = text.encode()
     ends = _spelled(tokenizer, ids, own)
-    if ends is None and (after_space := _spelled(tokenizer, ids, b" " + own)) is not None:
-        ends = [end - 1 for end in after_space]
+    if ends is None:  # SentencePiece's first token stands for a space that the text has not
+        after_space = _spelled(tokenizer, ids, b" " + own)
+        ends = after_space and [end - 1 for end in after_space]
     return _by_offsets(tokenizer, text) if ends is None else ends
 
 
 def token_bytes(tokenizer, token_id: int) -> bytes | None:
     """The bytes that a token stands for inside of a text; None for special tokens and ids that are no token."""
-    token, added = tokenizer.convert_ids_to_tokens(token_id), tokenizer.added_tokens_decoder.get(token_id)
+    token = tokenizer.convert_ids_to_tokens(token_id)
+    added = tokenizer.added_tokens_decoder.get(token_id)
     if token is None or (added and added.special):
         return None
     if _is_byte_level(tokenizer):
@@ -65,11 +67,13 @@ def _bytes_of(token: str, byte_level: bool) -> bytes:
 
 def _spelled(tokenizer, ids: list[int], whole: bytes) -> list[int] | None:
     """The ends of tokens whose bytes together are `whole`, or None where they are not."""
-    added, byte_level = tokenizer.added_tokens_decoder, _is_byte_level(tokenizer)
+    added = tokenizer.added_tokens_decoder
+    byte_level = _is_byte_level(tokenizer)
     ends = [0]
     for index, token in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True):
-        written = token.encode()  # how a text has it that an added token was found in
-        if not (index in added and whole.startswith(written, ends[-1])):
+        written = token.encode()  # an added token stands in a text as itself
+        is_added = index in added and whole.startswith(written, ends[-1])
+        if not is_added:
             written = _bytes_of(token, byte_level)
         if not whole.startswith(written, ends[-1]):
             return None
@@ -83,8 +87,12 @@ def _by_offsets(tokenizer, text: str) -> list[int]:
     offsets = _untrimmed(tokenizer, len(tokenizer)).encode(text, add_special_tokens=False).offsets
     at = [0, *itertools.accumulate(len(char.encode()) for char in text)]
     ends = []
-    for (_, end), (start, _) in itertools.pairwise([*offsets, (len(text), len(text))]):
-        ends.append(at[end] - 1 if start < end else at[_UNSPACED.match(text, end, start).end()])
+    for (_, end), (next_start, _) in itertools.pairwise([*offsets, (len(text), len(text))]):
+        if next_start < end:  # they share a character, inside of which this one ends
+            ends.append(at[end] - 1)
+        else:
+            before_space = _UNSPACED.match(text, end, next_start).end()
+            ends.append(at[before_space])
     return ends
 
 

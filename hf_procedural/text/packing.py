@@ -151,7 +151,9 @@ class ValidationText(Dataset):
     """
 
     def __init__(self, input_ids: np.ndarray, sizes: np.ndarray, bytes_per_token: float):
-        self.input_ids, self.sizes, self.bytes_per_token = input_ids, sizes, bytes_per_token
+        self.input_ids = input_ids
+        self.sizes = sizes
+        self.bytes_per_token = bytes_per_token
 
     def __len__(self):
         return len(self.input_ids)

@@ -87,7 +87,7 @@ def plain_score(model, text: str) -> float:
 
 
 def test_scores_are_those_of_fasttext_for_one_text_at_a_time(home):
-    model, texts = quality.load("quality.bin", quality.LABEL), some_texts(300) + HAZARDS
+    model, texts = quality.load_classifier("quality.bin", quality.LABEL), some_texts(300) + HAZARDS
     scores = quality.scores(model, texts, quality.LABEL)
     assert scores.dtype == np.float32 and scores.tolist() == [plain_score(model, text) for text in texts]
     assert scores.min() < 0.1 and scores.max() > 0.9
@@ -97,7 +97,7 @@ def test_scores_are_those_of_fasttext_for_one_text_at_a_time(home):
 
 @pytest.mark.skipif(not shutil.which("fasttext"), reason="fastText's command line is not on the PATH")
 def test_scores_are_those_of_the_command_line(home):
-    model, texts = quality.load("quality.bin", quality.LABEL), some_texts(300) + HAZARDS[:4]
+    model, texts = quality.load_classifier("quality.bin", quality.LABEL), some_texts(300) + HAZARDS[:4]
     Path("lines.txt").write_text("".join(f"{quality.as_line(text)}\n" for text in texts), newline="\n")
     command = ["fasttext", "predict-prob", "quality.bin", "lines.txt", "2"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -127,14 +127,14 @@ def test_models_that_are_none(home):
     ):
         Path(name).write_bytes(content)
         with pytest.raises(ValueError, match=f"^model {message}"):
-            quality.load(name, quality.LABEL)
+            quality.load_classifier(name, quality.LABEL)
     for name, reason in (("no.bin", "No such file or directory"), (".", "Is a directory")):
         with pytest.raises(ValueError, match=rf"^model {name} cannot be read \({reason}\)$"):
-            quality.load(name, quality.LABEL)
+            quality.load_classifier(name, quality.LABEL)
     with pytest.raises(
         ValueError, match="^label '__label__x' is not of quality.bin, which has: __label__cc, __label__hq$"
     ):
-        quality.load("quality.bin", "__label__x")
+        quality.load_classifier("quality.bin", "__label__x")
 
 
 def test_quantised_models_are_read(home):
@@ -142,7 +142,7 @@ def test_quantised_models_are_read(home):
     model.quantize(cutoff=1000)
     model.save_model("small.ftz")
     texts = some_texts(50)
-    scores = quality.scores(quality.load("small.ftz", quality.LABEL), texts, quality.LABEL)
+    scores = quality.scores(quality.load_classifier("small.ftz", quality.LABEL), texts, quality.LABEL)
     assert scores.tolist() == [plain_score(model, text) for text in texts]
 
 
@@ -150,7 +150,7 @@ def test_quantised_models_are_read(home):
 
 
 def known_of(scores, tokens=1, duplicates=()) -> selection.Known:
-    facts = np.zeros(len(scores), selection.FACTS)
+    facts = np.zeros(len(scores), selection.DOCUMENT)
     facts["quality"], facts["characters"], facts["tokens"] = scores, 9, tokens
     facts["duplicate"][list(duplicates)] = True
     return selection.Known(facts, [0, len(facts)], [])
@@ -167,7 +167,7 @@ def test_thresholds_are_those_of_plain_python(rows, budget, share):
     texts.sort(reverse=True)
     selection.choose(known, "tokens", budget)
     if not texts:
-        assert math.isnan(known.threshold) and not known.facts["kept"].any()
+        assert math.isnan(known.threshold) and not known.documents["kept"].any()
         return
     total, expected = 0, texts[-1][0]
     for score, count in texts:
@@ -176,7 +176,7 @@ def test_thresholds_are_those_of_plain_python(rows, budget, share):
             expected = score
             break
     assert known.threshold == np.float32(expected)
-    kept = known.facts[known.facts["kept"]]
+    kept = known.documents[known.documents["kept"]]
     assert sorted(kept["quality"]) == sorted(np.float32([score for score, _ in texts if score >= expected]))
     assert kept["tokens"].sum() >= min(budget, sum(count for _, count in texts))
     assert kept["tokens"][kept["quality"] > np.float32(expected)].sum() < budget
@@ -190,16 +190,16 @@ def test_a_threshold_at_the_exact_score_keeps_the_document():
     for place, score in enumerate(scores):
         for written in (float(score), float(str(score)), float(repr(float(score)))):
             selection.choose(known, "threshold", written)
-            assert known.facts["kept"].tolist() == (scores >= score).tolist()
+            assert known.documents["kept"].tolist() == (scores >= score).tolist()
         selection.choose(known, "threshold", float(np.nextafter(score, np.float32(2))))
-        assert not known.facts["kept"][place]
+        assert not known.documents["kept"][place]
 
 
 def test_ties_are_kept_and_told():
     known = known_of([0.9, 0.5, 0.5, 0.5, 0.1], 10)
     for rule, value in (("tokens", 15), ("keep_top", 0.4)):
         selection.choose(known, rule, value)
-        assert known.threshold == 0.5 and known.facts["kept"].tolist() == [True] * 4 + [False]
+        assert known.threshold == 0.5 and known.documents["kept"].tolist() == [True] * 4 + [False]
         told = selection.account(known, rule, value, "gpt2")
         (line,) = selection.notes({"recycled": told})
         assert line == "recycled: 3 documents have exactly the quality of the threshold; all are kept"
@@ -462,7 +462,7 @@ def test_measures_are_those_of_plain_python(home, tmp_path):
         for text, is_good in zip(texts, good, strict=True)
     ]
     (tmp_path / "held_out.txt").write_text("".join(lines))
-    model = quality.load("quality.bin", quality.LABEL)
+    model = quality.load_classifier("quality.bin", quality.LABEL)
     found = quality.measure(model, tmp_path / "held_out.txt")
     scores = [plain_score(model, text) for text in texts]
     taken = [is_good for score, is_good in zip(scores, good, strict=True) if score >= 0.5]

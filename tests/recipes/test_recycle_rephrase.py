@@ -606,7 +606,7 @@ def test_ray(monkeypatch, tmp_path):
     assert (made.tasks, made.workers, made.gpus_per_task, made.world_size) == (7, 7, 1, 7)
     copy = dill.loads(dill.dumps(made))
     read, rephrase, write = copy.pipeline
-    assert read.facts is rephrase.facts is write.facts and write.schema == rephrasing.SCHEMA
+    assert read.record is rephrase.record is write.record and write.schema == rephrasing.SCHEMA
     assert rephrase.settings == made.pipeline[1].settings and hash(rephrase.settings) == hash(made.pipeline[1].settings)
 
 

@@ -261,10 +261,10 @@ def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
     (tmp_path / "out" / "answers-rigged-standard.jsonl").unlink()
     loaded = []
     whole = generation.load
-    monkeypatch.setattr(accuracy_module, "load", lambda *words: loaded.append(words) or whole(*words))
+    monkeypatch.setattr(generation, "load", lambda *words: loaded.append(words) or whole(*words))
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert len(loaded) == 1 and capsys.readouterr().out == first
-    monkeypatch.setattr(accuracy_module, "load", None)
+    monkeypatch.setattr(generation, "load", None)
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert capsys.readouterr().out == first and (tmp_path / "out" / "accuracy.json").read_bytes() == table
     for other in (["--temperature", "1"], ["--seed", "1"], ["--batch_size", "3"], ["--limit", "2"]):
@@ -318,7 +318,7 @@ def test_vllm_does_the_reasoning_where_it_is_asked_to(monkeypatch, tmp_path):
     fake = types.ModuleType("vllm")
     fake.LLM, fake.SamplingParams = LLM, types.SimpleNamespace
     monkeypatch.setitem(sys.modules, "vllm", fake)
-    monkeypatch.setattr(accuracy_module, "load", None)
+    monkeypatch.setattr(generation, "load", None)
     words = [*EVALUATE, "--use_vllm", "--ways", "reasoning", "--output", tmp_path]
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert rows_of(tmp_path)["rigged", "reasoning", "accuracy"] == [1 / 6, 0, 0]

@@ -644,13 +644,12 @@ def test_mistakes(words, message, home, monkeypatch, capsys):
 
 
 def test_without_lm_eval(monkeypatch, capsys, home):
-    for name in [
-        name for name in sys.modules if name == "hf_procedural.evaluation.harness" or name.startswith("lm_eval")
-    ]:
+    needing = ("lm_eval", "hf_procedural.evaluation")
+    for name in [name for name in sys.modules if name.startswith(needing)]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(hp, "harness")
     monkeypatch.setitem(sys.modules, "lm_eval", None)
-    assert "pip install 'hf-procedural[eval]'" in error_of(monkeypatch, capsys, home, "run_suite", "--suite", "core")
+    words = ["--suite", "core", "--model", "sort"]
+    assert "pip install 'hf-procedural[eval]'" in error_of(monkeypatch, capsys, home, "run_suite", *words)
 
 
 def test_tokenizers_that_cannot_read():

@@ -169,7 +169,7 @@ def test_a_question_is_asked_once():
 
 def test_a_server_is_asked_greedily_in_a_chat():
     with serve(lambda question, number: question[::-1]) as server:
-        judge = judges.load(server.url, max_tokens=29)
+        judge = judges.load_judge(server.url, max_tokens=29)
         assert judge(["abc", "de", "abc"]) == ["cba", "ed", "cba"]
         first, *others = server.asked
     assert len(others) == 2
@@ -180,14 +180,14 @@ def test_a_server_is_asked_greedily_in_a_chat():
 def test_answers_keep_their_order():
     with serve(lambda question, number: 0.01 * (number % 3) if number < 0 else question) as server:
         questions = [str(number) for number in range(100)]
-        assert judges.load(server.url, max_tokens=8, batch_size=7)(questions) == questions
+        assert judges.load_judge(server.url, max_tokens=8, batch_size=7)(questions) == questions
 
 
 def test_a_server_of_several_models_needs_a_name():
     with serve(lambda question, number: "1", models=("a", "b")) as server:
         with pytest.raises(ValueError, match="serves a, b: name the model"):
-            judges.load(server.url, max_tokens=8)
-        assert judges.load(server.url, max_tokens=8, model="b")(["x"]) == ["1"]
+            judges.load_judge(server.url, max_tokens=8)
+        assert judges.load_judge(server.url, max_tokens=8, model="b")(["x"]) == ["1"]
         assert server.asked[-1]["model"] == "b"
 
 
@@ -205,25 +205,25 @@ def test_a_server_of_several_models_needs_a_name():
 )
 def test_a_server_that_gives_no_answer(answer, told):
     with serve(lambda question, number: answer) as server, pytest.raises(judges.JudgeError, match=told):
-        judges.load(server.url, max_tokens=8, timeout=0.2, retries=0)
+        judges.load_judge(server.url, max_tokens=8, timeout=0.2, retries=0)
 
 
 def test_a_server_that_is_not_there():
     with serve(lambda question, number: "1") as server:
         url = server.url
     with pytest.raises(judges.JudgeError, match=rf"judge {url} gives no answer: Connection error"):
-        judges.load(url, max_tokens=8, retries=0)
+        judges.load_judge(url, max_tokens=8, retries=0)
 
 
 def test_a_passing_failure_is_tried_again():
     with serve(lambda question, number: 503 if number == 2 else "1") as server:
-        assert judges.load(server.url, max_tokens=8)(["x"]) == ["1"]
+        assert judges.load_judge(server.url, max_tokens=8)(["x"]) == ["1"]
         assert len(server.asked) == 3
 
 
 def test_a_server_that_dies_in_the_middle():
     with serve(lambda question, number: "1" if number < 5 else 500) as server:
-        judge = judges.load(server.url, max_tokens=8, retries=0, batch_size=1)
+        judge = judges.load_judge(server.url, max_tokens=8, retries=0, batch_size=1)
         assert judge(["a", "b"]) == ["1", "1"]
         with pytest.raises(judges.JudgeError):
             judge(["c", "d", "e", "f"])
@@ -237,7 +237,7 @@ def test_a_local_model_answers(tmp_path):
     tokenizer = train_tokenizer(["a b"], 257)
     chain = ["?", "1", END_OF_TEXT]
     save_rigged(tmp_path / "judge", tokenizer, chain, positions=64)
-    judge = judges.load(str(tmp_path / "judge"), max_tokens=8, batch_size=2)
+    judge = judges.load_judge(str(tmp_path / "judge"), max_tokens=8, batch_size=2)
     assert judge(["well?", "so?", "really, would you say so?"]) == ["1", "1", "1"]
     assert judge.positions == 64 and judge.tokenizer is not None
     structure = rewards.structure_reward(judge, "{text}{paraphrase}?")
@@ -246,4 +246,4 @@ def test_a_local_model_answers(tmp_path):
 
 def test_there_is_no_such_local_model(tmp_path):
     with pytest.raises(ValueError, match="no model there"):
-        judges.load(str(tmp_path / "nothing"), max_tokens=8)
+        judges.load_judge(str(tmp_path / "nothing"), max_tokens=8)

@@ -371,6 +371,7 @@ def test_after_marker(completion, expected):
 
 @hypothesis.given(text=TEXTS, characters=st.integers(1, 9), data=st.data())
 def test_join(text, characters, data):
+    hypothesis.assume("new" not in text)  # which stands for what was rephrased
     own = pieces.cut(text, characters)
     assert pieces.join(own, [None] * len(own)) == text
     assert pieces.join(own, ["x"] * len(own)) == " ".join("x" * len(own))

@@ -29,11 +29,11 @@ class ExactMatch(evaluate.Metric):
         )
 
     def _compute(self, predictions, references):
-        right = [
-            all(guess == label for guess, label in zip(row, labels, strict=True) if label != -100)
-            for row, labels in zip(predictions, references, strict=True)
-            if any(label != -100 for label in labels)
-        ]
+        right = []
+        for row, labels in zip(predictions, references, strict=True):
+            scored = [guess == label for guess, label in zip(row, labels, strict=True) if label != -100]
+            if scored:
+                right.append(all(scored))
         if not right:
             raise ValueError("references: every label is -100, there is nothing to score")
         return {"exact_match": float(np.mean(right))}
