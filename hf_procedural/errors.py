@@ -30,6 +30,9 @@ class Parser(argparse.ArgumentParser):
 
     tells_renamed = True  # but once where a command line is read twice
 
+    def __init__(self, prog: str | None = None, **settings):
+        super().__init__(prog or program(), **settings)
+
     def parse_known_args(self, args=None, namespace=None):
         words = sys.argv[1:] if args is None else list(args)
         known = {option.removeprefix("--") for action in self._actions for option in action.option_strings}

@@ -3,11 +3,14 @@
 import dataclasses
 import importlib
 import re
+import shlex
 
 import pytest
 from support.running import ROOT
 
 import hf_procedural
+from hf_procedural import cli
+from hf_procedural.cli import launch, parameters, recipes
 from hf_procedural.tasks import task_class
 
 README = (ROOT / "README.md").read_text()
@@ -40,6 +43,9 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "dry_run",
         "presets",
         "image",
+        "config",
+        "config_file",
+        "print_completion",
     }  # of hf-procedural
     recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
     recipes += ("recycle_report", "recycle_classifier", "recycle_filter", "run_suite")
@@ -49,6 +55,17 @@ def test_every_flag_and_file_named_exists(monkeypatch):
     assert set(re.findall(r"--(\w+)", README)) <= known
     files = re.findall(r"(?:recipes|benchmarks|hf_procedural)/[\w/]+\.(?:py|yaml)", README)
     assert files and all((ROOT / file).is_file() for file in files)
+
+
+def test_every_command_of_hf_procedural_is_one(monkeypatch):
+    monkeypatch.setattr(cli, "load_task_file", lambda file: None)  # my_task.py, with digit_sum
+    monkeypatch.setattr(parameters, "read", lambda *_: {})
+    commands = re.findall(r"^hf-procedural (.+?)(?: > .*| +#.*)?$", README, re.MULTILINE)
+    assert len(commands) > 10
+    for words in map(shlex.split, commands):
+        args = cli.parse(words)
+        if args.run is launch.run:
+            assert recipes.config_of(words[0], words[1]).is_file()
 
 
 def test_the_first_look_runs(capsys):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from ..errors import Parser, nearest, program, started_as, user_errors
+from ..errors import Parser, nearest, started_as, user_errors
 from ..files import Loader
 from ..renamed import current, warn
 from . import declared
@@ -84,7 +84,6 @@ class _RecipeParser(Parser):
     def __init__(self, description: str, kinds):
         started = started_as(f"recipes/{Path(sys.argv[0]).name}")
         super().__init__(
-            prog=program(),
             usage=f"{started} [CONFIG.yaml] [--key value ...]",
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
