@@ -59,8 +59,9 @@ def _layout(task: Task) -> str:
 def _example(task: Task, seed: int, split: str) -> dict[str, str]:
     """The first row of a split as text: prompt and answer, or the text of a language."""
     (row,) = as_json(task, *(rows[:1] for rows in blocks.block(task, seed, split, 0)))
-    parts = {"text": row["text"].split()} if "text" in row else {part: row[part] for part in ("prompt", "answer")}
-    return {part: _cut(words) for part, words in parts.items()}
+    if "text" in row:
+        return {"text": _cut(row["text"].split())}
+    return {"prompt": _cut(row["prompt"]), "answer": _cut(row["answer"])}
 
 
 def _cut(words: list[str]) -> str:
@@ -152,7 +153,8 @@ def _body(where: str, published: dict[str, dict], revision: str | None, is_folde
     at = f', revision="{revision}"' if revision else ""
     if is_folder:
         words = "".join(f", {key}={value!r}" for key, value in first["parameters"].items())
-        imported, load = "import hf_procedural", f'hf_procedural.tokenizer("{first["task"]}"{words})'
+        imported = "import hf_procedural"
+        load = f'hf_procedural.tokenizer("{first["task"]}"{words})'
     else:
         imported = "from transformers import AutoTokenizer"
         load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
@@ -223,11 +225,11 @@ The tasks' sources stand with them; the method is that of [Procedural Pretrainin
 
 
 def _section(config: str, made: dict) -> str:
-    example = "\n".join(f"{part}: {text}" for part, text in made["example"].items())
+    example = "\n".join(f"{name}: {text}" for name, text in made["example"].items())
     parameters = ", ".join(f"{key} = {json.dumps(value)}" for key, value in made["all_parameters"].items())
-    fingerprints = ", ".join(f"{split} `{facts['fingerprint']}`" for split, facts in made["splits"].items())
-    size = sum(facts["bytes"] for facts in made["splits"].values())
-    size = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
+    fingerprints = ", ".join(f"{name} `{split['fingerprint']}`" for name, split in made["splits"].items())
+    written = sum(split["bytes"] for split in made["splits"].values())
+    size = f"{written / 1e6:,.1f} MB" if written >= 1e6 else f"{written / 1e3:,.1f} kB"
     return f"""### {config}
 
 {made["summary"][0].upper()}{made["summary"][1:]}.

@@ -87,13 +87,13 @@ def write_config(
     Raises ValueError where the folder holds other rows under its name.
     """
     folder = Path(output)
-    there = is_there(read_folder(folder), config, made)
+    was_there = is_there(read_folder(folder), config, made)
     files = parquet.write(builder, folder / config, num_proc)
     infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
     texts = texts_of(read_folder(folder), config, made, infos, repo or str(folder), revision, is_folder=repo is None)
     for name, text in texts.items():
         write_text(folder / name, text)
-    return "" if there else "new"
+    return "" if was_there else "new"
 
 
 def with_sizes(builder, made: dict, files: list[Path]):

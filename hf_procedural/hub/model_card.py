@@ -17,7 +17,7 @@ from transformers import AutoConfig
 from ..evaluation import suites
 from ..files import read_mapping
 from ..models.transfer import Entry, TransferReport
-from ..runs.folder import PLOT, PROVENANCE, RECIPE, is_finished
+from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.stages import Stage, data_of, dataset_on_hub, on_hub, stage_of
@@ -98,7 +98,7 @@ def _metadata(run: Run, stage: Stage, results: dict, reports: list[dict], name: 
 
 def _base_models(run: Run) -> list[str]:
     """The sources that are models of the Hub: no controls, no runs, no files."""
-    known = {"task", "dataset", "tokens"}  # of a run
+    known = {*DATA, "tokens"}  # of a run
     names = [source["path"] for source in run.sources if not source.get("control") and not known & source.keys()]
     return [name for name in dict.fromkeys(names) if not name.endswith((".pth", ".pt", ".bin")) and on_hub(name)]
 
@@ -186,7 +186,8 @@ def _architecture(run: Run) -> str:
         config = AutoConfig.from_pretrained(run.folder)
     except (OSError, ValueError) as error:
         raise ValueError(f"{run.folder / 'config.json'} is not the configuration of a model") from error
-    sizes = [text.format(size) for key, text in _SIZES.items() if (size := getattr(config, key, None)) is not None]
+    values = {text: getattr(config, key, None) for key, text in _SIZES.items()}
+    sizes = [text.format(value) for text, value in values.items() if value is not None]
     return f"A `{config.model_type}` language model ({', '.join(sizes)})"
 
 

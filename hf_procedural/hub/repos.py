@@ -168,10 +168,10 @@ def is_there(place: Place, config: str, made: dict) -> bool:
     if known is None or known["splits"].keys() != made["splits"].keys():
         return False
     for name, split in made["splits"].items():
-        there = known["splits"][name]
-        if any(there[key] != split[key] for key in ("rows", "fingerprint")):
+        known_split = known["splits"][name]
+        if any(known_split[key] != split[key] for key in ("rows", "fingerprint")):
             return False
-        if len(_files_of(place, config, name)) != there["files"]:
+        if len(_files_of(place, config, name)) != known_split["files"]:
             return False
     return True
 

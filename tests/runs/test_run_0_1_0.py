@@ -97,6 +97,7 @@ def test_the_card_is_the_one_that_they_had(runs):
     assert (runs / "sort" / "README.md").read_text() == before
 
 
+@pytest.mark.filterwarnings("ignore:.* the old path goes in:DeprecationWarning")
 @pytest.mark.parametrize("name, kind, steps", [("sort", "StageArguments", 8), ("rlvr", "RLArguments", 2)])
 def test_their_arguments_are_read(name, kind, steps, runs):
     pytest.importorskip("trl")
