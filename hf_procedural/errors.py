@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from . import upstream
 from .renamed import with_current_flags
 
 COMMAND = "HF_PROCEDURAL_COMMAND"  # where hf-procedural tells a recipe as what it was started
@@ -35,7 +36,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         words = sys.argv[1:] if args is None else list(args)
-        known = {option.removeprefix("--") for action in self._actions for option in action.option_strings}
+        actions = upstream.of(self, "argparse:ArgumentParser._actions") or ()
+        known = {option.removeprefix("--") for action in actions for option in action.option_strings}
         teller = self.prog if self.tells_renamed else None
         return super().parse_known_args(with_current_flags(words, known, teller), namespace)
 

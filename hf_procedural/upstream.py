@@ -9,6 +9,7 @@ what takes it away into tests/test_upstream.py, which asks for one of each.
 import dataclasses
 import logging
 import pkgutil
+import re
 from collections.abc import Callable
 from importlib import metadata
 
@@ -29,34 +30,242 @@ class Entry:
         return self.works.partition(">")[0].partition("=")[0]
 
 
-_DATASETS, _PLUGIN = "datasets>=5.2,<6", "datasets lets a package register a builder"
+_DATASETS = "datasets>=5.2,<6"
+_TRANSFORMERS = "transformers>=5.23,<6"
+_ACCELERATE = "accelerate>=1.15,<2"
+_TRL = "trl>=1.16,<2"
+_DATATROVE = "datatrove>=0.10,<0.11"
+_HARNESS = "lm_eval>=0.4.13,<0.5"
 
-PRIVATE = {
-    "datasets.load:_PACKAGED_DATASETS_MODULES": Entry(
-        'load_dataset("procedural", ...)',
-        _DATASETS,
-        _PLUGIN,
-        "one line when datasets is imported, and again when asked",
-    ),
-    "datasets.load:PackagedDatasetModuleFactory.get_module": Entry(
-        'load_dataset("procedural", ...)',
-        _DATASETS,
-        _PLUGIN,
-        "one line when datasets is imported, and again when asked",
-    ),
-    "datasets.load:DatasetModule": Entry(
-        'load_dataset("procedural", ...)',
-        _DATASETS,
-        _PLUGIN,
-        "one line when datasets is imported, and again when asked",
-    ),
-    "datasets.load:DataFilesDict": Entry(
-        'load_dataset("procedural", ...)',
-        _DATASETS,
-        _PLUGIN,
-        "one line when datasets is imported, and again when asked",
-    ),
-}
+PRIVATE: dict[str, Entry] = {}
+
+
+def _lean(works: str, why: str, until: str, without: str, *names: str) -> None:
+    for name in names:
+        PRIVATE[name] = Entry(why, works, until, without)
+
+
+_lean(
+    _DATASETS,
+    'load_dataset("procedural", ...)',
+    "datasets lets a package register a builder",
+    "one line when datasets is imported, and an error of one line where our recipes and commands ask for rows",
+    "datasets.load:_PACKAGED_DATASETS_MODULES",
+    "datasets.load:PackagedDatasetModuleFactory.get_module",
+    "datasets.load:DatasetModule",
+    "datasets.load:DataFilesDict",
+)
+_lean(
+    _DATASETS,
+    "a stream of formatted rows at the speed of batches",
+    "datasets formats the rows of a stream many at once",
+    "streams are the stock ones, which give the same rows and are slower",
+    "datasets.iterable_dataset:_BaseExamplesIterable",
+    "datasets.iterable_dataset:IterableDataset._prepare_ex_iterable_for_iteration",
+    "datasets.formatting:get_formatter",
+)
+_lean(
+    _DATASETS,
+    "a stream of formatted rows at the speed of batches",
+    "datasets formats the rows of a stream many at once",
+    "never called, so that streams are the stock ones",
+    "datasets.builder:DatasetBuilder._as_streaming_dataset_single",
+)
+_lean(
+    _DATASETS,
+    "a configuration for any task, size and parameter",
+    "datasets lets a builder make its configurations",
+    "an error of one line",
+    "datasets.builder:DatasetBuilder._create_builder_config",
+)
+_lean(
+    _DATASETS,
+    "the key of a table among the rows of a shard",
+    "datasets exports it",
+    "keys are pairs, as those of older builders",
+    "datasets.builder:Key",
+)
+_lean(
+    _DATASETS,
+    "what the names of files say of their splits, and which are no data",
+    "datasets exports them",
+    "our own lists, which are those of datasets 5.2",
+    "datasets.data_files:SPLIT_KEYWORDS",
+    "datasets.data_files:FILES_TO_IGNORE",
+)
+_lean(
+    _TRANSFORMERS,
+    "attention for small heads on CPUs",
+    "PyTorch's kernel is as fast on heads of 4 dimensions",
+    "attention is PyTorch's, which is slower on small heads",
+    "transformers.integrations.sdpa_attention:sdpa_attention_forward",
+    "transformers.masking_utils:sdpa_mask",
+    "transformers:PreTrainedModel._supports_attention_backend",
+    "transformers:PreTrainedModel._supports_sdpa",
+)
+_lean(
+    _TRANSFORMERS,
+    "no warning of a loss that GPT-2's name does not tell",
+    "transformers sets it for GPT-2",
+    "the warning",
+    "transformers:PreTrainedModel.loss_type",
+)
+_lean(
+    _TRANSFORMERS,
+    "logits of labelled tokens alone, whose labels reach the loss as shift_labels",
+    "transformers takes labels of its own choice of positions (logits_to_keep as a tensor does for one row)",
+    "all logits are computed, which gives the same loss and is slower",
+    "transformers:PreTrainedModel.loss_function",
+)
+_lean(
+    _TRANSFORMERS,
+    "an evaluation loss over all tokens alike, by num_items_in_batch",
+    "the Trainer weighs batches by their tokens in evaluation",
+    "the loss is the Trainer's mean over batches, which depends on their size",
+    "transformers:Trainer._get_num_items_in_batch",
+)
+_lean(
+    _TRANSFORMERS,
+    "a run that goes on as if it had not stopped",
+    "the Trainer restores random numbers after the data loader has started",
+    "an error of one line before a run goes on",
+    "transformers:Trainer._load_rng_state",
+)
+_lean(
+    _TRANSFORMERS,
+    "figures that trackers see, too",
+    "the Trainer takes callbacks that come before its own",
+    "trackers do not see them; the log of the run has them",
+    "transformers:Trainer.callback_handler",
+)
+_lean(
+    _TRANSFORMERS,
+    "a model that is saved first and pushed later, with its card",
+    "save_model takes whether to push",
+    "it is pushed twice, without its card at first",
+    "transformers:Trainer.save_model._internal_call",
+)
+_lean(
+    _TRANSFORMERS,
+    "continuous batching",
+    "transformers says which models it can serve",
+    "completions come from padded batches",
+    "transformers:PreTrainedModel._is_stateful",
+    "transformers:GenerationMixin.init_continuous_batching",
+    "transformers:ContinuousBatchingConfig",
+)
+_lean(
+    _TRANSFORMERS,
+    "the cause of a failure of continuous batching",
+    "get_result gives it",
+    "the error does not tell the cause",
+    "transformers.generation.continuous_batching:ContinuousBatchingManager.background_thread_status",
+)
+_lean(
+    _ACCELERATE,
+    "several processes on CPUs",
+    "accelerate launch --cpu --num_processes N starts N processes",
+    "one process, which a line says",
+    "accelerate.commands.launch:_validate_launch_command",
+)
+_lean(
+    _ACCELERATE,
+    "a recipe under accelerate launch",
+    "accelerate documents them",
+    "an error of one line, or one process on CPUs",
+    "accelerate.commands.launch:launch_command_parser",
+    "accelerate.commands.launch:launch_command",
+)
+_lean(
+    _TRL,
+    "evaluation by verified answers, and dynamic sampling",
+    "TRL lets a trainer generate for given prompts and replace groups",
+    "an error of one line before training",
+    "trl:GRPOTrainer._tokenize_prompts",
+    "trl:GRPOTrainer._generate_single_turn",
+    "trl:GRPOTrainer._generate_and_score_completions",
+    "trl:GRPOTrainer._step",
+)
+_lean(
+    _TRL,
+    "the figures of dynamic sampling in the log",
+    "TRL logs figures of a subclass",
+    "they are not logged",
+    "trl:GRPOTrainer._metrics",
+)
+_lean(
+    _TRL,
+    "a KL term against the model that was given, where TRL would load another",
+    "GRPOTrainer takes a reference model",
+    "an error of one line before training with beta",
+    "trl.trainer.grpo_trainer:create_model_from_path",
+)
+_lean(
+    _DATATROVE,
+    "workers that end when one is killed",
+    "datatrove's own executor does not wait for a worker that was killed",
+    "datatrove's own executor, which waits for a killed worker",
+    "datatrove.executor:LocalPipelineExecutor.get_incomplete_ranks",
+    "datatrove.executor:LocalPipelineExecutor.save_executor_as_json",
+    "datatrove.executor:LocalPipelineExecutor._run_for_rank",
+)
+_lean(
+    _DATATROVE,
+    "marks of what is done, completions/00000",
+    "datatrove lets us say which tasks are complete",
+    "shards that are there may be made again",
+    "datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed",
+)
+_lean(
+    _DATATROVE,
+    "copies by minhash: folders bucket_000, files of clusters as pairs of uint32",
+    "datatrove gives clusters by an interface",
+    "an error of one line before texts are compared",
+    "datatrove.pipeline.dedup:MinhashDedupCluster.save_cluster_id",
+)
+_lean(
+    _HARNESS,
+    "rows as a task of lm-eval",
+    "lm-eval lets a task in Python set its configuration",
+    "an error of one line",
+    "lm_eval.api.task:Task._config",
+)
+_lean(
+    _HARNESS,
+    "examples of a row's own category in DCLM's Core",
+    "lm-eval has a sampler by category",
+    "an error of one line",
+    "lm_eval.api.samplers:ContextSampler.df",
+    "lm_eval.api.samplers:ContextSampler.rnd",
+)
+_lean(
+    _HARNESS,
+    "figures under keys metric,filter",
+    "lm-eval documents its results",
+    "an error of one line instead of an empty table",
+    "lm_eval.evaluator:evaluate",
+)
+_lean(
+    "bert-score>=0.3.13,<0.4",
+    "BERTScore of pairs with a model that is in memory",
+    "bert-score's BERTScorer takes empty texts and models of any length",
+    "an error of one line",
+    "bert_score.utils:bert_cos_score_idf",
+)
+_lean(
+    "python>=3.11",
+    "hints at the nearest of a parser's flags",
+    "argparse tells the flags of a parser",
+    "no hint, and no older name of a flag",
+    "argparse:ArgumentParser._actions",
+)
+_lean(
+    "python>=3.11",
+    "a GPU of its own for each worker",
+    "workers are told their number",
+    "all workers take the first GPU",
+    "multiprocessing.process:BaseProcess._identity",
+)
 
 
 def get(name: str):
@@ -67,6 +276,13 @@ def get(name: str):
         return pkgutil.resolve_name(name)
     except (ImportError, AttributeError):
         return None
+
+
+def of(owner, name: str):
+    """What an object has under that name; None where it has none."""
+    if name not in PRIVATE:
+        raise KeyError(f"{name} has no entry in hf_procedural/upstream.py")
+    return getattr(owner, re.split(r"[.:]", name)[-1], None)
 
 
 def need(name: str):
@@ -110,6 +326,17 @@ def agrees(name: str, check: Callable[[], bool], *about) -> bool:
         if reason is not None:
             tell(name, reason)
     return _checked[name, *about]
+
+
+def assure(name: str, check: Callable[[], bool]) -> None:
+    """Raises ImportError in one line unless `check()` is true: asked at first use, where there is no plain way."""
+    if (name,) not in _checked:
+        try:
+            _checked[name,] = bool(check())
+        except Exception as error:  # as above
+            raise lacking(name) from error
+    if not _checked[name,]:
+        raise lacking(name)
 
 
 def tell(name: str, reason: str) -> None:

@@ -206,7 +206,7 @@ with user_errors(ImportError):
         rephrased,
         structure_reward,
     )
-    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+    from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning, longest_prompt
 
 
 @dataclasses.dataclass
@@ -321,6 +321,7 @@ def write_demonstrations(data, rewarded) -> str:
 
 
 def main():
+    hide_warning()
     data, rewarded, args = parser.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
     if data.demonstrations is not None:
         with user_errors():

@@ -92,7 +92,7 @@ from hf_procedural.training.curriculum import LengthCurriculum
 
 with user_errors(ImportError):
     from hf_procedural.rl.accuracy import pass_at_k
-    from hf_procedural.rl.grpo import GRPO, RLArguments
+    from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning
 
 
 def load_policy(task, policy, model_args, args):
@@ -190,6 +190,7 @@ def zero_reward(prompts, **columns) -> list[float]:
 
 
 def main():
+    hide_warning()
     data, policy, model_args, args = parser.parse(
         __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLArguments
     )

@@ -82,7 +82,7 @@ from hf_procedural.runs import folder
 from hf_procedural.training import finish
 
 with user_errors(ImportError):
-    from hf_procedural.rl.grpo import GRPO, RLArguments, longest_prompt
+    from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning, longest_prompt
 
 
 @dataclasses.dataclass
@@ -152,6 +152,7 @@ def prepare(data, args):
 
 
 def main():
+    hide_warning()
     data, args = parser.parse(__doc__, QuestionArguments, RPTArguments)
     with user_errors():
         trainer, checkpoint, facts = prepare(data, args)

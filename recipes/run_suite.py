@@ -21,6 +21,7 @@ are pushed with it.
 
 import dataclasses
 import json
+import logging
 import os
 import re
 from pathlib import Path
@@ -212,6 +213,7 @@ def is_run(model: str) -> bool:
 
 
 def main():
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
     (args,) = parser.parse(__doc__, EvaluateArguments)
     with user_errors():  # all that can be wrong is found before anything is written
         models = models_of(args.model)
@@ -222,7 +224,7 @@ def main():
     settings = {name: getattr(args, name) for name in ("batch_size", "dtype", "max_length", "task_parameters", "data")}
     for model, checkpoint in checkpoints.items():
         tasks, missing = asked[model]
-        with user_errors(ValueError):
+        with user_errors(ValueError, ImportError):
             rows = evaluate(checkpoint, tasks, args)
         if processes().is_main_process:
             reports[labels[model]] = harness.report(

@@ -296,7 +296,6 @@ def main():
         facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
         if text.is_math:
             losses.score_labelled_only(model)
-        losses.weigh_by_tokens(model, validation, args)
         if args.z_loss:
             losses.add_z_loss(model, args.z_loss)
         make = functools.partial(
@@ -312,6 +311,7 @@ def main():
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
         trainer = runs.trainer_with_repo(make, args)
+        losses.weigh_by_tokens(trainer, validation)
         if text.is_math:
             callbacks.LogMore(trainer)
         else:

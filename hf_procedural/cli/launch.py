@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from .. import upstream
 from ..errors import COMMAND, Parser, nearest
 from ..files import shipped
 from . import recipes
@@ -35,13 +36,13 @@ def run(args) -> None:
 
 def _launch(name: str, script: Path, words: list[str]) -> None:
     """`accelerate launch` in this process, which imports torch once."""
-    from accelerate.commands.launch import launch_command, launch_command_parser
-
     from ..training.launch import exit_codes
 
-    parser = launch_command_parser()
+    launch_command = upstream.need("accelerate.commands.launch:launch_command")
+    parser = upstream.need("accelerate.commands.launch:launch_command_parser")()
     parser.error = Parser(f"hf-procedural {name}").error  # in one line
-    taken = {_flag(option): action.nargs != 0 for action in parser._actions for option in action.option_strings}
+    actions = upstream.of(parser, "argparse:ArgumentParser._actions") or ()
+    taken = {_flag(option): action.nargs != 0 for action in actions for option in action.option_strings}
     ours, theirs = split(words, {flag: value for flag, value in taken.items() if flag not in RECIPES_OWN})
     asked = parser.parse_args([*theirs, str(script), *ours])
     os.environ[COMMAND] = shlex.join(["hf-procedural", name, *theirs])

@@ -9,12 +9,12 @@ from hashlib import sha256
 import datasets
 import numpy as np
 import pyarrow as pa
-from datasets.builder import Key
 
+from .. import upstream
 from ..tasks import Task, list_tasks, task, task_class
 from ..tasks.splits import SIZES
 from . import blocks
-from .streaming import Stream
+from .streaming import faster
 
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
 _SHARDS = (1, 2, 4, 6, 12, 24, 36, 48, 60, 120, 180, 240, 360, 720, 840, 1260, 1680, 2520, 5040)
@@ -54,6 +54,8 @@ class ProceduralConfig(datasets.BuilderConfig):
 
     def create_config_id(self, config_kwargs, custom_features=None):
         """The cache folder's name: the config's, and a digest of all that its rows depend on."""
+        if self.task is None:  # as it is in BUILDER_CONFIGS, where the builder's own method was not asked
+            raise upstream.lacking("datasets.builder:DatasetBuilder._create_builder_config")
         sizes = [getattr(self, f"{split}_size") for split in SIZES]
         everything = [self.task.key, self.seed, sizes]
         if not self.task.is_ours:  # no version of ours tells when its rows change: the rows themselves do
@@ -127,13 +129,14 @@ class Procedural(datasets.ArrowBasedBuilder):
             generators.append(generator)
         return generators
 
-    def _as_streaming_dataset_single(self, splits_generator):
-        return Stream.of(super()._as_streaming_dataset_single(splits_generator))
+    def _as_streaming_dataset_single(self, *args, **kwargs):
+        return faster(super()._as_streaming_dataset_single(*args, **kwargs))
 
     def _generate_tables(self, split, rows, ranges):
         chosen = self.config.task
         block_rows = blocks.block_rows(chosen)
         schema = self.info.features.arrow_schema
+        make_key = upstream.get("datasets.builder:Key") or (lambda *numbers: numbers)
         for shard, (start, stop) in enumerate(ranges):
             for number in range(start, stop):
                 wanted = rows - number * block_rows  # of the last block, fewer than it has
@@ -141,4 +144,4 @@ class Procedural(datasets.ArrowBasedBuilder):
                 for array, column in zip(blocks.block(chosen, self.config.seed, split, number), schema, strict=True):
                     tokens = pa.array(array[:wanted].reshape(-1))
                     columns.append(pa.FixedSizeListArray.from_arrays(tokens, type=column.type))
-                yield Key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)
+                yield make_key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)

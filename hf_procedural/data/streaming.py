@@ -2,16 +2,41 @@
 
 A formatted `datasets.IterableDataset` of Arrow tables formats one row at a time, which costs thirty times more than
 making the row. The stream here formats many at once and hands them out one by one; its state is still exact to the
-row. Written against datasets 5.2; needed until datasets does so itself.
+row. Where this version of datasets is built differently, streams are the stock ones.
 """
 
 import copy
+import itertools
 
-from datasets import IterableDataset
-from datasets.formatting import get_formatter
-from datasets.iterable_dataset import _BaseExamplesIterable
+from datasets import Dataset, IterableDataset
+
+from .. import upstream
 
 _BATCH = 256  # rows
+_ITERABLE, _FORMATTER = "datasets.iterable_dataset:_BaseExamplesIterable", "datasets.formatting:get_formatter"
+
+
+def faster(dataset: IterableDataset) -> IterableDataset:
+    """The same stream, as a `Stream` where that gives what the stock one gives."""
+    return Stream.of(dataset) if upstream.agrees(_ITERABLE, _is_as_stock) else dataset
+
+
+def _is_as_stock() -> bool:
+    """Whether two rows come out as from a stock stream, also of one that goes on from the state of another."""
+    upstream.need(_ITERABLE)
+    rows = Dataset.from_dict({"input_ids": [[1, 2], [3, 4]], "labels": [[0, 2], [0, 4]]})
+
+    def stream() -> IterableDataset:
+        return Stream.of(rows.to_iterable_dataset()).with_format("numpy")
+
+    expected = [{name: column.tolist() for name, column in row.items()} for row in rows.with_format("numpy")]
+    for cut in range(len(expected) + 1):
+        begun, resumed = stream(), stream()
+        before = list(itertools.islice(begun, cut))
+        resumed.load_state_dict(begun.state_dict())
+        if [{name: column.tolist() for name, column in row.items()} for row in [*before, *resumed]] != expected:
+            return False
+    return True
 
 
 class Stream(IterableDataset):
@@ -40,7 +65,7 @@ class Stream(IterableDataset):
             batches = super()._prepare_ex_iterable_for_iteration(_BATCH)
         finally:
             self._starting_state_dict = start
-        rows = _Rows(batches, get_formatter(self._formatting.format_type, features=self.features))
+        rows = _Rows(batches, upstream.need(_FORMATTER)(self._formatting.format_type, features=self.features))
         if start and start["epoch"] == self.epoch:
             rows.load_state_dict(start["examples_iterable"])
         else:
@@ -49,7 +74,7 @@ class Stream(IterableDataset):
         return rows
 
 
-class _Rows(_BaseExamplesIterable):
+class _Rows(upstream.get(_ITERABLE) or object):
     """The rows of formatted batches."""
 
     def __init__(self, ex_iterable, formatter):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import upstream
 from ..data.rows import ValidationRows
 from ..runs.folder import RECIPE
 from ..tasks import IGNORE, Task
@@ -42,6 +43,8 @@ class Rows(HarnessTask):
     def __init__(self, name: str, rows: list[dict], count: int, joiner: str = " ", together: int | None = None):
         super().__init__()
         self._config = TaskConfig(task=name, num_fewshot=0, output_type=self.OUTPUT_TYPE)
+        if self.config is not self._config:
+            raise upstream.lacking("lm_eval.api.task:Task._config")
         self.rows = rows
         self.count = count
         self.joiner = joiner

@@ -1,5 +1,6 @@
 """A checkpoint to evaluate: where it lies, what it was trained on, how it is loaded."""
 
+import contextlib
 import dataclasses
 import itertools
 from pathlib import Path
@@ -43,9 +44,9 @@ def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoin
     model, tokenizer = load_pretrained(path, device_map="meta")
     folder = Path(path)
     run = str(folder.parent) if folder.name.startswith("checkpoint-") else path
-    missing = dict.fromkeys(("gated_repo", "missing_entries", "connection_errors"), False)
-    file = cached_file(run, RECIPE, **{f"_raise_exceptions_for_{what}": value for what, value in missing.items()})
-    recipe = {} if file is None else read_mapping(Path(file))
+    recipe = {}
+    with contextlib.suppress(OSError):  # there is none, or none can be had now
+        recipe = read_mapping(Path(cached_file(run, RECIPE)))
     positions = positions_of(model.config)
     return Checkpoint(path, recipe, tokenizer, positions, max_length)
 

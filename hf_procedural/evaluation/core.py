@@ -11,8 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .. import upstream
 from . import suites
 from .library import ContextSampler, metric
+
+_SAMPLER = ("lm_eval.api.samplers:ContextSampler.df", "lm_eval.api.samplers:ContextSampler.rnd")
 
 
 class _OfCategory(ContextSampler):
@@ -94,6 +97,9 @@ _KINDS = {"multiple_choice": _multiple_choice, "schema": _schema, "language_mode
 def core_config(label: str, data: str, tokenizer) -> dict:
     """The configuration of a task of `suites.CORE` for lm-eval; its figure is `accuracy`."""
     dclm = suites.CORE[label]
+    for name in _SAMPLER:
+        if dclm.by_category and upstream.of(ContextSampler([]), name) is None:
+            raise upstream.lacking(name)
     config, is_right = _KINDS[dclm.kind](dclm, tokenizer)
 
     def accuracy(row, results):

@@ -26,6 +26,7 @@ from importlib.metadata import version
 
 import torch
 
+from .. import upstream
 from ..errors import nearest
 from ..tasks import PRESETS, list_tasks, task
 from ..text import documents
@@ -157,6 +158,8 @@ def figures(model: HFLM, asked: Asked, limit: int | None = None) -> list[dict]:
     rows = []
     for name in names:
         results = output["results"][name]
+        if not any("," in key for key in results):
+            raise upstream.lacking("lm_eval.evaluator:evaluate")
         in_all_rows = {
             "task": name if len(names) > 1 else asked.name,
             "documents": results["sample_len"],

@@ -1,7 +1,5 @@
 """What we use of lm-evaluation-harness (lm-eval); one line where it is not installed."""
 
-import logging
-
 try:
     from lm_eval.api.instance import Instance
     from lm_eval.api.metrics import mean, mean_stderr
@@ -13,8 +11,6 @@ try:
     from lm_eval.tasks import TaskManager
 except ImportError as error:
     raise ImportError(f"this recipe needs lm-eval: pip install 'hf-procedural[eval]' ({error})") from error
-
-logging.getLogger("lm_eval").setLevel(logging.ERROR)
 
 
 def metric(name: str, aggregation="mean", higher_is_better: bool = True) -> dict:

@@ -1,6 +1,5 @@
 """Runs on the Hub: the model, its tokenizer, its card."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def trainer_with_repo(make: Callable, args):
 def publish_when_done(trainer) -> None:
     """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
 
-    The Trainer pushes; where it fails, we try longer. Raises HubError, which says how to push the run later.
+    The Trainer's own push would write a card over ours. Raises HubError, which says how to push the run later.
     """
     args = trainer.args
     if args.should_save:
@@ -51,9 +50,10 @@ def publish_when_done(trainer) -> None:
     trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
     if not args.push_to_hub:
         return
-    trainer.create_model_card = lambda **_: None  # the Trainer would write its own over it, and has no switch for that
-    again = f"the run is complete, hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
-    with contextlib.suppress(OSError, RuntimeError):
-        trainer.push_to_hub()
+    uploads = getattr(trainer, "push_in_progress", None)  # of checkpoints
+    if uploads is not None:
+        uploads.wait_until_done()
+    if not args.should_save:
         return
+    again = f"the run is complete, hf-procedural publish {args.output_dir} --repo {trainer.hub_model_id} pushes it"
     push_run(args.output_dir, trainer.hub_model_id, revision=args.hub_revision, again=again)

@@ -5,6 +5,7 @@ The papers' small models have heads of 4 dimensions, on which PyTorch's fused CP
 and backwards. Whatever it is not made for (masks, caches, large heads, other devices) goes to PyTorch's.
 """
 
+import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,12 +13,17 @@ import numba
 import numpy as np
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+
+from .. import upstream
 
 NAME = "small_heads_cpu"
 LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
 LARGEST_HEAD_WITH_DROPOUT = 16
+
+_SDPA, _MASK = "transformers.integrations.sdpa_attention:sdpa_attention_forward", "transformers.masking_utils:sdpa_mask"
+# What models pass on to every attention and ours has no use for. Anything else goes to PyTorch's, which may have one.
+_HARMLESS = {"position_ids", "cache_position", "use_cache", "num_items_in_batch", "shift_labels", "return_dict"}
+_HARMLESS |= {"output_router_logits", "output_hidden_states"}
 
 _LANES = 32  # lengths are padded to multiples of it, which spares the compiled loops their tails
 # Not the whole of fastmath: infinities and NaN (of a run that diverged) keep their meaning.
@@ -173,22 +179,36 @@ class _Attention(torch.autograd.Function):
 
 def small_heads_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
     """`attention(query, key, value)` of ``[batch, heads, length, dims]`` tensors, as transformers wants it."""
-    batch, heads, length, dims = query.shape
-    made_for = (
-        attention_mask is None
-        and query.device.type == "cpu"
+    made_for = attention_mask is None and _is_made_for(module, query, key, value, dropout, kwargs)
+    if made_for and upstream.agrees(
+        _SDPA,
+        functools.partial(_is_as_sdpa, module, query, scaling),
+        *(type(module), query.shape[-1], scaling, query.requires_grad),
+    ):
+        return _by_kernel(query, key, value, scaling, dropout), None
+    sdpa = upstream.need(_SDPA)
+    return sdpa(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
+
+
+def _is_made_for(module, query, key, value, dropout: float, keywords: dict) -> bool:
+    """Whether this is plain causal attention of small heads on a CPU."""
+    largest = LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD
+    keywords = {name: keyword for name, keyword in keywords.items() if keyword is not None}
+    causal = keywords.pop("is_causal", getattr(module, "is_causal", True))
+    return (
+        query.device.type == "cpu"
         and query.dtype == key.dtype == value.dtype == torch.float32
         and key.shape == query.shape == value.shape
-        and dims <= (LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD)
-        and getattr(module, "is_causal", True)
-        and not any(kwargs.get(name) for name in ("sliding_window", "softcap"))
-        and kwargs.get("s_aux") is None
+        and query.shape[-1] <= largest
+        and bool(causal)
+        and _HARMLESS.issuperset(keywords)
         and not torch.compiler.is_compiling()
     )
-    if not made_for:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
-        )
+
+
+def _by_kernel(query, key, value, scaling: float | None, dropout: float) -> torch.Tensor:
+    """``[batch, length, heads, dims]``."""
+    batch, heads, length, dims = query.shape
     padding = -length % _LANES
     blocks = [
         torch.nn.functional.pad(tensor.transpose(2, 3), (0, padding))
@@ -197,11 +217,36 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
         for tensor in (query, key, value)
     ]
     out = _Attention.apply(*blocks, length, dims**-0.5 if scaling is None else scaling, dropout)
-    return out[..., :length].reshape(batch, heads, dims, length).permute(0, 3, 1, 2), None
+    return out[..., :length].reshape(batch, heads, dims, length).permute(0, 3, 1, 2)
 
 
-def register() -> str:
-    """Makes transformers know this attention; gives its name for `attn_implementation`."""
+def _is_as_sdpa(module, query, scaling: float | None) -> bool:
+    """Whether two rows of such heads, of fixed numbers, come out as from PyTorch's, and their gradients where wanted.
+
+    The numbers are not the model's, so that the answer is the same in every run; without dropout none are random.
+    """
+    sdpa, training = upstream.need(_SDPA), query.requires_grad
+    _, heads, length, dims = query.shape
+    shape = (2, heads, min(length, 2 * _LANES + 1), dims)
+
+    def outcome(attend) -> list[torch.Tensor]:
+        numbers = torch.arange(math.prod(shape), dtype=torch.float32)
+        inputs = [(numbers * pace).sin().view(shape).requires_grad_(training) for pace in (1.0, 0.7, 0.3)]
+        out = attend(*inputs)
+        weights = (numbers * 0.9).cos().view(out.shape)
+        return [out, *(torch.autograd.grad((out * weights).sum(), inputs) if training else ())]
+
+    with torch.inference_mode(False), torch.set_grad_enabled(training), torch.autocast("cpu", enabled=False):
+        ours = outcome(lambda q, k, v: _by_kernel(q, k, v, scaling, 0.0))
+        theirs = outcome(lambda q, k, v: sdpa(module, q, k, v, None, scaling=scaling, dropout=0.0)[0])
+    return all((our - their).abs().max() <= 1e-4 * their.abs().max() for our, their in zip(ours, theirs, strict=True))
+
+
+def register() -> str | None:
+    """Makes transformers know this attention. Gives its name for `attn_implementation`; None: take transformers'."""
+    mask = upstream.get(_MASK)
+    if mask is None or upstream.get(_SDPA) is None:
+        return None
     AttentionInterface.register(NAME, small_heads_attention)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, mask)
     return NAME

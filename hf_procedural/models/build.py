@@ -7,9 +7,13 @@ import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..errors import nearest
 from . import attention
+
+BACKEND = "transformers:PreTrainedModel._supports_attention_backend"
+_SDPA = "transformers:PreTrainedModel._supports_sdpa"
 
 
 def new_config(
@@ -94,7 +98,7 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         heads = getattr(config, "num_attention_heads", 1)
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
         model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-        plain = model_class._supports_attention_backend and model_class._supports_sdpa
+        plain = upstream.of(model_class, BACKEND) and upstream.of(model_class, _SDPA)
         plain = plain and not getattr(config, "attn_logit_softcapping", None)
         if plain and head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT:
             attn_implementation = attention.register()
@@ -105,7 +109,8 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         raise ValueError(
             f"a {config.model_type} of this size cannot be built: {error} (see model_overrides)"
         ) from error
-    model.loss_type = model.loss_type or "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
+    if getattr(model, "loss_type", "") is None:
+        model.loss_type = "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
     return model
 
 

@@ -1,9 +1,17 @@
 """Losses: labelled tokens alone, weighed by tokens, with a z-loss, in bits per byte."""
 
+import contextlib
+import functools
 import inspect
 import math
 
+import torch
+
+from .. import upstream
 from ..tasks import IGNORE
+
+_SHIFTED = "transformers:PreTrainedModel.loss_function"
+_NUMBER = "transformers:Trainer._get_num_items_in_batch"
 
 
 def add_z_loss(model, coefficient: float) -> None:
@@ -42,38 +50,128 @@ def score_labelled_only(model) -> None:
 
     A head of the papers' small models costs more than all their layers, and most positions of a prompt, or of a
     padded row, carry no label. The logits become float ``[1, labelled, vocabulary]``, in the order of
-    ``labels[:, 1:]``. Two hooks, of which nothing is in a checkpoint.
+    ``labels[:, 1:]``. Hooks, of which nothing is in a checkpoint. A model of another kind computes all logits as ever.
     """
     if "logits_to_keep" not in inspect.signature(model.forward).parameters:
         return  # an architecture that computes its loss in a way of its own
     where = None
 
+    def is_as_all(module, inputs):
+        nonlocal where
+        batch = _two_rows(inputs)
+        try:
+            with _aside(module):
+                everything = module.forward(**batch)
+                where = _labelled(batch["labels"])
+                ours = module.forward(**batch, shift_labels=batch["labels"][:, 1:][where][None])
+        finally:
+            where = None
+        places = _labelled(batch["labels"])
+        targets, all_logits = batch["labels"][:, 1:][places], everything.logits[:, :-1][places]
+        if ours.logits.shape[:2] != (1, len(targets)) or _differ(ours.logits[0], all_logits):
+            return False
+        # Logits tell whether places are right, which the losses of a new model hardly show. What a model adds to the
+        # cross-entropy of its logits must be the same both times.
+        added = ours.loss - torch.nn.functional.cross_entropy(ours.logits[0].float(), targets)
+        added_to_all = everything.loss - torch.nn.functional.cross_entropy(all_logits.float(), targets)
+        return not (added - added_to_all).abs() > 1e-4 * (1 + everything.loss.abs())
+
     def before_model(module, args, inputs):
         nonlocal where
-        labels = inputs.get("labels")
-        where = None if labels is None else (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
-        return args, inputs if where is None else inputs | {"shift_labels": labels[:, 1:][where][None]}
+        where, labels = None, inputs.get("labels")
+        if labels is None or not _agrees(_SHIFTED, is_as_all, module, inputs):
+            return args, inputs
+        where = _labelled(labels)
+        return args, inputs | {"shift_labels": labels[:, 1:][where][None]}
 
     def before_head(module, args):
         return args if where is None else (args[0][where][None],)
 
+    def after_model(module, args, output):
+        nonlocal where
+        where = None
+
     model.register_forward_pre_hook(before_model, with_kwargs=True)
     model.get_output_embeddings().register_forward_pre_hook(before_head)
+    model.register_forward_hook(after_model, always_call=True)
 
 
-def weigh_by_tokens(model, rows, args) -> None:
-    """Makes the Trainer's evaluation loss on `rows` the mean over all labelled tokens, by a hook on `model`.
+def weigh_by_tokens(trainer, rows) -> None:
+    """Makes a Trainer's evaluation loss on `rows` the mean over all labelled tokens, by a hook on its model.
 
     The Trainer averages the means of batches, which depends on the batch size where rows differ in their labels. Here
     a batch's loss is its sum divided by the labelled tokens that so many rows have on average. (A batch that another
     process fills up with repeated rows counts them, too: one that divides the number of rows is exact.)
     """
     each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
-    factor = max(args.world_size, args.n_gpu) if args.average_tokens_across_devices else 1  # the Trainer's, afterwards
+    # The Trainer multiplies a loss of several processes afterwards: by what, we ask it.
+    factor = float(trainer.compute_loss(lambda **_: {"loss": torch.ones(())}, {}, num_items_in_batch=torch.ones(())))
+    passes_number = trainer.model_accepts_loss_kwargs
 
     def before_model(module, inputs, keywords):
-        if not module.training and "num_items_in_batch" in keywords:
+        if module.training or "labels" not in keywords or not passes_number:
+            return inputs, keywords
+        if _agrees(_NUMBER, _divides_by_number, module, keywords):
             keywords = keywords | {"num_items_in_batch": factor * each * len(keywords["labels"])}
         return inputs, keywords
 
-    model.register_forward_pre_hook(before_model, with_kwargs=True)
+    # Before the hook of `score_labelled_only`, whose state this one's calls of the model would change.
+    trainer.model.register_forward_pre_hook(before_model, with_kwargs=True, prepend=True)
+
+
+def _divides_by_number(module, keywords) -> bool:
+    """Whether a batch comes with the number of its labels, and such a number divides the sum of a loss."""
+    if "num_items_in_batch" not in keywords:
+        return False
+    batch = _two_rows(keywords)
+    number = (batch["labels"][:, 1:] != IGNORE).sum()
+    with _aside(module):
+        mean = module.forward(**batch).loss
+        once, half, quarter = (module.forward(**batch, num_items_in_batch=number * times).loss for times in (1, 2, 4))
+    # Differences, since a model may add to its loss what no number divides.
+    far = 1e-4 * (1 + mean.abs())
+    wrong = (once - mean).abs() > far or ((once - half) - 2 * (half - quarter)).abs() > far or once == half
+    return not (mean.isfinite() and wrong)
+
+
+def _agrees(name: str, check, module, inputs) -> bool:
+    # What is compiled is not interrupted.
+    return torch.compiler.is_compiling() or upstream.agrees(
+        name, functools.partial(check, module, inputs), type(module)
+    )
+
+
+@contextlib.contextmanager
+def _aside(module):
+    """Calls of the model that leave no trace: without gradients and dropout, and with the random numbers put back."""
+    trained = [part for part in module.modules() if part.training]
+    device = next(module.parameters()).device
+    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        module.eval()
+        try:
+            yield
+        finally:
+            for part in trained:
+                part.training = True
+
+
+def _two_rows(inputs: dict) -> dict:
+    """The two rows of a batch with the most labels; of what has no rows, nothing."""
+    labels = inputs["labels"]
+    chosen = (labels[:, 1:] != IGNORE).sum(1).topk(min(2, len(labels))).indices
+    batch = {}
+    for name, value in inputs.items():
+        if torch.is_tensor(value) and value.dim() and len(value) == len(labels):
+            batch[name] = value[chosen]
+    return batch
+
+
+def _labelled(labels) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows and places of what is predicted, places from that of the first token on."""
+    return (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
+
+
+def _differ(ours, theirs) -> bool:
+    """Whether logits differ by more than the rounding of matrix products, also of TF32 or half precision, explains."""
+    allowed = 1e-3 if theirs.dtype == torch.float32 else 3e-2
+    return theirs.numel() > 0 and bool((ours - theirs).abs().max() > allowed * theirs.abs().max())

@@ -4,12 +4,14 @@ Signatures are 14 buckets of 8 hashes of runs of 5 words, datatrove's defaults, 
 72 % of these runs the second is found with probability 0.65, with 80 % 0.92, with 90 % 0.9996.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from datasets.utils import tqdm
 
+from .. import upstream
 from .pipeline import Document
 
 from datatrove.pipeline.dedup import (  # isort: skip (what is not installed, pipeline tells)
@@ -23,6 +25,9 @@ from datatrove.utils.word_tokenizers import WhitespaceTokenizer  # isort: skip
 
 # datatrove 0.10 hashes text by xxhash, whose version 4 takes bytes alone.
 CONFIG = MinhashConfig(hash_config=HashConfig(hash_fc="sha1"))
+
+
+_CLUSTERS = "datatrove.pipeline.dedup:MinhashDedupCluster.save_cluster_id"
 
 
 class Words(WhitespaceTokenizer):
@@ -65,11 +70,27 @@ def find(folder: Path, shards: int) -> dict[int, np.ndarray]:
     (datatrove's own filter keeps one of each cluster that may be any. Clusters are chained: a copy may be unlike the
     first, and like another copy.) Raises ValueError where the signatures of a shard are not there.
     """
+    upstream.assure(_CLUSTERS, _finds_copies)
+    return _find(folder, shards)
+
+
+def _finds_copies() -> bool:
+    """Whether the second of two documents that are the same is found, and nothing else."""
+    texts = ["one two three four five six", "one two three four five six", "seven eight nine ten eleven twelve"]
+    documents = [Document(text, str(number)) for number, text in enumerate(texts)]
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in Signatures(Path(folder), 0).run(documents):
+            pass
+        copies = _find(Path(folder), 1, quiet=True)
+    return {shard: places.tolist() for shard, places in copies.items()} == {0: [1]}
+
+
+def _find(folder: Path, shards: int, quiet: bool = False) -> dict[int, np.ndarray]:
     signatures, pairs, clusters = (str(folder / name) for name in ("signatures", "pairs", "clusters"))
     if len(list(Path(signatures, "bucket_000").glob("*.sig"))) != shards:
         raise ValueError(f"{signatures} is not complete: remove the output folder and begin anew")
     compare = MinhashDedupBuckets(signatures, pairs, config=CONFIG)
-    for bucket in tqdm(range(CONFIG.num_buckets), desc="comparing", unit=" buckets"):
+    for bucket in tqdm(range(CONFIG.num_buckets), desc="comparing", unit=" buckets", disable=quiet):
         compare.run(None, bucket, CONFIG.num_buckets)
     MinhashDedupCluster(pairs, clusters, CONFIG, save_cluster_id=True).run()
     tables = [np.empty((0, 3), np.uint32)]  # rows [shard, place, cluster], in order

@@ -15,16 +15,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from accelerate import PartialState
-from transformers import AutoConfig, ContinuousBatchingConfig, GenerationConfig
+from transformers import AutoConfig, GenerationConfig
 
+from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..models import generation, prompting
-from ..models.build import positions_of
+from ..models.build import BACKEND, positions_of
 from ..moved import old_names
 from .choices import SYSTEM
 
 __getattr__ = old_names(__name__)
 
+_STATEFUL = "transformers:PreTrainedModel._is_stateful"
+_START, _CONFIG = "transformers:GenerationMixin.init_continuous_batching", "transformers:ContinuousBatchingConfig"
+_STATUS = "transformers.generation.continuous_batching:ContinuousBatchingManager.background_thread_status"
 _PAGE = 256  # tokens in a block of the cache
 _LAYERS = {"full_attention", "sliding_attention"}  # that continuous batching knows
 
@@ -103,7 +107,8 @@ def choose_engine(model, engine: str | None) -> str:
     installed = importlib.util.find_spec("vllm") is not None
     # Others have attention of their own: continuous batching of transformers 5.23 fails on it, or is silently wrong.
     known = _LAYERS.issuperset(getattr(model.config.get_text_config(), "layer_types", None) or ())
-    continuous = model._supports_attention_backend and not model._is_stateful and known
+    continuous = known and upstream.of(model, BACKEND) and upstream.of(model, _STATEFUL) is False
+    continuous = continuous and None not in (upstream.of(model, _START), upstream.get(_CONFIG))
     if engine == "vllm" and not installed:
         raise ImportError("engine vllm is not installed: pip install vllm, or leave --engine out")
     if engine == "continuous" and not continuous:
@@ -143,7 +148,7 @@ def _by_vllm(settings: Settings):
 def _continuous(model, settings: Settings, asked, rooms, seed, progress):
     longest = max(len(prompt) + room for prompt, room in zip(asked, rooms, strict=True))
     cached = max(cache_tokens(model, settings), longest + _PAGE)
-    config = ContinuousBatchingConfig(
+    config = upstream.need(_CONFIG)(
         page_size=_PAGE,
         num_blocks=-(-cached // _PAGE),  # rounded up
         max_batch_tokens=512 if model.device.type == "cpu" else 2_048,
@@ -165,7 +170,8 @@ def _continuous(model, settings: Settings, asked, rooms, seed, progress):
                 generated[result.request_id] = result.generated_tokens
                 progress()
             elif has_failed or not manager.is_running():
-                reason = manager.background_thread_status.fatal_error or (result and result.error)
+                status = upstream.of(manager, _STATUS)
+                reason = getattr(status, "fatal_error", None) or (result and result.error)
                 remedy = "choose fewer cache_tokens, or --engine padded"
                 raise RuntimeError(f"{settings.model}: continuous batching failed ({reason}); {remedy}")
     finally:

@@ -6,19 +6,21 @@ where its tokenizer names no length (as DeBERTa's), and memory does not grow wit
 """
 
 import collections
+import importlib.util
 
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
+from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..models.build import positions_of
 
-try:
-    from bert_score.utils import bert_cos_score_idf
-except ImportError as error:
-    raise ImportError(f"BERTScore needs bert-score: pip install 'hf-procedural[recycle]' ({error})") from error
+if importlib.util.find_spec("bert_score") is None:
+    raise ImportError("BERTScore needs bert-score: pip install 'hf-procedural[recycle]'")
+
+_SCORE = "bert_score.utils:bert_cos_score_idf"
 
 
 class BertScore:
@@ -76,8 +78,21 @@ class BertScore:
             references = [originals[at] for at in batch]
             candidates = [texts[at] for at in batch]
             options = {"batch_size": 2 * len(batch), "device": self.device}
-            scores = bert_cos_score_idf(self.model, references, candidates, self.tokenizer, weights, **options)
-            f1[batch] = scores[:, 2].cpu()  # behind precision and recall
+            f1[batch] = self._f1(references, candidates, idf_dict=weights, **options)
+        return f1
+
+    def _f1(self, references: list[str], candidates: list[str], **options) -> np.ndarray:
+        """Raises ImportError in one line where bert-score takes or gives something else than it did."""
+        score = upstream.need(_SCORE)
+        try:
+            scores = score(model=self.model, refs=references, hyps=candidates, tokenizer=self.tokenizer, **options)
+        except TypeError as error:
+            raise upstream.lacking(_SCORE) from error
+        if scores.shape != (len(candidates), 3):
+            raise upstream.lacking(_SCORE)
+        precision, recall, f1 = scores.T.double().cpu().numpy()
+        if not np.allclose(f1 * (precision + recall), 2 * precision * recall, atol=1e-4, equal_nan=True):
+            raise upstream.lacking(_SCORE)
         return f1
 
 

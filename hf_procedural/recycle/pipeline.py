@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
+from .. import upstream
 from ..files import whole
 from ..moved import old_names
 from . import choices, reading
@@ -42,6 +43,8 @@ try:
 except ImportError as error:
     raise ImportError(f"recycling runs through datatrove: pip install 'hf-procedural[recycle]' ({error})") from error
 
+_METHODS = ("get_incomplete_ranks", "save_executor_as_json", "_run_for_rank")
+_MARK = "datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed"
 _GROUP = 1_000  # rows in a row group, which is in memory as a whole
 
 # datatrove 0.10 logs to stderr without a switch, and anew for each task; its log files stay.
@@ -118,6 +121,9 @@ class Local(LocalPipelineExecutor):
     """datatrove's, whose run (0.10) waits for ever for a worker that was killed, and leaves a process when it is."""
 
     def run(self) -> None:
+        if any(upstream.get(f"datatrove.executor:LocalPipelineExecutor.{name}") is None for name in _METHODS):
+            super().run()
+            return
         ranks = self.get_incomplete_ranks()
         pipeline = self.pipeline
         self.save_executor_as_json()
@@ -183,6 +189,7 @@ def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **se
     files = [shard_file(output, rank, len(counts)) for rank in range(len(counts))]
     _mark(output, files)
     shards = executor(kind, pipeline, output, tasks=len(counts), **settings)
+    _check_marks(shards, files)
     if kind == "slurm":
         after_shards = {"depends": shards, "logging_dir": str(output / HIDDEN / "finish"), "skip_completed": False}
         executor(kind, [Finish(finish)], output, tasks=1, **settings, **after_shards).run()
@@ -211,6 +218,12 @@ def _mark(output: Path, files: list[Path]) -> None:
             mark.unlink(missing_ok=True)
     for file in progress.iterdir():  # of a run before this one, which was killed
         file.unlink()
+
+
+def _check_marks(made, files: list[Path]) -> None:
+    """Says in one line where datatrove would make shards that are there."""
+    missing = [rank for rank, file in enumerate(files) if not file.is_file()]
+    upstream.agrees(_MARK, lambda: list(made.get_incomplete_ranks()) == missing, str(files[0].parent))
 
 
 def tell_progress(output: Path, rank: int, done: float | None) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
+from .. import upstream
 from ..files import whole
 from ..moved import old_names
 from . import pieces, pipeline
@@ -28,6 +29,7 @@ from .pipeline import Document, PipelineStep
 
 __getattr__ = old_names(__name__)
 
+_IDENTITY = "multiprocessing.process:BaseProcess._identity"
 CARD = "README.md"
 SCHEMA = pa.schema(
     {
@@ -170,7 +172,7 @@ def _rephrased(generator: Generator, cut: list[str], seed, counts: Counter, tell
 @functools.lru_cache(maxsize=1)
 def _generator(settings: Settings) -> Generator:
     """Of this process. A worker of several on this machine takes one GPU alone, before torch has looked at any."""
-    worker = multiprocessing.current_process()._identity  # of the N-th child of a process (N,)
+    worker = upstream.of(multiprocessing.current_process(), _IDENTITY)  # of the N-th child of a process (N,)
     if worker:
         count = torch.cuda.device_count()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))

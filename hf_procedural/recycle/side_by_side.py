@@ -173,10 +173,7 @@ def _in_short(pair: dict) -> str:
 
 def histograms(pairs: list[dict], threshold: float | None) -> bytes:
     """A PNG with a histogram of each measure of `pairs`, BERTScore's with a line at `threshold`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     values = {}
     for name in MEASURES:
@@ -184,7 +181,8 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
         if measured and name not in ("overlap_2", "overlap_3", "overlap_4"):  # between overlap_1 and overlap_5
             values[name] = measured
     rows = -(-len(values) // 3)
-    figure, axes = pyplot.subplots(rows, 3, figsize=(12, 2.6 * rows), layout="constrained", squeeze=False)
+    figure = Figure(figsize=(12, 2.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, 3, squeeze=False)
     for axis in axes.flat[len(values) :]:
         axis.set_axis_off()
     for axis, (name, measured) in zip(axes.flat, values.items(), strict=False):
@@ -199,7 +197,6 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
             axis.legend(fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    pyplot.close(figure)
     return buffer.getvalue()
 
 

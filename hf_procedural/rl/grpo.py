@@ -5,6 +5,8 @@ import copy
 import dataclasses
 import functools
 import inspect
+import sys
+import threading
 import warnings
 from collections.abc import Callable
 
@@ -14,6 +16,7 @@ from datasets import Dataset, IterableDataset
 from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback
 
+from .. import upstream
 from ..models.build import positions_of
 from ..training.callbacks import LogMore
 from ..training.stage_arguments import StageArguments
@@ -22,14 +25,18 @@ from .arguments import RLSettings
 try:
     from accelerate.utils import gather_object
     from trl import GRPOConfig, GRPOTrainer
-    from trl.trainer import grpo_trainer
 except ImportError as error:
     raise ImportError(f"this recipe needs TRL: pip install 'hf-procedural[rl]' ({error})") from error
 
-# TRL 1.16 asks transformers 5.23 under an old name, at every generation.
-warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
-
+_NAMES = ("_tokenize_prompts", "_generate_single_turn", "_generate_and_score_completions")  # of methods of TRL's
+_STEP, _METRICS = "trl:GRPOTrainer._step", "trl:GRPOTrainer._metrics"
+_LOAD = "trl.trainer.grpo_trainer:create_model_from_path"
 _ROUNDS = 8  # of generation in a step of dynamic sampling, at most
+
+
+def hide_warning() -> None:
+    """For the main of a recipe: TRL 1.16 asks transformers 5.23 under an old name, at every generation."""
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
 
 
 @dataclasses.dataclass
@@ -112,7 +119,9 @@ class GRPO(GRPOTrainer):
         if args.patience:
             callbacks = [*callbacks, EarlyStoppingCallback(args.patience)]
         args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
-        with _reference(model):
+        for name in _NAMES:
+            upstream.need(f"trl:GRPOTrainer.{name}")
+        with _reference(model, wanted=args.beta != 0):
             super().__init__(
                 model,
                 reward,
@@ -122,6 +131,8 @@ class GRPO(GRPOTrainer):
                 processing_class=tokenizer,
                 callbacks=list(callbacks),
             )
+        if args.dynamic_sampling_from is not None and upstream.of(self, _STEP) is None:
+            raise upstream.lacking(_STEP)
         for policy_or_reference in filter(None, (self.model, self.ref_model)):
             unwrapped = self.accelerator.unwrap_model(policy_or_reference)
             _positions_from_mask(unwrapped, lambda: None not in self._lengths)
@@ -176,9 +187,9 @@ class GRPO(GRPOTrainer):
         return scores.reshape(-1, samples, *scores.shape[1:])[: len(rows)]
 
     def _verified(self, rows: list[dict], verify: Callable) -> list[float]:
-        prompt_ids, images, more = self._tokenize_prompts([row["prompt"] for row in rows])
+        prompts = self._tokenize_prompts([row["prompt"] for row in rows])  # token ids, images, and what belongs to them
         self._lengths = [row.get("answer_length") for row in rows]
-        ids, _ = self._generate_single_turn(prompt_ids, images, more, 1)
+        ids, _ = self._generate_single_turn(*prompts, 1)
         columns = {key: [row[key] for row in rows] for key in rows[0]}
         columns["prompts"] = columns.pop("prompt")
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
@@ -205,7 +216,10 @@ class GRPO(GRPOTrainer):
     def _generate_single_turn(self, *args, **kwargs):
         if None not in self._lengths and not self.use_vllm:
             self.generation_config.max_new_tokens = min(self.max_completion_length, max(self._lengths))
-        completions, logprobs = super()._generate_single_turn(*args, **kwargs)
+        outcome = super()._generate_single_turn(*args, **kwargs)
+        if len(outcome) != 2:
+            raise upstream.lacking("trl:GRPOTrainer._generate_single_turn")
+        completions, logprobs = outcome
         completions = [ids[:length] for ids, length in zip(completions, self._lengths, strict=True)]
         logprobs = logprobs and [values[:length] for values, length in zip(logprobs, self._lengths, strict=True)]
         return completions, logprobs
@@ -247,10 +261,12 @@ class GRPO(GRPOTrainer):
             filler = {name: value[:missing] for name, value in others.items()}
             filler["completion_mask"] = torch.zeros_like(filler["completion_mask"])
             kept.append(filler)
-        merged = {name: value[:size] for name, value in _joined(kept, self._tokenizer.pad_token_id).items()}
+        merged = {name: value[:size] for name, value in _joined(kept, self.processing_class.pad_token_id).items()}
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
-        self._metrics["train"]["dynamic_sampling/rounds"].append(number + 1)
-        self._metrics["train"]["dynamic_sampling/left_out"].append(max(missing, 0) / size)
+        metrics = upstream.of(self, _METRICS)
+        if metrics is not None:
+            metrics["train"]["dynamic_sampling/rounds"].append(number + 1)
+            metrics["train"]["dynamic_sampling/left_out"].append(max(missing, 0) / size)
         return merged
 
     def _other_questions(self, number: int, groups: int) -> list[dict]:
@@ -315,14 +331,30 @@ def _attribute(owner, name: str, value):
 
 
 @contextlib.contextmanager
-def _reference(model):
-    """Has TRL take a copy of `model` where it would load the reference of the KL term."""
-    load = grpo_trainer.create_model_from_path
-    grpo_trainer.create_model_from_path = lambda *args, **settings: copy.deepcopy(model)
+def _reference(model, wanted: bool):
+    """Has TRL take a copy of `model` where it would load the reference of the KL term, here and in this thread alone.
+
+    Raises ImportError in one line where TRL has loaded another.
+    """
+    if not wanted:
+        yield
+        return
+    load, module = upstream.need(_LOAD), sys.modules[GRPOTrainer.__module__]
+    thread, copies = threading.get_ident(), []
+
+    def copied(*args, **settings):
+        if threading.get_ident() != thread:
+            return load(*args, **settings)
+        copies.append(copy.deepcopy(model))
+        return copies[-1]
+
+    module.create_model_from_path = copied
     try:
         yield
     finally:
-        grpo_trainer.create_model_from_path = load
+        module.create_model_from_path = load
+    if not copies:
+        raise upstream.lacking(_LOAD)
 
 
 def _positions_from_mask(model, may_end: Callable[[], bool]) -> None:

@@ -53,8 +53,12 @@ def token_bytes(tokenizer, token_id: int) -> bytes | None:
 
 
 def _is_byte_level(tokenizer) -> bool:
+    """Whether "é" is two characters to it, one for each byte, by what it does with a text or with tokens."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    return any("ByteLevel(" in repr(getattr(backend, part, None)) for part in ("pre_tokenizer", "decoder"))
+    splitter, decoder = getattr(backend, "pre_tokenizer", None), getattr(backend, "decoder", None)
+    if splitter is not None and any("Ã©" in piece for piece, _ in splitter.pre_tokenize_str("é")):
+        return True
+    return decoder is not None and "é" in decoder.decode(["Ã©"])
 
 
 def _bytes_of(token: str, byte_level: bool) -> bytes:

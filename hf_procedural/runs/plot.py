@@ -18,12 +18,10 @@ _FEW = 40  # points, which get a mark each
 
 def plot(history: list[dict], path, title: str) -> None:
     """Draws loss or reward, and what was evaluated, over steps from a Trainer's log history, as a PNG."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     logged = {key for entry in history for key in entry}
     by_reward = "reward" in logged
     _draw(left, history, {"reward": "training"} if by_reward else _LOSSES)
@@ -40,7 +38,6 @@ def plot(history: list[dict], path, title: str) -> None:
     right.set_ylabel(label)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
-    pyplot.close(figure)
 
 
 def _points(history: list[dict], key: str) -> np.ndarray:

@@ -7,6 +7,7 @@ damaged, empty or not text is told by file and number; data sets of the Hub are 
 import collections
 import contextlib
 import glob
+import importlib.util
 import io
 import itertools
 import json
@@ -21,16 +22,29 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from datasets import load_dataset
-from datasets.data_files import FILES_TO_IGNORE, SPLIT_KEYWORDS
 from pyarrow.parquet import ParquetFile
 
+from .. import upstream
 from ..errors import at_least
 from ..files import is_hub_id
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
-_NO_DATA = {*FILES_TO_IGNORE}  # and what recipes write beside data:
-_NO_DATA |= {"prepare.json", "recycle.json", "filter.json", "report.json", "damaged.txt"}
+# What datasets 5.2 reads from the names of a folder's files, for a version that does not tell.
+_SPLIT_WORDS = {
+    "train": ["train", "training"],
+    "validation": ["validation", "valid", "dev", "val"],
+    "test": ["test", "testing", "eval", "evaluation"],
+}
+_NO_DATA = {
+    "README.md",
+    "config.json",
+    "dataset_info.json",
+    "dataset_infos.json",
+    "dummy_data.zip",
+    "dataset_dict.json",
+}
+_OUR_FILES = {"prepare.json", "recycle.json", "filter.json", "report.json", "damaged.txt"}
 
 
 class DataError(ValueError):
@@ -192,12 +206,14 @@ def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> di
 def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]]:
     """The splits that the words in the names of a folder's files mean to `datasets`."""
     splits = collections.defaultdict(list)
+    split_words = upstream.get("datasets.data_files:SPLIT_KEYWORDS") or _SPLIT_WORDS
+    no_data = {*(upstream.get("datasets.data_files:FILES_TO_IGNORE") or _NO_DATA), *_OUR_FILES}
     for path in sorted(path for path in Path(folder).rglob("*") if pattern.search(path.name) and path.is_file()):
         name = path.relative_to(folder).as_posix()
         is_hidden = "/." in f"/{name}"
-        if path.name not in _NO_DATA and not is_hidden:
+        if path.name not in no_data and not is_hidden:
             words = set(re.split(r"[-._ 0-9/]", name))
-            named = (str(split) for split, keywords in SPLIT_KEYWORDS.items() if words.intersection(keywords))
+            named = (str(split) for split, keywords in split_words.items() if words.intersection(keywords))
             splits[next(named, None)].append(str(path))
     if not splits:
         raise ValueError(f"{argument} {folder!r}: the folder has no file that is {kinds}")
@@ -230,7 +246,8 @@ def _hub_splits(dataset: str, config: str | None) -> dict[str, _Split]:
         streams = load_dataset(dataset, config, streaming=True)
     except Exception as error:  # whatever network, Hub and damaged data raise
         with_config = f" with dataset_config {config!r}" if config else ""
-        remedy = " (pip install zstandard)" if "zstd not supported" in str(error) else ""
+        packed = importlib.util.find_spec("zstandard") is None
+        remedy = " (where its files end in .zst: pip install zstandard)" if packed else ""
         raise ValueError(
             f"dataset {dataset!r} is no file, no folder, none of {', '.join(CORPORA)}, and cannot be had from the "
             f"Hub{with_config}: {error}{remedy}"

@@ -5,8 +5,12 @@ from pathlib import Path
 
 from transformers import TrainerCallback, TrainerState
 
+from .. import upstream
 from ..files import write_text
 from .begin import rows_per_step
+
+_HANDLER = "transformers:Trainer.callback_handler"
+_RESTORE = "transformers:Trainer._load_rng_state"
 
 
 class LogMore(TrainerCallback):
@@ -15,7 +19,11 @@ class LogMore(TrainerCallback):
 
     def __init__(self, trainer, derived=lambda logs: {}):
         self.trainer, self.derived = trainer, derived
-        trainer.callback_handler.callbacks.insert(0, self)  # before the trackers, so that they see it
+        handler = upstream.of(trainer, _HANDLER)
+        if handler is None:
+            trainer.add_callback(self)
+        else:
+            handler.callbacks.insert(0, self)  # before the trackers, so that they see it
 
     def on_log(self, args, state, control, logs, **kwargs):
         self.trainer.store_flos()
@@ -37,6 +45,7 @@ class SavePlace(TrainerCallback):
         self.ahead = 0  # rows more than the steps so far have now, where earlier steps had others
         trainer.add_callback(self)
         if checkpoint is not None:
+            upstream.need(_RESTORE)
             step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
             known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None

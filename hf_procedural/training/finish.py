@@ -1,5 +1,7 @@
 """The last lines of a recipe: metrics, evaluation, all that is saved."""
 
+import inspect
+
 import torch
 
 from .. import metrics
@@ -47,7 +49,8 @@ def finish(trainer, trained: dict, title: str, more=dict) -> dict:
     trainer.log_metrics("eval", results)
     trainer.save_state()
     model.config.use_cache = True  # off while training; whoever loads the model wants it on
-    trainer.save_model(_internal_call=True)  # which does not push yet
+    may_push_later = "_internal_call" in inspect.signature(trainer.save_model).parameters
+    trainer.save_model(**{"_internal_call": True} if may_push_later else {})
     if args.should_save:
         plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", title)
     trainer.save_metrics("eval", results)

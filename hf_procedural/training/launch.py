@@ -15,11 +15,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from .. import upstream
+from ..errors import COMMAND, program
+
 if TYPE_CHECKING:
     from accelerate import PartialState
 
-from ..errors import COMMAND, program
-
+_VALIDATE = "accelerate.commands.launch:_validate_launch_command"
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -48,10 +50,12 @@ def start_cpu_processes() -> None:
     words = _launch_words()
     if not words:
         return
-    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
-
+    parser, validate = upstream.get("accelerate.commands.launch:launch_command_parser"), upstream.get(_VALIDATE)
+    if parser is None or validate is None:
+        upstream.tell(_VALIDATE, "not there")
+        return
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
-        asked, *_ = _validate_launch_command(launch_command_parser().parse_args(words))
+        asked, *_ = validate(parser().parse_args(words))
     if asked.num_machines == 1:
         where = ["--nproc_per_node", str(asked.num_processes), "--master_port", os.environ["MASTER_PORT"]]
         os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *where, *sys.argv])

@@ -141,7 +141,10 @@ def test_the_hub_needs_a_package_for_zst(monkeypatch):
         raise ValueError("Compression type zstd not supported")
 
     monkeypatch.setattr(documents, "load_dataset", load)
-    with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported \(pip install zstandard\)$"):
+    with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported$"):
+        documents.open_documents("a/b", config="en")
+    monkeypatch.setattr(documents.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"not supported \(where its files end in .zst: pip install zstandard\)$"):
         documents.open_documents("a/b", config="en")
 
 
