@@ -40,29 +40,12 @@ def new_config(
     Raises:
         ValueError: for an unknown architecture or field.
     """
-    if config_name is not None:
-        try:
-            config = AutoConfig.from_pretrained(config_name)
-        except Exception as error:  # missing, unreachable, damaged, of an unknown kind
-            where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ValueError(f"{config_name} has no configuration of a model: {where}{reason}") from error
-    elif model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        config = CONFIG_MAPPING[model_type]()
-    else:
-        hint = nearest(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, most=3) or ": such as gpt2, llama, qwen3"
-        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
+    config = _default_config(config_name, model_type)
     fields = {"vocab_size": len(tokenizer), "max_position_embeddings": positions, **size}
     for role in ("pad", "bos", "eos"):
         fields[f"{role}_token_id"] = getattr(tokenizer, f"{role}_token_id")
-    if size:  # what architectures derive from the size, or fix at that of their largest model
-        width, heads = size["hidden_size"], size["num_attention_heads"]
-        derived = {"num_key_value_heads": heads, "head_dim": width // heads}
-        derived |= {"intermediate_size": 4 * width, "ffn_dim": 4 * width}
-        computed = {name for name in derived if isinstance(getattr(type(config), name, None), property)}
-        fields |= {name: value for name, value in derived.items() if hasattr(config, name) and name not in computed}
-        if "layer_types" in config.to_dict():
-            fields["layer_types"] = None
+    if size:
+        fields |= _fields_of_size(config, size["hidden_size"], size["num_attention_heads"])
     if getattr(config, "activation_function", None) == "gelu_new" and config_name is None:
         fields["activation_function"] = "gelu_pytorch_tanh"  # the same function in one kernel instead of eight
     if getattr(config, "is_decoder", None) is False:
@@ -70,8 +53,8 @@ def new_config(
     if dropout is not None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
-        kinds = [name for name in config.to_dict() if re.search(r"(pdrop|dropout)$", name) and "classifier" not in name]
-        fields |= dict.fromkeys(kinds, dropout)
+        kinds = [name for name in config.to_dict() if re.search(r"(pdrop|dropout)$", name)]
+        fields |= {name: dropout for name in kinds if "classifier" not in name}
     for name in overrides or {}:
         if not hasattr(config, name):
             known = [field for field in config.to_dict() if not field.startswith("_")]
@@ -87,6 +70,42 @@ def new_config(
     except Exception as error:  # each architecture has errors of its own
         hint = "model_overrides may set what does not follow from the size, config_name names a whole configuration"
         raise ValueError(f"model_type {model_type} cannot be made with {fields}: {error} ({hint})") from error
+
+
+def _default_config(config_name: str | None, model_type: str):
+    """The configuration in a folder or on the Hub, or else that of an architecture. Raises ValueError for neither."""
+    if config_name is not None:
+        try:
+            return AutoConfig.from_pretrained(config_name)
+        except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+            where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
+            raise ValueError(f"{config_name} has no configuration of a model: {where}{_first_line(error)}") from error
+    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        hint = nearest(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, most=3) or ": such as gpt2, llama, qwen3"
+        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
+    return CONFIG_MAPPING[model_type]()
+
+
+def _fields_of_size(config, width: int, heads: int) -> dict:
+    """What architectures derive from the size, or fix at that of their largest model, as far as this one has it."""
+    derived = {
+        "num_key_value_heads": heads,
+        "head_dim": width // heads,
+        "intermediate_size": 4 * width,
+        "ffn_dim": 4 * width,
+    }
+    fields = {}
+    for name, value in derived.items():
+        is_computed = isinstance(getattr(type(config), name, None), property)  # by the class, which lets nobody set it
+        if hasattr(config, name) and not is_computed:
+            fields[name] = value
+    if "layer_types" in config.to_dict():
+        fields["layer_types"] = None  # a list with an entry for each layer, made anew for the new number of layers
+    return fields
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
@@ -123,7 +142,7 @@ def load_pretrained(name: str, **keywords):
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
-        raise ValueError(f"{name}: no model there ({(str(error) or type(error).__name__).splitlines()[0]})") from error
+        raise ValueError(f"{name}: no model there ({_first_line(error)})") from error
     causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if not causal.intersection(config.architectures or ()) or config.is_encoder_decoder:
         kind = ", ".join(config.architectures or [config.model_type])

@@ -1,4 +1,4 @@
-"""Prompts: templates, chat messages, token ids."""
+"""From a template and a text to the token ids of a prompt: with a chat template where the tokenizer has one."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def fill(template: str, **values: str) -> str:
     'Say {word} in \\boxed{}.'
     """
     places = re.compile("|".join(rf"\{{{re.escape(name)}\}}" for name in values))
-    return places.sub(lambda found: values[found[0][1:-1]], template)
+    return places.sub(lambda place: values[place[0][1:-1]], template)
 
 
 def as_prompt(text: str, tokenizer, system: str | None = None) -> str | list[dict[str, str]]:

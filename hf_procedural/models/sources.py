@@ -20,16 +20,19 @@ LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
 def layer_of(name: str) -> int | None:
+    """The layer of a parameter, such as 3 of ``h.3.mlp.weight``; None outside of the layers."""
     number = LAYER.search(name)
     return None if number is None else int(number.group())
 
 
 def label_of(source: Source) -> str:
+    """What reports and errors call a source."""
     path = source.path if isinstance(source.path, str) else f"a {type(source.path).__name__}"
     return f"{source.control}:{path}" if source.control else path
 
 
 def seeded(*key) -> torch.Generator:
+    """A generator of its own for a key, such as a seed and a parameter's name; not a sum of seeds, which collide."""
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
@@ -40,15 +43,17 @@ def blend(states: list[dict], weights: list[float]) -> dict[str, torch.Tensor]:
         return states[0]
     first, *others = states
     for other in others:
-        if wrong := [n for n in first if n not in other or other[n].shape != first[n].shape]:
+        wrong = [name for name in first if name not in other or other[name].shape != first[name].shape]
+        if wrong:
             shapes = [list(state[wrong[0]].shape) if wrong[0] in state else "none" for state in (first, other)]
             raise ValueError(
                 f"sources: {wrong[0]} has shapes {shapes[0]} and {shapes[1]}; only equal ones are averaged"
             )
-    return {
-        name: sum(state[name].float() * (weight / sum(weights)) for state, weight in zip(states, weights, strict=True))
-        for name in first
-    }
+    shares = [weight / sum(weights) for weight in weights]
+    average = {}
+    for name in first:
+        average[name] = sum(state[name].float() * share for state, share in zip(states, shares, strict=True))
+    return average
 
 
 def state_of(source: Source, target, seed, loaded) -> dict[str, torch.Tensor]:
@@ -56,12 +61,11 @@ def state_of(source: Source, target, seed, loaded) -> dict[str, torch.Tensor]:
     key = source.path if isinstance(source.path, str) else id(source.path)
     if key not in loaded:
         loaded[key] = _renamed(load_state(source.path, target), target)
+    state = loaded[key]
     if source.control is None:
-        return loaded[key]
-    return {
-        name: _perturbed(tensor, source.control, seeded(seed, source.control, name))
-        for name, tensor in loaded[key].items()
-    }
+        return state
+    control = source.control
+    return {name: _perturbed(tensor, control, seeded(seed, control, name)) for name, tensor in state.items()}
 
 
 def _perturbed(tensor, control, generator):
@@ -86,9 +90,11 @@ def load_state(source, target: PreTrainedModel) -> dict[str, torch.Tensor]:
         return model.state_dict()
     if not Path(source).is_file():
         raise ValueError(f"no checkpoint {source}")
-    scalar, dtype = np.float64(0).__reduce__()[0], np.dtype
+    # The reference keeps NumPy scalars (losses, steps) beside the tensors: what these are made of is harmless.
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8")]
     try:
-        with torch.serialization.safe_globals([scalar, dtype, type(dtype("f8")), type(dtype("f4")), type(dtype("i8"))]):
+        with torch.serialization.safe_globals([scalar, np.dtype, *dtypes]):
             content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises as many kinds as a file can be broken in
         reason = str(error).split("\n")[0]
@@ -106,12 +112,12 @@ def _pretrained(source: str) -> PreTrainedModel:
     if not folder.is_dir() and not is_hub_id(source):
         raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        model, loading = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
         raise ValueError(f"{source} cannot be loaded: {where}{str(error).splitlines()[0]}") from error
-    if found["missing_keys"]:
-        raise ValueError(f"{source} lacks {sorted(found['missing_keys'])[0]} and cannot be a source")
+    if loading["missing_keys"]:
+        raise ValueError(f"{source} lacks {min(loading['missing_keys'])} and cannot be a source")
     return model
 
 
@@ -121,22 +127,35 @@ def _check_kinship(model, target, label: str) -> None:
         raise ValueError(
             f"{label} is a {theirs.model_type}, the target a {ours.model_type}: weights go between models of one kind"
         )
-    heads, width = ([getattr(c, name, None) for c in (theirs, ours)] for name in ("num_attention_heads", "hidden_size"))
-    if heads[0] != heads[1] and width[0] == width[1]:
+    same_width = getattr(theirs, "hidden_size", None) == getattr(ours, "hidden_size", None)
+    heads_of_source = getattr(theirs, "num_attention_heads", None)
+    heads_of_target = getattr(ours, "num_attention_heads", None)
+    if same_width and heads_of_source != heads_of_target:  # the tensors' shapes are equal, and would be copied
         raise ValueError(
-            f"{label} has {heads[0]} attention heads, the target {heads[1]}: they cut the width differently"
+            f"{label} has {heads_of_source} attention heads, the target {heads_of_target}: "
+            "they cut the width differently"
         )
 
 
 def _renamed(state: dict, target) -> dict[str, torch.Tensor]:
     """By the target's names, whatever stands before them: of DDP, torch.compile, a class of its own."""
+    # In any layer: the source may have more of them than the target.
     known = {LAYER.sub("*", name, count=1) for name, _ in target.named_parameters(remove_duplicate=False)}
-    base, found = target.base_model_prefix, {}
-    for key, value in state.items():
-        parts = key.split(".")
-        ends = [".".join(parts[cut:]) for cut in range(len(parts))]
-        names = [name for end in ends for name in (end, f"{base}.{end}") if LAYER.sub("*", name, count=1) in known]
-        found[names[0] if names else key] = value
-    if not any(LAYER.sub("*", name, count=1) in known for name in found):
+    renamed = {}
+    for name, tensor in state.items():
+        ours = _known_name(name, target.base_model_prefix, known)
+        renamed[name if ours is None else ours] = tensor
+    if not any(LAYER.sub("*", name, count=1) in known for name in renamed):
         raise ValueError(f"the source's {next(iter(state))} and others are no parameters of a {type(target).__name__}")
-    return found
+    return renamed
+
+
+def _known_name(name: str, base: str, known: set[str]) -> str | None:
+    """The longest end of a name that the target knows, as it is or below the `base` model; None if none is."""
+    words = name.split(".")
+    for start in range(len(words)):
+        end = ".".join(words[start:])
+        for candidate in (end, f"{base}.{end}"):
+            if LAYER.sub("*", candidate, count=1) in known:
+                return candidate
+    return None

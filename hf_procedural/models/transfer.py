@@ -15,6 +15,7 @@ What is none of these, as a state-space mixer, goes with `all` alone.
 import contextlib
 import dataclasses
 import re
+from typing import NamedTuple
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
@@ -58,50 +59,56 @@ class TransferReport:
         return [entry.name for entry in self.entries if entry.action == action]
 
     def __str__(self) -> str:
-        rows = {}  # layers that were treated alike share a line
+        alike = {}  # layers that were treated alike share a line
         for entry in self.entries:
-            layer, pattern = layer_of(entry.name), LAYER.sub("*", entry.name, count=1)
-            key = (pattern, entry.component, entry.action, LAYER.sub("*", entry.reason, count=1))
-            rows.setdefault(key, []).append((layer, entry))
-        lines = [("parameter", "component", "action", "entries", "why")]
-        for (pattern, component, action, _), found in rows.items():
-            layers = [layer for layer, _ in found if layer is not None]
-            shown = f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else "".join(map(str, layers))
-            whole = layers == list(range(layers[0], layers[-1] + 1)) if layers else True
-            name = pattern.replace("*", f"{{{shown if whole else ','.join(map(str, layers))}}}", 1)
-            size = sum(entry.size for _, entry in found)
-            lines.append(
-                (name if len(found) > 1 else found[0][1].name, component, action, f"{size:,}", found[0][1].reason)
-            )
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
-        table = [
-            "  ".join(
-                cell.rjust(width) if column == 3 else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=False))
-            )
-            + f"  {line[4]}"
-            for line in lines
-        ]
+            pattern = LAYER.sub("*", entry.name, count=1)
+            reason = LAYER.sub("*", entry.reason, count=1)
+            alike.setdefault((pattern, entry.component, entry.action, reason), []).append(entry)
+        rows = [("parameter", "component", "action", "entries", "why")]
+        for (pattern, component, action, _), entries in alike.items():
+            first = entries[0]
+            layers = [layer_of(entry.name) for entry in entries]
+            name = first.name if len(entries) == 1 else pattern.replace("*", f"{{{_span(layers)}}}", 1)
+            size = sum(entry.size for entry in entries)
+            rows.append((name, component, action, f"{size:,}", first.reason))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = []
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            cells[3] = row[3].rjust(widths[3])
+            table.append("  ".join(cells).rstrip())
         totals = ", ".join(f"{action} {size:,}" for action, size in self.totals().items())
-        return "\n".join([*(line.rstrip() for line in table), f"total: {totals}"])
+        return "\n".join([*table, f"total: {totals}"])
+
+
+def _span(layers: list[int]) -> str:
+    """Layers in short: 0-3, or 0,2,3 where some are left out."""
+    first, last = layers[0], layers[-1]
+    if layers == list(range(first, last + 1)):
+        return f"{first}-{last}"
+    return ",".join(map(str, layers))
 
 
 def components_of(model: PreTrainedModel) -> dict[str, str]:
     """The component of each parameter, by name: attn, mlp, ln, embed, or other for what is none of these."""
     modules = dict(model.named_modules())
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
-    found = {}
+    components = {}
     for name, _ in model.named_parameters():
         owner = modules[name.rpartition(".")[0]]
+        layer = LAYER.search(name)
         if owner in (embedding, head) or isinstance(owner, torch.nn.Embedding):
-            found[name] = "embed"
-        elif layer := LAYER.search(name):
-            path = name[layer.end() + 1 :].split(".")[:-1]
-            paths = [name[: layer.end() + 1] + ".".join(path[: depth + 1]) for depth in range(len(path))]
-            found[name] = _kind([type(modules[inner]).__name__ for inner in paths])
+            components[name] = "embed"
+        elif layer:
+            path = name[: layer.end()]
+            classes = []  # of the modules between the layer and the parameter, from the outermost
+            for word in name[layer.end() + 1 :].split(".")[:-1]:
+                path = f"{path}.{word}"
+                classes.append(type(modules[path]).__name__)
+            components[name] = _kind(classes)
         else:
-            found[name] = "ln" if _kind([type(owner).__name__]) == "ln" else "other"
-    return found
+            components[name] = "ln" if _kind([type(owner).__name__]) == "ln" else "other"
+    return components
 
 
 def _kind(owners: list[str]) -> str:
@@ -132,8 +139,9 @@ def train_only(model: PreTrainedModel, components) -> tuple[int, int]:
     selected = _selected(model, components)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in selected)
-    sizes = {flag: sum(p.numel() for p in model.parameters() if p.requires_grad is flag) for flag in (True, False)}
-    return sizes[True], sizes[False]
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    frozen = sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
+    return trained, frozen
 
 
 def transfer(
@@ -174,29 +182,34 @@ def transfer(
     check_embeddings(embeddings)
     noise_of(control)
     sources = [dataclasses.replace(each, control=each.control or control) for each in parse_sources(source)]
-    if len({each.components is None for each in sources}) > 1:
+    named = [each.components is not None for each in sources]
+    if any(named) and not all(named):
         raise ValueError("sources: name the components of each source or of none, such as attn=runs/set,mlp=runs/eca")
     groups = {}
     for each in sources:
         groups.setdefault(each.components or tuple(_words(components)), []).append(each)
-    whole, plan = components_of(target), {}
-    loaded = {}
+    component_of = components_of(target)
+    plan = {}
+    loaded = {}  # checkpoints by path: several sources may be one, with different controls
     for wanted, group in groups.items():
         selected = _selected(target, wanted)
-        if twice := [name for name in selected if name in plan]:
-            raise ValueError(f"sources: {whole[twice[0]]} comes from more than one source without weights")
+        twice = [name for name in selected if name in plan]
+        if twice:
+            raise ValueError(f"sources: {component_of[twice[0]]} comes from more than one source without weights")
         state = blend([state_of(each, target, seed, loaded) for each in group], [each.weight for each in group])
-        words = None
+        vocabularies = None
         if embeddings == "by_token" and "embed" in selected.values():
-            words = _vocabulary(group[0].path, source_tokenizer, "source_tokenizer"), _vocabulary(None, tokenizer)
-        plan |= _plan(target, state, selected, embeddings, layer_pairs(layers), words, seed, group)
+            theirs = _vocabulary(group[0].path, source_tokenizer, "source_tokenizer")
+            vocabularies = theirs, _vocabulary(None, tokenizer)
+        label = " and ".join(label_of(each) for each in group)
+        plan |= _plan(target, state, selected, embeddings, layer_pairs(layers), vocabularies, seed, label)
     entries = []
-    with torch.no_grad():
+    with torch.no_grad():  # from here on nothing can fail: a target is changed wholly or not at all
         for name, parameter in target.named_parameters():
-            value, action, reason = plan.get(name, (None, "skipped", "not among the components"))
-            if value is not None:
-                parameter.copy_(value)
-            entries.append(Entry(name, whole[name], action, reason, parameter.numel()))
+            change = plan.get(name, _Change(None, "skipped", "not among the components"))
+            if change.value is not None:
+                parameter.copy_(change.value)
+            entries.append(Entry(name, component_of[name], change.action, change.reason, parameter.numel()))
     target.tie_weights()
     return TransferReport(tuple(entries))
 
@@ -205,92 +218,134 @@ def _words(components) -> list[str]:
     return components.split() if isinstance(components, str) else list(components)
 
 
-def _plan(target, state, selected, embeddings, pairs, words, seed, group) -> dict:
-    """For each selected parameter: its new value (None: as it is), what is done, and why."""
-    label = " and ".join(label_of(each) for each in group)
-    depths = [
-        1 + max((layer_of(name) for name in names if layer_of(name) is not None), default=-1)
-        for names in (state, dict(target.named_parameters()))
-    ]
-    if pairs is None and depths[0] != depths[1] and any(layer_of(name) is not None for name in selected):
-        raise ValueError(
-            f"{label} has {depths[0]} layers, the target {depths[1]}: name the layers to copy, such as layers 0:0 1:1"
-        )
-    for which, (kind, depth) in enumerate(zip(("source", "target"), depths, strict=True)):
-        for pair in pairs or ():
-            if not 0 <= pair[which] < depth:
-                raise ValueError(f"layers: {kind} layer {pair[which]} does not exist; the {kind} has {depth} layers")
-    from_layer = None if pairs is None else {to: of for of, to in pairs}
+class _Change(NamedTuple):
+    """What becomes of a parameter: its new value (None: as it is), what is done, and why."""
+
+    value: torch.Tensor | None
+    action: str
+    reason: str
+
+
+def _plan(target, state, selected, embeddings, pairs, vocabularies, seed, label: str) -> dict[str, _Change]:
+    """The change of each selected parameter; `label` is what errors and reasons call the source of the state."""
+    source_layer = _source_layers(pairs, state, target, selected, label)
     embedding, head = target.get_input_embeddings(), target.get_output_embeddings()
+    is_tied = head is not None and head.weight is embedding.weight
     modules = dict(target.named_modules())
-    token_name = next(name for name, p in target.named_parameters() if p is embedding.weight)
+    token_name = next(name for name, parameter in target.named_parameters() if parameter is embedding.weight)
     plan = {}
     for name, parameter in target.named_parameters():
         if name not in selected:
             continue
-        owner, found, reason = modules[name.rpartition(".")[0]], name, f"from {label}"
-        if from_layer is not None and layer_of(name) is not None:
-            if layer_of(name) not in from_layer:
-                plan[name] = None, "skipped", "not among the layers"
+        owner = modules[name.rpartition(".")[0]]
+        is_rows = owner in (embedding, head)
+        layer = layer_of(name)
+        source_name = name
+        reason = f"from {label}"
+        if source_layer is not None and layer is not None:
+            if layer not in source_layer:
+                plan[name] = _Change(None, "skipped", "not among the layers")
                 continue
-            found = LAYER.sub(str(from_layer[layer_of(name)]), name, count=1)
-            reason = f"{reason}, {found}" if found != name else reason
-        if owner is embedding and head is not None and head.weight is embedding.weight:
+            source_name = LAYER.sub(str(source_layer[layer]), name, count=1)
+            if source_name != name:
+                reason = f"{reason}, {source_name}"
+        if owner is embedding and is_tied:
             reason = f"{reason}, the output head with it"
-        elif owner is head and parameter.ndim == 2 and found not in state:
-            found, reason = token_name, f"{reason}, whose head is {token_name}"
-        rows = owner in (embedding, head)
-        if rows and embeddings == "reinit":
-            plan[name] = None, "reinitialised", "embeddings reinit: the target's own"
+        elif owner is head and parameter.ndim == 2 and source_name not in state:  # the source's head is tied
+            source_name = token_name
+            reason = f"{reason}, whose head is {token_name}"
+        if is_rows and embeddings == "reinit":
+            plan[name] = _Change(None, "reinitialised", "embeddings reinit: the target's own")
             continue
-        if found not in state:
-            raise ValueError(f"{label} has no {found}, which a {type(target).__name__} needs")
-        value = state[found]
-        positions = isinstance(owner, torch.nn.Embedding) and not rows
-        if value.shape[(rows or positions) :] != parameter.shape[(rows or positions) :]:
+        if source_name not in state:
+            raise ValueError(f"{label} has no {source_name}, which a {type(target).__name__} needs")
+        value = state[source_name]
+        is_positions = isinstance(owner, torch.nn.Embedding) and not is_rows
+        varying = 1 if is_rows or is_positions else 0  # dimensions that may differ: the number of tokens or positions
+        if value.shape[varying:] != parameter.shape[varying:]:
             raise ValueError(
                 f"{name}: {label} has shape {list(value.shape)}, the target {list(parameter.shape)}; "
                 "weights go between models of the same width"
             )
-        if rows:
-            plan[name] = _rows(embeddings, value.float(), parameter, words, seeded(seed, "rows", name), reason)
-        elif positions and len(value) < len(parameter):
-            plan[name] = None, "reinitialised", f"{len(value)} source positions are fewer than {len(parameter)}"
+        if is_rows:
+            generator = seeded(seed, "rows", name)
+            plan[name] = _rows(embeddings, value.float(), parameter, vocabularies, generator, reason)
+        elif is_positions:
+            plan[name] = _positions(value, parameter, reason)
         else:
-            few = f", the first {len(parameter)} of {len(value)} positions" if len(value) > len(parameter) else ""
-            plan[name] = value[: len(parameter)], "copied", reason + few
+            plan[name] = _Change(value, "copied", reason)
     return plan
 
 
-def _rows(strategy, value, parameter, words, generator, reason):
+def _source_layers(pairs, state, target, selected, label: str) -> dict[int, int] | None:
+    """The source's layer for each of the target's that gets one; None: each its own.
+
+    Raises ValueError where the depths differ and no pairs are named, and for pairs of layers that are not there.
+    """
+    depths = {"source": _depth(state), "target": _depth(dict(target.named_parameters()))}
+    if pairs is None:
+        if depths["source"] != depths["target"] and any(layer_of(name) is not None for name in selected):
+            raise ValueError(
+                f"{label} has {depths['source']} layers, the target {depths['target']}: name the layers to copy, such "
+                "as layers 0:0 1:1"
+            )
+        return None
+    for which, (kind, depth) in enumerate(depths.items()):
+        for pair in pairs:
+            if not 0 <= pair[which] < depth:
+                raise ValueError(f"layers: {kind} layer {pair[which]} does not exist; the {kind} has {depth} layers")
+    return {of_target: of_source for of_source, of_target in pairs}
+
+
+def _depth(names) -> int:
+    layers = [layer_of(name) for name in names]
+    return 1 + max((layer for layer in layers if layer is not None), default=-1)
+
+
+def _positions(value, parameter, reason: str) -> _Change:
+    """The new learned positions: the first of the source's, or the target's own where the source has fewer."""
+    ours, theirs = len(parameter), len(value)
+    if theirs < ours:
+        return _Change(None, "reinitialised", f"{theirs} source positions are fewer than {ours}")
+    if theirs > ours:
+        reason = f"{reason}, the first {ours} of {theirs} positions"
+    return _Change(value[:ours], "copied", reason)
+
+
+def _rows(strategy: str, value, parameter, vocabularies, generator, reason: str) -> _Change:
     """The new rows of a token embedding or an output head."""
     ours, theirs = len(parameter), len(value)
     mean = value.mean(0)
     rows = mean.expand(parameter.shape).clone()
     if strategy == "average":
-        return rows, "averaged", f"{reason}: every row the mean of {theirs}"
+        return _Change(rows, "averaged", f"{reason}: every row the mean of {theirs}")
     if strategy == "resample":
         drawn = torch.randn(parameter.shape, generator=generator) * value.std(correction=0) + mean
-        return drawn, "resampled", f"{reason}: normal around the mean of {theirs} rows"
+        return _Change(drawn, "resampled", f"{reason}: normal around the mean of {theirs} rows")
     if strategy == "retain":
         if ours != theirs:
             raise ValueError(
                 f"embeddings retain: the source has {theirs} rows, the target {ours}; average, partial, by_token or "
                 "resample go between vocabularies"
             )
-        return value, "copied", reason
+        return _Change(value, "copied", reason)
     if strategy == "partial":
         if ours < theirs:
             raise ValueError(f"embeddings partial: the target's {ours} rows are fewer than the source's {theirs}")
         rows[:theirs] = value
-        return rows, "copied", f"{reason}: {theirs} rows, {ours - theirs} new ones their mean"
-    of, to = words
-    shared = [(of[word], index) for word, index in to.items() if word in of and of[word] < theirs and index < ours]
+        return _Change(rows, "copied", f"{reason}: {theirs} rows, {ours - theirs} new ones their mean")
+    theirs_of, ours_of = vocabularies
+    # An embedding may have fewer rows than its tokenizer has tokens.
+    shared = []
+    for word, index in ours_of.items():
+        source_index = theirs_of.get(word, theirs)
+        if source_index < theirs and index < ours:
+            shared.append((source_index, index))
     if not shared:
         raise ValueError("embeddings by_token: no token string is in both vocabularies; average or resample need none")
-    here, there = torch.tensor(shared).T
-    rows[there] = value[here]
-    return rows, "copied", f"{reason}: {len(shared)} rows by token string, {ours - len(shared)} their mean"
+    source_indices, indices = torch.tensor(shared).T
+    rows[indices] = value[source_indices]
+    return _Change(rows, "copied", f"{reason}: {len(shared)} rows by token string, {ours - len(shared)} their mean")
 
 
 def _vocabulary(path, tokenizer, argument: str = "tokenizer") -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The words that name sources of weights, components, layers and sizes: read and checked without torch."""
 
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -33,15 +34,15 @@ def parse_sources(spec) -> list[Source]:
     A mapping of components to sources, a sequence of sources, a model or a `Source` mean what they say.
     """
     if isinstance(spec, Mapping):
-        return [
-            dataclasses.replace(source, components=tuple(components.split("+")))
-            for components, value in spec.items()
-            for source in parse_sources(value)
-        ]
+        sources = []
+        for components, value in spec.items():
+            names = tuple(components.split("+"))
+            sources += [dataclasses.replace(source, components=names) for source in parse_sources(value)]
+        return sources
     if isinstance(spec, Source):
         return [spec]
     if isinstance(spec, Sequence) and not isinstance(spec, str):
-        return [source for value in spec for source in parse_sources(value)]
+        return list(itertools.chain.from_iterable(map(parse_sources, spec)))
     if not isinstance(spec, str | Path):
         return [Source(spec)]
     if str(spec) and Path(spec).exists():

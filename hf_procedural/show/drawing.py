@@ -1,4 +1,7 @@
-"""How a row is drawn: in labelled lines of columns. Families of tasks have drawings of their own in drawings.py."""
+"""How a row is drawn: in labelled lines of columns.
+
+`lines` and `legend` serve any task; families have their own in drawings.py and drawings_of_languages.py.
+"""
 
 import dataclasses
 import functools
@@ -88,13 +91,18 @@ def in_columns(label: str, words, width: int, style="", size=0, marks=()) -> Ite
     words = [word if isinstance(word, Text) else Text(_visible(word), style) for word in words]
     size = min(max([size, *(word.cell_len for word in words)]), max(width - GUTTER, 1))
     fit = max((width - GUTTER + 1) // (size + 1), 1)
-    fit = min(fit, len(words)) if len(words) <= fit else fit - fit % 8 or fit
-    drawn, shown = [], 0
+    if len(words) <= fit:
+        fit = len(words)
+    elif fit >= 8:
+        fit -= fit % 8
+    drawn = []
+    shown = 0
     while shown < len(words) and len(drawn) < LINES:
-        some, marked = words[shown : shown + fit], marks[shown : shown + fit]
-        drawn.append(Text(" ").join(Text(" " * (size - word.cell_len)) + word for word in some))
-        if any(marked):
-            under = (f"{'^' * word.cell_len * mark:>{size}}" for word, mark in zip(some, marked, strict=True))
+        on_line = words[shown : shown + fit]
+        marks_on_line = marks[shown : shown + fit]
+        drawn.append(Text(" ").join(Text(" " * (size - word.cell_len)) + word for word in on_line))
+        if any(marks_on_line):
+            under = (f"{'^' * word.cell_len * mark:>{size}}" for word, mark in zip(on_line, marks_on_line, strict=True))
             drawn.append(Text(" ".join(under), MARK))
         shown += fit
     yield from labelled(label, drawn or [Text("(empty)", LABEL)])

@@ -7,9 +7,11 @@ import numpy as np
 
 from ..tasks import Task, automata, nca
 
-_WIDTH, _NARROWEST = 9, 60  # of a PNG: inches, and cells at least
+_WIDTH = 9  # inches of a PNG
+_NARROWEST = 60  # cells across a PNG, at least: a wide cell is no picture
 _GAP = 2  # cells between frames that are side by side
-_CELL, _TALL = 16, 480  # pixels of a cell in a GIF, at most, and of its height
+_CELL = 16  # pixels of a cell in a GIF, at most
+_TALL = 480  # pixels of a GIF's height, at most, where cells are not smaller than a pixel
 _DURATION = 200  # milliseconds of a frame in a GIF
 
 
@@ -60,7 +62,10 @@ def _states(task) -> int:
 def _beside(grids, gap) -> np.ndarray:
     """Grids in one, with cells of the state `gap` between."""
     space = np.full((len(grids[0]), _GAP), gap)
-    return np.concatenate([part for grid in grids for part in (space, grid)][1:], axis=1)
+    columns = [grids[0]]
+    for grid in grids[1:]:
+        columns += [space, grid]
+    return np.concatenate(columns, axis=1)
 
 
 # ---------------------------------------------------------------- PNG
@@ -69,11 +74,12 @@ def _beside(grids, gap) -> np.ndarray:
 def _png(task, rows, path):
     from matplotlib.figure import Figure
 
+    no_cell = _states(task)
     drawn = []
     for row in rows:
         sheet, names = _sheet(task, row)
-        narrow = max(_NARROWEST - sheet.shape[1], 0)
-        drawn.append((np.pad(sheet, ((0, 0), (0, narrow)), constant_values=_states(task)), names))
+        missing = max(_NARROWEST - sheet.shape[1], 0)
+        drawn.append((np.pad(sheet, ((0, 0), (0, missing)), constant_values=no_cell), names))
     heights = [_WIDTH * len(sheet) / sheet.shape[1] for sheet, _ in drawn]
     figure = Figure(figsize=(_WIDTH, sum(heights) + 0.6 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
@@ -90,20 +96,24 @@ def _png(task, rows, path):
 @functools.singledispatch
 def _sheet(task, row):
     """A row's frames in one grid, and where to write the steps: x and y, in cells, and the step."""
-    return row[:, 0], [(-1, y + 0.5, y) for y in range(0, len(row), max(len(row) // 8, 1))]
+    every = max(len(row) // 8, 1)
+    return row[:, 0], [(-1, y + 0.5, y) for y in range(0, len(row), every)]
 
 
 @_sheet.register
 def _(task: nca.NeuralAutomaton, row):
     across = min(len(row), max(round(120 / (task.grid + _GAP)), 1))
     empty = np.full((task.grid, task.grid), task.states)
-    lines, names = [], []
+    lines = []
+    names = []
     for start in range(0, len(row), across):
-        y = len(lines) * (task.grid + 2 * _GAP) + 2 * _GAP
-        some = [*row[start : start + across], *[empty] * across][:across]
-        lines.append(np.pad(_beside(some, task.states), ((2 * _GAP, 0), (0, 0)), constant_values=task.states))
-        for place, number in enumerate(range(start, min(start + across, len(row)))):
-            names.append((place * (task.grid + _GAP) - 0.5, y - 0.7, task.burn_in + number * task.dt))
+        y = len(lines) * (task.grid + 2 * _GAP) + 2 * _GAP  # of the cells; the steps are written above them
+        frames_here = row[start : start + across]
+        for place in range(len(frames_here)):
+            names.append((place * (task.grid + _GAP) - 0.5, y - 0.7, task.burn_in + (start + place) * task.dt))
+        blanks = [empty] * (across - len(frames_here))
+        line = _beside([*frames_here, *blanks], task.states)
+        lines.append(np.pad(line, ((2 * _GAP, 0), (0, 0)), constant_values=task.states))
     return np.concatenate(lines), names
 
 

@@ -1,8 +1,8 @@
 """Rows of a task as a person wants to see them, on a terminal in colour, elsewhere in plain text.
 
-A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py; any other
-task has those of drawing.py, which need no more than the contract of `Task`. A row is drawn from its words, not its
-ids, so that a mixture's rows are drawn like those of their members.
+A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py and
+drawings_of_languages.py; any other task has those of drawing.py, which need no more than the contract of `Task`. A row
+is drawn from its words, not its ids, so that a mixture's rows are drawn like those of their members.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..tasks import IGNORE, Task
 from ..tasks.mixture import Mixture
-from . import drawings  # noqa: F401  (which registers how each family is drawn)
+from . import drawings, drawings_of_languages  # noqa: F401  (which register how each family is drawn)
 from .drawing import GUTTER, LABEL, Row, has_answers, labelled, legend, lines
 
 _ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that has no more than ASCII
@@ -39,13 +39,23 @@ def as_json(task: Task, input_ids, labels) -> list[dict]:
     `prompt` and `answer` are token strings without padding; where there is no such thing, in a language or shuffled
     rows, `text` is all of them as one string. `task` is a name, in a mixture that of the row's member.
     """
-    rows, vocabulary = [], task.vocabulary
+    rows = []
+    vocabulary = task.vocabulary
     for ids, row_labels in zip(input_ids, labels, strict=True):
         name, drawn, row = _read(task, ids, row_labels)
-        plain = {"input_ids": [int(token) for token in ids], "labels": [int(label) for label in row_labels]}
-        prompt, answer = ([word for word in part if word != "<pad>"] for part in (row.prompt, row.answer))
-        parts = {"prompt": prompt, "answer": answer} if has_answers(drawn) else {"text": " ".join(answer)}
-        rows.append({"task": name, **plain, "tokens": [vocabulary[token] for token in ids], **parts})
+        as_plain = {
+            "task": name,
+            "input_ids": [int(token) for token in ids],
+            "labels": [int(label) for label in row_labels],
+            "tokens": [vocabulary[token] for token in ids],
+        }
+        answer = [word for word in row.answer if word != "<pad>"]
+        if has_answers(drawn):
+            as_plain["prompt"] = [word for word in row.prompt if word != "<pad>"]
+            as_plain["answer"] = answer
+        else:
+            as_plain["text"] = " ".join(answer)
+        rows.append(as_plain)
     return rows
 
 
@@ -55,14 +65,18 @@ def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
     Where it is right for several members, the first draws it and all are named; where for none (rows of shuffled
     members say too little), the mixture itself does.
     """
-    members = [found for member in _members(task) if (found := _as_row_of(member, task, input_ids, labels))]
-    drawn, ids, labels = members[0] if members else (task, input_ids, labels)
-    name = " or ".join(dict.fromkeys(member.config_name for member, *_ in members)) or task.config_name
-    scored, vocabulary = np.asarray(labels) != IGNORE, drawn.vocabulary
-    end = int(np.flatnonzero(scored | (np.asarray(ids) != drawn.pad_id)).max(initial=-1)) + 1
+    readings = [_as_row_of(member, task, input_ids, labels) for member in _members(task)]
+    readings = [reading for reading in readings if reading is not None]
+    drawn, ids, labels = readings[0] if readings else (task, input_ids, labels)
+    names = [member.config_name for member, _, _ in readings] or [task.config_name]
+    scored = np.asarray(labels) != IGNORE
+    is_content = scored | (np.asarray(ids) != drawn.pad_id)
+    end = int(np.flatnonzero(is_content).max(initial=-1)) + 1
     start = len(drawn.prompt_of(ids, labels)) if has_answers(drawn) else 0
+    vocabulary = drawn.vocabulary
     words = [vocabulary[token] for token in ids[:end]]
-    return name, drawn, Row(words, scored[:end].tolist(), start, len(input_ids) - end)
+    row = Row(words, scored[:end].tolist(), start, len(input_ids) - end)
+    return " or ".join(dict.fromkeys(names)), drawn, row
 
 
 def _members(task: Task) -> tuple[Task, ...]:
@@ -97,14 +111,17 @@ def _print(console: Console, texts: Iterable[Text]) -> None:
 def _header(task: Task, console: Console) -> Iterator[Text]:
     """What a task is, in its own words, and its legend; of a mixture, then the same of each member."""
     layout = inspect.cleandoc(type(task).__doc__ or "").partition("\n\n")[0]
-    facts = {
+    if layout.startswith(f"{type(task).__name__}("):  # no docstring, but what dataclass puts in place of none
+        layout = ""
+    settings = ", ".join(f"{name}={value}" for name, value in task.parameters.items())
+    paragraphs = {
         "task": [task.summary],
-        "row": [] if layout.startswith(f"{type(task).__name__}(") else [layout.replace("``", "").replace("\n", " ")],
-        "with": [] if _members(task) else [", ".join(f"{name}={value}" for name, value in task.parameters.items())],
+        "row": [layout.replace("``", "").replace("\n", " ")],
+        "with": [] if _members(task) else [settings],
         "read": legend(task),
-    }  # a layout that starts like that is no docstring, but what dataclass puts in place of none
+    }
     yield Text(task.config_name, "bold")
-    for label, texts in facts.items():
+    for label, texts in paragraphs.items():
         texts = [text if isinstance(text, Text) else Text(text) for text in texts if text]
         wrapped = (text.wrap(console, max(console.width - GUTTER, 1)) for text in texts)
         yield from labelled(label, itertools.chain.from_iterable(wrapped))
