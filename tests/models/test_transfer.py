@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 import hf_procedural as hp
-from hf_procedural.models.transfer import EMBEDDINGS, components_of, train_only, transfer
-from hf_procedural.models.words import COMPONENTS, parse_sources
+from hf_procedural.models.transfer import components_of, train_only, transfer
+from hf_procedural.models.words import COMPONENTS, EMBEDDINGS, parse_sources
 
 # Which of a layer's parameters belong to what, written by hand from the architectures' own names.
 ARCHITECTURES = {
