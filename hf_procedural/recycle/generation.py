@@ -5,6 +5,7 @@ process: all that the schedule depends on is fixed, also the size of the cache, 
 (On GPUs as far as their kernels allow; on CPUs with the same number of threads.)
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.util
@@ -63,7 +64,6 @@ class Generator:
     """A model with its tokenizer, in memory. Raises ValueError where it cannot be had, ImportError without vLLM."""
 
     def __init__(self, settings: Settings):
-        torch.set_num_threads(settings.threads)
         self.settings = settings
         if settings.engine == "vllm":
             self.tokenizer = load_tokenizer(settings.model)
@@ -87,9 +87,21 @@ class Generator:
         """A completion of each prompt, all of which have room for one; `progress` is called as they end."""
         if not asked:
             return []
-        completions = self._run(asked, [self.room(prompt) for prompt in asked], seed, progress)
+        with _threads(self.settings.threads):
+            completions = self._run(asked, [self.room(prompt) for prompt in asked], seed, progress)
         texts = self.tokenizer.batch_decode([ids for ids, _ in completions], skip_special_tokens=True)
         return [Completion(text, len(ids), ended) for text, (ids, ended) in zip(texts, completions, strict=True)]
+
+
+@contextlib.contextmanager
+def _threads(number: int):
+    """torch computes with so many threads meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def token_ids(texts: list[str], settings: Settings, tokenizer) -> list[list[int]]:

@@ -11,6 +11,7 @@ import torch
 from datasets import load_dataset
 from torch.utils.data import DataLoader
 from transformers import default_data_collator
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 import hf_procedural
 from hf_procedural.data import blocks
@@ -47,6 +48,7 @@ def test_new_model_fits_the_task_and_loads_without_this_package(model_type, tmp_
 import sys
 sys.modules["hf_procedural"] = None
 import torch
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained({str(tmp_path)!r})
 ids = torch.load({str(tmp_path / "ids.pt")!r}, weights_only=True)
@@ -90,6 +92,17 @@ def test_attention_is_pytorchs(dims, length, monkeypatch):
         torch.autograd.grad(ours, (q, k, v), weight), torch.autograd.grad(torchs, (q, k, v), weight), strict=True
     ):
         assert torch.allclose(mine, reference, atol=1e-5)
+
+
+@pytest.mark.parametrize("keywords", [{"position_bias": torch.arange(25.0).view(1, 1, 5, 5)}, {"is_causal": False}])
+def test_what_attention_does_not_know_is_left_to_pytorch(keywords):
+    module = torch.nn.Module()
+    q, k, v = (torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
+    ours, _ = attention.small_heads_attention(module, q, k, v, None, **keywords)
+    torchs, _ = sdpa_attention_forward(module, q, k, v, None, **keywords)
+    plain, _ = attention.small_heads_attention(module, q, k, v, None, position_ids=torch.arange(5), use_cache=True)
+    assert torch.equal(ours, torchs) and not torch.allclose(ours, plain, atol=1e-2)
+    assert torch.allclose(plain, attention.small_heads_attention(module, q, k, v, None, sliding_window=9)[0], atol=1e-5)
 
 
 def test_attention_of_extreme_scores():
