@@ -11,14 +11,13 @@ import logging
 import pkgutil
 import re
 from collections.abc import Callable
-from importlib import metadata
 
 _LOG = logging.getLogger("hf_procedural")
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One name, ``module:name`` or ``module:Class.name``, or ``module:`` and what we expect of it."""
+    """What is known of a name, ``module:name`` or ``module:Class.name``, also of what only instances have."""
 
     why: str  # what we do with it
     works: str  # the versions that it was written against, as pip takes them
@@ -40,231 +39,231 @@ _HARNESS = "lm_eval>=0.4.13,<0.5"
 PRIVATE: dict[str, Entry] = {}
 
 
-def _lean(works: str, why: str, until: str, without: str, *names: str) -> None:
+def _lean(works: str, *names: str, why: str, until: str, without: str) -> None:
     for name in names:
         PRIVATE[name] = Entry(why, works, until, without)
 
 
 _lean(
     _DATASETS,
-    'load_dataset("procedural", ...)',
-    "datasets lets a package register a builder",
-    "one line when datasets is imported, and an error of one line where our recipes and commands ask for rows",
     "datasets.load:_PACKAGED_DATASETS_MODULES",
     "datasets.load:PackagedDatasetModuleFactory.get_module",
     "datasets.load:DatasetModule",
     "datasets.load:DataFilesDict",
+    why='load_dataset("procedural", ...)',
+    until="datasets lets a package register a builder",
+    without="one line when datasets is imported, and an error of one line where our recipes and commands ask for rows",
 )
 _lean(
     _DATASETS,
-    "a stream of formatted rows at the speed of batches",
-    "datasets formats the rows of a stream many at once",
-    "streams are the stock ones, which give the same rows and are slower",
     "datasets.iterable_dataset:_BaseExamplesIterable",
     "datasets.iterable_dataset:IterableDataset._prepare_ex_iterable_for_iteration",
     "datasets.formatting:get_formatter",
+    why="a stream of formatted rows at the speed of batches",
+    until="datasets formats the rows of a stream many at once",
+    without="streams are the stock ones, which give the same rows and are slower",
 )
 _lean(
     _DATASETS,
-    "a stream of formatted rows at the speed of batches",
-    "datasets formats the rows of a stream many at once",
-    "never called, so that streams are the stock ones",
     "datasets.builder:DatasetBuilder._as_streaming_dataset_single",
+    why="a stream of formatted rows at the speed of batches",
+    until="datasets formats the rows of a stream many at once",
+    without="never called, so that streams are the stock ones",
 )
 _lean(
     _DATASETS,
-    "a configuration for any task, size and parameter",
-    "datasets lets a builder make its configurations",
-    "an error of one line",
     "datasets.builder:DatasetBuilder._create_builder_config",
+    why="a configuration for any task, size and parameter",
+    until="datasets lets a builder make its configurations",
+    without="an error of one line",
 )
 _lean(
     _DATASETS,
-    "the key of a table among the rows of a shard",
-    "datasets exports it",
-    "keys are pairs, as those of older builders",
     "datasets.builder:Key",
+    why="the key of a table among the rows of a shard",
+    until="datasets exports it",
+    without="keys are pairs, as those of older builders",
 )
 _lean(
     _DATASETS,
-    "what the names of files say of their splits, and which are no data",
-    "datasets exports them",
-    "our own lists, which are those of datasets 5.2",
     "datasets.data_files:SPLIT_KEYWORDS",
     "datasets.data_files:FILES_TO_IGNORE",
+    why="what the names of files say of their splits, and which are no data",
+    until="datasets exports them",
+    without="our own lists, which are those of datasets 5.2",
 )
 _lean(
     _TRANSFORMERS,
-    "attention for small heads on CPUs",
-    "PyTorch's kernel is as fast on heads of 4 dimensions",
-    "attention is PyTorch's, which is slower on small heads",
     "transformers.integrations.sdpa_attention:sdpa_attention_forward",
     "transformers.masking_utils:sdpa_mask",
     "transformers:PreTrainedModel._supports_attention_backend",
     "transformers:PreTrainedModel._supports_sdpa",
+    why="attention for small heads on CPUs",
+    until="PyTorch's kernel is as fast on heads of 4 dimensions",
+    without="attention is PyTorch's, which is slower on small heads",
 )
 _lean(
     _TRANSFORMERS,
-    "no warning of a loss that GPT-2's name does not tell",
-    "transformers sets it for GPT-2",
-    "the warning",
     "transformers:PreTrainedModel.loss_type",
+    why="no warning of a loss that GPT-2's name does not tell",
+    until="transformers sets it for GPT-2",
+    without="the warning",
 )
 _lean(
     _TRANSFORMERS,
-    "logits of labelled tokens alone, whose labels reach the loss as shift_labels",
-    "transformers takes labels of its own choice of positions (logits_to_keep as a tensor does for one row)",
-    "all logits are computed, which gives the same loss and is slower",
     "transformers:PreTrainedModel.loss_function",
+    why="logits of labelled tokens alone, whose labels reach the loss as shift_labels",
+    until="transformers takes labels of its own choice of positions (logits_to_keep as a tensor does for one row)",
+    without="all logits are computed, which gives the same loss and is slower",
 )
 _lean(
     _TRANSFORMERS,
-    "an evaluation loss over all tokens alike, by num_items_in_batch",
-    "the Trainer weighs batches by their tokens in evaluation",
-    "the loss is the Trainer's mean over batches, which depends on their size",
     "transformers:Trainer._get_num_items_in_batch",
+    why="an evaluation loss over all tokens alike, by num_items_in_batch",
+    until="the Trainer weighs batches by their tokens in evaluation",
+    without="the loss is the Trainer's mean over batches, which depends on their size",
 )
 _lean(
     _TRANSFORMERS,
-    "a run that goes on as if it had not stopped",
-    "the Trainer restores random numbers after the data loader has started",
-    "an error of one line before a run goes on",
     "transformers:Trainer._load_rng_state",
+    why="a run that goes on as if it had not stopped",
+    until="the Trainer restores random numbers after the data loader has started",
+    without="an error of one line before a run goes on",
 )
 _lean(
     _TRANSFORMERS,
-    "figures that trackers see, too",
-    "the Trainer takes callbacks that come before its own",
-    "trackers do not see them; the log of the run has them",
     "transformers:Trainer.callback_handler",
+    why="figures that trackers see, too",
+    until="the Trainer takes callbacks that come before its own",
+    without="trackers do not see them; the log of the run has them",
 )
 _lean(
     _TRANSFORMERS,
-    "a model that is saved first and pushed later, with its card",
-    "save_model takes whether to push",
-    "it is pushed twice, without its card at first",
     "transformers:Trainer.save_model._internal_call",
+    why="a model that is saved first and pushed later, with its card",
+    until="save_model takes whether to push",
+    without="it is pushed twice, without its card at first",
 )
 _lean(
     _TRANSFORMERS,
-    "continuous batching",
-    "transformers says which models it can serve",
-    "completions come from padded batches",
     "transformers:PreTrainedModel._is_stateful",
     "transformers:GenerationMixin.init_continuous_batching",
     "transformers:ContinuousBatchingConfig",
+    why="continuous batching",
+    until="transformers says which models it can serve",
+    without="completions come from padded batches",
 )
 _lean(
     _TRANSFORMERS,
-    "the cause of a failure of continuous batching",
-    "get_result gives it",
-    "the error does not tell the cause",
     "transformers.generation.continuous_batching:ContinuousBatchingManager.background_thread_status",
+    why="the cause of a failure of continuous batching",
+    until="get_result gives it",
+    without="the error does not tell the cause",
 )
 _lean(
     _ACCELERATE,
-    "several processes on CPUs",
-    "accelerate launch --cpu --num_processes N starts N processes",
-    "one process, which a line says",
     "accelerate.commands.launch:_validate_launch_command",
+    why="several processes on CPUs",
+    until="accelerate launch --cpu --num_processes N starts N processes",
+    without="one process, which a line says",
 )
 _lean(
     _ACCELERATE,
-    "a recipe under accelerate launch",
-    "accelerate documents them",
-    "an error of one line, or one process on CPUs",
     "accelerate.commands.launch:launch_command_parser",
     "accelerate.commands.launch:launch_command",
+    why="a recipe under accelerate launch",
+    until="accelerate documents them",
+    without="an error of one line, or one process on CPUs",
 )
 _lean(
     _TRL,
-    "evaluation by verified answers, and dynamic sampling",
-    "TRL lets a trainer generate for given prompts and replace groups",
-    "an error of one line before training",
     "trl:GRPOTrainer._tokenize_prompts",
     "trl:GRPOTrainer._generate_single_turn",
     "trl:GRPOTrainer._generate_and_score_completions",
     "trl:GRPOTrainer._step",
+    why="evaluation by verified answers, and dynamic sampling",
+    until="TRL lets a trainer generate for given prompts and replace groups",
+    without="an error of one line before training",
 )
 _lean(
     _TRL,
-    "the figures of dynamic sampling in the log",
-    "TRL logs figures of a subclass",
-    "they are not logged",
     "trl:GRPOTrainer._metrics",
+    why="the figures of dynamic sampling in the log",
+    until="TRL logs figures of a subclass",
+    without="they are not logged",
 )
 _lean(
     _TRL,
-    "a KL term against the model that was given, where TRL would load another",
-    "GRPOTrainer takes a reference model",
-    "an error of one line before training with beta",
     "trl.trainer.grpo_trainer:create_model_from_path",
+    why="a KL term against the model that was given, where TRL would load another",
+    until="GRPOTrainer takes a reference model",
+    without="an error of one line before training with beta",
 )
 _lean(
     _DATATROVE,
-    "workers that end when one is killed",
-    "datatrove's own executor does not wait for a worker that was killed",
-    "datatrove's own executor, which waits for a killed worker",
     "datatrove.executor:LocalPipelineExecutor.get_incomplete_ranks",
     "datatrove.executor:LocalPipelineExecutor.save_executor_as_json",
     "datatrove.executor:LocalPipelineExecutor._run_for_rank",
+    why="workers that end when one is killed",
+    until="datatrove's own executor does not wait for a worker that was killed",
+    without="datatrove's own executor, which waits for a killed worker",
 )
 _lean(
     _DATATROVE,
-    "marks of what is done, completions/00000",
-    "datatrove lets us say which tasks are complete",
-    "shards that are there may be made again",
     "datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed",
+    why="marks of what is done, completions/00000",
+    until="datatrove lets us say which tasks are complete",
+    without="shards that are there may be made again",
 )
 _lean(
     _DATATROVE,
-    "copies by minhash: folders bucket_000, files of clusters as pairs of uint32",
-    "datatrove gives clusters by an interface",
-    "an error of one line before texts are compared",
     "datatrove.pipeline.dedup:MinhashDedupCluster.save_cluster_id",
+    why="copies by minhash: folders bucket_000, files of clusters as pairs of uint32",
+    until="datatrove gives clusters by an interface",
+    without="an error of one line before texts are compared",
 )
 _lean(
     _HARNESS,
-    "rows as a task of lm-eval",
-    "lm-eval lets a task in Python set its configuration",
-    "an error of one line",
     "lm_eval.api.task:Task._config",
+    why="rows as a task of lm-eval",
+    until="lm-eval lets a task in Python set its configuration",
+    without="an error of one line",
 )
 _lean(
     _HARNESS,
-    "examples of a row's own category in DCLM's Core",
-    "lm-eval has a sampler by category",
-    "an error of one line",
     "lm_eval.api.samplers:ContextSampler.df",
     "lm_eval.api.samplers:ContextSampler.rnd",
+    why="examples of a row's own category in DCLM's Core",
+    until="lm-eval has a sampler by category",
+    without="an error of one line",
 )
 _lean(
     _HARNESS,
-    "figures under keys metric,filter",
-    "lm-eval documents its results",
-    "an error of one line instead of an empty table",
     "lm_eval.evaluator:evaluate",
+    why="figures under keys metric,filter",
+    until="lm-eval documents its results",
+    without="an error of one line instead of an empty table",
 )
 _lean(
     "bert-score>=0.3.13,<0.4",
-    "BERTScore of pairs with a model that is in memory",
-    "bert-score's BERTScorer takes empty texts and models of any length",
-    "an error of one line",
     "bert_score.utils:bert_cos_score_idf",
+    why="BERTScore of pairs with a model that is in memory",
+    until="bert-score's BERTScorer takes empty texts and models of any length",
+    without="an error of one line",
 )
 _lean(
     "python>=3.11",
-    "hints at the nearest of a parser's flags",
-    "argparse tells the flags of a parser",
-    "no hint, and no older name of a flag",
     "argparse:ArgumentParser._actions",
+    why="hints at the nearest of a parser's flags",
+    until="argparse tells the flags of a parser",
+    without="no hint, and no older name of a flag",
 )
 _lean(
     "python>=3.11",
-    "a GPU of its own for each worker",
-    "workers are told their number",
-    "all workers take the first GPU",
     "multiprocessing.process:BaseProcess._identity",
+    why="a GPU of its own for each worker",
+    until="workers are told their number",
+    without="all workers take the first GPU",
 )
 
 
@@ -303,6 +302,8 @@ def lacking(name: str) -> ImportError:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata  # which costs more than the rest of this file
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
