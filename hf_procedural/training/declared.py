@@ -80,6 +80,17 @@ def _field(value: ast.expr | None) -> dataclasses.Field:
     return dataclasses.field(**kwargs)
 
 
+def flags_of(module: str) -> dict[str, bool]:
+    """The flags that the calls of ``add_argument`` in `module` name: whether each takes a value. Raises Unreadable."""
+    flags = {}
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
+            action = next((_literal(keyword.value) for keyword in node.keywords if keyword.arg == "action"), "store")
+            names = [name for name in map(_literal, node.args) if isinstance(name, str) and name.startswith("--")]
+            flags |= dict.fromkeys(names, action in ("store", "append"))
+    return flags
+
+
 def _metadata(node: ast.expr) -> dict:
     """What of it is literal, such as the help text; choices may come from code."""
     if not isinstance(node, ast.Dict):

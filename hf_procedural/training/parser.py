@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import functools
 import json
+import os
 import sys
 import types
 import typing
@@ -34,6 +35,9 @@ def mapping(name: str, value) -> dict:
     return value or {}
 
 
+CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
+
+
 def answer_early(module: str, description: str, *kinds) -> None:
     """Ends the program for --help and for mistakes in the arguments, if `module` is the one that runs.
 
@@ -49,6 +53,8 @@ def answer_early(module: str, description: str, *kinds) -> None:
         for arguments in parser.read(sys.argv[1:]):
             if hasattr(arguments, "check"):
                 arguments.check()
+    if CHECK_ONLY in os.environ:
+        sys.exit()
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
 
 

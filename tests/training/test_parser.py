@@ -8,15 +8,18 @@ import subprocess
 import sys
 
 import pytest
+from accelerate.commands.launch import launch_command_parser
 from support.running import RECIPES, ROOT, error_of
 from transformers import HfArgumentParser
 
+from hf_procedural import cli
+from hf_procedural.cli import launch, recipes
 from hf_procedural.training import declared, parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageSettings
 from hf_procedural.training.stage_arguments import StageArguments
 
 PRETRAIN = (RowArguments, InitArguments, ModelArguments, StageArguments)
-SCRIPTS = sorted(path.stem for path in RECIPES.glob("*.py"))
+SCRIPTS = sorted(path.stem for path in RECIPES.glob("[!_]*.py"))
 OF_DATACLASSES = [name for name in SCRIPTS if "parser.answer_early(" in (RECIPES / f"{name}.py").read_text()]
 WORDS = ["3", "0.5", "-1e-4", "true", "No", "steps", "adamw_torch", "{}", "", "underflow_overflow"]
 
@@ -180,3 +183,29 @@ def test_stand_ins_have_the_fields_of_the_real_class():
         declared.stand_in("transformers.training_args", "Nothing")
     with pytest.raises(declared.Unreadable, match="no_such_library is not installed"):
         declared.stand_in("no_such_library", "Nothing")
+
+
+def test_the_command_checks_a_recipes_words_before_it_imports_the_launcher(monkeypatch, capfd):
+    launched = []
+    monkeypatch.setattr(launch, "_launch", lambda *words: launched.append(words))
+    assert set(recipes.TRAIN) <= set(OF_DATACLASSES)  # others would run
+    for words, code in (("--max_steps many", 2), ("--max_steps 3 --num-processes 2", 0)):
+        monkeypatch.setattr(sys, "argv", ["hf-procedural", "pretrain", "quickstart", *words.split()])
+        if code:
+            with pytest.raises(SystemExit) as exit_:
+                cli.main()
+            assert exit_.value.code == code
+        else:
+            cli.main()
+    assert [words[0] for words in launched] == ["pretrain"]
+    seen = capfd.readouterr()
+    line = "hf-procedural pretrain: error: argument --max_steps: invalid int value: 'many'"
+    assert (seen.out, seen.err.splitlines()) == ("", [line])
+
+
+def test_flags_of_the_launcher_are_read_from_its_source():
+    real = {}
+    for action in launch_command_parser()._actions:
+        real |= {launch._flag(flag): action.nargs != 0 for flag in action.option_strings if flag.startswith("--")}
+    read = declared.flags_of("accelerate.commands.launch")
+    assert {launch._flag(flag): value for flag, value in read.items()} | {"--help": False} == real
