@@ -115,27 +115,25 @@ def families() -> None:
     import numpy as np
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    import test_languages
-    import test_lime
-    import test_nca
-    import test_nonsense
-    import test_simpler
+    from support import references
+
+    from hf_procedural.tasks import nca
 
     rng, generator, numbers = random.Random(0), np.random.default_rng(0), range(2, 32_000)
     letters = hf_procedural.task("nonsense-composite").vocabulary[:5000]
-    simpler, vectors = hf_procedural.task("simpler"), test_languages._vectors(16_000)
-    weights = test_nca.random_weights(generator, 10)
+    simpler, vectors = hf_procedural.task("simpler"), references.word_vectors(16_000)
+    weights = references.random_weights(generator, 10)
     references = {
-        "lime-induct": lambda: test_lime.reference(rng, "induct"),
-        "lime-rewrite_multistep_hard": lambda: test_lime.reference(rng, "rewrite_multistep_hard"),
-        "simpler-set": lambda: simpler.solve(test_simpler.reference_row(rng, "set", 10, 220, numbers)),
-        "simpler-union": lambda: simpler.solve(test_simpler.reference_row(rng, "union", 10, 220, numbers)),
-        "nonsense-composite": lambda: test_nonsense.reference(rng, "composite", letters),
-        "nonsense-masked_document_generation": lambda: test_nonsense.step_reference(
+        "lime-induct": lambda: references.lime_row(rng, "induct"),
+        "lime-rewrite_multistep_hard": lambda: references.lime_row(rng, "rewrite_multistep_hard"),
+        "simpler-set": lambda: simpler.solve(references.simpler_row(rng, "set", 10, 220, numbers)),
+        "simpler-union": lambda: simpler.solve(references.simpler_row(rng, "union", 10, 220, numbers)),
+        "nonsense-composite": lambda: references.nonsense_row(rng, "composite", letters),
+        "nonsense-masked_document_generation": lambda: references.nonsense_step_row(
             rng, "masked_document_generation", letters, 512, 256, (100, 255)
         ),
-        "nca-10": lambda: test_nca.nca.simulate(
-            weights, test_nca.random_grid(generator, 10, 12), 27, 10, 1, 1e-4, 0.0, generator
+        "nca-10": lambda: nca.simulate(
+            weights, references.random_grid(generator, 10, 12), 27, 10, 1, 1e-4, 0.0, generator
         ),
     }
     for name, reference in references.items():
@@ -145,7 +143,7 @@ def families() -> None:
         report(f"sample {name}", f"{fast * 1e6:.2f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "20")
     for name, distribution in (("words", "zipf"), ("nesting", "zipf"), ("flat", "zipf"), ("words", "log_linear")):
         task = hf_procedural.task(f"{name}-16000", distribution=distribution)
-        plain = test_languages.Reference(16_000, distribution, vectors)
+        plain = references.Sentences(16_000, distribution, vectors)
         ids, _ = task.sample(generator, 200)
         fast = seconds(lambda task=task: task.sample(generator, 200), 3) / (ids == task.eos_id).sum()
         slow = seconds(lambda plain=plain, name=name: [getattr(plain, name)() for _ in range(100)], 3) / 100

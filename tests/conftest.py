@@ -1,5 +1,6 @@
 """What all tests share: an offline, throw-away cache, specimens of every task."""
 
+import multiprocessing
 import os
 import tempfile
 
@@ -17,10 +18,16 @@ os.environ.update(  # before datasets is imported, which reads them once
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from support import warm_server  # noqa: E402
 from support.specimens import SPECIMENS, specimen_id  # noqa: E402
 
 import hf_procedural as hp  # noqa: E402
 from hf_procedural.tasks.registry import CHECKED, REGISTRY  # noqa: E402
+
+# Where the package spawns a process, one is forked from a server that has imported what ours leans on
+_forkserver = multiprocessing.get_context("forkserver")
+_forkserver.set_forkserver_preload(warm_server.MODULES)
+multiprocessing.context._concrete_contexts["spawn"] = _forkserver
 
 hypothesis.settings.register_profile("replayable", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("replayable")

@@ -11,7 +11,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
+from support import starting
 from support.running import RECIPES, ROOT
 
 import hf_procedural as hp
@@ -192,18 +192,16 @@ def test_generate_again_changes_nothing(run, tmp_path):
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_an_interruption_is_one_line_and_the_next_run_goes_on(num_proc, tmp_path, monkeypatch, run):
     """SIGINT for the whole process group, as on a terminal."""
-    script = "from hf_procedural import cli; from hf_procedural.data import parquet; "
-    script += "parquet._SHARD_BYTES = 1; cli.main()"  # a block in each file
+    script = """
+from hf_procedural import cli
+from hf_procedural.data import parquet
+parquet._SHARD_BYTES = 1  # a block in each file
+cli.main()
+"""
     words = ["generate", "sort-64", "--rows", "150_000", "--output", "data", "--num_proc", str(num_proc)]
-    command, pipes = [sys.executable, "-c", script, *words], {"stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, start_new_session=True, **pipes)
-    deadline = time.time() + 60
-    while not list(tmp_path.glob("data/*.parquet")) and process.poll() is None and time.time() < deadline:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    done = starting.run("-c", script, *words, signal_at=("data/*.parquet", signal.SIGINT))
     last = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
-    assert process.returncode == 1 and errors.splitlines() == [last]
+    assert done.returncode == 1 and done.stderr.splitlines() == [last]
     made = sorted(tmp_path.glob("data/*.parquet"))
     before = {file: file.stat().st_mtime_ns for file in made}
     assert 0 < len(made) < 140

@@ -138,6 +138,7 @@ class Local(LocalPipelineExecutor):
         with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
             try:
                 tasks = [pool.submit(self._run_for_rank, rank) for rank in ranks]
+                pool.submit(int)  # the death of its last worker is missed by a pool that is not used again
                 for task in futures.as_completed(tasks):
                     task.result()
             except BaseException as error:  # Ctrl-C too

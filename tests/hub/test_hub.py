@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from huggingface_hub import DatasetCard, ModelCard
+from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 from support.running import ROOT
 
@@ -22,10 +23,12 @@ BOTH = ("publish", "sort-8", "set-8", "--repo", "alice/procedural", *SIZES)
 def command(hub, tmp_path):
     """Runs hf-procedural, or a recipe, as alice would; gives exit code, stdout and stderr."""
 
-    def run(*words, token="hf_alice", recipe=None, **more):
+    def run(*words, token="hf_alice", recipe=None, fresh=False, **more):
         script = [str(ROOT / recipe)] if recipe else ["-m", "hf_procedural.cli"]
-        options = {"env": environment(hub, tmp_path / "home", token) | more, "capture_output": True, "text": True}
-        return subprocess.run([sys.executable, *script, *map(str, words)], cwd=tmp_path, **options)
+        options = {"env": environment(hub, tmp_path / "home", token) | more, "cwd": tmp_path}
+        if not fresh:
+            return starting.run(*script, *words, **options)
+        return subprocess.run([sys.executable, *script, *map(str, words)], capture_output=True, text=True, **options)
 
     return run
 
@@ -180,8 +183,8 @@ def test_damaged_facts_are_told(content, command, tmp_path):
 
 
 def test_a_killed_publish_is_completed_by_the_next(hub, command, tmp_path):
-    words = [sys.executable, "-m", "hf_procedural.cli", *BOTH]
-    process = subprocess.Popen(words, env=environment(hub, tmp_path / "home", "hf_alice"), cwd=tmp_path)
+    words = ["-m", "hf_procedural.cli", *BOTH]
+    process = starting.Process(words, env=environment(hub, tmp_path / "home", "hf_alice"), cwd=tmp_path)
 
     def kill(request):
         request.read(1000)
@@ -191,9 +194,7 @@ def test_a_killed_publish_is_completed_by_the_next(hub, command, tmp_path):
     for _ in range(3):  # the two files of the first config, and one of the second
         hub.before("PUT", "/lfs/", lambda request: None)
     hub.before("PUT", "/lfs/", kill)
-    if process.wait() == 0:
-        pytest.fail("there were fewer uploads than expected, so that nothing was killed")
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait().returncode == -signal.SIGKILL, "fewer uploads than expected: nothing was killed"
     said = good(command(*BOTH))
     assert "nothing to do" not in said
     found = json.loads(python(LOAD, environment(hub, tmp_path / "fresh", bare=True), "alice/procedural"))
@@ -218,10 +219,10 @@ def test_the_hub_fails_twice_then_works(hub, command, tmp_path):
 
 def test_two_publish_at_once(hub, command, tmp_path):
     """A commit that loses a race is made again on top of the other's."""
-    words = [sys.executable, "-m", "hf_procedural.cli", "publish", "set-8", "--repo", "alice/procedural", *SIZES]
+    words = ["-m", "hf_procedural.cli", "publish", "set-8", "--repo", "alice/procedural", *SIZES]
 
     def other(request):
-        subprocess.run(words, env=environment(hub, tmp_path / "other", "hf_alice"), cwd=tmp_path, check=True)
+        starting.run(*words, env=environment(hub, tmp_path / "other", "hf_alice"), cwd=tmp_path, check=True)
 
     hub.before("POST", "/api/datasets/alice/procedural/commit/", other)
     good(command("publish", "sort-8", "--repo", "alice/procedural", *SIZES))
@@ -365,9 +366,12 @@ def test_tokens_are_nowhere(hub, command, tmp_path):
         "DATASETS_VERBOSITY": "debug",
     }
     runs = [
+        command("publish", "sort-8", "--repo", "alice/procedural", *SIZES, **loud, fresh=True),
         command("publish", "sort-8", "--repo", "alice/procedural", *SIZES, **loud),
-        command("publish", "sort-8", "--repo", "alice/procedural", *SIZES, **loud),
-        command(*RUN, "--output_dir", "run", "--hub_model_id", "alice/a", recipe="recipes/pretrain.py", **loud),
+        command(
+            *RUN, "--output_dir", "run", "--hub_model_id", "alice/a",
+            recipe="recipes/pretrain.py", **loud, fresh=True,
+        ),
         command(
             *RUN, "--output_dir", "run2", "--hub_model_id", "alice/b", "--hub_token", secret,
             recipe="recipes/pretrain.py", token=None, **loud,

@@ -2,10 +2,11 @@
 
 import http.client
 import json
-import subprocess
-import sys
+import os
+import signal
 
 import pytest
+from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 
 PUSH = """
@@ -181,19 +182,17 @@ def test_a_failed_upload_is_repeated_by_the_client(hub, folder, tmp_path):
 
 def test_a_client_killed_in_an_upload_leaves_no_commit_and_a_refused_one_says_why(hub, folder, tmp_path):
     client = environment(hub, tmp_path / "home", "hf_alice")
-    command = [sys.executable, "-c", UPLOAD, folder]
-    process = subprocess.Popen(command, env=client)
+    process = starting.Process(["-c", UPLOAD, folder], env=client)
 
     def kill(request):
         request.read(request.left // 2)
-        process.kill()
-        process.wait()
+        os.kill(process.pid, signal.SIGKILL)
         raise ConnectionAbortedError
 
     hub.before("PUT", "/lfs/", kill)
-    assert process.wait(60) == -9
+    assert process.wait().returncode == -9
     hub.fail("POST", "/objects/batch", status=403, body='{"error": "Private storage limit reached"}')
-    refused = subprocess.run(command, env=client, capture_output=True, text=True)
+    refused = starting.run("-c", UPLOAD, folder, env=client)
     assert refused.returncode == 1 and "Private storage limit reached" in refused.stderr
     assert (
         hub.commits("datasets", "alice/folder") == ["initial commit"] and not hub.repos["datasets", "alice/folder"].lfs

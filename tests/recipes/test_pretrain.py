@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ import torch
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
-from support.running import CONFIGS, RECIPES, TESTS, error_of, history, kill_when, run_here, same_weights
+from support import starting
+from support.running import CONFIGS, RECIPES, TESTS, error_of, history, kill_when, launch_two, run_here, same_weights
 
 import hf_procedural
 from hf_procedural.data import blocks
@@ -82,7 +82,7 @@ with torch.no_grad():
 scored = labels[:, 1:] != -100
 print((guesses == labels[:, 1:])[scored].double().mean().item(), model.config.use_cache)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = starting.run("-c", script, check=True)
     accuracy, use_cache = done.stdout.split()
     expected = json.loads((folder / "all_results.json").read_text())["eval_answer_accuracy"]
     assert float(accuracy) == pytest.approx(expected, abs=1e-4)
@@ -194,7 +194,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     words = [*SORT, *TINY, "--max_steps", "80", "--save_steps", "10", "--per_device_train_batch_size", "16", *extra]
     run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "whole")
     words += ["--output_dir", tmp_path / "killed"]
-    kill_when(tmp_path / "killed" / "checkpoint-20" / "trainer_state.json", monkeypatch, "pretrain", *words)
+    kill_when(tmp_path / "killed" / "checkpoint-20" / "trainer_state.json", "pretrain", *words)
     assert not (tmp_path / "killed" / "model.safetensors").exists(), "killed too late to show anything"
     run_here(monkeypatch, "pretrain", *words, "--resume_from_checkpoint", "true")
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
@@ -208,10 +208,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
     words = [*SORT, *TINY, "--max_steps", "20", "--use_cpu", "true", "--streaming", "true"]
     run_here(monkeypatch, "pretrain", *words, "--per_device_train_batch_size", "32", "--output_dir", tmp_path / "one")
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29611", PRETRAIN]
-    command = [*launch, *words, "--per_device_train_batch_size", "16", "--output_dir", str(tmp_path / "two")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    launch_two("pretrain", *words, "--per_device_train_batch_size", "16", "--output_dir", tmp_path / "two")
     one, two = (dict(history(tmp_path / name, "loss")) for name in ("one", "two"))
     assert one.keys() == two.keys() and len(one) == 2
     assert [two[step] for step in one] == pytest.approx(list(one.values()), abs=1e-4)

@@ -111,7 +111,7 @@ def test_a_run_of_a_study_can_be_repeated_alone(monkeypatch, tmp_path):
 def test_a_killed_study_goes_on_where_it_stopped(parallel, monkeypatch, tmp_path, capfd):
     study = tmp_path / "study"
     words = [*STUDY, "--output_dir", study, "--parallel", parallel]
-    kill_when(study / RUNS[2] / "checkpoint-4" / "trainer_state.json", monkeypatch, "probe", *words)
+    kill_when(study / RUNS[2] / "checkpoint-4" / "trainer_state.json", "probe", *words)
     time.sleep(1)  # in which no process of the study goes on
     assert not (study / RUNS[2] / "eval_results.json").exists() and not (study / RUNS[-1]).exists()
     files = [path for run in RUNS if (study / run / "eval_results.json").exists() for path in (study / run).rglob("*")]

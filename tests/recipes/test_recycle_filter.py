@@ -344,10 +344,10 @@ def test_killed_and_resumed_by_two_workers_it_ends_with_the_same_bytes(web, monk
     words = [*BOTH, "--keep_top", "0.5", "--organic_keep_top", "0.5", "--deduplicate", "true"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run_here(monkeypatch, "recycle_filter", *words, "--output", whole)
-    kill_when(killed / ".datatrove/organic/00002.parquet", monkeypatch, "recycle_filter", *words, "--output", killed)
+    kill_when(killed / ".datatrove/organic/00002.parquet", "recycle_filter", *words, "--output", killed)
     scored = {file: file.stat().st_mtime_ns for file in killed.glob(".datatrove/*/0*.parquet")}
     assert 2 < len(scored) < 8 and not (killed / "organic").exists(), "killed too late to show anything"
-    kill_when(killed / "organic/00000.parquet", monkeypatch, "recycle_filter", *words, "--output", killed)
+    kill_when(killed / "organic/00000.parquet", "recycle_filter", *words, "--output", killed)
     (killed / "organic" / ".00004.parquet.1.tmp").write_bytes(b"rest")
     kept = {file: file.stat().st_mtime_ns for file in killed.glob("*/0*.parquet")}
     assert 0 < len(kept) < 9 and not (killed / "filter.json").exists(), "killed too late to show anything"

@@ -8,7 +8,7 @@ import os
 import random
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import threading
 import time
@@ -24,9 +24,10 @@ import pytest
 import torch
 import zstandard
 from datasets import load_dataset
+from support import starting, stuck
 from support.hub_server import empty_hub, environment, python  # noqa: F401
 from support.rigged import save_rigged
-from support.running import RECIPES, SHARED, error_of, kill_when, run_here
+from support.running import RECIPES, SHARED, TESTS, error_of, kill_when, run_here
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import (
@@ -204,7 +205,7 @@ def test_a_piece_without_the_marker(made, monkeypatch, tmp_path):
 def test_killed_and_started_again_it_ends_with_the_same_bytes(made, monkeypatch, capsys, tmp_path):
     words = [*SMALL, "--model", "sometimes", "--output", tmp_path / "out"]
     out = tmp_path / "out"
-    kill_when(out / "00000.parquet", monkeypatch, "recycle_rephrase", *words)
+    kill_when(out / "00000.parquet", "recycle_rephrase", *words)
     before = {file: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
     assert 1 <= len(before) < 4 and not (out / "recycle.json").exists(), "killed too late to show anything"
     run_here(monkeypatch, "recycle_rephrase", *words)
@@ -241,16 +242,6 @@ def test_two_workers_give_the_same_bytes_as_one(made, monkeypatch, capsys, tmp_p
     assert len(logs) == 4 and all("Processing done" in log for log in logs)
 
 
-def stuck(data, rank, world_size):
-    Path(f"{rank}.pid").write_text(str(os.getpid()))
-    time.sleep(150)
-
-
-def run_stuck(folder):
-    os.chdir(folder)
-    pipeline.Local([stuck], tasks=2, workers=2, logging_dir="logs").run()
-
-
 def workers_in(folder) -> list[psutil.Process]:
     """The two processes that are stuck there, as soon as they are."""
     deadline = time.time() + 120
@@ -262,7 +253,7 @@ def workers_in(folder) -> list[psutil.Process]:
     raise AssertionError("no worker has begun")
 
 
-def test_a_worker_that_is_killed_ends_the_run(tmp_path):
+def test_a_worker_that_is_killed_ends_the_run(monkeypatch, tmp_path):
     found = []
 
     def kill_one():
@@ -271,18 +262,19 @@ def test_a_worker_that_is_killed_ends_the_run(tmp_path):
 
     threading.Thread(target=kill_one).start()
     with pytest.raises(RuntimeError, match="^a worker was killed, "):
-        run_stuck(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        stuck.run()
     assert not psutil.wait_procs(found, timeout=10)[1], "left behind"
 
 
 def test_workers_end_with_a_run_that_is_killed(tmp_path):
-    process = multiprocessing.get_context("forkserver").Process(target=run_stuck, args=[tmp_path])
-    process.start()
+    with_support = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    process = starting.Process(["-c", "from support import stuck; stuck.run()"], cwd=tmp_path, env=with_support)
     try:
         workers = workers_in(tmp_path)
     finally:
-        process.kill()
-        process.join()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     assert not psutil.wait_procs(workers, timeout=10)[1], "left behind"
 
 
@@ -334,9 +326,7 @@ api.upload_file(path_or_fileobj=sys.argv[1], path_in_repo="train.jsonl", repo_id
 """
     python(upload, environment(hub, tmp_path / "home", "hf_alice"), "web.jsonl")
     words = [*SMALL, "--model", "sometimes", "--input", "alice/web", "--documents", "10", "--output", tmp_path / "out"]
-    command = [sys.executable, str(RECIPES / "recycle_rephrase.py"), *map(str, words)]
-    done = subprocess.run(command, env=environment(hub, tmp_path / "fresh"), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    starting.run(RECIPES / "recycle_rephrase.py", *words, env=environment(hub, tmp_path / "fresh"), check=True)
     assert rows(tmp_path / "out")[:8] == rows(made["sometimes"])[:8] and len(rows(tmp_path / "out")) == 10
 
 

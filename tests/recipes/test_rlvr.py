@@ -4,7 +4,6 @@ import copy
 import importlib
 import itertools
 import json
-import socket
 import subprocess
 import sys
 import types
@@ -16,6 +15,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 from support.rigged import save_rigged
 from support.running import RECIPES, error_of, history, kill_when, run_here, same_weights, weights
@@ -480,12 +480,9 @@ print(tokenizer.decode(said), model.config.use_cache)
 
 
 def test_it_is_pushed_with_our_card_and_loads_without_this_package(hub, tmp_path):
-    words = [sys.executable, RECIPES / "rlvr.py", *QUICK, "--use_cpu", "true", "--push_to_hub"]
+    words = [RECIPES / "rlvr.py", *QUICK, "--use_cpu", "true", "--push_to_hub"]
     words += ["--hub_model_id", "alice/rl", "--output_dir", tmp_path / "run", "--save_strategy", "steps"]
-    done = subprocess.run(
-        [*map(str, words)], env=environment(hub, tmp_path / "home", "hf_alice"), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    starting.run(*words, env=environment(hub, tmp_path / "home", "hf_alice"), check=True)
     files = hub.files("models", "alice/rl")
     assert {"model.safetensors", "tokenizer.json", "training.png", "recipe.yaml", "README.md"} <= files.keys()
     assert files["README.md"] == (tmp_path / "run" / "README.md").read_bytes() and not strays(tmp_path / "home")
@@ -514,7 +511,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     words += ["--learning_rate", "1e-3"]
     whole = train(monkeypatch, tmp_path / "whole", *words)
     killed = tmp_path / "killed"
-    kill_when(killed / "checkpoint-12" / "trainer_state.json", monkeypatch, "rlvr", *words, "--output_dir", killed)
+    kill_when(killed / "checkpoint-12" / "trainer_state.json", "rlvr", *words, "--output_dir", killed)
     assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
     train(monkeypatch, killed, *words, "--resume_from_checkpoint", "true")
     assert same_weights(whole, killed) and not same_weights(whole, "sort")
@@ -528,9 +525,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 
 
 TWO = """
-import json, os, runpy, sys
-from hf_procedural.training.launch import start_cpu_processes
-start_cpu_processes()  # with this file
+import json, runpy, sys
 from hf_procedural.rl.grpo import GRPO
 train, folder = GRPO.train, sys.argv.pop(1)
 def noted(self, *args, **kwargs):
@@ -546,16 +541,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def test_two_processes(monkeypatch, tmp_path):
     """Groups are of both until step 2, then each process has its own."""
-    (tmp_path / "two.py").write_text(TWO)
     words = [*QUICK, "--use_cpu", "true", "--per_device_train_batch_size", "8", "--validation_size", "15"]
     words += ["--dynamic_sampling_from", "2", "--reward", "graded"]
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = str(free.getsockname()[1])
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
-    command = [*launch, tmp_path / "two.py", tmp_path, RECIPES / "rlvr.py", *words, "--output_dir", tmp_path / "run"]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-6000:]
+    starting.run_two("-c", TWO, tmp_path, RECIPES / "rlvr.py", *words, "--output_dir", tmp_path / "run")
     logs = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
     for key in ("reward", "reward_std", "eval_exact_match", "eval_pass@4", "dynamic_sampling/rounds", "num_tokens"):
         ours, theirs = ([entry[key] for entry in log if key in entry] for log in logs)

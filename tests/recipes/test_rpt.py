@@ -2,9 +2,6 @@
 
 import itertools
 import json
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import torch
 import yaml
 from datasets import Dataset
 from huggingface_hub import ModelCard
+from support import starting
 from support.hub_server import empty_hub, environment, strays  # noqa: F401
 from support.rigged import save_rigged
 from support.running import RECIPES, error_of, history, kill_when, run_here, same_weights, weights
@@ -256,7 +254,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     words = [*QUICK, *extra, "--max_steps", "26", "--save_strategy", "steps", "--save_steps", "4", "--eval_steps", "5"]
     words += ["--learning_rate", "1e-2"]
     whole, killed = train(monkeypatch, tmp_path / "whole", *words), tmp_path / "killed"
-    kill_when(killed / "checkpoint-8" / "trainer_state.json", monkeypatch, "rpt", *words, "--output_dir", killed)
+    kill_when(killed / "checkpoint-8" / "trainer_state.json", "rpt", *words, "--output_dir", killed)
     assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
     train(monkeypatch, killed, *words, "--resume_from_checkpoint", "true")
     assert same_weights(whole, killed) and not same_weights(whole, "rigged")
@@ -269,13 +267,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
 def test_two_processes(tmp_path):
     words = [*QUICK, "--use_cpu", "true", "--per_device_train_batch_size", "8", "--dynamic_sampling_from", "2"]
     words += ["--beta", "0.1"]  # whose reference each process has
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = str(free.getsockname()[1])
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
-    command = [*launch, RECIPES / "rpt.py", *words, "--output_dir", tmp_path / "run"]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    starting.run_two(RECIPES / "rpt.py", *words, "--output_dir", tmp_path / "run")
     assert len(history(tmp_path / "run", "reward")) == 4 and len(history(tmp_path / "run", "eval_accuracy_hard")) == 3
     assert len(history(tmp_path / "run", "kl")) == 4
     asked = [prompt for step in (1, 2) for prompt in completions(tmp_path / "run", step)["prompt"][::4]]
@@ -284,12 +276,9 @@ def test_two_processes(tmp_path):
 
 
 def test_it_is_pushed_with_our_card(hub, tmp_path):
-    words = [sys.executable, RECIPES / "rpt.py", *QUICK, "--use_cpu", "true", "--push_to_hub"]
+    words = [RECIPES / "rpt.py", *QUICK, "--use_cpu", "true", "--push_to_hub"]
     words += ["--hub_model_id", "alice/rpt", "--output_dir", tmp_path / "run"]
-    done = subprocess.run(
-        [*map(str, words)], env=environment(hub, tmp_path / "home", "hf_alice"), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    starting.run(*words, env=environment(hub, tmp_path / "home", "hf_alice"), check=True)
     files = hub.files("models", "alice/rpt")
     assert {"model.safetensors", "tokenizer.json", "training.png", "recipe.yaml"} <= files.keys()
     text = files["README.md"].decode()

@@ -5,8 +5,6 @@ import itertools
 import json
 import math
 import shutil
-import socket
-import subprocess
 import sys
 import types
 from pathlib import Path
@@ -18,6 +16,7 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
+from support import starting
 from support.rigged import save_rigged
 from support.running import RECIPES, error_of, run_here
 from tokenizers.processors import TemplateProcessing
@@ -291,14 +290,9 @@ def test_questions_with_long_prompts_are_left_out_for_all_models(monkeypatch, ca
 
 def test_two_processes_find_what_one_finds(monkeypatch, tmp_path):
     run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--output", tmp_path / "one")
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = str(free.getsockname()[1])
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
     words = [*EVALUATE, "--output", tmp_path / "two", "--runs", "runs/rpt"]
-    done = subprocess.run([*launch, RECIPES / "rpt_evaluate.py", *words], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("| rigged, standard |") == 1 and done.stdout.count("| runs/rpt | easy |") == 1
+    said, silent = (done.stdout for done in starting.run_two(RECIPES / "rpt_evaluate.py", *words))
+    assert said.count("| rigged, standard |") == 1 and said.count("| runs/rpt | easy |") == 1 and silent == ""
     for name in ("accuracy.md", "accuracy.json", "accuracy.csv", "answers-rigged-reasoning.jsonl", "answers.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

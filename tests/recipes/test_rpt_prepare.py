@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import torch
 import yaml
 from datasets import load_dataset
-from support.running import RECIPES, SHARED, error_of, kill_when, run_here
+from support.running import RECIPES, SHARED, error_of, kill_when, launch_two, run_here
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import (
     AutoModelForCausalLM,
@@ -342,7 +341,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(monkeypatch, capsys, tmp
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = [*GPT2, "--shard_documents", "2", "--demonstrations", "true", "--positions_per_document", "9"]
     run_here(monkeypatch, "rpt_prepare", *words, "--output", whole)
-    kill_when(killed / "train-00002.parquet", monkeypatch, "rpt_prepare", *words, "--output", killed)
+    kill_when(killed / "train-00002.parquet", "rpt_prepare", *words, "--output", killed)
     before = {file: file.stat().st_mtime_ns for file in killed.glob("[!.]*.parquet")}
     assert 12 < len(before) < 49 and not (killed / "prepare.json").exists(), "killed too late to show anything"
     with pytest.raises(ValueError, match=r"^.*/killed is not complete: run recipes/rpt_prepare.py .* again$"):
@@ -363,10 +362,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(monkeypatch, capsys, tmp
 def test_two_processes_give_the_same_data_as_one(monkeypatch, tmp_path):
     words = [*GPT2, "--demonstrations", "true"]
     run_here(monkeypatch, "rpt_prepare", *words, "--output", tmp_path / "one")
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "29621"]
-    command = [*launch, RECIPES / "rpt_prepare.py", *words, "--output", tmp_path / "two"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = launch_two("rpt_prepare", *words, "--output", tmp_path / "two")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert done.stdout.count("questions from") == 2
 

@@ -5,15 +5,13 @@ import gzip
 import json
 import math
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from support import starting
 from support.running import (
     CONFIGS,
     RECIPES,
@@ -148,7 +146,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(words, run, monkeypat
     if whole is not run:
         run_here(monkeypatch, "semantic", *words, "--output_dir", whole)
     killed, unmarked = tmp_path / "killed", tmp_path / "unmarked"
-    kill_when(killed / "checkpoint-20" / "rows.json", monkeypatch, "semantic", *words, "--output_dir", killed)
+    kill_when(killed / "checkpoint-20" / "rows.json", "semantic", *words, "--output_dir", killed)
     assert not (killed / "checkpoint-60").exists(), "killed too late to show anything"
     shutil.copytree(killed, unmarked)
     for mark in unmarked.rglob("rows.json"):
@@ -162,12 +160,8 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(words, run, monkeypat
 def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
     words = list(map(str, [*TEXT, "--max_steps", "20", "--shuffle_buffer", "30", "--use_cpu", "true"]))
     run_here(monkeypatch, "semantic", *words, "--output_dir", tmp_path / "one")
-    with socket.create_server(("localhost", 0)) as free:
-        port = str(free.getsockname()[1])
-    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
     words += ["--per_device_train_batch_size", "2", "--output_dir", str(tmp_path / "two")]
-    done = subprocess.run([*launch, RECIPES / "semantic.py", *words], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    starting.run_two(RECIPES / "semantic.py", *words)
     for key in ("loss", "eval_loss", "eval_bits_per_byte", "num_input_tokens_seen"):
         one, two = history(tmp_path / "one", key), history(tmp_path / "two", key)
         assert [step for step, _ in one] == [step for step, _ in two]
@@ -180,7 +174,7 @@ def test_a_mixture_ends_with_the_same_weights_after_a_kill(monkeypatch, tmp_path
     words = [*MIXTURE, "--max_steps", "60", "--z_loss", "1e-3", "--gradient_accumulation_steps", "2"]
     run_here(monkeypatch, "semantic", *words, "--output_dir", tmp_path / "whole")
     killed = tmp_path / "killed"
-    kill_when(killed / "checkpoint-20" / "rows.json", monkeypatch, "semantic", *words, "--output_dir", killed)
+    kill_when(killed / "checkpoint-20" / "rows.json", "semantic", *words, "--output_dir", killed)
     assert not (killed / "checkpoint-60").exists(), "killed too late to show anything"
     run_here(monkeypatch, "semantic", killed / "recipe.yaml", "--resume_from_checkpoint", "true")
     assert same_weights(tmp_path / "whole", killed)
@@ -291,7 +285,7 @@ assert tokenizer.decode(tokenizer("größer 日本")["input_ids"]) == "größer 
 with torch.no_grad():
     print(model.eval()(labels.clamp(min=0), labels=labels).loss.item(), model.config.use_cache)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = starting.run("-c", script, check=True)
     loss, use_cache = done.stdout.split()
     assert float(loss) == pytest.approx(history(run, "eval_loss")[-1][1], abs=1e-4)
     assert use_cache == "True"

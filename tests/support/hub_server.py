@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,8 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 import yaml
+
+from support import starting
 
 TOKENS = {"hf_alice": ("alice", "write"), "hf_bob": ("bob", "write"), "hf_reader": ("alice", "read")}
 LFS = (".parquet", ".safetensors", ".bin", ".pt", ".png", ".gif")
@@ -510,12 +511,13 @@ class _Request(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_request
 
 
-GUARD = '''"""Refuses connections to other machines, and hides hf_procedural if asked to."""
+GUARD = '''"""Refuses connections to other machines, hides hf_procedural if asked to, and waits for nothing long."""
 
 import importlib.util
 import ipaddress
 import os
 import sys
+import time
 from importlib.machinery import PathFinder
 
 HERE = os.path.dirname(__file__)
@@ -550,6 +552,7 @@ class Absent:
 
 
 sys.addaudithook(guard)
+sleep, time.sleep = time.sleep, lambda seconds: sleep(min(seconds, 0.02))  # clients double theirs at each failure
 if os.environ.get("HUB_BARE"):
     sys.meta_path.insert(0, Absent())
 shadowed = PathFinder.find_spec("sitecustomize", [path for path in sys.path if path != HERE])
@@ -568,9 +571,8 @@ def environment(hub: Hub, home: Path, token: str | None = None, bare: bool = Fal
     (guard / "sitecustomize.py").write_text(GUARD)
     path = [str(guard), *filter(None, [os.environ.get("PYTHONPATH")])]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))}
-    off = {f"HF_HUB_DISABLE_{what}": "1" for what in ("XET", "TELEMETRY", "UPDATE_CHECK", "PROGRESS_BARS")}
-    off |= {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "DISABLE_SAFETENSORS_CONVERSION": "1"}
-    off |= {"HF_UPDATE_DOWNLOAD_COUNTS": "0", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    off = starting.QUIET | {"DISABLE_SAFETENSORS_CONVERSION": "1"}
+    off |= {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
     ours = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "PYTHONPATH": os.pathsep.join(path)}
     if token is not None:
         ours["HF_TOKEN"] = token
@@ -585,10 +587,7 @@ def strays(home: Path) -> list[str]:
 
 def python(script: str, environment: dict[str, str], *words) -> str:
     """What a script prints that runs with `words` in a process of its own; `AssertionError` if it fails."""
-    command = [sys.executable, "-c", script, *map(str, words)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    return starting.run("-c", script, *words, env=environment, check=True).stdout
 
 
 @pytest.fixture(name="hub")

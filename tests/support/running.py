@@ -1,15 +1,18 @@
 """Recipes as users run them, and what they leave behind."""
 
 import json
-import multiprocessing
 import runpy
+import signal
+import socket
+import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from support import starting
 
 ROOT = Path(__file__).parent.parent.parent
 TESTS = ROOT / "tests"
@@ -21,36 +24,26 @@ CONFIGS = sorted(path for path in (RECIPES / "configs").glob("*.yaml") if not pa
 
 def run_here(monkeypatch, recipe: str, *words):
     """Runs a recipe, such as pretrain, in this process."""
-    _as_from_a_shell(monkeypatch, recipe, words)
+    monkeypatch.syspath_prepend(RECIPES)
+    monkeypatch.setattr(sys, "argv", [str(RECIPES / f"{recipe}.py"), *map(str, words)])
     return runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-def _as_from_a_shell(monkeypatch, recipe, words):
-    monkeypatch.syspath_prepend(RECIPES)
-    monkeypatch.setattr(sys, "argv", [str(RECIPES / f"{recipe}.py"), *map(str, words)])
+def kill_when(file: Path, recipe: str, *words) -> None:
+    """Runs a recipe in a process of its own, which dies of SIGKILL as soon as `file` is there."""
+    done = starting.run(RECIPES / f"{recipe}.py", *words, signal_at=(str(file), signal.SIGKILL))
+    assert done.returncode == -9 and file.exists(), done.stdout + done.stderr
 
 
-def kill_when(file: Path, monkeypatch, recipe: str, *words) -> None:
-    """Runs a recipe in a process of its own, and kills that with SIGKILL as soon as `file` is there."""
-    context = multiprocessing.get_context("forkserver")  # whose server has imported everything, and forks
-    context.set_forkserver_preload(
-        ["hf_procedural.training.begin", "hf_procedural.text.deepmind_math", "transformers.trainer"]
-    )
-    script = """
-import multiprocessing, runpy, sys
-multiprocessing.set_start_method("fork", force=True)  # as in a process of its own
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-    with monkeypatch.context() as patch:
-        _as_from_a_shell(patch, recipe, words)  # the new process takes over both
-        process = context.Process(target=exec, args=(script, {}))
-        process.start()
-    deadline = time.time() + 120
-    while not file.exists() and process.is_alive() and time.time() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9 and file.exists(), f"ended by itself with {process.exitcode}"
+def launch_two(recipe: str, *words) -> subprocess.CompletedProcess:
+    """A recipe in two processes as users start them; `starting.run_two` costs a fifth."""
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    launch = ["accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", port]
+    command = [*map(str, [*launch, RECIPES / f"{recipe}.py", *words])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
 
 
 def error_of(monkeypatch, capsys, folder: Path, recipe: str, *words) -> str:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import itertools
-import random
 
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.references import Sentences, word_vectors
 from support.specimens import is_right
 from test_tasks import P, assert_same_distribution
 
@@ -20,61 +20,6 @@ DISTRIBUTIONS = ["uniform", "zipf", "log_linear"]
 STYLES = ["dependency", "parenthesis"]
 
 # ---------------------------------------------------------------- the reference, in plain Python
-
-
-class Reference:
-    """Sentences as Ryou0634/artificial_language makes them one by one, without its text."""
-
-    def __init__(self, types, distribution, vectors=None, seed=0):
-        self.rng, self.numpy = random.Random(seed), np.random.default_rng(seed)
-        self.types, self.distribution, self.vectors = types, distribution, vectors
-        self.weights = np.cumsum([int(types / rank) for rank in range(1, types + 1)])
-
-    def words(self):
-        low, high, mean, deviation = -1.42813662, 3.19153859, 22.69367947, 11.68913353
-        length = scipy.stats.truncnorm.rvs(low, high, mean, deviation, random_state=self.numpy)
-        length = int(length + 1 if self.rng.random() < 0.5 else length)
-        if self.distribution == "uniform":
-            return [self.rng.randint(0, self.types - 1) for _ in range(length)]
-        if self.distribution == "zipf":
-            places = self.numpy.integers(self.weights[-1], size=(length, 1))
-            return np.argmax(self.weights > places, axis=1).tolist()
-        scores = self.vectors.dot(self.numpy.normal(size=10))
-        weights = np.exp(scores - scores.max())
-        return self.numpy.choice(np.arange(self.types), p=weights / weights.sum(), size=length).tolist()
-
-    def pairs(self):
-        words = self.words()
-        half = len(words) // 2 + (self.rng.random() < 0.5)
-        return [(2 * word, 2 * word + 1) for word in words[: max(half, 1)]]
-
-    def nesting(self):
-        pairs, opened, sentence = self.pairs(), [], []
-        while pairs:
-            if not opened or self.rng.random() < 0.4:
-                head, tail = pairs.pop()
-                opened.append(tail)
-                sentence.append(head)
-            else:
-                sentence.append(opened.pop())
-        return sentence + opened[::-1]
-
-    def flat(self):
-        pairs, opened, sentence = self.pairs(), [], []
-        while pairs:
-            if not opened or len(pairs) / (len(opened) + len(pairs)) > self.rng.random():
-                head, tail = pairs.pop()
-                sentence.append(head)
-                opened.append(tail)
-                self.rng.shuffle(opened)
-            else:
-                sentence.append(opened.pop())
-        return sentence + opened[::-1]
-
-
-def _vectors(types, seed=0):
-    """The vectors of a log-linear language, ``[types, 10]``."""
-    return languages._vectors(types, seed).transpose(0, 2, 1).reshape(-1, 10)[:types].astype(float)
 
 
 def _first(task, count, seed=0):
@@ -246,8 +191,8 @@ def test_any_parameters(name, data):
 
 def test_a_language_stays_the_same():
     """The vectors depend on the language's seed alone, and a larger language goes on from a smaller one."""
-    np.testing.assert_array_equal(_vectors(700)[:300], _vectors(300))
-    assert (_vectors(300, 1) != _vectors(300)).all()
+    np.testing.assert_array_equal(word_vectors(700)[:300], word_vectors(300))
+    assert (word_vectors(300, 1) != word_vectors(300)).all()
     one, same, other = (
         hp.task("words-50", distribution="log_linear", length=200, language_seed=seed) for seed in (3, 3, 4)
     )
@@ -281,7 +226,7 @@ def _depth(sentence):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sentences_are_distributed_as_in_the_reference(name):
-    reference = Reference(2**20, "uniform")  # hardly ever the same word twice
+    reference = Sentences(2**20, "uniform")  # hardly ever the same word twice
     theirs = [getattr(reference, name)() for _ in range(COUNT)]
     ours = _first(hp.task(name, types=2**20, distribution="uniform"), COUNT)
     statistics = {"length": len, "a word's bits": lambda sentence: sentence[-1] // 2 % 32}
@@ -343,7 +288,7 @@ def test_weights_are_a_softmax(types):
         languages_kernels.draw_topic(state, topic)
         topic *= np.float32(scale)
         languages_kernels.weigh(vectors, topic, types, weights, at_most)
-        expected = np.exp(_vectors(types) @ (topic * np.log(2)))
+        expected = np.exp(word_vectors(types) @ (topic * np.log(2)))
         np.testing.assert_allclose(weights.ravel()[:types], expected, rtol=1e-5)
         np.testing.assert_allclose(at_most[-1], expected.sum(), rtol=1e-5)
         draws = [languages_kernels._weighed(state, types, weights, at_most) for _ in range(2000)]
@@ -356,7 +301,7 @@ def test_weights_are_a_softmax(types):
 
 @pytest.mark.parametrize(("name", "types"), [("words", 20), ("words", 600), ("nesting", 20), ("flat", 600)])
 def test_log_linear_words_are_distributed_as_in_the_reference(name, types):
-    reference = Reference(types, "log_linear", _vectors(types))
+    reference = Sentences(types, "log_linear", word_vectors(types))
     theirs = [getattr(reference, name)() for _ in range(COUNT)]
     task = hp.task(name, types=types, distribution="log_linear")
     ours = _first(task, COUNT)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.references import lime_row
 from support.running import TESTS
 from test_tasks import assert_same_distribution
 
 import hf_procedural as hp
 from hf_procedural.tasks import check_task
-from hf_procedural.tasks.lime import MODES, REASON, REWRITE
+from hf_procedural.tasks.lime import MODES, REWRITE
 
 QUICK = [mode for mode in MODES if mode not in ("induct_v3", "induct_v2_double")]  # the others take 50 ms a row
 GOLDEN = ("induct", "deduct", "abduct", "rewrite_multistep_easy", "rewrite_multistep_hard")
@@ -255,60 +256,6 @@ def test_the_mixture_of_the_paper_has_equal_shares():
 # ---------------------------------------------------------------- distributions, against plain Python
 
 
-def reference(rng: random.Random, mode: str, vocab_size: int = 1000, low: int = 1, high: int = 5) -> tuple[str, str]:
-    """A prompt and an answer, drawn as the reference does."""
-    symbols = rng.sample(range(vocab_size), 68)
-    upper, lower, math = symbols[:24], symbols[24:48], symbols[48:]
-
-    def rewritten(string, shortest, longest):
-        size = rng.randint(shortest, longest)
-        start = rng.randint(0, len(string) - size)
-        names = dict(zip({symbol for symbol in string[start : start + size] if symbol in lower}, upper, strict=False))
-        left = [names.get(symbol, symbol) for symbol in string[start : start + size]]
-        right = rng.choices(math, k=rng.randint(shortest, longest)) + list(names.values())
-        rng.shuffle(right)
-        back = {name: symbol for symbol, name in names.items()}
-        new = [back.get(symbol, symbol) for symbol in right]
-        return [*left, "->", *right], [*string[:start], *new, *string[start + size :]], list(names.values())
-
-    if mode in REASON:
-        n, literals = rng.randint(3, 5), rng.randint(5, 19)
-        variables = rng.choices(upper[:n], k=2 * n)
-        upper = list(set(variables))
-        pattern = variables + rng.choices(math, k=literals)
-        rng.shuffle(pattern)
-        parts = {"pattern": pattern}
-        for number in ("", " 2"):
-            values = {name: rng.choices(lower + math, k=rng.randint(2, 8)) for name in upper}
-            written = [word for name in upper for word in [name, ":", "[", *values[name], "]", ","]]
-            parts |= {
-                f"substitution{number}": written[:-1],
-                f"result{number}": [word for symbol in pattern for word in values.get(symbol, [symbol])],
-            }
-    elif mode.startswith("rewrite_multistep"):
-        n = rng.randint(5, 10)
-        string = rng.choices(math, k=n) + rng.choices(lower, k=round(1.5 * n))
-        rng.shuffle(string)
-        rules, strings = [], [string]
-        for _ in range(rng.randint(low, high)):
-            rule, new, _ = rewritten(strings[-1], 3, 7)
-            rules += [*rule, "<space>"]
-            strings.append(new)
-        every = [word for new in strings[1:] for word in [*new, "<space>"]][:-1]
-        parts = {"rules": rules[:-1], "string": string, "last": strings[-1], "strings": every}
-    else:
-        n = rng.randint(10, 20)
-        string = rng.choices(math, k=round(1.5 * n)) + rng.choices(lower, k=n)
-        rng.shuffle(string)
-        rule, new, upper = rewritten(string, 5, 20)
-        parts = {"rules": rule, "string": string, "last": new}
-    header = ["<UPPER>", *upper, "<LOWER>", *lower, "<MATH>", *math]
-    given, asked = MODES[mode]
-    prompt = [word for part in (header, *(parts[name] for name in given)) for word in [*part, "<space>"]][:-1]
-    answer = [word for name in asked for word in [*parts[name], "<space>"]][:-1]
-    return " ".join(map(str, prompt)), " ".join(map(str, answer))
-
-
 def measured(prompt: str, answer: str) -> dict:
     """What is to be distributed alike: sizes, and where symbols of each kind stand."""
     header, *parts = prompt.split(" <space> ")
@@ -340,7 +287,7 @@ def measured(prompt: str, answer: str) -> dict:
 def test_rows_are_distributed_as_in_the_reference(mode):
     rng, n = random.Random(0), 2000
     task = hp.task(f"lime-{mode}")
-    theirs = [measured(*reference(rng, mode)) for _ in range(n)]
+    theirs = [measured(*lime_row(rng, mode)) for _ in range(n)]
     ours = [measured(*text) for text in texts(task, n)]
     for name in {name for row in ours + theirs for name in row}:
         assert_same_distribution(
@@ -352,7 +299,7 @@ def test_rows_are_distributed_as_in_the_reference(mode):
 def test_rows_are_distributed_as_in_the_reference_for_other_parameters(mode):
     rng, n = random.Random(1), 1500
     task = hp.task(f"lime-{mode}", vocab_size=68, steps=3, min_steps=2)
-    theirs = [reference(rng, mode, 68, 2, 3) for _ in range(n)]
+    theirs = [lime_row(rng, mode, 68, 2, 3) for _ in range(n)]
     ours = texts(task, n, seed=1)
     for what in ("<space>", "->"):
         assert_same_distribution(

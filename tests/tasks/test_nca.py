@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.references import random_grid, random_weights
 from support.running import TESTS
 
 import hf_procedural as hp
@@ -45,22 +46,6 @@ def rule_of(weights):
     rule = nca_kernels.empty_rule(states)
     nca_kernels.prepare(*arrays, rule)
     return rule
-
-
-def random_weights(rng, states, biases=False):
-    """As Flax draws them: kernels LeCun normal, biases 0 (or, to exercise them, not)."""
-    shapes = {"conv0": (3, 3, states + 2, 4), "conv1": (4, 16), "conv2": (16, states)}
-    weights = {}
-    for name, shape in shapes.items():
-        draws = scipy.stats.truncnorm.rvs(-2, 2, size=shape, random_state=rng)
-        weights[f"{name}_kernel"] = (draws / 0.87962566103423978 / np.prod(shape[:-1]) ** 0.5).astype(np.float32)
-        weights[f"{name}_bias"] = (rng.normal(size=shape[-1]) * 0.3 * biases).astype(np.float32)
-    return weights
-
-
-def random_grid(rng, states, grid):
-    share = np.exp(rng.normal(size=states))
-    return rng.choice(states, size=(grid, grid), p=share / share.sum())
 
 
 # ---------------------------------------------------------------- the reference's frames, tokens and ratios

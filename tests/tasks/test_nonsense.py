@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.references import nonsense_row, nonsense_step_row
 from support.running import TESTS
 from test_tasks import P, assert_same_distribution
 
@@ -241,60 +242,6 @@ def test_refusals(parameters, message):
 # ---------------------------------------------------------------- distributions, against plain Python
 
 
-def reference(rng, operation, letters):
-    """A document and its answer by the rules of the reference code, at its own settings but for the words."""
-
-    def sentence():
-        return [*rng.choices(letters, k=10 + rng.randint(-5, 5)), "."]
-
-    document = [sentence() for _ in range(10 + rng.randint(-3, 3))]
-    tasks = [nonsense.SUBTASKS.index(operation) + 1] if operation != "composite" else rng.sample(nonsense.USED, 3)
-    for d in tasks:
-        change(rng, d, document)
-    answers = [rng.choice(list(nonsense._answers(d, document))) for d in tasks]
-    return sum(document, []), " ".join(itertools.chain(*answers)).split()
-
-
-def change(rng, d, document):
-    keywords = [f"__d{d}__{name}__" for name in nonsense._KEYWORDS.get(d, ())]
-    if d == 7:
-        line = rng.choice(document)
-        begin = rng.randrange(1 if "_" in line[0] else 0, len(line))
-        end = rng.randrange(begin + 1, len(line) + 1)
-        line[:] = [*line[:begin], keywords[0], *line[begin:end], keywords[1], *line[end:]]
-    elif d == 8:
-        rng.choice(document).insert(0, keywords[0])
-    elif d == 20:
-        line = rng.choice(document)
-        places = rng.sample([i for i, word in enumerate(line[:-1]) if "_" not in word], 2)
-        for place, keyword in zip(places, rng.sample(keywords, 2), strict=True):
-            line[place] = keyword
-    elif d > 2:
-        size = {4: 3, 5: 3, 6: 3, 9: rng.randint(0, 1), 12: rng.choice([3, 5]), 13: rng.randint(2, 5), 15: 2, 19: 3}
-        size = size.get(d, rng.randint(1, 4) if d in (16, 17) else 1)
-        chosen = rng.sample(keywords, size) if d in (6, 15, 16, 17, 19) else rng.choices(keywords, k=size)
-        for line, keyword in zip(rng.sample(document, size), chosen, strict=True):
-            places = [i for i, word in enumerate(line[:-1]) if "_" not in word and (d != 19 or i < len(line) - 2)]
-            line[rng.choice(places)] = keyword
-
-
-def step_reference(rng, operation, letters, required=60, following=20, spans=(10, 25)):
-    document = []
-    while sum(map(len, document)) <= required:
-        document.append([*rng.choices(letters, k=rng.randint(5, 15)), "."])
-    answer = sum(document, [])
-    if operation == "sentence_reordering":
-        return sum(rng.sample(document, len(document)), []), answer
-    if operation == "next_sentence_generation":
-        return answer[: required - following], answer[required - following : required]
-    prompt, span = list(answer), rng.randint(*spans)
-    begin = rng.randint(0, required - span)
-    for i in range(begin, begin + span):
-        chance = rng.random()
-        prompt[i] = "<extra_id_0>" if chance < 0.8 else rng.choice(letters) if chance < 0.9 else prompt[i]
-    return prompt, answer
-
-
 def marks(prompt):
     return [word for word in prompt if word.startswith("__")]
 
@@ -336,7 +283,7 @@ STATISTICS = {
 def test_distribution_is_that_of_the_reference(operation):
     rng, letters = random.Random(0), [chr(97 + i) for i in range(26)]
     count = 3000 if operation == "composite" else 1000
-    generate = step_reference if operation in nonsense.STEP else reference
+    generate = nonsense_step_row if operation in nonsense.STEP else nonsense_row
     theirs = [generate(rng, operation, letters) for _ in range(count)]
     task = hp.task("nonsense", operation=operation, **SMALL)
     ours = [tuple(words_of(task, part) for part in row) for row in rows_of(task, 0, count)]

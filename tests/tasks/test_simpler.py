@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.references import simpler_row, stands_in
 from support.running import TESTS
 
 import hf_procedural as hp
@@ -23,92 +24,6 @@ PAPER = [path.stem.removeprefix("synthetic_") for path in GOLDEN]
 
 
 # ---------------------------------------------------------------- the reference, from its description
-
-
-def _partition(rng, n, parts, least):
-    sizes = [least] * parts
-    for _ in range(n - least * parts):
-        sizes[rng.randrange(parts)] += 1
-    return sizes
-
-
-def _stands_in(query, ids):
-    return any(ids[start : start + len(query)] == query for start in range(len(ids) - len(query) + 1))
-
-
-def _query(rng, low, high, pool, present):
-    if rng.random() < present:
-        size = rng.randint(1, (high - 1) // 3)
-        length = rng.randint(2 * size, high - 1 - size)
-        query = rng.choices(pool, k=size)
-        times = rng.randint(1, length // size)
-        ids = []
-        for index, free in enumerate(_partition(rng, length - times * size, times + 1, 0)):
-            ids += rng.choices(pool, k=free) + query * (index < times)
-        return ids, query
-    if rng.random() < 0.01:
-        size = rng.randint(low + 1, high)
-        return rng.choices(pool, k=rng.randint(0, size - 1)), rng.choices(pool, k=size)
-    length = rng.randint(low, high)
-    size = rng.randint(low, length)
-    while True:
-        ids, query = rng.choices(pool, k=length), rng.choices(pool, k=size)
-        if not _stands_in(query, ids):
-            return ids, query
-
-
-def _arguments(rng, operation, low, high, pool):
-    """One draw of the reference: the arguments, as lists."""
-    if operation in ("set", "deduplicate"):
-        length = rng.randint(low, high)
-        parts = rng.randint(1, length)
-        ids = [each for size in _partition(rng, length, parts, 1) for each in [rng.choice(pool)] * size]
-        if operation == "set":
-            rng.shuffle(ids)
-        return (ids,)
-    if operation == "longest_word":
-        words = rng.randint(1, high // 2)
-        letters = rng.randint(max(low - words + 1, words), high - words + 1)
-        text = [[WORD_END, *rng.choices(pool, k=size)] for size in _partition(rng, letters, words, 1)]
-        return (sum(text, [])[1:],)
-    if operation == "count":
-        length, query = rng.randint(low - 2, high - 2), rng.choice(pool)
-        placed = rng.randint(0, length)
-        ids = [query] * placed + rng.choices(pool, k=length - placed)
-        rng.shuffle(ids)
-        return ids, [query]
-    if operation in ("search", "delete", "filter", "get_index"):
-        return _query(rng, low, high, pool, 0.5 if operation == "search" else 0.75)
-    if operation == "sort":
-        order = rng.choices(pool, k=rng.randint(low // 2, (high - 1) // 2))
-        length = rng.randint(len(order), high - 1 - len(order))
-        ids = [each for size in _partition(rng, length, len(order), 1) for each in [rng.choice(order)] * size]
-        rng.shuffle(ids)
-        return ids, order
-    if operation in ("replace", "replace_many"):
-        if operation == "replace":
-            pairs, ids = 1, rng.choices(pool, k=rng.randint(low - 3, high - 3))
-        else:
-            pairs = rng.randint(2, (high - 1) // 3)
-            length = rng.randint(max(pairs, low - 1 - 2 * pairs), high - 1 - 2 * pairs)
-            ids = rng.sample(pool, pairs) + rng.choices(pool, k=length - pairs)
-            rng.shuffle(ids)
-        keys = rng.sample(list(set(ids)), pairs)
-        return ids, [each for key in keys for each in (key, rng.choice(pool))]
-    if operation in _SET_OPERATIONS:
-        total = rng.randint(low - 1, high - 1)
-        some, first = rng.sample(pool, total // 2), rng.randint(0, total)
-        return rng.choices(some, k=first), rng.choices(some, k=total - first)
-    return (rng.choices(pool, k=rng.randint(low, high)),)
-
-
-def reference_row(rng, operation, low, high, pool):
-    """A prompt of the reference without its separator, bodies outside of the range drawn again."""
-    while True:
-        arguments = _arguments(rng, operation, low, high, pool)
-        body = arguments[0] if len(arguments) == 1 else [*arguments[0], AND, *arguments[1]]
-        if low <= len(body) <= high:
-            return [*_OPERATIONS[operation].name, NAME_END, *body]
 
 
 # ---------------------------------------------------------------- golden rows
@@ -295,7 +210,7 @@ def _features(prompts):
         _, first, second = task.parse(prompt)
         runs = sum(a != b for a, b in zip(first, first[1:], strict=False))
         most = Counter(first).most_common(1)[0][1] if first else 0
-        there = bool(second) and _stands_in(second, first)
+        there = bool(second) and stands_in(second, first)
         answer = task.solve(prompt)
         table.append(
             {
@@ -326,7 +241,7 @@ def test_bodies_are_distributed_as_in_the_reference(operation, num_tokens):
     low, high, rng = 10, 40, random.Random(1)
     task = hp.task(f"simpler-{operation}", min_length=low, length=high, num_tokens=num_tokens)
     pool = range(2, 2 + num_tokens)
-    theirs = _features([reference_row(rng, operation, low, high, pool) for _ in range(ROWS)])
+    theirs = _features([simpler_row(rng, operation, low, high, pool) for _ in range(ROWS)])
     rows = zip(*task.sample(np.random.default_rng(1), ROWS), strict=True)
     ours = _features([task.prompt_of(*row) for row in rows])
     for name in ours:
@@ -340,7 +255,7 @@ def test_absent_queries_are_drawn_again_as_in_the_reference():
         task = hp.task(f"simpler-{operation}")
         rows = zip(*task.sample(np.random.default_rng(2), 1500), strict=True)
         arguments = [task.parse(task.prompt_of(*row))[1:] for row in rows]
-        there = [_stands_in(query, ids) for ids, query in arguments]
+        there = [stands_in(query, ids) for ids, query in arguments]
         assert abs(np.mean(there) - share) < 0.035
 
 

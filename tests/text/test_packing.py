@@ -21,6 +21,7 @@ import torch
 from datasets import Dataset, IterableDatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import starting
 from support.running import SHARED
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -496,9 +497,7 @@ def test_loaders(tokenizer, small_batches):
         next(iter(torch.utils.data.DataLoader(rows, batch_size=8, num_workers=2)))
 
 
-def test_two_processes_read_one_stream(tokenizer, tmp_path):
-    script = tmp_path / "read.py"
-    script.write_text("""
+READ = """
 import itertools, sys
 import torch
 from accelerate import Accelerator
@@ -511,14 +510,13 @@ batches = [accelerator.gather(batch["input_ids"]) for batch in itertools.islice(
 if accelerator.is_main_process:
     torch.save(torch.cat(batches), sys.argv[2])
 accelerator.end_training()  # a process that ends inside its group is now and then aborted
-""")
+"""
+
+
+def test_two_processes_read_one_stream(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     out = tmp_path / "rows.pt"
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*launcher, str(script), str(tmp_path), str(out)], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    starting.run_two("-c", READ, tmp_path, out)
     expected = read(PackedRows(documents.open_documents("pydoc"), tokenizer, 64), 20)
     np.testing.assert_array_equal(torch.load(out, weights_only=True).numpy(), expected)
 

@@ -2,13 +2,12 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
+from support import starting
 from torch.utils.data import DataLoader
 from transformers import default_data_collator
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -54,7 +53,7 @@ model = AutoModelForCausalLM.from_pretrained({str(tmp_path)!r})
 ids = torch.load({str(tmp_path / "ids.pt")!r}, weights_only=True)
 torch.save(model(ids).logits.detach(), {str(tmp_path / "out.pt")!r})
 """
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    starting.run("-c", script, check=True)
     assert torch.allclose(torch.load(tmp_path / "out.pt", weights_only=True), model(ids).logits, atol=1e-5)
 
 
