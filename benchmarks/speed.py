@@ -123,7 +123,7 @@ def families() -> None:
     letters = hf_procedural.task("nonsense-composite").vocabulary[:5000]
     simpler, vectors = hf_procedural.task("simpler"), references.word_vectors(16_000)
     weights = references.random_weights(generator, 10)
-    references = {
+    plain_rows = {
         "lime-induct": lambda: references.lime_row(rng, "induct"),
         "lime-rewrite_multistep_hard": lambda: references.lime_row(rng, "rewrite_multistep_hard"),
         "simpler-set": lambda: simpler.solve(references.simpler_row(rng, "set", 10, 220, numbers)),
@@ -136,10 +136,10 @@ def families() -> None:
             weights, references.random_grid(generator, 10, 12), 27, 10, 1, 1e-4, 0.0, generator
         ),
     }
-    for name, reference in references.items():
+    for name, plain_row in plain_rows.items():
         task = hf_procedural.task(name, **({"complexity": None, "rules": None} if name == "nca-10" else {}))
         fast = seconds(lambda task=task: task.sample(generator, 1000), 3) / 1000
-        slow = seconds(lambda reference=reference: [reference() for _ in range(50)], 3) / 50
+        slow = seconds(lambda plain_row=plain_row: [plain_row() for _ in range(50)], 3) / 50
         report(f"sample {name}", f"{fast * 1e6:.2f} us/row", f"{slow * 1e6:.0f} us/row", slow / fast, "20")
     for name, distribution in (("words", "zipf"), ("nesting", "zipf"), ("flat", "zipf"), ("words", "log_linear")):
         task = hf_procedural.task(f"{name}-16000", distribution=distribution)

@@ -52,7 +52,7 @@ class TaskPrompts:
     A row has `prompt_ids` and `prompt`: these tokens as text, up to the first that has a label. So an answer of an
     arithmetic probe is `begun` with its first token, which the procedural stage does not train; `answer_length` is the
     number of labelled tokens. Or, where that is given, `prompt` is `show(task, prompt_ids)`. Another task may be
-    assigned to `task`, for the next iterator, which begins at row `start`.
+    set, for the next iterator, which begins at row `start`.
     """
 
     def __init__(self, task: Task, seed: int, split: str, show: Callable | None = None):
@@ -61,6 +61,10 @@ class TaskPrompts:
         self.split = split
         self.show = show
         self.start = 0
+
+    def set_task(self, task: Task) -> None:
+        """What the next iterator's rows are of, as for `data.rows.ValidationRows`."""
+        self.task = task
 
     def __iter__(self) -> Iterator[dict]:
         task = self.task
