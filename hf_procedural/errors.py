@@ -60,6 +60,13 @@ def at_least(name: str, value: float | None, low: float) -> None:
         raise ValueError(f"{name} must be at least {low}, got {value}")
 
 
+def required(arguments, **examples: str) -> None:
+    """Raises ValueError where one of `arguments` is not given; `examples` has values such as users have, by name."""
+    for name, example in examples.items():
+        if not getattr(arguments, name):
+            raise ValueError(f"{name} is missing: give --{name} {example}, or a YAML with the key {name}")
+
+
 @contextlib.contextmanager
 def user_errors(*kinds: type[Exception]):
     """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2."""

@@ -43,6 +43,18 @@ def shipped(folder: str, name: str) -> Path | None:
     return next((file for file in (recipes_folder() / folder).glob("*.*") if file.stem == name), None)
 
 
+def check_folder(folder: Path, ours: str = ".*", argument: str = "output_dir") -> None:
+    """Raises ValueError, with the argument's name, for a file, and for a folder with names that `ours` does not match.
+
+    `ours` is a regular expression. A folder that is not there is well.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{argument} {folder} is a file; name a folder")
+    strange = sorted(file.name for file in folder.glob("*") if not re.fullmatch(ours, file.name))
+    if strange:
+        raise ValueError(f"{argument} {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
+
+
 class Loader(yaml.SafeLoader):
     """YAML with the numbers of YAML 1.2: 2_4_16 is a string, 5e-4 is a number, and only true and false are booleans.
 

@@ -56,9 +56,9 @@ MOVED: dict[str, str | dict[str, str]] = {
     "recycle.faithfulness": {"recycle.faithfulness": "Found=Mention"},
     "recycle.generation": {"recycle.choices": "ENGINES"},
     "recycle.pipeline": {
-        "recycle.output": "HIDDEN DAMAGED METADATA open_output planned begin digest=model_digest shard_file "
-        "facts_of=record_of",
+        "recycle.output": "HIDDEN DAMAGED METADATA planned begin digest=model_digest shard_file facts_of=record_of",
         "files": "whole",
+        "runs.folder": "open_output",
     },
     "recycle.quality": {"recycle.choices": "THRESHOLD", "recycle.quality": "load=load_classifier"},
     "recycle.rephrasing": {"recycle.choices": "DROP"},
@@ -88,7 +88,7 @@ MOVED: dict[str, str | dict[str, str]] = {
     "show": {"show.rows": "show as_json"},
     "sources": {"models.sources": "*", "models.words": "COMPONENTS Source parse_sources noise_of check_components"},
     "stage": {
-        "training.begin": "*",
+        "training.begin": "* begin_from=transfer_and_freeze show_beginning=print_transfer",
         "runs.folder": "NO_ARM RECIPE PROVENANCE PLOT open_run last_checkpoint is_finished open_study recipe_of "
         "save_provenance earlier_stages data_seed",
         "models.losses": "score_labelled_only weigh_by_tokens",

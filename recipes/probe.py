@@ -15,9 +15,7 @@ are not run again, an interrupted one goes on where it stopped.
 import copy
 import dataclasses
 import multiprocessing
-import os
 import re
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from hf_procedural.runs.folder import is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageSettings
+from hf_procedural.training.launch import end_with_parent
 
 
 @dataclasses.dataclass
@@ -55,7 +54,7 @@ class StudyArguments(InitArguments):
         },
     )
     seeds: list[int] = dataclasses.field(default_factory=lambda: [0], metadata={"help": "A run of each arm for each."})
-    parallel: int = dataclasses.field(
+    num_proc: int = dataclasses.field(
         default=1,
         metadata={"help": "Runs at a time, sharing cores and GPU; small models gain from one for each core."},
     )
@@ -79,6 +78,8 @@ parser.answer_early(__name__, __doc__, StudyArguments, ModelArguments, StageSett
 import pretrain
 import torch
 
+from hf_procedural.hub.runs import train_and_publish
+from hf_procedural.training import begin
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -109,7 +110,7 @@ def runs_of(study, model_args, args):
                 init = InitArguments(**shared | {"init_from": arm})
                 run_args = copy.deepcopy(args)
                 run_args.seed = seed
-                run_args.disable_tqdm = args.disable_tqdm or study.parallel > 1
+                run_args.disable_tqdm = args.disable_tqdm or study.num_proc > 1
                 folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
                 if args.push_to_hub:
@@ -130,38 +131,34 @@ def run_one(number: int, total: int, arm: str, run: tuple, threads: int | None =
     if threads:
         torch.set_num_threads(threads)
     *recipe, run_args = run
-    results = pretrain.train(*pretrain.prepare(*run), *recipe)
-    found = ", ".join(f"{name} {results[f'eval_{name}']:.4f}" for name in metrics.NAMES)
-    return f"[{number}/{total}] {recipe[0].task}, {arm}, seed {run_args.seed}: {found}"
+    results = train_and_publish(pretrain.prepare(*run), *recipe)
+    shown = ", ".join(f"{name} {results[f'eval_{name}']:.4f}" for name in metrics.NAMES)
+    return f"[{number}/{total}] {recipe[0].task}, {arm}, seed {run_args.seed}: {shown}"
 
 
-def end_with_parent() -> None:
-    """Ends this process with the one that started it, even where that is killed: a resumed study repeats its run."""
-
-    def wait():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+def start_worker() -> None:
+    begin.hide_mask_warning()
+    end_with_parent()
 
 
 def main():
     study, model_args, args = parser.parse(__doc__, StudyArguments, ModelArguments, StageArguments)
+    begin.hide_mask_warning()
     with user_errors():
         args.output_dir = args.output_dir or "runs/probe"
-        if study.parallel < 1 or (study.parallel > 1 and args.world_size > 1):
-            raise ValueError(f"parallel must be at least 1, and 1 with several processes, got {study.parallel}")
+        if study.num_proc < 1 or (study.num_proc > 1 and args.world_size > 1):
+            raise ValueError(f"num_proc must be at least 1, and 1 with several processes, got {study.num_proc}")
         open_study(args, study, model_args)
         runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
-            pretrain.parts(*run)
+            pretrain.prepare(*run)
     save_provenance(args, study, model_args, stage="probe")
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
-    if study.parallel == 1:
+    if study.num_proc == 1:
         lines = (run_one(*job) for job in jobs)
     else:
-        threads = max(1, torch.get_num_threads() // study.parallel)
-        pool = ProcessPoolExecutor(study.parallel, multiprocessing.get_context("spawn"), end_with_parent)
+        threads = max(1, torch.get_num_threads() // study.num_proc)
+        pool = ProcessPoolExecutor(study.num_proc, multiprocessing.get_context("spawn"), start_worker)
         lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
     for line in lines:
         if args.should_save:

@@ -1,8 +1,9 @@
 """A fastText classifier of text quality from examples, for recipes/recycle_filter.py: seconds to minutes on a CPU.
 
-    python recipes/recycle_classifier.py --positive_files good.jsonl --negative_files data/web/*.jsonl.gz
-    python recipes/recycle_classifier.py --input scored.jsonl --label_column dataman_score --positive 4 --epoch 25
-    python recipes/recycle_classifier.py --input graded.parquet --label_column grade --positive good --output my.bin
+    python recipes/recycle_classifier.py --positive_dataset good.jsonl --negative_dataset data/web/*.jsonl.gz
+    python recipes/recycle_classifier.py --dataset scored.jsonl --label_column dataman_score --positive 4 --epoch 25
+    python recipes/recycle_classifier.py --dataset graded.parquet --label_column grade --positive good \\
+        --output_file my.bin
 
 Examples are two piles of text, or text with a score or a label; files are those of recipes/recycle_rephrase.py. The
 settings are those with which DCLM (Li et al. 2024, arXiv:2406.11794) trained mlfoundations/fasttext-oh-eli5, on 200,000
@@ -15,10 +16,8 @@ another model, whose scores depend on the share of good texts among its examples
 import collections
 import dataclasses
 import json
-import platform
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 from hf_procedural.errors import at_least, user_errors
@@ -32,7 +31,7 @@ class ClassifierArguments:
 
     _argument_group_name = "examples and classifier"
 
-    input: list[str] = dataclasses.field(
+    dataset: list[str] = dataclasses.field(
         default_factory=list,
         metadata={"help": "Labelled text: files, folders or globs (jsonl, parquet), or data sets of the Hub."},
     )
@@ -41,14 +40,14 @@ class ClassifierArguments:
         default=None,
         metadata={"help": "A text is good where label_column is at least this number, or is this word."},
     )
-    positive_files: list[str] = dataclasses.field(
-        default_factory=list, metadata={"help": "Good text, instead of --input."}
+    positive_dataset: list[str] = dataclasses.field(
+        default_factory=list, metadata={"help": "Good text, instead of --dataset."}
     )
-    negative_files: list[str] = dataclasses.field(default_factory=list, metadata={"help": "Other text, with them."})
+    negative_dataset: list[str] = dataclasses.field(default_factory=list, metadata={"help": "Other text, with them."})
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
     strict: bool = dataclasses.field(default=False, metadata={"help": "End at a damaged line; else it is counted."})
-    output: str = dataclasses.field(default="quality.bin", metadata={"help": "File for the model."})
-    held_out: float = dataclasses.field(default=0.1, metadata={"help": "Share of the examples to measure on."})
+    output_file: str = dataclasses.field(default="quality.bin", metadata={"help": "File for the model."})
+    validation_size: float = dataclasses.field(default=0.1, metadata={"help": "Share of the examples to measure on."})
     word_ngrams: int = dataclasses.field(default=2, metadata={"help": "Longest run of words with a weight of its own."})
     lr: float = dataclasses.field(default=0.1, metadata={"help": "Learning rate, which falls to 0."})
     epoch: int = dataclasses.field(
@@ -63,12 +62,12 @@ class ClassifierArguments:
     seed: int = dataclasses.field(default=42, metadata={"help": "Of weights, order and held-out examples."})
 
     def __post_init__(self):
-        labelled = [bool(self.input), self.label_column is not None, self.positive is not None]
-        piles = [bool(self.positive_files), bool(self.negative_files)]
+        labelled = [bool(self.dataset), self.label_column is not None, self.positive is not None]
+        piles = [bool(self.positive_dataset), bool(self.negative_dataset)]
         if not (all(labelled) and not any(piles)) and not (all(piles) and not any(labelled)):
             raise ValueError(
-                "give --input FILE --label_column COLUMN --positive NUMBER_OR_WORD, or --positive_files GOOD "
-                "--negative_files OTHERS"
+                "give --dataset FILE --label_column COLUMN --positive NUMBER_OR_WORD, or --positive_dataset GOOD "
+                "--negative_dataset OTHERS"
             )
         for name, least in {"word_ngrams": 2, "epoch": 1, "dim": 1, "min_count": 1, "threads": 1}.items():
             at_least(name, getattr(self, name), least)
@@ -77,28 +76,28 @@ class ClassifierArguments:
                 f"bucket must be at least {-(-choices.LEAST_WEIGHTS // self.dim):,} with dim {self.dim}, got "
                 f"{self.bucket:,}: fastText does not set all weights of a smaller model"
             )
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"held_out must be a share between 0 and 1, got {self.held_out}")
+        if not 0 < self.validation_size < 1:
+            raise ValueError(f"validation_size must be a share between 0 and 1, got {self.validation_size}")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed must be from 0 to {2**31 - 1}, got {self.seed}")
-        for file in (Path(self.output), Path(self.output).with_suffix(".json")):
+        for file in (Path(self.output_file), Path(self.output_file).with_suffix(".json")):
             if file.exists():
-                raise ValueError(f"output {file} exists: choose another, or remove it")
-        if not Path(self.output).absolute().parent.is_dir():
-            raise ValueError(f"output {self.output}: there is no folder {Path(self.output).parent}")
+                raise ValueError(f"output_file {file} exists: choose another, or remove it")
+        if not Path(self.output_file).absolute().parent.is_dir():
+            raise ValueError(f"output_file {self.output_file}: there is no folder {Path(self.output_file).parent}")
 
 
 parser.answer_early(__name__, __doc__, ClassifierArguments)
 
 from datasets.utils import tqdm
 
-from hf_procedural.runs.folder import recipe_of
+from hf_procedural.runs.folder import recipe_of, versions
 from hf_procedural.runs.tables import markdown_table
 
 with user_errors(ImportError):
-    from hf_procedural.files import whole
+    from hf_procedural.files import whole, write_text
     from hf_procedural.recycle import quality, reading
 
 
@@ -109,14 +108,14 @@ def read_examples(args, counts: collections.Counter):
         counts["damaged"] += 1
         tqdm.write(f"left out: {line}", file=sys.stderr)
 
-    piles = {"input": None} if args.input else {"positive_files": True, "negative_files": False}
+    piles = {"dataset": None} if args.dataset else {"positive_dataset": True, "negative_dataset": False}
     for argument, good in piles.items():
         try:
             files = [file for source in getattr(args, argument) for file in reading.find_files(source)]
             shards = reading.plan(files, None)
             reading.check_columns(shards, args.text_column)
         except ValueError as error:
-            raise ValueError(f"{argument}: {str(error).removeprefix('input: ')}") from error
+            raise ValueError(f"{argument}: {str(error).removeprefix('dataset: ')}") from error
         with tqdm(total=sum(shard.count for shard in shards), desc=argument, unit=" documents") as bar:
             for shard in shards:
                 for row in reading.read(shard, text_column=args.text_column, strict=args.strict, damaged=damaged):
@@ -140,7 +139,7 @@ def is_good(label, positive: str) -> bool:
 def check(counts: dict, args) -> None:
     """Raises ValueError where there is nothing to tell apart, or to measure on."""
     if not any(number for part in ("train", "held_out") for number in counts[part].values()) and counts["unlabelled"]:
-        raise ValueError(f"label_column {args.label_column!r} is in no document of {' '.join(args.input)}")
+        raise ValueError(f"label_column {args.label_column!r} is in no document of {' '.join(args.dataset)}")
     found = {
         name: [counts[part][label] for part in ("train", "held_out")]
         for label, name in ((choices.LABEL, "good"), (choices.OTHER, "other"))
@@ -152,8 +151,8 @@ def check(counts: dict, args) -> None:
     for name, (train, held_out) in found.items():
         if not train or not held_out:
             raise ValueError(
-                f"held_out {args.held_out} gives {held_out:,} of {train + held_out:,} {name} texts to measure on and "
-                f"{train:,} to train on: choose another share, or give more"
+                f"validation_size {args.validation_size} gives {held_out:,} of {train + held_out:,} {name} texts to "
+                f"measure on and {train:,} to train on: choose another share, or give more"
             )
 
 
@@ -171,25 +170,23 @@ def table(told: dict) -> str:
 
 def main():
     (args,) = parser.parse(__doc__, ClassifierArguments)
-    output, left_out = Path(args.output), collections.Counter()
+    output, left_out = Path(args.output_file), collections.Counter()
     with user_errors(), tempfile.TemporaryDirectory(prefix="recycle_classifier-") as folder:
         folder = Path(folder)
-        counts = quality.write_examples(read_examples(args, left_out), folder, args.held_out, args.seed)
+        counts = quality.write_examples(read_examples(args, left_out), folder, args.validation_size, args.seed)
         counts |= {key: left_out[key] for key in ("unlabelled", "damaged")}
         check(counts, args)
         settings = {"wordNgrams": args.word_ngrams, "minCount": args.min_count, "thread": args.threads}
         settings |= {name: getattr(args, name) for name in ("lr", "epoch", "dim", "bucket", "seed")}
         model = quality.train(folder / quality.TRAIN, **settings)
         measured = quality.measure(model, folder / quality.HELD_OUT)
-        packages = ("hf-procedural", "fasttext-numpy2-wheel", "numpy")
         told = {
             "recipe": recipe_of(args),
             "examples": counts,
             "held_out": measured,
-            "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+            "versions": versions("hf-procedural", "fasttext-numpy2-wheel", "numpy"),
         }
-        with whole(output.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        write_text(output.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
         with whole(output) as temporary:
             model.save_model(str(temporary))
     print(f"{table(told)}\n\n{output} and {output.with_suffix('.json')}")

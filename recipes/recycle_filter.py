@@ -1,10 +1,10 @@
 """The best of recycled and organic text: a quality filter by fastText, each source with a threshold of its own.
 
-    python recipes/recycle_filter.py --input data/recycled --output data/filtered --model quality.bin
-    python recipes/recycle_filter.py --input data/recycled --tokens 7_200_000_000 --organic data/web \\
-        --tokenizer EleutherAI/gpt-neox-20b --model quality.bin --output data/filtered       # as RePro
-    python recipes/recycle_filter.py --organic data/web --organic_keep_top 0.1 --deduplicate true --workers 8 \\
-        --model quality.bin --output data/best
+    python recipes/recycle_filter.py --dataset data/recycled --output_dir data/filtered --classifier quality.bin
+    python recipes/recycle_filter.py --dataset data/recycled --tokens 7_200_000_000 --organic_dataset data/web \\
+        --tokenizer EleutherAI/gpt-neox-20b --classifier quality.bin --output_dir data/filtered       # as RePro
+    python recipes/recycle_filter.py --organic_dataset data/web --organic_keep_top 0.1 --deduplicate true \\
+        --num_proc 8 --classifier quality.bin --output_dir data/best
 
 A document's quality is the probability that a classifier gives it a label, read as DCLM does: as one line. It is kept
 where that is at least the threshold of its source, which is given (threshold), or that of the best share (keep_top), or
@@ -16,7 +16,7 @@ reads, or what it wrote: then its originals are the organic text, where no other
 What is kept is in OUTPUT/organic and OUTPUT/recycled: parquet files with the columns id, text, quality, source and
 metadata (JSON of all others). filter.md, filter.png and filter.json tell what became of the rest, damaged.txt names
 lines that could not be read, and OUTPUT/.datatrove/organic and .../recycled have the quality of every document. A run
-that was cut short goes on where it was when it is started again, and ends with the same data, with any --workers, of
+that was cut short goes on where it was when it is started again, and ends with the same data, with any --num_proc, of
 which each has the classifier in memory.
 
 --deduplicate takes copies out before the thresholds are found, over both sources together, by datatrove's MinHash. Of
@@ -27,19 +27,16 @@ be kept. Texts are compared by runs of 5 words, which are in lower case, without
 
 import dataclasses
 import json
-import platform
 import shutil
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle import choices
 from hf_procedural.training import parser
 
 COMPLETE, REPORT, PLOT, FACTS = "filter.json", "filter.md", "filter.png", "facts.npy"
-OURS = "|".join((REPORT, PLOT, *choices.SOURCES))
-FREE = {"output", "workers", "strict"}  # may change when a run goes on
+FREE = {"output_dir", "num_proc", "strict"}  # may change when a run goes on
 
 
 @dataclasses.dataclass
@@ -48,7 +45,7 @@ class FilterArguments:
 
     _argument_group_name = "filter"
 
-    input: str | None = dataclasses.field(
+    dataset: str | None = dataclasses.field(
         default=None,
         metadata={"help": f"Recycled text: a file, folder or glob of {choices.KINDS}, or a data set of the Hub."},
     )
@@ -67,7 +64,7 @@ class FilterArguments:
         metadata={"help": "Instead, keep the best recycled documents with so many tokens together."},
     )
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
-    organic: str | None = dataclasses.field(
+    organic_dataset: str | None = dataclasses.field(
         default=None,
         metadata={
             "help": "Organic text, in the same ways. Default: the originals in what recycle_rephrase.py wrote; none "
@@ -89,13 +86,13 @@ class FilterArguments:
         metadata={"help": "Instead, keep the best organic documents with so many tokens together."},
     )
     organic_text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
-    organic_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    organic_dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
     organic_split: str = dataclasses.field(default="train", metadata={"help": "Split of it, or of a folder."})
     id_column: str = dataclasses.field(
         default="id", metadata={"help": "Column that names the document, where it has one; else FILE:LINE."}
     )
-    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
-    model: str | None = dataclasses.field(default=None, metadata={"help": "File of a fastText classifier."})
+    output_dir: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    classifier: str | None = dataclasses.field(default=None, metadata={"help": "File of a fastText classifier."})
     label: str = dataclasses.field(default=choices.LABEL, metadata={"help": "Its label for good text."})
     tokenizer: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of the tokenizer that counts tokens. Default: none."}
@@ -108,20 +105,18 @@ class FilterArguments:
         default=50_000,
         metadata={"help": "Lines or rows to a file; an interrupted run loses at most one of each worker."},
     )
-    workers: int = dataclasses.field(default=1, metadata={"help": "Processes, each with a shard at a time."})
+    num_proc: int = dataclasses.field(default=1, metadata={"help": "Processes, each with a shard at a time."})
 
     def __post_init__(self):
-        for name, what in (("model", "quality.bin"), ("output", "data/filtered")):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
-        if self.organic is None and Path(self.input or "", choices.COMPLETE).is_file():
-            self.organic, self.organic_text_column = self.input, "original"
-        self.organic = None if self.organic == "none" else self.organic
-        if not self.input and not self.organic:
-            raise ValueError("input is missing: give --input data/recycled, --organic data/web, or both")
-        for name in ("shard_documents", "workers"):
+        required(self, classifier="quality.bin", output_dir="data/filtered")
+        if self.organic_dataset is None and Path(self.dataset or "", choices.COMPLETE).is_file():
+            self.organic_dataset, self.organic_text_column = self.dataset, "original"
+        self.organic_dataset = None if self.organic_dataset == "none" else self.organic_dataset
+        if not self.dataset and not self.organic_dataset:
+            raise ValueError("dataset is missing: give --dataset data/recycled, --organic_dataset data/web, or both")
+        for name in ("shard_documents", "num_proc"):
             at_least(name, getattr(self, name), 1)
-        for argument, prefix in (("input", ""), ("organic", "organic_")):
+        for argument, prefix in (("dataset", ""), ("organic_dataset", "organic_")):
             given = {name: getattr(self, prefix + name) for name in choices.RULES}
             given = {prefix + name: value for name, value in given.items() if value is not None}
             if len(given) > 1:
@@ -152,12 +147,14 @@ import numpy as np
 
 from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.recycle import reading
-from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.runs.folder import RECIPE, open_output, recipe_of, versions
 
 with user_errors(ImportError):
-    from hf_procedural.files import whole
+    from hf_procedural.files import whole, write_text
     from hf_procedural.recycle import duplicates, pipeline, quality, selection
-    from hf_procedural.recycle.output import DAMAGED, HIDDEN, begin, model_digest, open_output, planned
+    from hf_procedural.recycle.output import DAMAGED, HIDDEN, OURS, begin, model_digest, planned
+
+DATA = "|".join((REPORT, PLOT, *choices.SOURCES, OURS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,34 +170,36 @@ class Source:
 
 def used(args) -> dict[str, str]:
     """What the scores depend on beside the text."""
-    return {"model": model_digest(args.model)}
+    return {"classifier": model_digest(args.classifier)}
 
 
 def find_source(args, name: str) -> Source:
     """Raises ValueError where there is no such text, or a recycling that was cut short."""
-    place, column, where = args.input, args.text_column, ()
+    place, column, where = args.dataset, args.text_column, ()
     if name == "organic":
-        place, column, where = args.organic, args.organic_text_column, (args.organic_config, args.organic_split)
+        place, column = args.organic_dataset, args.organic_text_column
+        where = args.organic_dataset_config, args.organic_split
     marks = [Path(place, mark) for mark in (choices.COMPLETE, COMPLETE)]
     if Path(place, RECIPE).is_file() and not any(mark.is_file() for mark in marks):
         raise ValueError(f"{place} is not complete: run recipes/recycle_rephrase.py with its arguments again")
-    folder = Path(args.output, HIDDEN, name)
+    folder = Path(args.output_dir, HIDDEN, name)
     try:
         files = reading.find_files(place, *where)
         shards = planned(folder, files, args.shard_documents, None, used(args))
         reading.check_columns(shards, column)
     except ValueError as error:
-        raise ValueError(f"organic: {error}" if name == "organic" else str(error)) from error
+        own = name == "organic" and str(error).startswith(("dataset", "text_column"))
+        raise ValueError(f"organic_{error}" if own else str(error)) from error
     return Source(name, column, files, shards, folder)
 
 
 def find_sources(args) -> list[Source]:
     """Organic before recycled. Raises ValueError where a file is in both."""
-    given = {"organic": args.organic, "recycled": args.input}
+    given = {"organic": args.organic_dataset, "recycled": args.dataset}
     sources = [find_source(args, name) for name in choices.SOURCES if given[name]]
     same_column = len({source.text_column for source in sources}) < len(sources)
     if same_column and (both := {*sources[0].files} & {*sources[1].files}):
-        raise ValueError(f"organic: {min(both)} is in --input, too")
+        raise ValueError(f"organic_dataset: {min(both)} is in --dataset, too")
     return sources
 
 
@@ -208,7 +207,7 @@ def run(args, what: str, steps: list, output: Path, source: Source) -> None:
     """Runs steps of datatrove for the shards of a source whose file in `output` is not there."""
     print(f"{source.name}: {what}", file=sys.stderr)
     counts = [shard.count for shard in source.shards]
-    pipeline.run("local", steps, output, counts, lambda: None, workers=args.workers, options={})
+    pipeline.run("local", steps, output, counts, lambda: None, workers=args.num_proc, options={})
 
 
 def read(args, source: Source, record: dict) -> pipeline.Read:
@@ -222,7 +221,7 @@ def score(args, sources: list[Source], minhash: Path) -> None:
         record = {}
         steps = [
             read(args, source, record),
-            selection.Score(source.folder, args.model, args.label, args.tokenizer),
+            selection.Score(source.folder, args.classifier, args.label, args.tokenizer),
             *([duplicates.Signatures(minhash, first)] if args.deduplicate else []),
             pipeline.Write(source.folder, selection.SCORED, record),
         ]
@@ -246,7 +245,7 @@ def select(args, sources: list[Source], minhash: Path) -> dict[str, selection.Kn
 def write(args, sources: list[Source], known: dict[str, selection.Known]) -> None:
     """Writes what is kept of each source."""
     for source in sources:
-        output, file, record = Path(args.output, source.name), source.folder / FACTS, {}
+        output, file, record = Path(args.output_dir, source.name), source.folder / FACTS, {}
         with whole(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, known[source.name].documents)
         steps = [
@@ -260,26 +259,24 @@ def write(args, sources: list[Source], known: dict[str, selection.Known]) -> Non
 def report(args, known: dict[str, selection.Known]) -> None:
     """Writes what became of the documents; COMPLETE last, as the mark that all is there."""
     told = {name: selection.account(own, *args.rule(name), args.tokenizer) for name, own in known.items()}
-    title = f"# Filtered by {args.model}, {args.label}"
-    packages = ("hf-procedural", "fasttext-numpy2-wheel", "datatrove", "tokenizers", "pyarrow", "numpy")
+    title = f"# Filtered by {args.classifier}, {args.label}"
     everything = {
         "sources": told,
-        "model": args.model,
+        "model": args.classifier,
         "label": args.label,
         "tokenizer": args.tokenizer,
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": versions("hf-procedural", "fasttext-numpy2-wheel", "datatrove", "tokenizers", "pyarrow", "numpy"),
     }
     texts = {
         DAMAGED: "".join(f"{line}\n" for own in known.values() for line in own.damaged),
         REPORT: f"{title}\n\n{selection.markdown(told)}\n\n![qualities and lengths]({PLOT})\n",
         COMPLETE: json.dumps(everything, indent=2) + "\n",
     }
-    with whole(Path(args.output, PLOT)) as temporary:
+    with whole(Path(args.output_dir, PLOT)) as temporary:
         selection.draw(known, temporary)
     for name, text in texts.items():
         if text:
-            with whole(Path(args.output, name)) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(Path(args.output_dir, name), text)
 
 
 def clean(output: Path, sources: list[Source], minhash: Path) -> None:
@@ -297,16 +294,17 @@ def summary(output: Path) -> str:
 
 def main():
     (args,) = parser.parse(__doc__, FilterArguments)
+    pipeline.hide_logs()
 
     # 1. Text, classifier, output folder: what can be wrong is found before anything is written.
     with user_errors():
-        output, recipe = Path(args.output), recipe_of(args)
-        if open_output(output, recipe, COMPLETE, FREE, OURS):
+        output, recipe = Path(args.output_dir), recipe_of(args)
+        if open_output(output, recipe, COMPLETE, FREE, DATA):
             print(f"nothing to do:\n{summary(output)}")
             return
         sources = find_sources(args)
-        quality.load_classifier(args.model, args.label)
-        if args.workers > 1:
+        quality.load_classifier(args.classifier, args.label)
+        if args.num_proc > 1:
             quality.forget()  # each has a copy of its own
         if args.tokenizer:
             load_tokenizer(args.tokenizer)

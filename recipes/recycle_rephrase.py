@@ -1,11 +1,12 @@
 """Rephrases web text for pretraining with a model of recipes/recycle_train.py (RePro; Yu and Xiong 2025).
 
-    python recipes/recycle_rephrase.py --model runs/rephraser --input data/web --output data/recycled
-    python recipes/recycle_rephrase.py --model ORG/REPHRASER --input 'data/web/*.jsonl.zst' --output data/recycled \\
-        --workers 8                                                   # eight GPUs, or eight cores, of this machine
-    python recipes/recycle_rephrase.py --model ORG/REPHRASER --input ORG/WEB-TEXT --output data/recycled \\
-        --executor slurm --executor_options '{"partition": "gpu", "time": "24:00:00", "gpus_per_task": 1}'
-    python recipes/recycle_filter.py --input data/recycled --output data/filtered --model quality.bin          # next
+    python recipes/recycle_rephrase.py --model_name_or_path runs/rephraser --dataset data/web --output_dir data/recycled
+    python recipes/recycle_rephrase.py --model_name_or_path ORG/REPHRASER --dataset 'data/web/*.jsonl.zst' \\
+        --output_dir data/recycled --num_proc 8                       # eight GPUs, or eight cores, of this machine
+    python recipes/recycle_rephrase.py --model_name_or_path ORG/REPHRASER --dataset ORG/WEB-TEXT \\
+        --output_dir data/recycled --executor slurm \\
+        --executor_options '{"partition": "gpu", "time": "24:00:00", "gpus_per_task": 1}'
+    python recipes/recycle_filter.py --dataset data/recycled --output_dir data/filtered --classifier quality.bin  # next
 
 A document is cut into pieces of 7,000 characters at most, at the end of a sentence where there is one. Of each answer
 of the model counts what follows "Here is a paraphrased version:"; a piece without it stays as it was (or is dropped),
@@ -23,12 +24,12 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle import choices, pieces
 from hf_procedural.training import parser
 
 TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
-FREE = {"output", "workers", "executor", "executor_options", "strict"}  # may change when a run goes on
+FREE = {"output_dir", "num_proc", "executor", "executor_options", "strict"}  # may change when a run goes on
 
 
 @dataclasses.dataclass
@@ -37,8 +38,10 @@ class RephraseArguments:
 
     _argument_group_name = "rephrasing"
 
-    model: str | None = dataclasses.field(default=None, metadata={"help": "Folder or Hub id of the rephraser."})
-    input: str | None = dataclasses.field(
+    model_name_or_path: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id of the rephraser."}
+    )
+    dataset: str | None = dataclasses.field(
         default=None,
         metadata={
             "help": f"A file, folder or glob of {choices.KINDS}, read in sorted order; or a data set of the Hub."
@@ -46,12 +49,12 @@ class RephraseArguments:
     )
     dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
     split: str = dataclasses.field(default="train", metadata={"help": "Split of a data set of the Hub or a folder."})
-    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    output_dir: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
     id_column: str | None = dataclasses.field(
         default=None, metadata={"help": "Column that names the document. Default: id; without one, FILE:LINE."}
     )
-    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many lines or rows."})
+    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many lines or rows."})
     strict: bool = dataclasses.field(
         default=False, metadata={"help": "End at the first damaged line. Default: they are named and counted."}
     )
@@ -75,7 +78,7 @@ class RephraseArguments:
     temperature: float = dataclasses.field(default=1.0, metadata={"help": "Of the sampling; 0 takes the likeliest."})
     top_p: float = dataclasses.field(default=0.9, metadata={"help": "Sample from so much of the probability."})
     max_new_tokens: int = dataclasses.field(default=2_048, metadata={"help": "Tokens of a rephrased piece, at most."})
-    prompt_tokens: int = dataclasses.field(
+    max_prompt_length: int = dataclasses.field(
         default=8_192, metadata={"help": "A piece whose prompt has more tokens, or leaves no room, counts as failed."}
     )
     seed: int = dataclasses.field(default=42, metadata={"help": "Of the sampling."})
@@ -100,7 +103,7 @@ class RephraseArguments:
         default=1_000,
         metadata={"help": "Lines or rows to a file; an interrupted run loses at most one of each worker."},
     )
-    workers: int | None = dataclasses.field(
+    num_proc: int | None = dataclasses.field(
         default=None,
         metadata={
             "help": "Shards at a time, each by a process with its own model and GPU. Default: 1; on a cluster all."
@@ -110,7 +113,7 @@ class RephraseArguments:
         default=1,
         metadata={
             "help": "Of a worker on a CPU. The last bits of sums, and so now and then a word, depend on it, but not on "
-            "workers, which are the better use of many cores."
+            "num_proc, which is the better use of many cores."
         },
     )
     executor: str = dataclasses.field(default="local", metadata={"help": "Of datatrove: local, slurm or ray."})
@@ -120,13 +123,11 @@ class RephraseArguments:
     )
 
     def __post_init__(self):
-        for name, what in (("model", "runs/rephraser"), ("input", "data/web"), ("output", "data/recycled")):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
+        required(self, model_name_or_path="runs/rephraser", dataset="data/web", output_dir="data/recycled")
         for name in ("chat_template_kwargs", "vllm_options", "executor_options"):
             setattr(self, name, parser.mapping(name, getattr(self, name)))
-        least = dict.fromkeys(("documents", "piece_characters", "max_new_tokens", "prompt_tokens", "batch_pieces"), 1)
-        least |= dict.fromkeys(("cache_tokens", "shard_documents", "workers", "threads"), 1) | {"seed": 0}
+        least = dict.fromkeys(("limit", "piece_characters", "max_new_tokens", "max_prompt_length", "batch_pieces"), 1)
+        least |= dict.fromkeys(("cache_tokens", "shard_documents", "num_proc", "threads"), 1) | {"seed": 0}
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
         known = {
@@ -147,11 +148,14 @@ class RephraseArguments:
     @property
     def settings(self) -> "generation.Settings":
         """How completions are made. Raises ValueError for a template that is none."""
-        same = {field.name for field in dataclasses.fields(generation.Settings)} - {"template", "system"}
-        template = prompting.read_template(self.template or TEMPLATE, "text")
-        return generation.Settings(
-            template=template, system=self.system or None, **{name: getattr(self, name) for name in same}
-        )
+        different = {
+            "model": self.model_name_or_path,
+            "template": prompting.read_template(self.template or TEMPLATE, "text"),
+            "system": self.system or None,
+            "prompt_tokens": self.max_prompt_length,
+        }
+        same = {field.name for field in dataclasses.fields(generation.Settings)} - different.keys()
+        return generation.Settings(**different, **{name: getattr(self, name) for name in same})
 
 
 parser.answer_early(__name__, __doc__, RephraseArguments)
@@ -162,32 +166,38 @@ from hf_procedural.runs import folder
 
 with user_errors(ImportError):
     from hf_procedural.recycle import pipeline, rephrasing
-    from hf_procedural.recycle.output import begin, model_digest, open_output, planned
+    from hf_procedural.recycle.output import OURS, begin, model_digest, planned
+
+DATA = rf"\d{{5,}}\.parquet|{OURS}"
 
 
 def prepare(args):
     """The settings with an engine that knows the model. Raises ValueError or ImportError; loads no weights."""
-    model, tokenizer = build.load_pretrained(args.model, device_map="meta")
+    model, tokenizer = build.load_pretrained(args.model_name_or_path, device_map="meta")
     args.engine = generation.choose_engine(model, args.engine)
     settings, positions = args.settings, build.positions_of(model.config)
     if positions is not None and (bare := len(generation.token_ids([""], settings, tokenizer)[0])) >= positions:
-        raise ValueError(f"model {args.model} has {positions} positions, and the template alone takes {bare}")
+        raise ValueError(
+            f"model_name_or_path {args.model_name_or_path} has {positions} positions, and the template alone "
+            f"takes {bare}"
+        )
     return settings
 
 
 def main():
     (args,) = parser.parse(__doc__, RephraseArguments)
+    pipeline.hide_logs()
 
     # 1. Model, input, output folder: what can be wrong is found before anything is written.
     with user_errors():
-        output, settings = Path(args.output), prepare(args)
+        output, settings = Path(args.output_dir), prepare(args)
         recipe = folder.recipe_of(args)
-        if open_output(output, recipe, choices.COMPLETE, FREE):
+        if folder.open_output(output, recipe, choices.COMPLETE, FREE, DATA):
             print(f"nothing to do:\n{rephrasing.summary(output)}")
             return
-        files = reading.find_files(args.input, args.dataset_config, args.split)
-        used = {"model": model_digest(args.model), "template": settings.template}
-        shards = planned(output, files, args.shard_documents, args.documents, used)
+        files = reading.find_files(args.dataset, args.dataset_config, args.split)
+        used = {"model_name_or_path": model_digest(args.model_name_or_path), "template": settings.template}
+        shards = planned(output, files, args.shard_documents, args.limit, used)
         reading.check_columns(shards, args.text_column, args.id_column)
         record = {}
         steps = [
@@ -210,7 +220,7 @@ def main():
             output,
             [shard.count for shard in shards],
             functools.partial(rephrasing.finish, output, len(shards), settings),
-            workers=args.workers,
+            workers=args.num_proc,
             options=args.executor_options,
         )
         pipeline.executor(args.executor, steps, output, tasks=1, workers=1, options=args.executor_options)

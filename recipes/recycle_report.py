@@ -1,8 +1,9 @@
 """How faithful recycled text is to its originals: a report over a sample of pairs, as a page and in the terminal.
 
-    python recipes/recycle_report.py --input data/recycled --output data/recycled_report
-    python recipes/recycle_report.py --input data/recycled --output data/recycled_report --meaning_model none
-    python recipes/recycle_report.py --input 'data/pairs/*.jsonl' --original_column source --output report --sample 1000
+    python recipes/recycle_report.py --dataset data/recycled --output_dir data/recycled_report
+    python recipes/recycle_report.py --dataset data/recycled --output_dir data/recycled_report --meaning_model none
+    python recipes/recycle_report.py --dataset 'data/pairs/*.jsonl' --original_column source --limit 1000 \\
+        --output_dir report
 
 Reads what recipes/recycle_rephrase.py wrote, or any JSON Lines, parquet files or data set of the Hub with both texts.
 Of each pair it measures the length ratio, BERTScore (of as many tokens as its model has positions, 512 mostly), the
@@ -15,7 +16,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural.files import check_folder
 from hf_procedural.recycle import choices
 from hf_procedural.training import parser
 
@@ -30,20 +32,20 @@ class ReportArguments:
 
     _argument_group_name = "report"
 
-    input: str | None = dataclasses.field(
+    dataset: str | None = dataclasses.field(
         default=None,
         metadata={"help": f"File, folder or glob ({choices.KINDS}), or a data set of the Hub, with both texts."},
     )
-    output: str | None = dataclasses.field(
+    output_dir: str | None = dataclasses.field(
         default=None,
         metadata={"help": "Folder of the report; better not in that of the data, where load_dataset finds its JSON."},
     )
     dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
-    split: str = dataclasses.field(default="train", metadata={"help": "Split of the input."})
+    split: str = dataclasses.field(default="train", metadata={"help": "Split of it, or of a folder."})
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column of the recycled text."})
     original_column: str = dataclasses.field(default="original", metadata={"help": "Column of the original."})
     id_column: str = dataclasses.field(default="id", metadata={"help": "Column that names a pair, where there is one."})
-    sample: int = dataclasses.field(default=200, metadata={"help": "Pairs that are drawn."})
+    limit: int = dataclasses.field(default=200, metadata={"help": "Pairs, drawn at random."})
     seed: int = dataclasses.field(default=42, metadata={"help": "Of the drawing."})
     worst: int = dataclasses.field(default=3, metadata={"help": "Least faithful pairs that are printed."})
     meaning_model: str = dataclasses.field(
@@ -56,10 +58,8 @@ class ReportArguments:
     )
 
     def __post_init__(self):
-        for name, what in (("input", "data/recycled"), ("output", "data/recycled_report")):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: give --{name} {what}")
-        for name, least in (("sample", 1), ("seed", 0), ("worst", 0)):
+        required(self, dataset="data/recycled", output_dir="data/recycled_report")
+        for name, least in (("limit", 1), ("seed", 0), ("worst", 0)):
             at_least(name, getattr(self, name), least)
         if not 0 <= self.meaning_threshold <= 1:
             raise ValueError(f"meaning_threshold must be from 0 to 1, got {self.meaning_threshold}")
@@ -73,20 +73,12 @@ from datasets.utils import tqdm
 from hf_procedural.recycle import faithfulness, reading, side_by_side
 
 
-def check_output(folder: Path) -> None:
-    """Raises ValueError where a folder is a file, or holds anything but an earlier report."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"output {folder} is a file; name a folder")
-    if strange := sorted(file.name for file in folder.glob("*") if file.name not in (PAGE, FIGURES)):
-        raise ValueError(f"output {folder} holds {strange[0]}, which is no report: choose another folder")
-
-
 def draw(args, files: list[str]) -> tuple[list[dict], int, list[str]]:
     """The sampled pairs in order, how many there are in all, and what was damaged among what was read."""
     shards = reading.plan(files, SHARD)
     reading.check_columns(shards, args.text_column)
     total, pairs, damaged = sum(shard.count for shard in shards), [], []
-    chosen = np.random.default_rng(args.seed).choice(total, min(args.sample, total), replace=False)
+    chosen = np.random.default_rng(args.seed).choice(total, min(args.limit, total), replace=False)
     ends = np.cumsum([shard.count for shard in shards])
     for shard, end in zip(tqdm(shards, desc="reading", unit=" shards"), ends, strict=True):
         places = set((chosen[(chosen >= end - shard.count) & (chosen < end)] - (end - shard.count)).tolist())
@@ -95,7 +87,7 @@ def draw(args, files: list[str]) -> tuple[list[dict], int, list[str]]:
         pairs += [pair_of(row, args) for place, row in enumerate(rows) if place in places]
     if not pairs:
         reason = (damaged or ["they are blank"])[0]
-        raise ValueError(f"input: not one of the {len(chosen)} rows that were drawn can be read: {reason}")
+        raise ValueError(f"dataset: not one of the {len(chosen)} rows that were drawn can be read: {reason}")
     return pairs, total, damaged
 
 
@@ -143,7 +135,7 @@ def notes_of(args, pairs: list[dict], total: int, damaged: list[str]) -> list[st
     """What a reader has to know about the figures."""
     failed, empty = sum(pair["group"] == FAILED for pair in pairs), sum(not pair["text"].strip() for pair in pairs)
     notes = [
-        f"{len(pairs):,} of {total:,} pairs of {args.input}, drawn with seed {args.seed}. "
+        f"{len(pairs):,} of {total:,} pairs of {args.dataset}, drawn with seed {args.seed}. "
         f"In {failed:,} of them a piece failed; {empty:,} recycled texts are empty."
     ]
     if "meaning" in pairs[0]:
@@ -160,11 +152,11 @@ def notes_of(args, pairs: list[dict], total: int, damaged: list[str]) -> list[st
 
 def write(args, notes, groups, pairs) -> None:
     """Both files, the figures last."""
-    folder = Path(args.output)
+    folder = Path(args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     rephrased = [pair for pair in pairs if pair["group"] == REPHRASED]
     drawn = side_by_side.histograms(rephrased, args.meaning_threshold) if rephrased else None
-    title = f"How faithful is {args.input}?"
+    title = f"How faithful is {args.dataset}?"
     (folder / PAGE).write_text(side_by_side.page(title, notes, groups, drawn, pairs), encoding="utf-8")
     texts = ("text", "original")
     rows = [{key: value for key, value in pair.items() if key not in texts} for pair in pairs]
@@ -175,8 +167,8 @@ def write(args, notes, groups, pairs) -> None:
 def main():
     (args,) = parser.parse(__doc__, ReportArguments)
     with user_errors():
-        check_output(Path(args.output))
-        files = reading.find_files(args.input, args.dataset_config, args.split)
+        check_folder(Path(args.output_dir), f"{PAGE}|{FIGURES}")
+        files = reading.find_files(args.dataset, args.dataset_config, args.split)
         score = scorer(args)
         pairs, total, damaged = draw(args, files)
         measure(pairs, score)
@@ -185,7 +177,7 @@ def main():
         notes = notes_of(args, pairs, total, damaged)
         write(args, notes, groups, pairs)
     worst = [pair for pair in members[REPHRASED] if pair["text"].strip() and pair["original"].strip()][: args.worst]
-    side_by_side.print_report([*notes, f"All pairs: {args.output}/{PAGE}"], groups, worst)
+    side_by_side.print_report([*notes, f"All pairs: {args.output_dir}/{PAGE}"], groups, worst)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     vllm serve RuPeng/DataMan-1.5B-EN --port 8000 &  vllm serve Qwen/Qwen3-4B --port 8001 &        # the judges
     accelerate launch --config_file recipes/accelerate/deepspeed.yaml recipes/recycle_train.py \\
-        recipes/configs/recycle_qwen3.yaml --input data/web --score_column dataman_score --below_score 5
+        recipes/configs/recycle_qwen3.yaml --dataset data/web --score_column dataman_score --below_score 5
     accelerate launch recipes/recycle_train.py recipes/configs/recycle_tiny.yaml       # two CPU cores, minutes
     accelerate launch recipes/recycle_train.py runs/rephraser/recipe.yaml --resume_from_checkpoint true
-    python recipes/recycle_rephrase.py --model runs/rephraser --input data/web --output data/recycled      # next
+    python recipes/recycle_rephrase.py --model_name_or_path runs/rephraser --dataset data/web \\
+        --output_dir data/recycled                                                                        # next
 
 The model reads a text and writes the marker "Here is a paraphrased version:" and its paraphrase. Rewarded are quality
 (how much better a judge finds it than the text), meaning (BERTScore), structure (another judge), length and format:
@@ -21,7 +22,7 @@ import json
 import logging
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle.choices import SYSTEM
 from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
 from hf_procedural.rl.arguments import RLSettings
@@ -39,7 +40,7 @@ class TextArguments:
     model_name_or_path: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of the model to train, best one that follows instructions."}
     )
-    input: str | None = dataclasses.field(
+    dataset: str | None = dataclasses.field(
         default=None,
         metadata={
             "help": "Web text: a file, folder or glob (jsonl, packed or not; parquet), or a data set of the Hub."
@@ -52,11 +53,11 @@ class TextArguments:
     below_score: float | None = dataclasses.field(
         default=None, metadata={"help": "Only texts with a lower score in score_column; 5 in the paper."}
     )
-    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many of these."})
-    characters: int = dataclasses.field(
+    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many of these."})
+    piece_characters: int = dataclasses.field(
         default=7_000, metadata={"help": "Cut texts to so many characters, at a sentence's end where there is one."}
     )
-    held_out: int = dataclasses.field(default=128, metadata={"help": "Texts to evaluate with, drawn at random."})
+    validation_size: int = dataclasses.field(default=128, metadata={"help": "Texts to evaluate with, drawn at random."})
     max_prompt_length: int = dataclasses.field(
         default=2_048, metadata={"help": "Leave out texts whose prompt has more tokens, or no room for a paraphrase."}
     )
@@ -72,10 +73,8 @@ class TextArguments:
     )
 
     def __post_init__(self):
-        for name in ("model_name_or_path", "input"):
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} is missing: give --{name}")
-        least = {"documents": 2, "characters": 1, "held_out": 1, "max_prompt_length": 1}
+        required(self, model_name_or_path="ORG/CHAT-MODEL", dataset="data/web")
+        least = {"limit": 2, "piece_characters": 1, "validation_size": 1, "max_prompt_length": 1}
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
         if self.below_score is not None and self.score_column is None:
@@ -186,12 +185,13 @@ import numpy as np
 from datasets import Dataset
 from transformers import set_seed
 
-from hf_procedural.hub import repos, runs
+from hf_procedural.data.blocks import fingerprint_of
+from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import build, prompting
 from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
 from hf_procedural.runs import folder
-from hf_procedural.training import finish
+from hf_procedural.training import begin, finish
 
 with user_errors(ImportError):
     from hf_procedural.recycle import judges
@@ -217,7 +217,7 @@ class RecycleArguments(RecycleSettings, RLArguments):
 def load_texts(data) -> tuple[list[dict], list[str]]:
     """The texts to paraphrase, {"text", "score"}, and the places of damaged lines."""
     found, damaged = [], []
-    shards = reading.plan(reading.find_files(data.input), None)
+    shards = reading.plan(reading.find_files(data.dataset), None)
     reading.check_columns(shards, data.text_column)
     for shard in shards:
         for row in reading.read(shard, text_column=data.text_column, damaged=damaged.append):
@@ -228,8 +228,8 @@ def load_texts(data) -> tuple[list[dict], list[str]]:
                     f"columns: {', '.join(row['metadata'])})"
                 )
             if row["text"].strip() and (data.below_score is None or score < data.below_score):
-                found.append({"text": pieces.cut(row["text"], data.characters)[0], "score": score})
-            if len(found) == data.documents:
+                found.append({"text": pieces.cut(row["text"], data.piece_characters)[0], "score": score})
+            if len(found) == data.limit:
                 return found, damaged
     return found, damaged
 
@@ -254,8 +254,8 @@ def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
     return {"reward": sum(weights[name] * mean for name, mean in by_name.items())} | by_name | {"length_ratio": ratio}
 
 
-def prepare(data, rewarded, args):
-    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+def prepare(data, rewarded, args) -> finish.Prepared:
+    """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     args.output_dir = args.output_dir or "runs/rephraser"
     args.max_completion_length = 2_048 if args.max_completion_length is None else args.max_completion_length
     if args.reward_weights is not None:
@@ -273,32 +273,32 @@ def prepare(data, rewarded, args):
     with args.main_process_first(desc="choosing texts"):
         rows = Dataset.from_list(texts)
         kept = prompts.with_short_prompts(rows, show, tokenizer, longest, **(args.chat_template_kwargs or {}))
-    if len(kept) <= data.held_out:
+    if len(kept) <= data.validation_size:
         raise ValueError(
-            f"input {data.input}: {len(kept)} of {len(rows)} texts have a prompt of at most {longest} tokens "
-            f"(max_prompt_length, or what max_completion_length leaves of the model's positions), held_out takes "
-            f"{data.held_out} of them"
+            f"dataset {data.dataset}: {len(kept)} of {len(rows)} texts have a prompt of at most {longest} tokens "
+            "(max_prompt_length, or what max_completion_length leaves of the model's positions), validation_size "
+            f"takes {data.validation_size} of them"
         )
     order = np.random.default_rng(folder.data_seed(args)).permutation(len(kept))
-    held_out, train = kept.select(order[: data.held_out]), kept.select(np.sort(order[data.held_out :]))
+    held_out, train = kept.select(order[: data.validation_size]), kept.select(np.sort(order[data.validation_size :]))
     validation = prompts.RowPrompts(held_out, show, folder.data_seed(args))
     rewards = rewarded.rewards()
-    make = functools.partial(
+    asked = list(validation.draw(np.random.default_rng(0), len(held_out)))
+    make_trainer = functools.partial(
         GRPO,
         model,
         list(rewards.values()),
         args,
         questions=prompts.RowPrompts(train, show, folder.data_seed(args)),
-        measure=functools.partial(
-            measured, list(validation.draw(np.random.default_rng(0), len(held_out))), rewards, weights
-        ),
+        measure=functools.partial(measured, asked, rewards, weights),
         tokenizer=tokenizer,
     )
-    trainer = runs.trainer_with_repo(make, args)
-    facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
-    facts["texts"] = {"train": len(train), "validation": len(held_out), "damaged": len(damaged)}
-    facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
-    return trainer, checkpoint, facts
+    provenance = {
+        "init_from": folder.earlier_stages(data.model_name_or_path),
+        "texts": {"train": len(train), "validation": len(held_out), "damaged": len(damaged)},
+        "dataset_fingerprints": {"train": fingerprint_of(train), "validation": fingerprint_of(held_out)},
+    }
+    return finish.Prepared("recycle_train", args, make_trainer, checkpoint, provenance, f"paraphrasing {data.dataset}")
 
 
 def write_demonstrations(data, rewarded) -> str:
@@ -327,14 +327,11 @@ def main():
         with user_errors():
             print(write_demonstrations(data, rewarded))
         return
+    begin.hide_mask_warning()
     with user_errors():
-        trainer, checkpoint, facts = prepare(data, rewarded, args)
-    folder.save_provenance(args, data, rewarded, stage="recycle_train", **facts)
+        prepared = prepare(data, rewarded, args)
     with user_errors(judges.JudgeError):
-        trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-        finish.finish(trainer, trained, f"paraphrasing {data.input}")
-    with user_errors(repos.HubError):
-        runs.publish_when_done(trainer)
+        train_and_publish(prepared, data, rewarded)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Compares runs: tables, curves, data efficiency, and what controls reproduce of a gain.
 
     python recipes/report.py runs/c4_scratch runs/c4_set
-    python recipes/report.py runs/study --output runs/report --baseline scratch --metric exact_match
+    python recipes/report.py runs/study --output_dir runs/report --baseline scratch --metric exact_match
 
 Each folder is a run of a recipe, finished or not, or holds runs at any depth; runs that differ only in their seed are
 seeds of one arm. Writes report.md, report.csv and report.png, and prints the tables.
@@ -17,7 +17,7 @@ from hf_procedural.runs.read import read_runs
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="A run folder, or one that holds some.")
-    parser.add_argument("--output", default="report", help="Folder of the report (default: report).")
+    parser.add_argument("--output_dir", default="report", help="Folder of the report (default: report).")
     parser.add_argument("--baseline", help="Label of the arm to compare with (default: the one from scratch).")
     parser.add_argument("--metric", help="What to compare (default: answer_accuracy, else loss).")
     parser.add_argument(
@@ -25,8 +25,8 @@ def main():
     )
     args = parser.parse_args()
     with user_errors():
-        report.check_output(args.output)
-        print(report.write(read_runs(args.folders), args.output, args.baseline, args.metric, args.threshold))
+        report.check_output(args.output_dir)
+        print(report.write(read_runs(args.folders), args.output_dir, args.baseline, args.metric, args.threshold))
 
 
 if __name__ == "__main__":

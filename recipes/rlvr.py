@@ -83,12 +83,12 @@ from transformers import set_seed
 
 import hf_procedural
 from hf_procedural.data import blocks
-from hf_procedural.hub import repos, runs
+from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import build, prompting
 from hf_procedural.rl import answer_reward, prompts
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
-from hf_procedural.training.curriculum import LengthCurriculum
+from hf_procedural.training.curriculum import length_curriculum
 
 with user_errors(ImportError):
     from hf_procedural.rl.accuracy import pass_at_k
@@ -96,7 +96,7 @@ with user_errors(ImportError):
 
 
 def load_policy(task, policy, model_args, args):
-    """Model, tokenizer, how a prompt is shown, and facts for provenance.json."""
+    """Model, tokenizer, how a prompt is shown, and where the weights come from, for provenance.json."""
     if policy.model_name_or_path is not None:
         model, tokenizer = build.load_pretrained(policy.model_name_or_path, dtype="float32")
         show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
@@ -109,10 +109,10 @@ def load_policy(task, policy, model_args, args):
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.pad_token  # whoever pads has ended
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=policy.config_source())
-    facts = begin.begin_from(policy, model, tokenizer, args)
+    provenance = begin.transfer_and_freeze(policy, model, tokenizer, args)
     shortest = min(len(row["prompt_ids"]) for row in first_rows(task, None, args))
     args.max_completion_length = args.max_completion_length or task.max_length - shortest
-    return model, tokenizer, None, facts
+    return model, tokenizer, None, provenance
 
 
 def first_rows(task, show, args, number: int = 64) -> list[dict]:
@@ -139,38 +139,30 @@ def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
     rows = list(itertools.islice(validation, size))
     greedy = trainer.scores(rows, verify, greedy=True)
     sampled = trainer.scores(rows, verify, trainer.num_generations_eval)
-    grown = {"curriculum_length": curriculum.length} if curriculum else {}
+    results = {"exact_match": float((greedy == 1).mean())}
     samples, right = sampled.shape[1], (sampled == 1).sum(1)
-    passed = {
-        f"pass@{2**i}": float(np.mean([pass_at_k(samples, count, 2**i) for count in right]))
-        for i in range(samples.bit_length())
-    }
-    return {"exact_match": float((greedy == 1).mean())} | passed | grown
+    for k in [2**power for power in range(samples.bit_length())]:
+        results[f"pass@{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in right]))
+    return results | curriculum.metrics() if curriculum else results
 
 
-def prepare(data, policy, model_args, args):
-    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+def prepare(data, policy, model_args, args) -> finish.Prepared:
+    """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     task = data.resolve()
     in_box = policy.model_name_or_path is not None
     verify = answer_reward(task, in_box=in_box)
-    reward = {
-        "exact": verify,
-        "graded": answer_reward(task, graded=True, in_box=in_box),
-        "zero": zero_reward,
-    }[data.reward]
+    graded = answer_reward(task, graded=True, in_box=in_box)
+    reward = {"exact": verify, "graded": graded, "zero": zero_reward}[data.reward]
     args.output_dir = args.output_dir or f"runs/rlvr_{task.config_name}"
     checkpoint = folder.open_run(args, data, policy, model_args)
-    model, tokenizer, show, facts = load_policy(task, policy, model_args, args)
+    model, tokenizer, show, provenance = load_policy(task, policy, model_args, args)
     seed = folder.data_seed(args)
     train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
-    facts["dataset_fingerprints"] = {split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")}
-    curriculum = None
-    if data.curriculum:
-        if args.eval_strategy != "steps":
-            raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy.value}")
-        settings = data.curriculum_settings | {"accuracy": "exact_match"}
-        curriculum = LengthCurriculum(train, validation, args.questions_per_step, **settings)
-    make = functools.partial(
+    provenance["dataset_fingerprints"] = {
+        split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")
+    }
+    curriculum = length_curriculum(data, args, train, validation, args.questions_per_step, "exact_match")
+    make_trainer = functools.partial(
         GRPO,
         model,
         reward,
@@ -180,8 +172,7 @@ def prepare(data, policy, model_args, args):
         tokenizer=tokenizer,
         callbacks=[curriculum] if curriculum else [],
     )
-    trainer = runs.trainer_with_repo(make, args)
-    return trainer, checkpoint, facts
+    return finish.Prepared("rlvr", args, make_trainer, checkpoint, provenance, f"{data.task}, {data.reward} reward")
 
 
 def zero_reward(prompts, **columns) -> list[float]:
@@ -194,14 +185,11 @@ def main():
     data, policy, model_args, args = parser.parse(
         __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLArguments
     )
+    begin.hide_mask_warning()
     with user_errors():
-        trainer, checkpoint, facts = prepare(data, policy, model_args, args)
-    begin.show_beginning(facts, args)
-    folder.save_provenance(args, data, policy, model_args, stage="rlvr", **facts)
-    trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    finish.finish(trainer, trained, f"{data.task}, {data.reward} reward")
-    with user_errors(repos.HubError):
-        runs.publish_when_done(trainer)
+        prepared = prepare(data, policy, model_args, args)
+    begin.print_transfer(prepared.provenance, args)
+    train_and_publish(prepared, data, policy, model_args)
 
 
 if __name__ == "__main__":

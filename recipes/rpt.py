@@ -4,7 +4,8 @@
     accelerate launch recipes/rpt.py recipes/configs/rpt_omnimath.yaml --model_name_or_path ORG/REASONING-MODEL
     accelerate launch recipes/rpt.py recipes/configs/rpt_tiny.yaml                   # two CPU cores, minutes
     accelerate launch recipes/rpt.py runs/rpt/recipe.yaml --resume_from_checkpoint true   # after an interruption
-    python recipes/rpt_evaluate.py --questions data/rpt --models after=runs/rpt --runs runs/rpt --output runs/rpt/scores
+    python recipes/rpt_evaluate.py --questions data/rpt --model_name_or_path after=runs/rpt --runs runs/rpt \\
+        --output_dir runs/rpt/scores
 
 The model reads a context, thinks, and writes what comes next in a \\boxed{}; it is rewarded where the prediction's
 bytes are those of the text, up to the end of a token. The trainer is TRL's GRPOTrainer, so that every field of
@@ -17,7 +18,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.rl.arguments import RLSettings
 from hf_procedural.rl.rewards import VARIANTS
 from hf_procedural.runs.measured import THRESHOLDS
@@ -53,9 +54,7 @@ class QuestionArguments:
     validation_size: int = dataclasses.field(default=200, metadata={"help": "Held-out questions to evaluate with."})
 
     def __post_init__(self):
-        for name in ("model_name_or_path", "questions"):
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} is missing: give --{name}")
+        required(self, model_name_or_path="ORG/REASONING-MODEL", questions="data/rpt")
         for name in ("max_prompt_length", "validation_size"):
             at_least(name, getattr(self, name), 1)
         if self.reward not in VARIANTS:
@@ -75,11 +74,12 @@ parser.answer_early(__name__, __doc__, QuestionArguments, RPTSettings)
 import numpy as np
 from transformers import set_seed
 
-from hf_procedural.hub import repos, runs
+from hf_procedural.data.blocks import fingerprint_of
+from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import build, prompting
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.runs import folder
-from hf_procedural.training import finish
+from hf_procedural.training import begin, finish
 
 with user_errors(ImportError):
     from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning, longest_prompt
@@ -115,15 +115,15 @@ def measured(rows, verify, trainer) -> dict[str, float]:
     """The share of right predictions, by difficulty, and of questions with one in a group."""
     scores = trainer.scores(rows, verify, trainer.num_generations_eval)
     entropies = np.array([row["entropy"] for row in rows])
-    found = {}
+    results = {}
     for name, least in THRESHOLDS.items():
         if (chosen := entropies > least).any():
-            found[f"accuracy_{name}"] = float(scores[chosen].mean())
-    return found | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
+            results[f"accuracy_{name}"] = float(scores[chosen].mean())
+    return results | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
 
 
-def prepare(data, args):
-    """The trainer, the checkpoint to resume from, and facts for provenance.json. Raises ValueError; writes nothing."""
+def prepare(data, args) -> finish.Prepared:
+    """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
     args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
     checkpoint = folder.open_run(args, data)
@@ -135,7 +135,7 @@ def prepare(data, args):
         held_out, _ = load_questions(data, tokenizer, "validation", min(THRESHOLDS.values()), longest)
     validation = prompts.RowPrompts(held_out, show, folder.data_seed(args))
     rows = list(validation.draw(np.random.default_rng(0), min(data.validation_size, len(held_out))))
-    make = functools.partial(
+    make_trainer = functools.partial(
         GRPO,
         model,
         prefix_matching_reward(tokenizer, data.reward),
@@ -144,23 +144,22 @@ def prepare(data, args):
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
     )
-    trainer = runs.trainer_with_repo(make, args)
-    facts = {"init_from": folder.earlier_stages(data.model_name_or_path)}
-    facts["questions"] = {"train": len(train), "validation": len(rows)}
-    facts["dataset_fingerprints"] = {"train": train._fingerprint, "validation": held_out._fingerprint}
-    return trainer, checkpoint, facts
+    provenance = {
+        "init_from": folder.earlier_stages(data.model_name_or_path),
+        "questions": {"train": len(train), "validation": len(rows)},
+        "dataset_fingerprints": {"train": fingerprint_of(train), "validation": fingerprint_of(held_out)},
+    }
+    title = f"{data.questions}, {model.config.model_type}"
+    return finish.Prepared("rpt", args, make_trainer, checkpoint, provenance, title)
 
 
 def main():
     hide_warning()
     data, args = parser.parse(__doc__, QuestionArguments, RPTArguments)
+    begin.hide_mask_warning()
     with user_errors():
-        trainer, checkpoint, facts = prepare(data, args)
-    folder.save_provenance(args, data, stage="rpt", **facts)
-    trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    finish.finish(trainer, trained, f"{data.questions}, {trainer.model.config.model_type}")
-    with user_errors(repos.HubError):
-        runs.publish_when_done(trainer)
+        prepared = prepare(data, args)
+    train_and_publish(prepared, data)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Next-token prediction accuracy by difficulty, before and after Reinforcement Pre-Training, and how it scales.
 
-    python recipes/rpt_evaluate.py --questions data/rpt --models before=ORG/MODEL after=runs/rpt \\
-        --output runs/rpt/evaluation
-    accelerate launch recipes/rpt_evaluate.py --questions data/rpt --models runs/rpt --samples 8 --output evaluation
-    python recipes/rpt_evaluate.py --runs runs/rpt --output runs/rpt/scaling
+    python recipes/rpt_evaluate.py --questions data/rpt --model_name_or_path before=ORG/MODEL after=runs/rpt \\
+        --output_dir runs/rpt/evaluation
+    accelerate launch recipes/rpt_evaluate.py --questions data/rpt --model_name_or_path runs/rpt --samples 8 \\
+        --output_dir evaluation
+    python recipes/rpt_evaluate.py --runs runs/rpt --output_dir runs/rpt/scaling
 
 The first asks every model in two ways, standard next-token prediction and reasoning, and writes accuracy.md,
 accuracy.csv and accuracy.json. Questions are those of recipes/rpt_prepare.py. Each model's answers are kept, one line
@@ -17,11 +18,11 @@ import csv
 import importlib
 import itertools
 import json
-import os
 import re
 from pathlib import Path
 
 from hf_procedural.errors import Parser, at_least, user_errors
+from hf_procedural.files import check_folder, write_text
 from hf_procedural.rl.arguments import WAYS
 from hf_procedural.training.launch import start_cpu_processes
 
@@ -36,10 +37,14 @@ MEANS = (
 def parse():
     """The command's words. Raises ValueError for those that are wrong by themselves, argparse ends the program."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--output", required=True, help="Folder of the results.")
+    parser.add_argument("--output_dir", required=True, help="Folder of the results.")
     parser.add_argument("--questions", metavar="PATH", help="Folder or Hub id of the questions.")
     parser.add_argument(
-        "--models", nargs="+", default=[], metavar="LABEL=PATH", help="Folders or Hub ids; the label may be left out."
+        "--model_name_or_path",
+        nargs="+",
+        default=[],
+        metavar="LABEL=PATH",
+        help="Folders or Hub ids; the label may be left out.",
     )
     parser.add_argument("--runs", nargs="+", default=[], metavar="RUN", help="Runs of recipes/rpt.py to fit.")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="(both)")
@@ -63,12 +68,13 @@ def parse():
     if not args.temperature > 0:
         raise ValueError(f"temperature must be above 0, got {args.temperature}")
     at_least("seed", args.seed, 0)
-    if bool(args.questions) != bool(args.models):
-        raise ValueError("questions and models belong together: --questions data/rpt --models before=ORG/MODEL")
-    if not args.models and not args.runs:
-        raise ValueError("nothing to do: give --questions and --models, or --runs, or all of them")
-    if Path(args.output).exists() and not Path(args.output).is_dir():
-        raise ValueError(f"output {args.output} is a file; name a folder")
+    if bool(args.questions) != bool(args.model_name_or_path):
+        raise ValueError(
+            "questions and models belong together: --questions data/rpt --model_name_or_path before=ORG/MODEL"
+        )
+    if not args.model_name_or_path and not args.runs:
+        raise ValueError("nothing to do: give --questions and --model_name_or_path, or --runs, or all of them")
+    check_folder(Path(args.output_dir))
     if args.use_vllm:
         try:
             importlib.import_module("vllm")
@@ -99,9 +105,13 @@ def labelled(models: list[str]) -> dict[str, str]:
         label, _, path = word.rpartition("=")
         label = label or Path(path).name
         if not re.fullmatch(r"[\w.+-]+", label):
-            raise ValueError(f"models: {word!r} needs a label of letters, digits and . _ + -, such as before={path}")
+            raise ValueError(
+                f"model_name_or_path: {word!r} needs a label of letters, digits and . _ + -, such as before={path}"
+            )
         if label in found:
-            raise ValueError(f"models: the label {label} stands twice; name one of them, such as other={path}")
+            raise ValueError(
+                f"model_name_or_path: the label {label} stands twice; name one of them, such as other={path}"
+            )
         found[label] = path
     return found
 
@@ -133,26 +143,19 @@ class Answers:
         if file.is_file() and (before := self.settings.get(file.name)) != settings:
             differ = [key for key in settings if before is None or before.get(key) != settings[key]]
             raise ValueError(
-                f"output: {file} was made with other settings ({', '.join(differ)}): give those, choose another "
-                "output, or remove the file"
+                f"output_dir: {file} was made with other settings ({', '.join(differ)}): give those, choose another "
+                "output_dir, or remove the file"
             )
         return file.is_file()
 
     def save(self, label: str, way: str, settings: dict, answers: list[dict]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings[self.file(label, way).name] = settings
-        write(self.folder / SETTINGS, json.dumps(self.settings, indent=2) + "\n")
-        write(self.file(label, way), "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers))
+        write_text(self.folder / SETTINGS, json.dumps(self.settings, indent=2) + "\n")
+        write_text(self.file(label, way), "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers))
 
     def read(self, label: str, way: str) -> list[dict]:
         return [json.loads(line) for line in self.file(label, way).read_text(encoding="utf-8").split("\n")[:-1]]
-
-
-def write(file: Path, text: str) -> None:
-    """All of a file, or nothing."""
-    temporary = file.with_name(file.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, file)
 
 
 def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: str) -> list[dict]:
@@ -173,11 +176,11 @@ def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: s
 
 def save_accuracy(rows: list[dict], questions, args) -> str:
     """Writes accuracy.md, accuracy.json and accuracy.csv; gives the text of the first."""
-    output, documents = Path(args.output), len(set(questions["document"]))
+    output, documents = Path(args.output_dir), len(set(questions["document"]))
     source = f"{len(questions):,} questions about {documents:,} documents of {args.questions}, split {args.split}."
     text = "\n\n".join([source, accuracy.table(rows), MEANS.format(**THRESHOLDS)]) + "\n"
-    write(output / "accuracy.md", f"# Next-token prediction accuracy\n\n{text}")
-    write(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
+    write_text(output / "accuracy.md", f"# Next-token prediction accuracy\n\n{text}")
+    write_text(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
     with (output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain(*rows))))
         writer.writeheader()
@@ -192,7 +195,7 @@ def main():
         if args.use_vllm and processes().num_processes > 1:
             raise ValueError("use_vllm: vLLM spreads over GPUs by itself: start one process")
         main_process = processes().is_main_process
-        models, answers, prompts = labelled(args.models), Answers(args.output), {}
+        models, answers, prompts = labelled(args.model_name_or_path), Answers(args.output_dir), {}
         if models:  # all that can be wrong is found before anything is written
             template = read_template(args.template, "context")
             questions = accuracy.read_questions(args.questions, args.split, args.limit, args.seed)
@@ -209,7 +212,7 @@ def main():
             if not answers.has(label, way, settings):
                 prompts[label, way] = accuracy.token_prompts(models[label], way, questions, template)
         if args.runs and main_process:
-            print(scaling.write(args.runs, args.output))
+            print(scaling.write(args.runs, args.output_dir))
         for (label, way), asked in prompts.items():
             found = ask(models[label], way, asked, questions, args, f"{label}, {way}")
             if main_process:

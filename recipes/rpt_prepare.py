@@ -1,6 +1,6 @@
 """Questions for Reinforcement Pre-Training (Dong et al. 2025, arXiv:2506.08007), from any text.
 
-    python recipes/rpt_prepare.py --dataset ORG/TEXT --proxy_model ORG/SMALL-LM --output data/rpt
+    python recipes/rpt_prepare.py --dataset ORG/TEXT --proxy_model ORG/SMALL-LM --output_dir data/rpt
     python recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
     accelerate launch --multi_gpu --num_processes 8 recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml
     accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/rpt_proxy   # a tiny proxy, then
@@ -8,10 +8,10 @@
 
 A question is a text up to a token, and how it goes on. Asked are those positions where the next token of a small
 language model, the proxy, is uncertain: the entropy of its 16 likeliest tokens is above min_entropy. `load_dataset`
-reads the output folder: train-*.parquet, and validation-*.parquet with the questions of the first held_out documents;
-the columns are in hf_procedural/rl/questions.py. Beside them are recipe.yaml, prepare.json (counts, the proxy) and
-entropy.png; demonstrations.jsonl, if asked for, is text from which recipes/semantic.py teaches a model to answer in a
-box. A run that was cut short goes on where it was when it is started again, and ends with the same data.
+reads the output folder: train-*.parquet, and validation-*.parquet with the questions of the first validation_size
+documents; the columns are in hf_procedural/rl/questions.py. Beside them are recipe.yaml, prepare.json (counts, the
+proxy) and entropy.png; demonstrations.jsonl, if asked for, is text from which recipes/semantic.py teaches a model to
+answer in a box. A run that was cut short goes on where it was when it is started again, and ends with the same data.
 """
 
 import collections
@@ -19,12 +19,9 @@ import dataclasses
 import itertools
 import json
 import math
-import platform
-import re
-from importlib.metadata import version
 from pathlib import Path
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training import parser
@@ -52,10 +49,10 @@ class PrepareArguments:
         default_factory=lambda: ["text"],
         metadata={"help": "Column that holds the text, or several, whose texts a blank line joins."},
     )
-    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
+    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
     shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
     skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
-    held_out: int = dataclasses.field(
+    validation_size: int = dataclasses.field(
         default=0, metadata={"help": "Documents for the validation split: the first that are read, after shuffling."}
     )
     proxy_model: str | None = dataclasses.field(
@@ -83,7 +80,7 @@ class PrepareArguments:
     template: str | None = dataclasses.field(
         default=None, metadata={"help": "File with the prompt of these, with {context}. Default: templates/rpt.txt."}
     )
-    output: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
+    output_dir: str | None = dataclasses.field(default=None, metadata={"help": "Folder to write."})
     batch_tokens: int = dataclasses.field(
         default=8_192, metadata={"help": "Tokens in a forward pass with their padding; more needs more memory."}
     )
@@ -92,10 +89,8 @@ class PrepareArguments:
     )
 
     def __post_init__(self):
-        for name, what in (("dataset", "ORG/TEXT"), ("proxy_model", "ORG/SMALL-LM"), ("output", "data/rpt")):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: give --{name} {what}, or a YAML with the key {name}")
-        least = {"documents": 1, "shuffle_buffer": 0, "held_out": 0, "max_length": 2, "min_context": 0, "seed": 0}
+        required(self, dataset="ORG/TEXT", proxy_model="ORG/SMALL-LM", output_dir="data/rpt")
+        least = {"limit": 1, "shuffle_buffer": 0, "validation_size": 0, "max_length": 2, "min_context": 0, "seed": 0}
         least |= dict.fromkeys(("continuation_tokens", "positions_per_document", "batch_tokens", "shard_documents"), 1)
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
@@ -119,16 +114,16 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from hf_procedural.files import read_mapping, whole
+from hf_procedural.files import whole, write_text
 from hf_procedural.models import prompting
 from hf_procedural.rl import questions
 from hf_procedural.rl.questions import COMPLETE, SCHEMA, Proxy
-from hf_procedural.runs.folder import RECIPE, recipe_of
+from hf_procedural.runs.folder import RECIPE, open_output, recipe_of, versions
 from hf_procedural.text import documents
 from hf_procedural.training.launch import processes
 
 DEMONSTRATIONS, PLOT = "demonstrations.jsonl", "entropy.png"
-OURS = re.compile(rf"(train|validation)-\d+\.parquet|{RECIPE}|{COMPLETE}|{DEMONSTRATIONS}|{PLOT}|\..*\.tmp")
+DATA = rf"(train|validation)-\d+\.parquet|{DEMONSTRATIONS}|{PLOT}"
 BIN = 0.01  # nats, of the histogram
 BINS = 280  # to 2.80
 METADATA = "hf_procedural"  # the key under which a file tells its counts
@@ -137,52 +132,40 @@ GROUP = 1_000  # questions in a row group, which is in memory as a whole
 
 def read_documents(args) -> documents.Documents:
     """The documents. Raises ValueError where all of them would be held out."""
-    found = documents.open_documents(
+    texts = documents.open_documents(
         args.dataset,
         config=args.dataset_config,
         split=args.split,
         column=args.text_column,
-        limit=args.documents,
+        limit=args.limit,
         shuffle_buffer=args.shuffle_buffer,
         seed=args.seed,
         skip_empty=args.skip_empty,
     )
-    if (count := sum(1 for _ in itertools.islice(found, args.held_out + 1))) <= args.held_out:
-        raise ValueError(f"held_out must be less than the number of documents, {count}, got {args.held_out}")
-    return found
+    count = sum(1 for _ in itertools.islice(texts, args.validation_size + 1))
+    if count <= args.validation_size:
+        raise ValueError(
+            f"validation_size must be less than the number of documents, {count}, got {args.validation_size}"
+        )
+    return texts
 
 
-def open_folder(args) -> None:
-    """Checks the output folder; writes nothing. Raises ValueError where it holds anything that is not of this run."""
-    folder = Path(args.output)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"output {folder} is a file; name a folder")
-    if strange := sorted(file.name for file in folder.glob("*") if not OURS.fullmatch(file.name)):
-        raise ValueError(f"output {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
-    if not (recipe := folder / RECIPE).is_file():
-        if any(file.name[0] != "." for file in folder.glob("*")):
-            raise ValueError(f"output {folder} is not empty and has no {RECIPE}: choose another folder")
-        return
-    if not any(folder.glob("*-*.parquet")):
-        return  # nothing was made of these arguments, so that others may take their place
-    before, now = read_mapping(recipe), recipe_of(args)
-    for key in {**now, **before}:
-        if before.get(key) != now.get(key) and key != "output":
-            raise ValueError(
-                f"output {folder} was begun with {key} {before.get(key)!r}, not {now.get(key)!r}: "
-                "choose another folder, or go on with its own arguments"
-            )
+def is_complete(args) -> bool:
+    """Whether the output folder is. Raises ValueError where it holds anything that is not of this run."""
+    begun = any(Path(args.output_dir).glob("*-*.parquet"))  # before, other arguments may take the place of these
+    free = {"output_dir"} if begun else None
+    return open_output(Path(args.output_dir), recipe_of(args), COMPLETE, free, DATA)
 
 
 def shards(args, texts):
     """(file, number of the first document, its documents) of all shards; those of held-out documents come first."""
     texts, start = iter(texts), 0
-    for split, limit in (("validation", args.held_out), ("train", None)):
+    for split, limit in (("validation", args.validation_size), ("train", None)):
         held = itertools.islice(texts, limit)
         for number in itertools.count():
             if not (some := list(itertools.islice(held, args.shard_documents))):
                 break
-            yield Path(args.output, f"{split}-{number:05d}.parquet"), start, some
+            yield Path(args.output_dir, f"{split}-{number:05d}.parquet"), start, some
             start += len(some)
 
 
@@ -245,7 +228,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
 
     Raises ValueError, and leaves no file, where no question is there to train on.
     """
-    folder, splits = Path(args.output), {}
+    folder, splits = Path(args.output_dir), {}
     for file in sorted(folder.glob("*-*.parquet")):
         facts = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
         splits.setdefault(file.name.partition("-")[0], []).append(facts)
@@ -265,7 +248,6 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
             )
         )
     everything = together(list(splits.values()))
-    packages = ("hf-procedural", "torch", "transformers", "datasets", "tokenizers", "numpy", "pyarrow")
     counts = {split: {key: facts[key] for key in facts if key != "histogram"} for split, facts in splits.items()}
     config = proxy.model.config
     told = {
@@ -285,7 +267,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
             "vocabulary": len(proxy.tokenizer),
             "max_length": proxy.max_length,
         },
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": versions("hf-procedural", "torch", "transformers", "datasets", "tokenizers", "numpy", "pyarrow"),
     }
     with whole(folder / PLOT) as temporary:
         draw(everything, temporary, f"{args.dataset}, proxy {args.proxy_model}")
@@ -350,9 +332,8 @@ def main():
 
     # 1. Documents, proxy, folder: what can be wrong is found before anything is written.
     with user_errors():
-        open_folder(args)
-        folder = Path(args.output)
-        if (folder / COMPLETE).is_file():
+        folder = Path(args.output_dir)
+        if is_complete(args):
             print(f"nothing to do: {summary(folder)}")
             return
         state = processes()
@@ -373,10 +354,9 @@ def main():
     with user_errors(documents.DataError, questions.ProxyError, OSError):
         if state.is_main_process:
             folder.mkdir(parents=True, exist_ok=True)
-            with whole(folder / RECIPE) as temporary:
-                temporary.write_text(yaml.safe_dump(recipe_of(args), sort_keys=False), encoding="utf-8")
+            write_text(folder / RECIPE, yaml.safe_dump(recipe_of(args), sort_keys=False))
         state.wait_for_everyone()
-        with tqdm(total=args.documents, unit=" documents", disable=not state.is_main_process) as bar:
+        with tqdm(total=args.limit, unit=" documents", disable=not state.is_main_process) as bar:
             for number, (file, start, some) in enumerate(shards(args, texts)):
                 done = bar.n
                 if number % state.num_processes == state.process_index and not file.exists():

@@ -1,10 +1,12 @@
 """Evaluates any checkpoint through lm-evaluation-harness: DCLM's Core, an offline suite, or tasks by name.
 
-    python recipes/run_suite.py --model runs/recycle_400m --suite core
-    python recipes/run_suite.py --model runs/organic runs/recycled --suite core --data local_data   # a column for each
-    python recipes/run_suite.py --model runs/probe_haystack --suite offline                  # every run of a study
-    python recipes/run_suite.py --model ORG/MODEL --tasks mmlu haystack-30 core:lambada_openai --limit 100
-    accelerate launch --multi_gpu --num_processes 8 recipes/run_suite.py --model runs/recycle_1_4b --suite core
+    python recipes/run_suite.py --model_name_or_path runs/recycle_400m --suite core
+    python recipes/run_suite.py --model_name_or_path runs/organic runs/recycled --suite core \\
+        --data local_data                                                                        # a column for each
+    python recipes/run_suite.py --model_name_or_path runs/probe_haystack --suite offline         # every run of a study
+    python recipes/run_suite.py --model_name_or_path ORG/MODEL --tasks mmlu haystack-30 core:lambada_openai --limit 100
+    accelerate launch --multi_gpu --num_processes 8 recipes/run_suite.py --suite core \\
+        --model_name_or_path runs/recycle_1_4b
 
 core is the 22 tasks of DataComp-LM's Core with their shots, centred on chance and averaged, and MMLU beside them; what
 differs from DCLM's own harness is told in hf_procedural/suites.py. It reads DCLM's files from MosaicML's llm-foundry on
@@ -51,7 +53,7 @@ class EvaluateArguments:
 
     _argument_group_name = "evaluation"
 
-    model: list[str] = dataclasses.field(
+    model_name_or_path: list[str] = dataclasses.field(
         default_factory=list,
         metadata={"help": "Folders of runs, studies, checkpoints or other models, or ids of the Hub."},
     )
@@ -86,14 +88,16 @@ class EvaluateArguments:
     device: str | None = dataclasses.field(
         default=None, metadata={"help": "cpu, cuda, cuda:1 ... Default: a GPU where there is one."}
     )
-    output: str | None = dataclasses.field(
+    output_dir: str | None = dataclasses.field(
         default=None,
         metadata={"help": "Folder, or file.json, for the figures of one model, instead of the model's folder."},
     )
 
     def __post_init__(self):
-        if not self.model:
-            raise ValueError("model is missing: give --model runs/sort, or several, or ids of the Hub")
+        if not self.model_name_or_path:
+            raise ValueError(
+                "model_name_or_path is missing: give --model_name_or_path runs/sort, or several, or Hub ids"
+            )
         if bool(self.suite) == bool(self.tasks):
             raise ValueError("give one of --suite (core or offline) and --tasks (names, such as haystack-30)")
         if self.suite and self.suite not in suites.SUITES:
@@ -117,6 +121,7 @@ class EvaluateArguments:
 parser.answer_early(__name__, __doc__, EvaluateArguments)
 
 
+from hf_procedural.files import write_text
 from hf_procedural.hub.model_card import EVALUATION, place_in
 from hf_procedural.hub.runs import write_card
 from hf_procedural.runs.folder import RECIPE
@@ -135,12 +140,12 @@ def models_of(names: list[str]) -> list[str]:
         if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
             runs = [str(run.folder) for run in read_runs([name]) if run.finished]
             if not runs:
-                raise ValueError(f"model {name}: none of its runs is finished")
+                raise ValueError(f"model_name_or_path {name}: none of its runs is finished")
             found += runs
         else:
             found.append(name.rstrip("/") or name)
     if twice := [name for name in found if found.count(name) > 1]:
-        raise ValueError(f"model: {twice[0]} is named twice")
+        raise ValueError(f"model_name_or_path: {twice[0]} is named twice")
     return found
 
 
@@ -155,16 +160,20 @@ def labels_of(models: list[str]) -> dict[str, str]:
 
 def output_of(model: str, args, several: bool) -> Path:
     """The file of a model's figures. Raises ValueError where it cannot be written."""
-    if args.output and several:
-        raise ValueError(f"output: one place for {len(models_of(args.model))} models; leave it out, or evaluate one")
-    folder = Path(args.output or (model if Path(model).is_dir() else f"runs/evaluate_{Path(model).name}"))
+    if args.output_dir and several:
+        raise ValueError(
+            f"output_dir: one place for {len(models_of(args.model_name_or_path))} models; leave it out, or evaluate one"
+        )
+    folder = Path(args.output_dir or (model if Path(model).is_dir() else f"runs/evaluate_{Path(model).name}"))
     name = (args.suite or "tasks") + (f"_first_{args.limit}" if args.limit else "")
     file = folder if folder.suffix == ".json" else folder / EVALUATION.format(name)
-    there = next(path for path in (file.absolute(), *file.absolute().parents) if path.exists())
-    if there.is_dir() == (there == file.absolute()):
-        raise ValueError(f"output {file}: {there} is a {'folder' if there.is_dir() else 'file'}")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"output {file} cannot be written: there is no right to write {there}")
+    if file.is_dir():
+        raise ValueError(f"output_dir {file} is a folder: a name that ends in .json is that of a file")
+    nearest_there = next(path for path in (file.absolute(), *file.absolute().parents) if path.exists())
+    if not file.exists() and not nearest_there.is_dir():
+        raise ValueError(f"output_dir {file}: {nearest_there} is a file")
+    if not os.access(nearest_there, os.W_OK):
+        raise ValueError(f"output_dir {file} cannot be written: there is no right to write {nearest_there}")
     return file
 
 
@@ -200,9 +209,7 @@ def evaluate(checkpoint, asked: list, args) -> list[dict]:
 def save(file: Path, report: dict, model: str) -> None:
     """Writes a model's figures, and its card, if it is a run's folder and its own figures are there."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, file)
+    write_text(file, json.dumps(report, indent=2) + "\n")
     if is_run(model) and file.parent.samefile(model) and re.fullmatch(EVALUATION.format(r"\w+"), file.name):
         write_card(model, place_in(Path(model)))
 
@@ -216,7 +223,7 @@ def main():
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     (args,) = parser.parse(__doc__, EvaluateArguments)
     with user_errors():  # all that can be wrong is found before anything is written
-        models = models_of(args.model)
+        models = models_of(args.model_name_or_path)
         files = {model: output_of(model, args, len(models) > 1) for model in models}
         checkpoints = {model: open_checkpoint(model, args.max_length) for model in models}
         asked = {model: ask(checkpoint, args) for model, checkpoint in checkpoints.items()}

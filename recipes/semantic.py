@@ -40,7 +40,7 @@ class TextArguments:
 
     _argument_group_name = "text"
 
-    dataset: list[str] = dataclasses.field(  # afterwards a string, or None, where there are not several
+    dataset: list[str] = dataclasses.field(
         default_factory=list,
         metadata={
             "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
@@ -62,7 +62,7 @@ class TextArguments:
         default=None, metadata={"help": "Another data set to validate with."}
     )
     text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
-    documents: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
+    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
     shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
     skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
     tokenizer: str | None = dataclasses.field(
@@ -74,7 +74,9 @@ class TextArguments:
     separator: str = dataclasses.field(
         default="eos", metadata={"help": "Between documents: eos after each, bos before each, or none."}
     )
-    validation_rows: int = dataclasses.field(default=256, metadata={"help": "Rows of the validation documents."})
+    validation_size: int = dataclasses.field(
+        default=256, metadata={"help": "Rows of the validation documents, at most."}
+    )
     cut_validation: bool = dataclasses.field(
         default=False,
         metadata={"help": "Validate with a row for each document, cut or padded, not packed."},
@@ -93,7 +95,7 @@ class TextArguments:
     )
 
     def __post_init__(self):
-        least = {"tokenizer_size": 257, "sequence_length": 2, "validation_rows": 1, "validation_problems": 1}
+        least = {"tokenizer_size": 257, "sequence_length": 2, "validation_size": 1, "validation_problems": 1}
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
         number = len(self.dataset)
@@ -101,25 +103,18 @@ class TextArguments:
             raise ValueError(f"weights must be {number} positive numbers, one for each dataset, got {self.weights}")
         if number > 1 and self.dataset_config is not None:
             raise ValueError(f"dataset_config: {number} data sets have none in common, got {self.dataset_config!r}")
-        if number < 2:
-            self.dataset = self.dataset[0] if self.dataset else None  # as recipe.yaml keeps it
-
-    @property
-    def datasets(self) -> list[str]:
-        """All of them."""
-        return self.dataset if isinstance(self.dataset, list) else [self.dataset]
 
     @property
     def name(self) -> str:
         """What the data are called in short."""
-        return "+".join(Path(dataset).stem for dataset in self.datasets)
+        return "+".join(Path(dataset).stem for dataset in self.dataset)
 
     @property
     def is_math(self) -> bool:
         """Whether `dataset` is the folder of DeepMind-Math."""
-        return isinstance(self.dataset, str) and any(
-            Path(self.dataset, split).is_dir() for split in deepmind_math.DIFFICULTIES
-        )
+        if len(self.dataset) != 1:
+            return False
+        return any(Path(*self.dataset, split).is_dir() for split in deepmind_math.DIFFICULTIES)
 
 
 @dataclasses.dataclass
@@ -148,7 +143,7 @@ parser.answer_early(__name__, __doc__, TextArguments, InitArguments, ModelArgume
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 from hf_procedural.data import tokenization
-from hf_procedural.hub import repos, runs
+from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
 from hf_procedural.text import deepmind_math, documents, mixing, packing, tokenizers
@@ -164,13 +159,13 @@ class TextStageArguments(TextStageSettings, StageArguments):
 def load_text(text, seed: int):
     """Tokenizer, training rows and validation rows of text."""
     train, validation = documents.train_and_validation_of_each(
-        text.datasets,
+        text.dataset,
         dataset_config=text.dataset_config,
         train_split=text.train_split,
         validation_split=text.validation_split,
         validation_dataset=text.validation_dataset,
         text_column=text.text_column,
-        limit=text.documents,
+        limit=text.limit,
         shuffle_buffer=text.shuffle_buffer,
         seed=seed,
         skip_empty=text.skip_empty,
@@ -186,21 +181,18 @@ def load_text(text, seed: int):
     else:
         packed = mixing.MixedRows(train, weights, *rows, seed=seed)
     held_out = mixing.merged(validation, weights[: len(validation)], seed)
-    held_out = packing.validation_rows(held_out, *rows, rows=text.validation_rows, cut=text.cut_validation)
+    held_out = packing.validation_rows(held_out, *rows, rows=text.validation_size, cut=text.cut_validation)
     return tokenizer, packed, held_out
 
 
 def load_math(text, seed: int):
     """Tokenizer, training rows and validation rows of DeepMind-Math, and the problems of these by split/module."""
-    for name in ("tokenizer", "documents", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset"):
+    for name in ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset"):
         if getattr(text, name):
             raise ValueError(f"{name}: DeepMind-Math is read by characters and modules, got {getattr(text, name)!r}")
-    problems = {
-        f"{split}/{module}": pairs
-        for split in ("interpolate", "extrapolate")
-        for module, pairs in deepmind_math.problems(text.dataset, split, text.validation_problems).items()
-    }
-    rows = deepmind_math.MathRows(text.dataset, seed, text.sequence_length)
+    (folder,) = text.dataset
+    problems = deepmind_math.validation_problems(folder, text.validation_problems)
+    rows = deepmind_math.MathRows(folder, seed, text.sequence_length)
     validation = deepmind_math.MathValidation(problems)
     if validation.length > text.sequence_length:
         raise ValueError(f"sequence_length must be at least {validation.length} here, got {text.sequence_length}")
@@ -244,6 +236,11 @@ def text_metrics(bytes_per_token: float):
     return derived
 
 
+def no_metrics(_) -> dict:
+    """Where there is nothing to add."""
+    return {}
+
+
 def math_metrics(modules):
     """A `compute_metrics`: accuracies over all problems and over those of each split."""
     splits = [module.partition("/")[0] for module in modules]
@@ -272,34 +269,33 @@ def save_modules(text, problems, validation, trainer) -> dict[str, float]:
     return overall
 
 
-def main():
-    types = (TextArguments, InitArguments, ModelArguments, TextStageArguments)
-    text, init, model_args, args = parser.parse(__doc__, *types)
+def prepare(text, init, model_args, args) -> finish.Prepared:
+    """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
+    if not text.dataset:
+        raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
+    if args.dataloader_num_workers:
+        raise ValueError(f"dataloader_num_workers must be 0 (a thread reads ahead), got {args.dataloader_num_workers}")
+    args.output_dir = args.output_dir or f"runs/{text.name}"
+    args.max_steps = steps_within(text, init, args)
+    args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
+    checkpoint = folder.open_run(args, text, init, model_args)
+    load = load_math if text.is_math else load_text
+    tokenizer, train, validation, *problems = load(text, folder.data_seed(args))
+    set_seed(args.seed)
+    model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
+    provenance = begin.transfer_and_freeze(init, model, tokenizer, args)
+    provenance["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
+    if text.is_math:
+        losses.score_labelled_only(model)
+        derived, extra_metrics = no_metrics, functools.partial(save_modules, text, *problems, validation)
+    else:
+        provenance["bytes_per_token"] = validation.bytes_per_token
+        derived, extra_metrics = text_metrics(validation.bytes_per_token), no_metrics
+    if args.z_loss:
+        losses.add_z_loss(model, args.z_loss)
 
-    # 1. Text, tokenizer, model: what can be wrong is found before anything is written.
-    with user_errors():
-        if text.dataset is None:
-            raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
-        if args.dataloader_num_workers:
-            raise ValueError(
-                f"dataloader_num_workers must be 0 (a thread reads ahead), got {args.dataloader_num_workers}"
-            )
-        args.output_dir = args.output_dir or f"runs/{text.name}"
-        args.max_steps = steps_within(text, init, args)
-        args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
-        checkpoint = folder.open_run(args, text, init, model_args)
-        load = load_math if text.is_math else load_text
-        tokenizer, train, validation, *problems = load(text, folder.data_seed(args))
-        set_seed(args.seed)
-        model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
-        facts = begin.begin_from(init, model, tokenizer, args)
-        facts["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
-        if text.is_math:
-            losses.score_labelled_only(model)
-        if args.z_loss:
-            losses.add_z_loss(model, args.z_loss)
-        make = functools.partial(
-            Trainer,
+    def make_trainer():
+        trainer = Trainer(
             model,
             args,
             data_collator=default_data_collator,
@@ -310,24 +306,24 @@ def main():
             preprocess_logits_for_metrics=finish.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        trainer = runs.trainer_with_repo(make, args)
         losses.weigh_by_tokens(trainer, validation)
-        if text.is_math:
-            callbacks.LogMore(trainer)
-        else:
-            facts["bytes_per_token"] = validation.bytes_per_token
-            callbacks.LogMore(trainer, text_metrics(validation.bytes_per_token))
+        callbacks.LogMore(trainer, derived)
         callbacks.SavePlace(trainer, checkpoint)
-    begin.show_beginning(facts, args)
+        return trainer
 
-    # 2. Training, and all that another tool needs
+    title = f"{' + '.join(text.dataset)}, {model.config.model_type}"
+    return finish.Prepared("semantic", args, make_trainer, checkpoint, provenance, title, extra_metrics)
+
+
+def main():
+    types = (TextArguments, InitArguments, ModelArguments, TextStageArguments)
+    text, init, model_args, args = parser.parse(__doc__, *types)
+    begin.hide_mask_warning()
+    with user_errors():
+        prepared = prepare(text, init, model_args, args)
+    begin.print_transfer(prepared.provenance, args)
     with user_errors(documents.DataError):
-        folder.save_provenance(args, text, init, model_args, stage="semantic", **facts)
-        trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    by_module = functools.partial(save_modules, text, *problems, validation, trainer) if text.is_math else dict
-    finish.finish(trainer, trained, f"{' + '.join(text.datasets)}, {model.config.model_type}", by_module)
-    with user_errors(repos.HubError):
-        runs.publish_when_done(trainer)
+        train_and_publish(prepared, text, init, model_args)
 
 
 if __name__ == "__main__":

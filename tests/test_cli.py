@@ -170,8 +170,8 @@ def test_parameters_are_flags(words, name, parameters, run):
 
 def test_generated_files_hold_the_rows(run, specimen, tmp_path):
     name, parameters = specimen
-    printed = run("generate", name, *flags_of(parameters), "--rows", 40, "--seed", 3, "--output", "data")
-    run("generate", name, *flags_of(parameters), "--rows", 7, "--seed", 3, "--output", "data", "--split", "test")
+    printed = run("generate", name, *flags_of(parameters), "--rows", 40, "--seed", 3, "--output_dir", "data")
+    run("generate", name, *flags_of(parameters), "--rows", 7, "--seed", 3, "--output_dir", "data", "--split", "test")
     sizes = {"train_size": 40, "validation_size": 0, "test_size": 7}
     expected = load_dataset("procedural", name, seed=3, **parameters, **sizes)
     loaded = load_dataset("data", cache_dir=str(tmp_path / "cache"))
@@ -184,7 +184,7 @@ def test_generated_files_hold_the_rows(run, specimen, tmp_path):
 
 
 def test_generate_again_changes_nothing(run, tmp_path):
-    words = "generate sort-4 --rows 40 --output data"
+    words = "generate sort-4 --rows 40 --output_dir data"
     printed, before = run(words), tree(tmp_path)
     assert run(words) == printed and tree(tmp_path) == before
 
@@ -198,7 +198,7 @@ from hf_procedural.data import parquet
 parquet._SHARD_BYTES = 1  # a block in each file
 cli.main()
 """
-    words = ["generate", "sort-64", "--rows", "150_000", "--output", "data", "--num_proc", str(num_proc)]
+    words = ["generate", "sort-64", "--rows", "150_000", "--output_dir", "data", "--num_proc", str(num_proc)]
     done = starting.run("-c", script, *words, signal_at=("data/*.parquet", signal.SIGINT))
     last = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
     assert done.returncode == 1 and done.stderr.splitlines() == [last]
@@ -216,12 +216,12 @@ cli.main()
 
 
 def test_publish_twice(run, tmp_path):
-    words = f"publish sort-8 dyck-3+set-6 --dyck.length 16 --output data {shlex.join(SMALL)} --seed 2"
+    words = f"publish sort-8 dyck-3+set-6 --dyck.length 16 --output_dir data {shlex.join(SMALL)} --seed 2"
     with pytest.raises(SystemExit):  # sort has no such parameter
         run(words)
     words = words.replace("sort-8 ", "")
     assert run(words).splitlines() == ["[1/1] dyck-3+set-6-dyck.length_16: in data"]
-    printed = run(f"publish sort-8 set-4 --output data {shlex.join(SMALL)} --seed 2").splitlines()
+    printed = run(f"publish sort-8 set-4 --output_dir data {shlex.join(SMALL)} --seed 2").splitlines()
     assert printed == ["[1/2] sort-8: in data", "[2/2] set-4: in data"]
     before = tree(tmp_path)
     assert run(words).splitlines() == [
@@ -257,7 +257,7 @@ def test_publish_twice(run, tmp_path):
     ],
 )
 def test_a_config_names_the_command_that_makes_it(words, run, tmp_path):
-    run(f"publish {words} --output 'my data' {shlex.join(SMALL)}")
+    run(f"publish {words} --output_dir 'my data' {shlex.join(SMALL)}")
     ((config, entry),) = json.loads(Path("my data/hf_procedural.json").read_text()).items()
     assert f"`{entry['command']}`" in Path("my data/README.md").read_text()
     before = {path.relative_to("my data"): path.read_bytes() for path in Path("my data").glob("*/*")}
@@ -269,9 +269,9 @@ def test_a_config_names_the_command_that_makes_it(words, run, tmp_path):
 
 
 def test_dry_run_of_the_grid(run, tmp_path):
-    run(f"publish sort-16 --output data {shlex.join(SMALL)}")
+    run(f"publish sort-16 --output_dir data {shlex.join(SMALL)}")
     before = tree(tmp_path)
-    printed = run("publish --all --dry_run --output data")
+    printed = run("publish --all --dry_run --output_dir data")
     table = {line.split()[-1]: (line[:13].strip(), line[13:].split()[0]) for line in printed.splitlines()[:-2]}
     assert list(table) == GRID and max(map(len, printed.splitlines())) <= 80
     rows = sum(SIZES.values())
@@ -280,15 +280,15 @@ def test_dry_run_of_the_grid(run, tmp_path):
         assert shown_rows == f"{rows:,}"
         assert what == ("other rows" if name == "sort-16" else "new")
     assert "Nothing was pushed or written" in printed and printed.splitlines()[-1] == "It would go to data."
-    shuffled = run("publish --all --shuffle_tokens --dry_run --output data").splitlines()[:-2]
+    shuffled = run("publish --all --shuffle_tokens --dry_run --output_dir data").splitlines()[:-2]
     assert [line.split()[-1] for line in shuffled] == [f"{name}-shuffle_tokens_True" for name in GRID]
-    assert run(f"publish sort-16 --output data --dry_run {shlex.join(SMALL)}").startswith("already there")
-    run("publish sort-16 --output new/folder --dry_run")
+    assert run(f"publish sort-16 --output_dir data --dry_run {shlex.join(SMALL)}").startswith("already there")
+    run("publish sort-16 --output_dir new/folder --dry_run")
     assert tree(tmp_path) == before
 
 
 def test_presets_are_configs_of_their_own(run, tmp_path):
-    small = "--output data --train_size 20 --validation_size 4 --test_size 0"
+    small = "--output_dir data --train_size 20 --validation_size 4 --test_size 0"
     run(f"publish lee2026-web wu2021-mixed nca-10 {small}")
     run(f"publish lee2026-web --length 76 {small}")
     names = get_dataset_config_names(str(tmp_path / "data"))
@@ -300,7 +300,7 @@ def test_presets_are_configs_of_their_own(run, tmp_path):
 
 @pytest.mark.parametrize("other", ["--train_size 31", "--test_size 5", "--seed 1"])
 def test_other_rows_of_a_config_are_refused(other, run, tmp_path, error_of):
-    words = f"publish sort-4 --output data {shlex.join(SMALL)}"
+    words = f"publish sort-4 --output_dir data {shlex.join(SMALL)}"
     run(words)
     message = error_of(f"{words} {other}", tmp_path)
     assert "data/sort-4/" in message and "does not hold these rows: choose another folder, or remove it" in message
@@ -308,7 +308,7 @@ def test_other_rows_of_a_config_are_refused(other, run, tmp_path, error_of):
 
 def test_script_of_a_checkout(monkeypatch, capsys):
     script = ROOT / "dataset_scripts" / "publish.py"
-    monkeypatch.setattr(sys, "argv", [str(script), "sort-8", "--output", "data", *SMALL])
+    monkeypatch.setattr(sys, "argv", [str(script), "sort-8", "--output_dir", "data", *SMALL])
     runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out == "[1/1] sort-8: in data\n"
     assert load_dataset("data", "sort-8").num_rows == {"train": 30, "validation": 5, "test": 4}
@@ -443,29 +443,35 @@ def error_of(capsys):
         ("show sort-4 -n 0", "-n must be at least 1, got 0"),
         ("show sort-4 --seed -1", "seed must be an integer >= 0, got -1"),
         ("show sort-1 --vocab_size 3 -n 9 --split test", "sort"),
-        ("generate sort-4 --rows 5", "required: --output"),
-        ("generate sort-4 --output data", "required: --rows"),
-        ("generate sort-4 --output data --rows 0", "--rows must be at least 1, got 0"),
-        ("generate sort-4 --output data --rows 1e6", "invalid int value: '1e6'"),
-        ("generate sort-4 --output data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
-        ("generate sort-4 --output data --rows 5 --num_procs 2", "did you mean --num_proc?"),
-        ("generate sort-4 --output file --rows 5", "file"),
-        ("generate sort-4 --output taken --rows 5", "taken/train-00000-of-00001.parquet does not hold these rows"),
+        ("generate sort-4 --rows 5", "required: --output_dir"),
+        ("generate sort-4 --output_dir data", "required: --rows"),
+        ("generate sort-4 --output_dir data --rows 0", "--rows must be at least 1, got 0"),
+        ("generate sort-4 --output_dir data --rows 1e6", "invalid int value: '1e6'"),
+        ("generate sort-4 --output_dir data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
+        ("generate sort-4 --output_dir data --rows 5 --num_procs 2", "did you mean --num_proc?"),
+        ("generate sort-4 --output_dir file --rows 5", "file"),
+        ("generate sort-4 --output_dir taken --rows 5", "taken/train-00000-of-00001.parquet does not hold these rows"),
         ("publish", "name the tasks to publish, such as sort-64, or give --all; one of the two"),
-        ("publish sort-4 --all --output data", "one of the two"),
-        ("publish --length 32 dyck-3 --output data", "--length 32: the name of a task comes first"),
-        ("publish --all --vocab_sise=50 --output data", "unknown argument --vocab_sise: did you mean --vocab_size?"),
-        ("publish --all --vocab_size=50 --output data", "dyck: unknown parameter 'vocab_size'"),
-        ("publish sort-4", "where to? Give --repo USER/NAME, or --output DIR for a folder"),
-        ("publish srot-4 --output data", "unknown task 'srot': did you mean sort"),
-        ("publish sort-4 srot-4 --output data", "unknown task 'srot': did you mean sort"),
-        ("publish sort-4 --output data --trian_size 3", "unknown argument --trian_size: did you mean --train_size?"),
-        ("publish sort-4 --output data --dry-run", "unknown argument --dry-run: did you mean --dry_run?"),
-        ("publish sort-4 --output data --train_size 0 --validation_size 0 --test_size 0", "there are no rows"),
-        ("publish sort-4 --output data --num_proc 0", "num_proc must be at least 1, got 0"),
-        ("publish sort-4 --output file", "file"),
-        ("publish sort-4 --output strange", "hf_procedural.json of strange is damaged"),
-        ("publish run --output data", "run is a folder: a run is published alone"),
+        ("publish sort-4 --all --output_dir data", "one of the two"),
+        ("publish --length 32 dyck-3 --output_dir data", "--length 32: the name of a task comes first"),
+        (
+            "publish --all --vocab_sise=50 --output_dir data",
+            "unknown argument --vocab_sise: did you mean --vocab_size?",
+        ),
+        ("publish --all --vocab_size=50 --output_dir data", "dyck: unknown parameter 'vocab_size'"),
+        ("publish sort-4", "where to? Give --repo USER/NAME, or --output_dir DIR for a folder"),
+        ("publish srot-4 --output_dir data", "unknown task 'srot': did you mean sort"),
+        ("publish sort-4 srot-4 --output_dir data", "unknown task 'srot': did you mean sort"),
+        (
+            "publish sort-4 --output_dir data --trian_size 3",
+            "unknown argument --trian_size: did you mean --train_size?",
+        ),
+        ("publish sort-4 --output_dir data --dry-run", "unknown argument --dry-run: did you mean --dry_run?"),
+        ("publish sort-4 --output_dir data --train_size 0 --validation_size 0 --test_size 0", "there are no rows"),
+        ("publish sort-4 --output_dir data --num_proc 0", "num_proc must be at least 1, got 0"),
+        ("publish sort-4 --output_dir file", "file"),
+        ("publish sort-4 --output_dir strange", "hf_procedural.json of strange is damaged"),
+        ("publish run --output_dir data", "run is a folder: a run is published alone"),
         ("publish sort-4 --repo", "argument --repo: expected one argument"),
     ],
 )
@@ -475,7 +481,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(command, message, run, tmp_pa
         Path(folder).mkdir()
     Path("strange/hf_procedural.json").write_text("{")
     Path("run/config.json").write_text("{}")
-    run("generate set-4 --rows 5 --output taken")
+    run("generate set-4 --rows 5 --output_dir taken")
     assert message in error_of(command, tmp_path)
 
 
@@ -497,7 +503,7 @@ def examples_in(text: str) -> list[str]:
 def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
-    required = ["--rows", "1", "--output", "x"] if command == "generate" else []
+    required = ["--rows", "1", "--output_dir", "x"] if command == "generate" else []
     args = cli.parse([command, *words, *required])
     for action in args.parser._actions:
         assert action.help and all(flag in text for flag in action.option_strings)
@@ -574,7 +580,7 @@ def test_looking_needs_no_torch():
 import sys
 from hf_procedural import cli
 words_of = [["list"], ["recipe", "list"], ["--print_completion", "bash"], ["show", "sort-8"]]
-for words in (*words_of, ["generate", "sort-8", "--rows", "9", "--output", "data"]):
+for words in (*words_of, ["generate", "sort-8", "--rows", "9", "--output_dir", "data"]):
     cli.main(words)
     print("loaded:", *(name for name in ("torch", "transformers", "datasets", "numba") if name in sys.modules))
 """

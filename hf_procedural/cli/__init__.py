@@ -3,7 +3,7 @@ the Hugging Face Hub, and the recipes.
 
     hf-procedural list                                     # tasks, sizes, vocabularies, papers
     hf-procedural show dyck-8 --length 32 -n 3             # a few rows, as people read them
-    hf-procedural generate sort-64 --output data --rows 1000000
+    hf-procedural generate sort-64 --output_dir data --rows 1000000
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings

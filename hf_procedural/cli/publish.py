@@ -14,7 +14,7 @@ _PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tok
     hf-procedural publish sort-64 set-64 --repo me/procedural --dry_run
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural publish --all --repo me/procedural    # the papers' grid
-    hf-procedural publish sort-64 --output data/published    # on disk instead
+    hf-procedural publish sort-64 --output_dir data/published    # on disk instead
     hf-procedural publish runs/sort --repo me/gpt2-sort    # a run, its card too
 
 Anyone can then load_dataset("me/procedural", "sort-64") and
@@ -29,7 +29,7 @@ def add_commands(commands) -> None:
     published.add_argument("names", nargs="*", metavar="NAME", help="Tasks and sizes, or one folder of a run.")
     published.add_argument("--all", action="store_true", help="Every task at its published sizes.")
     published.add_argument("--repo", metavar="USER/NAME", help="The data set on the Hub.")
-    published.add_argument("--output", metavar="DIR", help="Folder to write the repo's files to, and to keep them in.")
+    published.add_argument("--output_dir", metavar="DIR", help="Folder to write the repo's files to, and keep them in.")
     published.add_argument("--private", action="store_true", default=None, help="Make new repos private.")
     published.add_argument("--revision", metavar="BRANCH", help="Branch to push to, made where it is not there.")
     published.add_argument("--dry_run", action="store_true", help="Only say what would be pushed.")
@@ -49,7 +49,7 @@ def publish(args) -> None:
     runs = [name for name in args.names if Path(name).is_dir() or "/" in name]
     if not runs:
         _publish_tasks(args)
-    elif len(args.names) == 1 and not (args.all or args.output or args.parameters):
+    elif len(args.names) == 1 and not (args.all or args.output_dir or args.parameters):
         _publish_run(args, runs[0])
     else:
         raise ValueError(f"{runs[0]} is a folder: a run is published alone, with --repo, --private and --revision")
@@ -58,8 +58,8 @@ def publish(args) -> None:
 def _publish_tasks(args) -> None:
     if args.all == bool(args.names):
         raise ValueError("name the tasks to publish, such as sort-64, or give --all; one of the two")
-    if not args.repo and not args.output:
-        raise ValueError("where to? Give --repo USER/NAME, or --output DIR for a folder")
+    if not args.repo and not args.output_dir:
+        raise ValueError("where to? Give --repo USER/NAME, or --output_dir DIR for a folder")
     at_least("num_proc", args.num_proc, 1)
     configs = _configs(args)
     if args.dry_run:
@@ -90,10 +90,10 @@ def _publish_configs(args, configs: dict[str, tuple]) -> None:
     from ..hub import datasets, repos
     from ..hub.dataset_card import tokenizer_repo
 
-    if args.output:  # what cannot be written is found before anything is
+    if args.output_dir:  # what cannot be written is found before anything is
         for config, (builder, _) in configs.items():
-            parquet.missing_shards(builder, Path(args.output, config))
-        repos.read_folder(args.output)
+            parquet.missing_shards(builder, Path(args.output_dir, config))
+        repos.read_folder(args.output_dir)
     if args.repo:
         repo, private = datasets.open_dataset(args.repo, args.private, args.revision)
     nothing = True
@@ -101,11 +101,11 @@ def _publish_configs(args, configs: dict[str, tuple]) -> None:
         if args.repo:
             where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
             done = datasets.publish_config(
-                builder, config, made, repo, private, args.revision, args.output, args.num_proc
+                builder, config, made, repo, private, args.revision, args.output_dir, args.num_proc
             )
         else:
-            where = args.output
-            done = datasets.write_config(builder, config, made, args.output, args.num_proc)
+            where = args.output_dir
+            done = datasets.write_config(builder, config, made, args.output_dir, args.num_proc)
         nothing = nothing and not done
         outcome = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
         print(f"[{number}/{len(configs)}] {config}: {outcome}", flush=True)
@@ -133,7 +133,7 @@ def _dry_run(args, configs) -> None:
     if args.repo:
         place = repos.retrying(lambda: repos.read_repo(args.repo, args.revision), args.repo)
     else:
-        place = repos.read_folder(args.output)
+        place = repos.read_folder(args.output_dir)
     tokens = 0
     for config, (builder, made) in configs.items():
         rows = sum(builder.config.rows().values())
@@ -142,7 +142,7 @@ def _dry_run(args, configs) -> None:
         tokens += 0 if known == "already there" else rows * builder.config.task.max_length
         print(f"{known:<13} {rows:>10,} rows  {config}")
     print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
-    print(f"It would go to {args.repo or args.output}.")
+    print(f"It would go to {args.repo or args.output_dir}.")
 
 
 def _command(args, name: str, sizes: dict) -> str:
@@ -151,7 +151,7 @@ def _command(args, name: str, sizes: dict) -> str:
     for key, value in args.parameters.items():
         words += [f"--{key}", as_word(value)]
     asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}
-    where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output": args.output}
+    where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output_dir": args.output_dir}
     for key, value in (sizes | {"seed": args.seed} | where).items():
         if value is not None and value != asked.get(key):
             words += [f"--{key}", str(value)]

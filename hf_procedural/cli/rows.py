@@ -28,8 +28,8 @@ colour on a terminal, plain elsewhere."""
 
 _GENERATE = """Writes rows of a task as Parquet files, in constant memory.
 
-    hf-procedural generate sort-64 --output data/sort-64 --rows 10000000
-    hf-procedural generate dyck-8 --length 128 --output data/dyck --rows 5000
+    hf-procedural generate sort-64 --output_dir data/sort-64 --rows 10000000
+    hf-procedural generate dyck-8 --length 128 --output_dir data/dyck --rows 5000
     python -c 'import datasets; print(datasets.load_dataset("data/sort-64"))'
 
 The rows are those of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. After
@@ -48,13 +48,13 @@ def add_commands(commands) -> None:
     for one in (listed, shown):
         one.add_argument("--json", action="store_true", help="JSON instead, for programs.")
     shown.add_argument("--image", metavar="FILE", help="A PNG or GIF of the rows instead (automata).")
-    shown.add_argument("-n", type=int, default=3, metavar="ROWS", help="Number of rows (default: 3).")
+    shown.add_argument("-n", "--rows", dest="n", type=int, default=3, metavar="N", help="Number of rows (default: 3).")
     for one in (listed, shown, generated):
         one.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     for one in (shown, generated):
         one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     generated.add_argument("--rows", type=int, required=True, metavar="N", help="Number of rows.")
-    generated.add_argument("--output", required=True, metavar="DIR", help="Folder of the Parquet files.")
+    generated.add_argument("--output_dir", required=True, metavar="DIR", help="Folder of the Parquet files.")
     generated.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
 
 
@@ -174,8 +174,8 @@ def generate(args) -> None:
     at_least("--rows", args.rows, 1)
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
     builder = builder_of(args.name, args.parameters, seed=args.seed, **sizes)
-    files = parquet.write(builder, args.output, args.num_proc)
+    files = parquet.write(builder, args.output_dir, args.num_proc)
     size = sum(file.stat().st_size for file in files)
     tokens = args.rows * builder.config.task.max_length
     made = plural(len(files), "Parquet file")
-    print(f"{args.output}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
+    print(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")

@@ -208,10 +208,7 @@ def rows_of_run(checkpoint: Checkpoint, limit: int | None) -> Rows:
         return validation_rows(checkpoint, recipe["task"], task_of_run(checkpoint), seed, size, limit, together)
     if "validation_problems" not in recipe or not isinstance(recipe.get("dataset"), str):
         raise ValueError(f"{checkpoint.path} has no {RECIPE} that tells the task of its vocabulary: name some --tasks")
-    problems = {}
-    for split in ("interpolate", "extrapolate"):
-        modules = deepmind_math.problems(recipe["dataset"], split, recipe["validation_problems"])
-        problems |= {f"{split}/{module}": pairs for module, pairs in modules.items()}
+    problems = deepmind_math.validation_problems(recipe["dataset"], recipe["validation_problems"])
     rows = deepmind_math.MathValidation(problems)
     spell = checkpoint.tokenizer.convert_ids_to_tokens
     labelled = ((spell(row["input_ids"].tolist()), row["labels"]) for row in each_row(rows))

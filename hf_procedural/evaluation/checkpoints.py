@@ -11,9 +11,8 @@ from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
-from ..files import read_mapping
 from ..models.build import load_pretrained, positions_of
-from ..runs.folder import RECIPE
+from ..runs.folder import RECIPE, read_recipe
 from . import suites
 from .library import HFLM
 
@@ -46,7 +45,7 @@ def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoin
     run = str(folder.parent) if folder.name.startswith("checkpoint-") else path
     recipe = {}
     with contextlib.suppress(OSError):  # there is none, or none can be had now
-        recipe = read_mapping(Path(cached_file(run, RECIPE)))
+        recipe = read_recipe(Path(cached_file(run, RECIPE)))
     positions = positions_of(model.config)
     return Checkpoint(path, recipe, tokenizer, positions, max_length)
 

@@ -19,7 +19,6 @@ which `suites` defines, and any task of lm-eval by its name.
 import dataclasses
 import functools
 import logging
-import platform
 import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -28,6 +27,7 @@ import torch
 
 from .. import upstream
 from ..errors import nearest
+from ..runs.folder import versions
 from ..tasks import PRESETS, list_tasks, task
 from ..text import documents
 from . import suites
@@ -219,6 +219,5 @@ def report(checkpoint: Checkpoint, suite: str, rows: list[dict], limit: int | No
         if score is not None:
             record["core"] = score
         record |= {"core_is_the_mean_of": list(suites.AVERAGED), "missing": missing}
-    packages = ("hf-procedural", "lm_eval", "torch", "transformers", "datasets", "tokenizers")
-    record["versions"] = {"python": platform.python_version()} | {package: version(package) for package in packages}
+    record["versions"] = versions("hf-procedural", "lm_eval", "torch", "transformers", "datasets", "tokenizers")
     return record

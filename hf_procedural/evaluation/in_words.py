@@ -72,7 +72,7 @@ def text_of_run(checkpoint: Checkpoint) -> Iterable[str] | None:
             return None
     names = ("dataset_config", "train_split", "validation_split", "validation_dataset", "text_column", "skip_empty")
     options = {name: recipe[name] for name in names if name in recipe}
-    _, held_out = documents.train_and_validation_of_each(datasets, limit=recipe.get("documents"), **options)
+    _, held_out = documents.train_and_validation_of_each(datasets, limit=recipe.get("limit"), **options)
     return itertools.chain.from_iterable(held_out)
 
 

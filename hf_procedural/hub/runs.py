@@ -3,10 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import user_errors
 from ..files import write_text
+from ..training.finish import Prepared, train_and_save
 from .cards import Card, parse_card
 from .model_card import model_card
-from .repos import AGAIN, LATER, README, open_repo, read_repo, retrying, upload_folder
+from .repos import AGAIN, LATER, README, HubError, open_repo, read_repo, retrying, upload_folder
+
+
+def train_and_publish(prepared: Prepared, *arguments) -> dict:
+    """The last lines of every recipe that trains: the Trainer, its run, its card, and the push where that is asked for.
+
+    `arguments` are those of the recipe that recipe.yaml tells, beside `prepared.args`. Gives the results of the
+    evaluation. What can be wrong before training, or on the Hub, ends the program with one line.
+    """
+    with user_errors():
+        trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
+    results = train_and_save(trainer, prepared, *arguments)
+    with user_errors(HubError):
+        publish_when_done(trainer)
+    return results
 
 
 def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = AGAIN) -> bool:

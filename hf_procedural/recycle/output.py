@@ -10,40 +10,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from ..files import read_mapping, whole
+from ..files import write_text
+from ..renamed import with_current_keys
 from ..runs.folder import RECIPE
 from . import reading
 
 HIDDEN = ".datatrove"  # the folder of the plan, and of datatrove's logs, statistics and marks
 DAMAGED = "damaged.txt"
+OURS = rf"README\.md|{DAMAGED}|{re.escape(HIDDEN)}"  # in every folder of a recycling step, beside its data
 METADATA = b"hf_procedural"  # the key under which a file has the record of its shard
-
-
-def open_output(output: Path, recipe: dict, complete: str, free: set[str], data: str = r"\d{5,}\.parquet") -> bool:
-    """Whether the folder is complete: has the file `complete`. Writes nothing.
-
-    `recipe` are the arguments, and `free` those that may differ from the run that began the folder; `data` matches the
-    names of what a run leaves there. Raises ValueError where it is a file, holds anything else, or was begun with other
-    arguments.
-    """
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"output {output} is a file; name a folder")
-    ours = re.compile(rf"{data}|{RECIPE}|README\.md|{complete}|{DAMAGED}|{re.escape(HIDDEN)}|\..*\.tmp")
-    for name in sorted(file.name for file in output.glob("*")):
-        if not ours.fullmatch(name):
-            raise ValueError(f"output {output} holds {name}, which is not of this recipe: choose another folder")
-    if not (output / RECIPE).is_file():
-        if any(file.name[0] != "." for file in output.glob("*")):
-            raise ValueError(f"output {output} is not empty and has no {RECIPE}: choose another folder")
-        return False
-    before = read_mapping(output / RECIPE)
-    for key in {**recipe, **before}:
-        if key not in free and before.get(key) != recipe.get(key):
-            raise ValueError(
-                f"output {output} was begun with {key} {before.get(key)!r}, not {recipe.get(key)!r}: "
-                "choose another folder, or go on with its own arguments"
-            )
-    return (output / complete).is_file()
 
 
 def planned(
@@ -61,12 +36,12 @@ def planned(
     in_one = sorted({*files} ^ {*plan["sizes"]})
     if in_one:
         was = "was not" if in_one[0] in files else "was"
-        raise ValueError(f"input: {in_one[0]} {was} there when {output} was begun")
+        raise ValueError(f"dataset: {in_one[0]} {was} there when {output} was begun")
     for name, size in plan["sizes"].items():
         now = _size(name)
         if now != size:
-            raise ValueError(f"input: {name} had {size} bytes when {output} was begun, and has {now} now")
-    for argument, before in plan["used"].items():
+            raise ValueError(f"dataset: {name} had {size} bytes when {output} was begun, and has {now} now")
+    for argument, before in with_current_keys(plan["used"], used or {}).items():
         if (used or {}).get(argument) != before:
             raise ValueError(f"{argument} has changed since {output} was begun: choose another folder")
     return [reading.Shard(*shard) for shard in plan["shards"]]
@@ -76,16 +51,14 @@ def begin(output: Path, recipe: dict, files: list[str], shards: list[reading.Sha
     """Writes recipe.yaml and the plan, unless they are there."""
     (output / HIDDEN).mkdir(parents=True, exist_ok=True)
     if not (output / RECIPE).is_file():
-        with whole(output / RECIPE) as temporary:
-            temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        write_text(output / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
     if not plan_file(output).is_file():
         plan = {
             "sizes": {file: _size(file) for file in files},
             "shards": [dataclasses.astuple(shard) for shard in shards],
             "used": used or {},
         }
-        with whole(plan_file(output)) as temporary:
-            temporary.write_text(json.dumps(plan), encoding="utf-8")
+        write_text(plan_file(output), json.dumps(plan))
 
 
 def model_digest(model: str) -> str:

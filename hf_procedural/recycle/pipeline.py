@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import threading
 import types
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from datasets.utils import tqdm
 from .. import upstream
 from ..files import whole
 from ..moved import old_names
+from ..training.launch import end_with_parent
 from . import choices, reading
 from .output import HIDDEN, METADATA, plan_file, shard_file
 
@@ -46,11 +48,6 @@ except ImportError as error:
 _METHODS = ("get_incomplete_ranks", "save_executor_as_json", "_run_for_rank")
 _MARK = "datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed"
 _GROUP = 1_000  # rows in a row group, which is in memory as a whole
-
-# datatrove 0.10 logs to stderr without a switch, and anew for each task; its log files stay.
-datatrove.utils.logging.sys = types.SimpleNamespace(stderr=open(os.devnull, "w"))  # noqa: SIM115
-datatrove.utils.logging.setup_default_logger()
-
 
 # Steps
 
@@ -135,7 +132,7 @@ class Local(LocalPipelineExecutor):
         before = multiprocessing.active_children()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(sorted({step.__module__ for step in pipeline}))
-        with futures.ProcessPoolExecutor(self.workers, context, initializer=_end_with_parent) as pool:
+        with futures.ProcessPoolExecutor(self.workers, context, initializer=_start_worker) as pool:
             try:
                 tasks = [pool.submit(self._run_for_rank, rank) for rank in ranks]
                 pool.submit(int)  # the death of its last worker is missed by a pool that is not used again
@@ -151,14 +148,19 @@ class Local(LocalPipelineExecutor):
                 raise
 
 
-def _end_with_parent() -> None:
-    """Has this process end when the one that started it is killed."""
+def hide_logs() -> None:
+    """Keeps what datatrove logs to its files, in this whole process: for the main of a script.
 
-    def wait():
-        multiprocessing.parent_process().join()
-        os._exit(1)
+    datatrove 0.10 gives `sys.stderr` to loguru anew for each task, and has no switch for it.
+    """
+    silent = vars(sys) | {"stderr": open(os.devnull, "w")}  # noqa: SIM115
+    datatrove.utils.logging.sys = types.SimpleNamespace(**silent)
+    datatrove.utils.logging.setup_default_logger()
 
-    threading.Thread(target=wait, daemon=True).start()
+
+def _start_worker() -> None:
+    hide_logs()
+    end_with_parent()
 
 
 EXECUTORS = dict(zip(choices.EXECUTORS, (Local, SlurmPipelineExecutor, RayPipelineExecutor), strict=True))

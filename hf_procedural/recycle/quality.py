@@ -45,7 +45,7 @@ def load_classifier(path: str, label: str):
         file = os.stat(path)
         _check(path, file.st_size)
     except OSError as error:
-        raise ValueError(f"model {path} cannot be read ({error.strerror})") from error
+        raise ValueError(f"classifier {path} cannot be read ({error.strerror})") from error
     model = _load(path, file.st_mtime_ns)
     if label not in model.labels:
         raise ValueError(f"label {label!r} is not of {path}, which has: {', '.join(sorted(model.labels))}")
@@ -71,13 +71,15 @@ def _check(path: str, size: int) -> None:
     with open(path, "rb") as file:
         start = file.read(76)
         if len(start) < 76 or struct.unpack_from("<i", start)[0] != 793_712_314:
-            raise ValueError(f"model {path} is not a fastText model")
+            raise ValueError(f"classifier {path} is not a fastText model")
         dim, kind, labels = (struct.unpack_from("<i", start, place)[0] for place in (8, 36, 72))
         if kind != 3:
-            raise ValueError(f"model {path} holds word vectors: train a classifier (fasttext supervised)")
+            raise ValueError(f"classifier {path} holds word vectors: train a classifier (fasttext supervised)")
         file.seek(max(size - 16 - 4 * dim * labels, 0))
         if file.read(16) != struct.pack("<2q", labels, dim):
-            raise ValueError(f"model {path} is cut short or damaged: it does not end with the weights of its labels")
+            raise ValueError(
+                f"classifier {path} is cut short or damaged: it does not end with the weights of its labels"
+            )
 
 
 def as_line(text: str) -> str:

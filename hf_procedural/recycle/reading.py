@@ -45,14 +45,14 @@ def find_files(source: str, config: str | None = None, split: str = "train") -> 
 
     The names of a folder's files say its splits, as to `datasets`. Raises ValueError where there are none.
     """
-    splits = local_files(source, _FILE_NAME, KINDS, "input")
+    splits = local_files(source, _FILE_NAME, KINDS, "dataset")
     if splits is not None and config is not None:
         raise ValueError(f"dataset_config: {source} is not a data set of the Hub and has none, got {config!r}")
     if splits is None:
         splits = _hub_files(source, config)
         for file in splits.get(split, []):
             if not _FILE_NAME.search(file):
-                raise ValueError(f"input: {file} is not {KINDS}")
+                raise ValueError(f"dataset: {file} is not {KINDS}")
     if split not in splits:
         raise ValueError(f"split: {source} has no {split!r}, only: {', '.join(splits)}")
     return sorted(map(str, splits[split]))
@@ -64,7 +64,7 @@ def _hub_files(source: str, config: str | None) -> dict[str, list[str]]:
     except Exception as error:  # whatever network and Hub raise
         with_config = f" with dataset_config {config!r}" if config else ""
         raise ValueError(
-            f"input {source!r} is no file, no folder, and cannot be had from the Hub{with_config}: {error}"
+            f"dataset {source!r} is no file, no folder, and cannot be had from the Hub{with_config}: {error}"
         ) from error
     return {str(split): paths for split, paths in files.items()}
 
@@ -111,7 +111,7 @@ def _line_starts(file: str, shard_documents: int | None, limit: float) -> tuple[
         if lines and shard_documents and lines % shard_documents == 0:
             starts.append((lines, None if packed else offset))
         if not lines and file.endswith(".json") and line.removeprefix(_BOM).lstrip()[:1] == b"[":
-            raise ValueError(f"input: {file} is one JSON list; write JSON Lines, an object to a line")
+            raise ValueError(f"dataset: {file} is one JSON list; write JSON Lines, an object to a line")
         lines += 1
         if not packed:  # where the last line may be the error that ends it
             offset += len(line)
@@ -157,9 +157,9 @@ def check_columns(shards: Iterable[Shard], text_column: str, id_column: str | No
                 if not missing:
                     return
     if not seen:
-        raise ValueError("input: there is no document")
+        raise ValueError("dataset: there is no document")
     for argument, column in missing.items():
-        raise ValueError(f"{argument} {column!r} is in no document of the input, which have: {', '.join(seen)}")
+        raise ValueError(f"{argument} {column!r} is in no document of the dataset, which have: {', '.join(seen)}")
 
 
 def _damage_of(row, text_column: str, id_column: str) -> str | None:

@@ -8,11 +8,9 @@ import itertools
 import json
 import multiprocessing
 import os
-import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +19,7 @@ import torch
 from .. import upstream
 from ..files import whole
 from ..moved import old_names
+from ..runs.folder import versions
 from . import pieces, pipeline
 from .choices import COMPLETE, ORIGINAL
 from .generation import Generator, Settings
@@ -217,7 +216,6 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         counts.update(record["counts"])
         damaged += record["damaged"]
         seconds += float(_seconds_file(output, rank).read_text())
-    packages = ("hf-procedural", "torch", "transformers", "datatrove", "tokenizers", "pyarrow")
     account = {
         "documents": counts["documents"],
         "documents_with_failure": counts["documents_with_failure"],
@@ -235,7 +233,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         "shards": shards,
         "model": settings.model,
         "engine": settings.engine,
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": versions("hf-procedural", "torch", "transformers", "datatrove", "tokenizers", "pyarrow"),
     }
     for file in output.glob(".*.tmp"):
         file.unlink()

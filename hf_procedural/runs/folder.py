@@ -1,7 +1,6 @@
 """The folder of a run: what is written into it, and whether a run may begin or go on there."""
 
 import dataclasses
-import itertools
 import json
 import logging
 import platform
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..files import read_mapping, write_text
+from ..files import check_folder, read_mapping, write_text
 from ..models.words import Source, parse_sources
-from ..renamed import current, with_current_keys
+from ..renamed import with_current_keys
 
 if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
     from transformers import TrainingArguments
@@ -35,8 +34,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
     """
     output, wanted = Path(args.output_dir), args.resume_from_checkpoint
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"output_dir {output} is a file; name a folder")
+    check_folder(output)
     if str(wanted).lower() in ("none", "false", ""):
         if output.is_dir() and any(output.iterdir()):
             raise ValueError(
@@ -83,18 +81,15 @@ def open_study(args: "TrainingArguments", *others) -> None:
         open_run(args, *others)
     else:
         keys = {key for key in _fields(*others, args) if not key.startswith(NO_ARM)}
-        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"seeds", "init_from"})
+        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"num_proc", "seeds", "init_from"})
 
 
 def _fields(*instances) -> set[str]:
-    """The names of all fields, as today's recipes have them."""
-    fields = itertools.chain(*map(dataclasses.fields, instances))
-    return {current(field.name) for field in fields}
+    return {field.name for instance in instances for field in dataclasses.fields(instance)}
 
 
 def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
-    before = {"seed": 42} | with_current_keys(read_mapping(recipe))
-    now = with_current_keys(now)
+    before = {"seed": 42} | read_recipe(recipe)
     before = {"data_seed": before["seed"]} | before
     for key in (*now, *before):
         if key in keys and before.get(key) != now.get(key):
@@ -118,7 +113,44 @@ def recipe_of(*arguments) -> dict:
                 resolved[key] = values[key]
     if "max_tokens" in resolved:
         resolved.pop("max_steps", None)  # follows from it
+    if isinstance(resolved.get("dataset"), list) and len(resolved["dataset"]) == 1:
+        (resolved["dataset"],) = resolved["dataset"]
     return json.loads(json.dumps(resolved))
+
+
+def read_recipe(file: Path, known=()) -> dict:
+    """The keys and values of a recipe.yaml; where an older version wrote it, under today's names.
+
+    `known` are the keys of the recipe at hand. Raises ValueError, in one line, for a file that holds none.
+    """
+    return with_current_keys(read_mapping(file), known)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of Python and of packages that are installed."""
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}
+
+
+def open_output(output: Path, recipe: dict, complete: str, free: set[str] | None, data: str) -> bool:
+    """Whether the folder of a data set is complete: has the file `complete`. Writes nothing.
+
+    `recipe` are the arguments, and `free` those that may differ from the run that began the folder, None: all. `data`
+    matches the names of what a run leaves there. Raises ValueError where it is a file, holds anything else, or was
+    begun with other arguments.
+    """
+    check_folder(output, rf"{data}|{RECIPE}|{re.escape(complete)}|\..*\.tmp")
+    if not (output / RECIPE).is_file():
+        if any(file.name[0] != "." for file in output.glob("*")):
+            raise ValueError(f"output_dir {output} is not empty and has no {RECIPE}: choose another folder")
+        return False
+    before = read_recipe(output / RECIPE, recipe)
+    for key in {**recipe, **before}:
+        if free is not None and key not in free and before.get(key) != recipe.get(key):
+            raise ValueError(
+                f"output_dir {output} was begun with {key} {before.get(key)!r}, not {recipe.get(key)!r}: "
+                "choose another folder, or go on with its own arguments"
+            )
+    return (output / complete).is_file()
 
 
 def save_provenance(args, *others, stage: str, **more) -> None:
@@ -141,7 +173,7 @@ def save_provenance(args, *others, stage: str, **more) -> None:
         packages.append("trl")
     provenance = {
         "stage": stage,
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": versions(*packages),
         "seed": args.seed,
         "data_seed": data_seed(args),
         **more,
@@ -169,7 +201,7 @@ def _earlier_stage(source: Source) -> dict:
     folder = Path(source.path)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
     if (run / RECIPE).is_file():
-        recipe = with_current_keys(read_mapping(run / RECIPE))
+        recipe = read_recipe(run / RECIPE)
         stage |= {key: recipe[key] for key in (*DATA, "task_parameters") if key in recipe}
     if (folder / "trainer_state.json").is_file():
         state = read_mapping(folder / "trainer_state.json")

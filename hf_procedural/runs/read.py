@@ -18,8 +18,7 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_mapping
-from ..renamed import with_current_keys
-from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint
+from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
 from .measured import THRESHOLDS, measure_of
 
 STATE = "trainer_state.json"
@@ -101,7 +100,7 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
-    recipe = with_current_keys(read_mapping(folder / RECIPE))
+    recipe = read_recipe(folder / RECIPE)
     sources = []
     source = recipe.get("init_from") or recipe.get("model_name_or_path")
     if source:

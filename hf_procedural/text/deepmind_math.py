@@ -333,6 +333,15 @@ def problems(folder: str | Path, split: str, per_module: int | None = None) -> P
     return pairs
 
 
+def validation_problems(folder: str | Path, per_module: int) -> Problems:
+    """The first `per_module` problems of each module of the splits to validate with, by split/module."""
+    chosen = {}
+    for split in ("interpolate", "extrapolate"):
+        for module, pairs in problems(folder, split, per_module).items():
+            chosen[f"{split}/{module}"] = pairs
+    return chosen
+
+
 def _flat(problems: Problems) -> Iterator[tuple[str, str, str]]:
     """Module, question and answer of each problem."""
     for module, pairs in problems.items():

@@ -275,7 +275,7 @@ class Documents:
     """
 
     def __init__(self, rows, column="text", limit=None, part=None, shuffle_buffer=0, seed=0, skip_empty=False):
-        for name, value, least in (("documents", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
+        for name, value, least in (("limit", limit, 1), ("shuffle_buffer", shuffle_buffer, 0), ("seed", seed, 0)):
             at_least(name, value, least)
         self._rows = rows
         self._columns = [column] if isinstance(column, str) else list(column)

@@ -1,4 +1,4 @@
-"""What all recipes share beside their arguments: the run folder, batches, metrics."""
+"""The first lines of a recipe: weights to begin with, and how many steps there are."""
 
 import logging
 
@@ -6,33 +6,42 @@ from ..models import transfer
 from ..runs.folder import earlier_stages
 from .arguments import InitArguments
 
-# Rows are padded on the right and models are causal, so that masks change nothing: transformers warns all the same.
-logging.getLogger("transformers.modeling_utils").addFilter(lambda record: "attention_mask" not in str(record.msg))
+
+def hide_mask_warning() -> None:
+    """Hides that transformers misses a mask, in this whole process: for the main of a script.
+
+    Our rows are padded on the right and models are causal, so that a mask changes nothing.
+    """
+    logging.getLogger("transformers.modeling_utils").addFilter(_is_of_no_mask)
 
 
-def begin_from(init: InitArguments, model, tokenizer, args) -> dict:
+def _is_of_no_mask(record: logging.LogRecord) -> bool:
+    return "attention_mask" not in str(record.msg)
+
+
+def transfer_and_freeze(init: InitArguments, model, tokenizer, args) -> dict:
     """Transfers weights into `model` and freezes others, as asked for; gives what was done, for provenance.json.
 
     Raises ValueError for what does not fit, before anything is changed.
     """
-    facts = {}
+    provenance = {}
     if init.init_from is not None:
         settings = {"layers": init.layers, "tokenizer": tokenizer, "seed": args.seed}
         report = transfer.transfer(init.init_from, model, init.transfer, init.embeddings, **settings)
-        facts["init_from"] = earlier_stages(init.init_from)
-        facts["transfer"] = report
+        provenance["init_from"] = earlier_stages(init.init_from)
+        provenance["transfer"] = report
     if init.train_components:
         trained, frozen = transfer.train_only(model, init.train_components)
-        facts["weights"] = {"trained": trained, "frozen": frozen}
-    return facts
+        provenance["weights"] = {"trained": trained, "frozen": frozen}
+    return provenance
 
 
-def show_beginning(facts: dict, args) -> None:
-    """Prints what `begin_from` did."""
-    if args.should_save and "transfer" in facts:
-        print(facts["transfer"])
-    if args.should_save and "weights" in facts:
-        print("{trained:,} weights are trained, {frozen:,} are frozen".format(**facts["weights"]))
+def print_transfer(provenance: dict, args) -> None:
+    """Prints what `transfer_and_freeze` did."""
+    if args.should_save and "transfer" in provenance:
+        print(provenance["transfer"])
+    if args.should_save and "weights" in provenance:
+        print("{trained:,} weights are trained, {frozen:,} are frozen".format(**provenance["weights"]))
 
 
 def rows_per_step(args) -> int:

@@ -29,6 +29,18 @@ def size_parameter(task: Task) -> str:
     return name
 
 
+def length_curriculum(data, args, train, validation, rows_per_step: int, accuracy: str = "answer_accuracy"):
+    """The callback that `data`, TaskArguments, ask for, or None.
+
+    Raises ValueError where nothing is evaluated while training.
+    """
+    if not data.curriculum:
+        return None
+    if args.eval_strategy != "steps":
+        raise ValueError(f"curriculum: eval_strategy must be steps, got {args.eval_strategy.value}")
+    return LengthCurriculum(train, validation, rows_per_step, accuracy=accuracy, **data.curriculum_settings)
+
+
 class LengthCurriculum(TrainerCallback):
     """Lengthens the rows of `train` and `validation` each time validation accuracy reaches `threshold`.
 
@@ -70,6 +82,10 @@ class LengthCurriculum(TrainerCallback):
     def length(self) -> int:
         """Symbols in the current rows."""
         return getattr(self.train.task, self.parameter)
+
+    def metrics(self) -> dict[str, int]:
+        """What an evaluation tells of the rows that it was made on."""
+        return {"curriculum_length": self.length}
 
     def set_length(self, length: int) -> None:
         """Makes the rows that long. Raises ValueError where the task has too few distinct prompts of that length."""

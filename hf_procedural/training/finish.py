@@ -1,11 +1,15 @@
-"""The last lines of a recipe: metrics, evaluation, all that is saved."""
+"""The last lines of a recipe: training, evaluation, all that is saved."""
 
+import dataclasses
+import functools
 import inspect
+from collections.abc import Callable
 
 import torch
+from transformers import Trainer, TrainingArguments
 
 from .. import metrics
-from ..runs.folder import PLOT
+from ..runs.folder import PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
 
@@ -21,14 +25,14 @@ def predictions(logits, labels) -> torch.Tensor:
     return predicted
 
 
-def metric_function(more=None):
-    """A `compute_metrics` for the Trainer: answer accuracy and exact match, and what `more()` adds."""
+def metric_function(extra_metrics: Callable[[], dict] = dict):
+    """A `compute_metrics` for the Trainer: answer accuracy and exact match, and what `extra_metrics()` adds."""
     modules = [metrics.load(name) for name in metrics.NAMES]
 
     def compute(prediction):
         guesses, labels = prediction.predictions, prediction.label_ids
         used = (labels != IGNORE).any(0)  # all other columns carry no label in any row
-        results = more() if more else {}
+        results = extra_metrics()
         for module in modules:
             results |= module.compute(predictions=guesses[:, used], references=labels[:, used])
         return results
@@ -36,19 +40,42 @@ def metric_function(more=None):
     return compute
 
 
-def finish(trainer, trained: dict, title: str, more=dict) -> dict:
-    """Evaluates, and saves results, state, model and plot; eval_results.json last, as the mark of a finished run.
+@dataclasses.dataclass
+class Prepared:
+    """What a recipe makes ready before anything is written."""
 
-    `trained` are the metrics of training, `more()` gives
-    further results of the evaluation by name, without ``eval_``. Gives all results of the evaluation.
+    stage: str  # its recipe
+    args: TrainingArguments
+    make_trainer: Callable[[], Trainer]
+    checkpoint: str | None  # to go on from
+    provenance: dict  # for provenance.json
+    title: str  # of training.png
+    extra_metrics: Callable[[Trainer], dict[str, float]] = lambda trainer: {}  # of the last evaluation, without eval_
+
+
+def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
+    """Trains, and finishes the run. Gives the results of the last evaluation.
+
+    recipe.yaml, which tells `arguments`, and provenance.json are there before the first step.
     """
-    args, model = trainer.args, trainer.model
+    save_provenance(trainer.args, *arguments, stage=prepared.stage, **prepared.provenance)
+    trained = trainer.train(resume_from_checkpoint=prepared.checkpoint).metrics
+    return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
+
+
+def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[[], dict] = dict) -> dict:
+    """Evaluates, and saves all that another tool needs; eval_results.json last, as the mark of a finished run.
+
+    `trained` are the metrics of training; what `extra_metrics()` gives is added to those of the evaluation, and their
+    names get an ``eval_``. Gives the results of the evaluation.
+    """
+    args = trainer.args
     trainer.save_metrics("train", trained)
     results = trainer.evaluate()
-    results |= {f"eval_{name}": value for name, value in more().items()}
+    results |= {f"eval_{name}": value for name, value in extra_metrics().items()}
     trainer.log_metrics("eval", results)
     trainer.save_state()
-    model.config.use_cache = True  # off while training; whoever loads the model wants it on
+    trainer.model.config.use_cache = True  # off while training; whoever loads the model wants it on
     may_push_later = "_internal_call" in inspect.signature(trainer.save_model).parameters
     trainer.save_model(**{"_internal_call": True} if may_push_later else {})
     if args.should_save:

@@ -8,11 +8,13 @@ import atexit
 import contextlib
 import datetime
 import logging
+import multiprocessing
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from .. import upstream
@@ -30,6 +32,16 @@ def leave_group() -> None:
     torch = sys.modules.get("torch")
     if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def end_with_parent() -> None:
+    """Ends this process with the one that started it, even where that is killed: what is run again finds no rival."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def processes() -> "PartialState":

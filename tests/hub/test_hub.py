@@ -175,11 +175,11 @@ def test_a_config_whose_files_are_gone_leaves_the_card(hub, command, tmp_path):
 def test_damaged_facts_are_told(content, command, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "hf_procedural.json").write_text(content)
-    message = line_of(command("publish", "sort-8", "--output", "data", *SIZES, "--repo", "alice/procedural"))
+    message = line_of(command("publish", "sort-8", "--output_dir", "data", *SIZES, "--repo", "alice/procedural"))
     assert "hf_procedural.json of data is damaged" in message
     (tmp_path / "data" / "hf_procedural.json").unlink()
     (tmp_path / "data" / "README.md").write_text("---\nfoo: [1\n---\n")
-    assert "README.md of data is damaged" in line_of(command("publish", "sort-8", "--output", "data", *SIZES))
+    assert "README.md of data is damaged" in line_of(command("publish", "sort-8", "--output_dir", "data", *SIZES))
 
 
 def test_a_killed_publish_is_completed_by_the_next(hub, command, tmp_path):

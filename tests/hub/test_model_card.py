@@ -19,7 +19,7 @@ MATHS = TESTS / "data" / "deepmind_math"
 STEPS = ["--max_steps", "8", "--eval_steps", "4", "--save_steps", "4", "--logging_steps", "4"]
 TINY = [*STEPS, "--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2", "--per_device_train_batch_size", "4"]
 SORT = ["--task", "sort-6", "--train_size", "64", "--validation_size", "8", "--task_parameters", '{"vocab_size": 30}']
-TEXT = ["--sequence_length", "32", "--documents", "20", "--tokenizer_size", "300", "--validation_rows", "16"]
+TEXT = ["--sequence_length", "32", "--limit", "20", "--tokenizer_size", "300", "--validation_size", "16"]
 STAGES = {"sort": "runs/sort", "set": "runs/set", "pydoc": "runs/pydoc", "maths": "runs/maths"}
 RUNS = STAGES | {"probe": "runs/study/haystack-4/runs_sort/seed_0", "killed": "runs/killed"}
 FINISHED = [name for name in RUNS if name != "killed"]

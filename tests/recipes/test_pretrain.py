@@ -107,7 +107,7 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
     if "dataset" not in content:
         small |= {"max_steps": 2, "validation_size": 8}
         if isinstance(content["task"], list):
-            return "probe", small | {"init_from": ["scratch"], "seeds": [0], "parallel": 1}
+            return "probe", small | {"init_from": ["scratch"], "seeds": [0], "num_proc": 1}
         lengths = {"length": 32, "width": 8, "steps": 3}
         parameters = {key: lengths.get(key, value) for key, value in content["task_parameters"].items()}
         return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
@@ -116,13 +116,13 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
         small |= {"dataset": [str(texts / f"{name}.jsonl") for name in ("train", "validation")]}
         small |= {"use_cpu": True, "attn_implementation": "sdpa"}  # in bf16, which ours does not take on a CPU
         small |= {"gradient_accumulation_steps": 1, "max_tokens": 2 * 4 * 32}
-        return "semantic", small | {"tokenizer": str(texts / "tokenizer"), "validation_rows": 4}
+        return "semantic", small | {"tokenizer": str(texts / "tokenizer"), "validation_size": 4}
     if content["dataset"] in documents.CORPORA:
-        return "semantic", small | {"documents": 20, "tokenizer_size": 300, "validation_rows": 4}
+        return "semantic", small | {"limit": 20, "tokenizer_size": 300, "validation_size": 4}
     if "tokenizer" not in content:
         maths = {"sequence_length": 256, "max_tokens": 2 * 4 * 256, "validation_problems": 1, "greedy": False}
         return "semantic", small | maths | {"dataset": str(MATHS)}
-    small |= {"tokenizer": str(texts / "tokenizer"), "dataset": str(texts), "validation_rows": 4}
+    small |= {"tokenizer": str(texts / "tokenizer"), "dataset": str(texts), "validation_size": 4}
     if "dataset_config" in content:
         small["dataset_config"] = None
     if "validation_dataset" in content:

@@ -59,7 +59,7 @@ def test_the_headline_study_runs_from_its_warm_up(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     small = {
         "headline_warmup": {"max_steps": 4, "eval_steps": 4, "validation_size": 8},
-        "headline": {"max_steps": 4, "eval_steps": 2, "validation_size": 8, "seeds": [5], "parallel": 1},
+        "headline": {"max_steps": 4, "eval_steps": 2, "validation_size": 8, "seeds": [5], "num_proc": 1},
     }
     for recipe, name in (("pretrain", "headline_warmup"), ("probe", "headline")):
         content = yaml.load((CONFIGS / f"{name}.yaml").read_text(), Loader)
@@ -107,10 +107,10 @@ def test_a_run_of_a_study_can_be_repeated_alone(monkeypatch, tmp_path):
         assert same_weights(tmp_path / arm, run)
 
 
-@pytest.mark.parametrize("parallel", [1, 2])
-def test_a_killed_study_goes_on_where_it_stopped(parallel, monkeypatch, tmp_path, capfd):
+@pytest.mark.parametrize("num_proc", [1, 2])
+def test_a_killed_study_goes_on_where_it_stopped(num_proc, monkeypatch, tmp_path, capfd):
     study = tmp_path / "study"
-    words = [*STUDY, "--output_dir", study, "--parallel", parallel]
+    words = [*STUDY, "--output_dir", study, "--num_proc", num_proc]
     kill_when(study / RUNS[2] / "checkpoint-4" / "trainer_state.json", "probe", *words)
     time.sleep(1)  # in which no process of the study goes on
     assert not (study / RUNS[2] / "eval_results.json").exists() and not (study / RUNS[-1]).exists()
@@ -175,7 +175,7 @@ def test_a_saved_study_is_a_configuration():
         (["--init_from", "runs/source", "--size", "3_2_16"], "has 2 layers, the target 3: name the layers to copy"),
         (["--init_from", "runs/source", "--size", "3_2_16", "--layers", "2:0"], "source layer 2 does not exist"),
         (["--init_from", "runs/source", "--model_type", "llama", "--size", "2_2_16"], "is a gpt2, the target a llama"),
-        (["--parallel", "0"], "parallel must be at least 1"),
+        (["--num_proc", "0"], "num_proc must be at least 1"),
         (["--validation_size", "0"], "validation_size must be at least 1, got 0"),
         (["--output_dir", "full"], "output_dir full is not empty"),
         (["--output_dir", "full", "--resume_from_checkpoint", "true"], "holds precious.txt but no checkpoint"),

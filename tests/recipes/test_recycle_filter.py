@@ -67,8 +67,8 @@ def home(tmp_path_factory):
         patch.chdir(home)
         for name, share in (("good", 0.9), ("bad", 0.1)):
             write_rows(f"{name}.jsonl", [{"text": a_text(generator, share, 30)} for _ in range(300)])
-        piles = ["--positive_files", "good.jsonl", "--negative_files", "bad.jsonl", *SMALL, "--epoch", "10"]
-        run_here(patch, "recycle_classifier", *piles, "--lr", "0.5", "--output", "quality.bin")
+        piles = ["--positive_dataset", "good.jsonl", "--negative_dataset", "bad.jsonl", *SMALL, "--epoch", "10"]
+        run_here(patch, "recycle_classifier", *piles, "--lr", "0.5", "--output_file", "quality.bin")
         shutil.copy("quality.bin", "again.bin")
     return home
 
@@ -126,10 +126,10 @@ def test_models_that_are_none(home):
         ("vectors.bin", whole[:36] + b"\2" + whole[37:], "vectors.bin holds word vectors: train a classifier"),
     ):
         Path(name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"^model {message}"):
+        with pytest.raises(ValueError, match=f"^classifier {message}"):
             quality.load_classifier(name, quality.LABEL)
     for name, reason in (("no.bin", "No such file or directory"), (".", "Is a directory")):
-        with pytest.raises(ValueError, match=rf"^model {name} cannot be read \({reason}\)$"):
+        with pytest.raises(ValueError, match=rf"^classifier {name} cannot be read \({reason}\)$"):
             quality.load_classifier(name, quality.LABEL)
     with pytest.raises(
         ValueError, match="^label '__label__x' is not of quality.bin, which has: __label__cc, __label__hq$"
@@ -246,8 +246,8 @@ def write_web() -> dict[str, list[tuple]]:
     }
 
 
-ORGANIC = ["--organic", "web", "--organic_text_column", "content"]
-BOTH = ["--input", "recycled", *ORGANIC, "--model", "quality.bin", "--shard_documents", "25"]
+ORGANIC = ["--organic_dataset", "web", "--organic_text_column", "content"]
+BOTH = ["--dataset", "recycled", *ORGANIC, "--classifier", "quality.bin", "--shard_documents", "25"]
 
 
 def files_of(folder) -> dict[str, bytes]:
@@ -278,7 +278,7 @@ def told(folder) -> dict:
 
 
 def test_what_is_kept(web, monkeypatch, capsys):
-    run_here(monkeypatch, "recycle_filter", *BOTH, "--organic_threshold", "0.6", "--output", "kept")
+    run_here(monkeypatch, "recycle_filter", *BOTH, "--organic_threshold", "0.6", "--output_dir", "kept")
     printed = capsys.readouterr().out
     for source, least, dropped in (("organic", 0.6, 2), ("recycled", 0.018112, 1)):
         expected = expected_of(web, source, least)
@@ -304,14 +304,14 @@ def test_what_is_kept(web, monkeypatch, capsys):
     assert [row["id"] for row in scores] == [name for name, *_ in web["recycled"]] and scores[7]["quality"] is None
 
     before = {path: path.stat().st_mtime_ns for path in Path("kept").rglob("*")}
-    run_here(monkeypatch, "recycle_filter", *BOTH, "--organic_threshold", "0.6", "--output", "kept")
+    run_here(monkeypatch, "recycle_filter", *BOTH, "--organic_threshold", "0.6", "--output_dir", "kept")
     assert capsys.readouterr().out == f"nothing to do:\n{printed}"
     assert {path: path.stat().st_mtime_ns for path in Path("kept").rglob("*")} == before
 
 
 def test_shares_and_budgets(web, monkeypatch, capsys, tmp_path):
     rules = ["--organic_keep_top", "0.25", "--tokens", "1500", "--tokenizer", "tokenizer"]
-    run_here(monkeypatch, "recycle_filter", *BOTH, *rules, "--output", tmp_path)
+    run_here(monkeypatch, "recycle_filter", *BOTH, *rules, "--output_dir", tmp_path)
     full = sum(1 for _, text, _ in web["organic"] if text.strip())
     facts, kept = told(tmp_path)["organic"], rows_of(tmp_path / "organic")
     assert facts["kept"] == len(kept) == round(full / 4) and kept == expected_of(web, "organic", facts["threshold"])
@@ -325,8 +325,8 @@ def test_shares_and_budgets(web, monkeypatch, capsys, tmp_path):
     assert sum(tokens[row["id"]] for row in kept if row["quality"] > facts["threshold"]) < 1500
     assert {row["text"] for row in kept} & {web["recycled"][3][1]} == set()
 
-    more = ["--tokens", "1_000_000_000", "--tokenizer", "tokenizer", "--organic", "none"]
-    run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], *more, "--output", tmp_path / "all")
+    more = ["--tokens", "1_000_000_000", "--tokenizer", "tokenizer", "--organic_dataset", "none"]
+    run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], *more, "--output_dir", tmp_path / "all")
     facts = told(tmp_path / "all")["recycled"]
     assert facts["kept"] == facts["read"] - 1 and set(told(tmp_path / "all")) == {"recycled"}
     line = f"recycled: there are only {facts['tokens']['kept']:,} tokens for a budget of 1,000,000,000; all are kept"
@@ -334,7 +334,7 @@ def test_shares_and_budgets(web, monkeypatch, capsys, tmp_path):
 
 
 def test_the_originals_are_the_organic_text_by_default(web, monkeypatch, tmp_path):
-    run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], "--organic_threshold", "0", "--output", tmp_path)
+    run_here(monkeypatch, "recycle_filter", *BOTH[:2], *BOTH[6:], "--organic_threshold", "0", "--output_dir", tmp_path)
     originals = [row["original"] for _, _, row in web["recycled"]]
     kept = [row["text"] for row in rows_of(tmp_path / "organic")]
     assert kept == [text for text in originals if text.strip()] and told(tmp_path).keys() == {"organic", "recycled"}
@@ -343,15 +343,15 @@ def test_the_originals_are_the_organic_text_by_default(web, monkeypatch, tmp_pat
 def test_killed_and_resumed_by_two_workers_it_ends_with_the_same_bytes(web, monkeypatch, tmp_path):
     words = [*BOTH, "--keep_top", "0.5", "--organic_keep_top", "0.5", "--deduplicate", "true"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run_here(monkeypatch, "recycle_filter", *words, "--output", whole)
-    kill_when(killed / ".datatrove/organic/00002.parquet", "recycle_filter", *words, "--output", killed)
+    run_here(monkeypatch, "recycle_filter", *words, "--output_dir", whole)
+    kill_when(killed / ".datatrove/organic/00002.parquet", "recycle_filter", *words, "--output_dir", killed)
     scored = {file: file.stat().st_mtime_ns for file in killed.glob(".datatrove/*/0*.parquet")}
     assert 2 < len(scored) < 8 and not (killed / "organic").exists(), "killed too late to show anything"
-    kill_when(killed / "organic/00000.parquet", "recycle_filter", *words, "--output", killed)
+    kill_when(killed / "organic/00000.parquet", "recycle_filter", *words, "--output_dir", killed)
     (killed / "organic" / ".00004.parquet.1.tmp").write_bytes(b"rest")
     kept = {file: file.stat().st_mtime_ns for file in killed.glob("*/0*.parquet")}
     assert 0 < len(kept) < 9 and not (killed / "filter.json").exists(), "killed too late to show anything"
-    run_here(monkeypatch, "recycle_filter", *words, "--output", killed, "--workers", "2")
+    run_here(monkeypatch, "recycle_filter", *words, "--output_dir", killed, "--num_proc", "2")
     assert {file: file.stat().st_mtime_ns for file in (*scored, *kept)} == scored | kept, "made again"
     assert files_of(killed) == files_of(whole)
     names = [
@@ -380,14 +380,30 @@ def test_of_copies_the_first_stays_and_an_organic_one_before_recycled_ones(home,
         write_rows(
             tmp_path / f"{name}.jsonl", [{"text": text if isinstance(text, str) else " ".join(text)} for text in texts]
         )
-    sources = ["--organic", tmp_path / "organic.jsonl", "--input", tmp_path / "recycled.jsonl"]
+    sources = ["--organic_dataset", tmp_path / "organic.jsonl", "--dataset", tmp_path / "recycled.jsonl"]
     options = ["--threshold", "0", "--organic_threshold", "0", "--deduplicate", "true", "--shard_documents", "2"]
-    run_here(monkeypatch, "recycle_filter", *sources, *options, "--model", "quality.bin", "--output", tmp_path / "out")
+    run_here(
+        monkeypatch,
+        "recycle_filter",
+        *sources,
+        *options,
+        "--classifier",
+        "quality.bin",
+        "--output_dir",
+        tmp_path / "out",
+    )
     lines = {name: [int(row["id"].split(":")[1]) for row in rows_of(tmp_path / "out" / name)] for name in rows}
     assert lines == {"organic": [1, 2, 4, 5], "recycled": [4, 5]}
     assert [facts["dropped"]["duplicate"] for facts in told(tmp_path / "out").values()] == [0, 5]
     run_here(
-        monkeypatch, "recycle_filter", *sources, *options[:4], "--model", "quality.bin", "--output", tmp_path / "no"
+        monkeypatch,
+        "recycle_filter",
+        *sources,
+        *options[:4],
+        "--classifier",
+        "quality.bin",
+        "--output_dir",
+        tmp_path / "no",
     )
     assert [facts["kept"] for facts in told(tmp_path / "no").values()] == [4, 7]
 
@@ -396,8 +412,18 @@ def test_of_copies_the_first_stays_and_an_organic_one_before_recycled_ones(home,
 
 
 def test_the_classifier_is_the_same_again_and_tells_how_good_it_is(home, monkeypatch, capsys, tmp_path):
-    piles = ["--positive_files", "good.jsonl", "--negative_files", "bad.jsonl", *SMALL, "--epoch", "10", "--lr", "0.5"]
-    run_here(monkeypatch, "recycle_classifier", *piles, "--output", tmp_path / "quality.bin")
+    piles = [
+        "--positive_dataset",
+        "good.jsonl",
+        "--negative_dataset",
+        "bad.jsonl",
+        *SMALL,
+        "--epoch",
+        "10",
+        "--lr",
+        "0.5",
+    ]
+    run_here(monkeypatch, "recycle_classifier", *piles, "--output_file", tmp_path / "quality.bin")
     assert (tmp_path / "quality.bin").read_bytes() == Path("quality.bin").read_bytes()
     facts = json.loads(Path("quality.json").read_text())
     assert facts["examples"]["train"].keys() == {quality.LABEL, quality.OTHER}
@@ -420,8 +446,18 @@ def test_labels_and_scores(home, monkeypatch, tmp_path):
     write_rows(tmp_path / "rows.jsonl", rows)
     models = {}
     for column, positive in (("score", "3"), ("grade", "fine")):
-        words = ["--input", tmp_path / "rows.jsonl", "--text_column", "content", *SMALL, "--epoch", "10", "--lr", "0.5"]
-        words += ["--label_column", column, "--positive", positive, "--output", tmp_path / f"{column}.bin"]
+        words = [
+            "--dataset",
+            tmp_path / "rows.jsonl",
+            "--text_column",
+            "content",
+            *SMALL,
+            "--epoch",
+            "10",
+            "--lr",
+            "0.5",
+        ]
+        words += ["--label_column", column, "--positive", positive, "--output_file", tmp_path / f"{column}.bin"]
         run_here(monkeypatch, "recycle_classifier", *words)
         models[column] = (tmp_path / f"{column}.bin").read_bytes()
         examples = json.loads((tmp_path / f"{column}.json").read_text())["examples"]
@@ -483,15 +519,15 @@ def test_measures_are_those_of_plain_python(home, tmp_path):
 
 @pytest.mark.skipif(not WEB.is_file(), reason=f"no web text in {WEB}")
 def test_web_text(home, monkeypatch, tmp_path):
-    words = ["--input", WEB, "--label_column", "dataman_score", "--positive", "4", *SMALL, "--epoch", "25"]
-    run_here(monkeypatch, "recycle_classifier", *words, "--output", tmp_path / "web.bin")
+    words = ["--dataset", WEB, "--label_column", "dataman_score", "--positive", "4", *SMALL, "--epoch", "25"]
+    run_here(monkeypatch, "recycle_classifier", *words, "--output_file", tmp_path / "web.bin")
     facts = json.loads((tmp_path / "web.json").read_text())
     assert facts["held_out"]["auc"] > 0.6 and sum(facts["examples"]["train"].values()) > 850
     model, rows = fasttext.load_model(str(tmp_path / "web.bin")), [json.loads(line) for line in WEB.open()]
     scores = [plain_score(model, row["text"]) for row in rows]
     least = sorted(scores)[700]
-    words = ["--organic", WEB, "--organic_threshold", str(least), "--model", tmp_path / "web.bin"]
-    run_here(monkeypatch, "recycle_filter", *words, "--output", tmp_path / "kept")
+    words = ["--organic_dataset", WEB, "--organic_threshold", str(least), "--classifier", tmp_path / "web.bin"]
+    run_here(monkeypatch, "recycle_filter", *words, "--output_dir", tmp_path / "kept")
     kept = [(row["text"], row["quality"], json.loads(row["metadata"])) for row in rows_of(tmp_path / "kept/organic")]
     assert kept == [(row.pop("text"), score, row) for row, score in zip(rows, scores, strict=True) if score >= least]
     assert len(kept) == 300
@@ -501,14 +537,20 @@ def test_web_text(home, monkeypatch, tmp_path):
 
 
 FILTER_MISTAKES = {
-    "no model": (["--model", ""], "model is missing: give --model quality.bin, or a YAML with the key model"),
-    "no output": (["--output", ""], "output is missing: give --output data/filtered, or a YAML with the key output"),
-    "no text": (
-        ["--input", "", "--organic", ""],
-        "input is missing: give --input data/recycled, --organic data/web, or",
+    "no model": (
+        ["--classifier", ""],
+        "classifier is missing: give --classifier quality.bin, or a YAML with the key classifier",
     ),
-    "no such model": (["--model", "no.bin"], "model no.bin cannot be read (No such file or directory)"),
-    "no fastText model": (["--model", "web/a.jsonl"], "model web/a.jsonl is not a fastText model"),
+    "no output": (
+        ["--output_dir", ""],
+        "output_dir is missing: give --output_dir data/filtered, or a YAML with the key output_dir",
+    ),
+    "no text": (
+        ["--dataset", "", "--organic_dataset", ""],
+        "dataset is missing: give --dataset data/recycled, --organic_dataset data/web, or",
+    ),
+    "no such model": (["--classifier", "no.bin"], "classifier no.bin cannot be read (No such file or directory)"),
+    "no fastText model": (["--classifier", "web/a.jsonl"], "classifier web/a.jsonl is not a fastText model"),
     "label": (
         ["--label", "__label__good"],
         "label '__label__good' is not of quality.bin, which has: __label__cc, __label",
@@ -528,26 +570,26 @@ FILTER_MISTAKES = {
     ),
     "tokenizer": (["--tokens", "99", "--tokenizer", "none"], "tokenizer 'none' cannot be loaded"),
     "rule of nothing": (
-        ["--organic", "", "--organic_keep_top", "0.1"],
-        "organic_keep_top: there is no --organic to choose",
+        ["--organic_dataset", "", "--organic_keep_top", "0.1"],
+        "organic_keep_top: there is no --organic_dataset to choose",
     ),
-    "workers": (["--workers", "0"], "workers must be at least 1, got 0"),
+    "workers": (["--num_proc", "0"], "num_proc must be at least 1, got 0"),
     "shards": (["--shard_documents", "0"], "shard_documents must be at least 1, got 0"),
-    "no input": (["--input", "no.jsonl"], "input 'no.jsonl': there is no such file or folder"),
-    "no organic": (["--organic", "no.jsonl"], "organic: input 'no.jsonl': there is no such file or folder"),
-    "column": (["--organic_text_column", "body"], "organic: text_column 'body' is in no document"),
+    "no input": (["--dataset", "no.jsonl"], "dataset 'no.jsonl': there is no such file or folder"),
+    "no organic": (["--organic_dataset", "no.jsonl"], "organic_dataset 'no.jsonl': there is no such file or folder"),
+    "column": (["--organic_text_column", "body"], "organic_text_column 'body' is in no document"),
     "cut short": (
-        ["--input", "begun"],
+        ["--dataset", "begun"],
         "begun is not complete: run recipes/recycle_rephrase.py with its arguments again",
     ),
     "both": (
-        ["--organic", "recycled", "--organic_text_column", "text"],
-        "organic: recycled/00000.parquet is in --input, too",
+        ["--organic_dataset", "recycled", "--organic_text_column", "text"],
+        "organic_dataset: recycled/00000.parquet is in --dataset, too",
     ),
-    "output is a file": (["--output", "good.jsonl"], "output good.jsonl is a file; name a folder"),
+    "output is a file": (["--output_dir", "good.jsonl"], "output_dir good.jsonl is a file; name a folder"),
     "other files": (
-        ["--output", "web"],
-        "output web holds a.jsonl, which is not of this recipe: choose another folder",
+        ["--output_dir", "web"],
+        "output_dir web holds a.jsonl, which is not of this recipe: choose another folder",
     ),
     "unknown": (["--treshold", "0.5"], "unknown argument --treshold: did you mean --threshold?"),
 }
@@ -558,12 +600,12 @@ def test_mistakes_of_the_filter(words, message, home, web, monkeypatch, capsys):
     Path("begun").mkdir(exist_ok=True)
     shutil.copy("recycled/00000.parquet", "begun")
     shutil.copy("recycled/recipe.yaml", "begun")
-    assert message in error_of(monkeypatch, capsys, home, "recycle_filter", *BOTH, "--output", "new", *words)
+    assert message in error_of(monkeypatch, capsys, home, "recycle_filter", *BOTH, "--output_dir", "new", *words)
 
 
 def test_another_rule_or_other_files_are_another_run(web, monkeypatch, capsys, tmp_path):
     write_rows(tmp_path / "a.jsonl", [{"text": text} for text in some_texts(9)])
-    words = ["--organic", tmp_path / "a.jsonl", "--model", "quality.bin", "--output", tmp_path / "out"]
+    words = ["--organic_dataset", tmp_path / "a.jsonl", "--classifier", "quality.bin", "--output_dir", tmp_path / "out"]
     run_here(monkeypatch, "recycle_filter", *words)
     (tmp_path / "out/filter.json").unlink()
     error = error_of(monkeypatch, capsys, tmp_path, "recycle_filter", *words, "--organic_keep_top", "0.5")
@@ -575,47 +617,53 @@ def test_another_rule_or_other_files_are_another_run(web, monkeypatch, capsys, t
 
 def test_a_damaged_line_ends_a_strict_run_in_one_line(web, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as exit_:
-        run_here(monkeypatch, "recycle_filter", *BOTH, "--strict", "true", "--output", tmp_path / "out")
+        run_here(monkeypatch, "recycle_filter", *BOTH, "--strict", "true", "--output_dir", tmp_path / "out")
     (error,) = [line for line in capsys.readouterr().err.splitlines() if "rror" in line]
     assert exit_.value.code == 2 and error.endswith("web/b.jsonl.gz, line 4: 'content' is int, not text")
 
 
-PILES = ["--positive_files", "good.jsonl", "--negative_files", "bad.jsonl"]
+PILES = ["--positive_dataset", "good.jsonl", "--negative_dataset", "bad.jsonl"]
 CLASSIFIER_MISTAKES = {
     "nothing": (
         [],
-        "give --input FILE --label_column COLUMN --positive NUMBER_OR_WORD, or --positive_files GOOD --nega",
+        "give --dataset FILE --label_column COLUMN --positive NUMBER_OR_WORD, or --positive_dataset GOOD --nega",
     ),
-    "half": (PILES[:2], "give --input FILE --label_column"),
-    "both": ([*PILES, "--input", "good.jsonl"], "give --input FILE --label_column"),
-    "no such file": ([*PILES[:3], "no.jsonl"], "input 'no.jsonl': there is no such file or folder"),
+    "half": (PILES[:2], "give --dataset FILE --label_column"),
+    "both": ([*PILES, "--dataset", "good.jsonl"], "give --dataset FILE --label_column"),
+    "no such file": ([*PILES[:3], "no.jsonl"], "dataset 'no.jsonl': there is no such file or folder"),
     "text column": ([*PILES, "--text_column", "body"], "text_column 'body' is in no document"),
-    "exists": ([*PILES, "--output", "quality.bin"], "output quality.bin exists: choose another, or remove it"),
-    "facts exist": ([*PILES, "--output", "quality.ftz"], "output quality.json exists: choose another, or remove it"),
-    "no folder": ([*PILES, "--output", "no/quality.bin"], "output no/quality.bin: there is no folder no"),
+    "exists": (
+        [*PILES, "--output_file", "quality.bin"],
+        "output_file quality.bin exists: choose another, or remove it",
+    ),
+    "facts exist": (
+        [*PILES, "--output_file", "quality.ftz"],
+        "output_file quality.json exists: choose another, or remove it",
+    ),
+    "no folder": ([*PILES, "--output_file", "no/quality.bin"], "output_file no/quality.bin: there is no folder no"),
     "unigrams": ([*PILES, "--word_ngrams", "1"], "word_ngrams must be at least 2, got 1"),
     "bucket": (
         [*PILES, "--bucket", "1000"],
         "bucket must be at least 83,887 with dim 100, got 1,000: fastText does not",
     ),
-    "held out": ([*PILES, "--held_out", "1"], "held_out must be a share between 0 and 1, got 1.0"),
+    "held out": ([*PILES, "--validation_size", "1"], "validation_size must be a share between 0 and 1, got 1.0"),
     "nothing held out": (
-        [*PILES, "--held_out", "1e-9"],
-        "held_out 1e-09 gives 0 of 300 good texts to measure on and 300",
+        [*PILES, "--validation_size", "1e-9"],
+        "validation_size 1e-09 gives 0 of 300 good texts to measure on and 300",
     ),
     "lr": ([*PILES, "--lr", "0"], "lr must be above 0, got 0.0"),
     "threads": ([*PILES, "--threads", "0"], "threads must be at least 1, got 0"),
     "seed": ([*PILES, "--seed", "-1"], "seed must be from 0 to 2147483647, got -1"),
     "label column": (
-        ["--input", "labels.jsonl", "--label_column", "score", "--positive", "3"],
+        ["--dataset", "labels.jsonl", "--label_column", "score", "--positive", "3"],
         "label_column 'score' is in no document of labels.jsonl",
     ),
     "word for a score": (
-        ["--input", "labels.jsonl", "--label_column", "stars", "--positive", "good"],
+        ["--dataset", "labels.jsonl", "--label_column", "stars", "--positive", "good"],
         "positive must be a number, as label_column has 3, got 'good'",
     ),
     "one class": (
-        ["--input", "labels.jsonl", "--label_column", "stars", "--positive", "2"],
+        ["--dataset", "labels.jsonl", "--label_column", "stars", "--positive", "2"],
         "there is no other text among the examples (left out: 0 unlabelled, 0 empty, 0 damaged)",
     ),
 }
@@ -624,5 +672,5 @@ CLASSIFIER_MISTAKES = {
 @pytest.mark.parametrize("words, message", CLASSIFIER_MISTAKES.values(), ids=CLASSIFIER_MISTAKES.keys())
 def test_mistakes_of_the_classifier(words, message, home, monkeypatch, capsys):
     write_rows("labels.jsonl", [{"text": f"text {number}", "stars": 3} for number in range(9)])
-    words = words if "--output" in words else [*words, "--output", "new.bin"]
+    words = words if "--output_file" in words else [*words, "--output_file", "new.bin"]
     assert message in error_of(monkeypatch, capsys, home, "recycle_classifier", *words)

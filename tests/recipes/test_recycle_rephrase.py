@@ -65,7 +65,7 @@ STRANGE = [
     "line\u2028breaks\x85of\r\nevery\x0bkind",
 ]
 ASK = ["--template", "ask.txt", "--max_new_tokens", "12"]
-SMALL = [*ASK, "--shard_documents", "8", "--input", "web.jsonl"]
+SMALL = [*ASK, "--shard_documents", "8", "--dataset", "web.jsonl"]
 QUICK = [*SMALL, "--engine", "padded"]  # where the engine makes no difference
 
 
@@ -133,7 +133,7 @@ def made(home):
         patch.chdir(home)
         for model in ("always", "sometimes", "never"):
             words = SMALL if model == "sometimes" else QUICK
-            run_here(patch, "recycle_rephrase", *words, "--model", model, "--output", f"made/{model}")
+            run_here(patch, "recycle_rephrase", *words, "--model_name_or_path", model, "--output_dir", f"made/{model}")
     return {model: f"made/{model}" for model in ("always", "sometimes", "never")}
 
 
@@ -173,11 +173,11 @@ def test_a_piece_without_the_marker(made, monkeypatch, tmp_path):
         monkeypatch,
         "recycle_rephrase",
         *SMALL,
-        "--model",
+        "--model_name_or_path",
         "sometimes",
         "--without_marker",
         "drop",
-        "--output",
+        "--output_dir",
         tmp_path,
     )
     for kept, dropped in zip(rows(made["sometimes"]), rows(tmp_path), strict=True):
@@ -203,7 +203,7 @@ def test_a_piece_without_the_marker(made, monkeypatch, tmp_path):
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(made, monkeypatch, capsys, tmp_path):
-    words = [*SMALL, "--model", "sometimes", "--output", tmp_path / "out"]
+    words = [*SMALL, "--model_name_or_path", "sometimes", "--output_dir", tmp_path / "out"]
     out = tmp_path / "out"
     kill_when(out / "00000.parquet", "recycle_rephrase", *words)
     before = {file: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
@@ -233,7 +233,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(made, monkeypatch,
 
 
 def test_two_workers_give_the_same_bytes_as_one(made, monkeypatch, capsys, tmp_path):
-    words = [*SMALL, "--model", "sometimes", "--workers", "2", "--output", tmp_path / "out"]
+    words = [*SMALL, "--model_name_or_path", "sometimes", "--num_proc", "2", "--output_dir", tmp_path / "out"]
     run_here(monkeypatch, "recycle_rephrase", *words)
     said = capsys.readouterr()
     assert said.out.startswith("documents      30, ") and "INFO" not in said.err and "datatrove" not in said.err
@@ -284,8 +284,18 @@ DAMAGED = [b"{", b'{"text": 3}', b"\xff", b'{"id": 7, "text": "good"}', b'{"text
 @pytest.mark.parametrize("workers", [1, 2])
 def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_path):
     Path("damaged.jsonl").write_bytes(b"\n".join(DAMAGED * 60))
-    words = [*QUICK, "--model", "never", "--workers", workers, "--input", "damaged.jsonl", "--shard_documents", "150"]
-    run_here(monkeypatch, "recycle_rephrase", *words, "--output", tmp_path / "out")
+    words = [
+        *QUICK,
+        "--model_name_or_path",
+        "never",
+        "--num_proc",
+        workers,
+        "--dataset",
+        "damaged.jsonl",
+        "--shard_documents",
+        "150",
+    ]
+    run_here(monkeypatch, "recycle_rephrase", *words, "--output_dir", tmp_path / "out")
     assert [(row["id"], row["text"]) for row in rows(tmp_path / "out")] == [("7", "good")] * 60
     named = (tmp_path / "out" / "damaged.txt").read_text().splitlines()
     bad = [number for number in range(1, 421) if number % 7 not in (4, 6)]
@@ -294,7 +304,7 @@ def test_damaged_lines_are_named_and_counted(workers, monkeypatch, capsys, tmp_p
     assert counts["damaged_lines"] == 300 and counts["damaged"] == named[:100] and counts["documents"] == 60
     assert list(documents.open_documents(str(tmp_path / "out"))) == ["good"] * 60
     with pytest.raises(SystemExit) as ended:
-        run_here(monkeypatch, "recycle_rephrase", *words, "--strict", "true", "--output", tmp_path / "strict")
+        run_here(monkeypatch, "recycle_rephrase", *words, "--strict", "true", "--output_dir", tmp_path / "strict")
     errors = capsys.readouterr().err
     assert ended.value.code == 2 and "Traceback" not in errors
     line = errors.splitlines()[-1]
@@ -310,7 +320,7 @@ def test_every_kind_of_file(made, monkeypatch, tmp_path):
     pq.write_table(pa.Table.from_pylist(list(map(json.loads, lines))), tmp_path / "a.parquet")
     for file in ("a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.parquet"):
         out = tmp_path / f"out-{file}"
-        words = [*QUICK, "--input", tmp_path / file, "--model", "sometimes", "--output", out]
+        words = [*QUICK, "--dataset", tmp_path / file, "--model_name_or_path", "sometimes", "--output_dir", out]
         run_here(monkeypatch, "recycle_rephrase", *words)
         found.append(rows(out))
     assert found[0] == found[1] == found[2] == found[3] and len(found[0]) == 8
@@ -325,14 +335,33 @@ api.create_repo("alice/web", repo_type="dataset")
 api.upload_file(path_or_fileobj=sys.argv[1], path_in_repo="train.jsonl", repo_id="alice/web", repo_type="dataset")
 """
     python(upload, environment(hub, tmp_path / "home", "hf_alice"), "web.jsonl")
-    words = [*SMALL, "--model", "sometimes", "--input", "alice/web", "--documents", "10", "--output", tmp_path / "out"]
+    words = [
+        *SMALL,
+        "--model_name_or_path",
+        "sometimes",
+        "--dataset",
+        "alice/web",
+        "--limit",
+        "10",
+        "--output_dir",
+        tmp_path / "out",
+    ]
     starting.run(RECIPES / "recycle_rephrase.py", *words, env=environment(hub, tmp_path / "fresh"), check=True)
     assert rows(tmp_path / "out")[:8] == rows(made["sometimes"])[:8] and len(rows(tmp_path / "out")) == 10
 
 
 def test_prompts_that_are_too_long(made, monkeypatch, tmp_path):
-    long = ["--prompt_tokens", "150", "--without_marker", "drop"]
-    run_here(monkeypatch, "recycle_rephrase", *QUICK, "--model", "always", *long, "--output", tmp_path / "long")
+    long = ["--max_prompt_length", "150", "--without_marker", "drop"]
+    run_here(
+        monkeypatch,
+        "recycle_rephrase",
+        *QUICK,
+        "--model_name_or_path",
+        "always",
+        *long,
+        "--output_dir",
+        tmp_path / "long",
+    )
     tokenizer = PreTrainedTokenizerFast.from_pretrained("always")
     failed = [
         sum(len(tokenizer(piece)["input_ids"]) + 4 > 150 for piece in pieces.cut(row["original"]))
@@ -342,7 +371,15 @@ def test_prompts_that_are_too_long(made, monkeypatch, tmp_path):
     assert told(tmp_path / "long")["failed_pieces"] == {"no_marker": 0, "long_prompt": sum(failed), "no_room": 0}
     chain = [(">",), ("Here",), END_OF_TEXT]
     save_rigged(tmp_path / "short", word_tokenizer(), chain, positions=151)
-    run_here(monkeypatch, "recycle_rephrase", *QUICK, "--model", tmp_path / "short", "--output", tmp_path / "short_out")
+    run_here(
+        monkeypatch,
+        "recycle_rephrase",
+        *QUICK,
+        "--model_name_or_path",
+        tmp_path / "short",
+        "--output_dir",
+        tmp_path / "short_out",
+    )
     assert told(tmp_path / "short_out")["failed_pieces"]["no_room"] == sum(failed)
 
 
@@ -567,7 +604,17 @@ def test_slurm(made, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     options = json.dumps({"partition": "gpu", "time": "24:00:00", "gpus_per_task": 1, "job_name": "recycle"})
     out = tmp_path / "out"
-    words = [*SMALL, "--model", "sometimes", "--executor", "slurm", "--executor_options", options, "--output", out]
+    words = [
+        *SMALL,
+        "--model_name_or_path",
+        "sometimes",
+        "--executor",
+        "slurm",
+        "--executor_options",
+        options,
+        "--output_dir",
+        out,
+    ]
     Path("jobs.json").unlink(missing_ok=True)
     run_here(monkeypatch, "recycle_rephrase", *words)
     assert capsys.readouterr().out.startswith("4 shards are in the queue; ")
@@ -616,22 +663,28 @@ def test_names_are_in_order_however_many_there_are():
 # Mistakes
 
 
-GOOD = [*SMALL, "--model", "always"]
+GOOD = [*SMALL, "--model_name_or_path", "always"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (SMALL, "model is missing: give --model runs/rephraser, or a YAML with the key model"),
-        ([*SMALL, "--model", "no/such"], "no/such: no model there"),
-        ([*GOOD, "--input", "no.jsonl"], "input 'no.jsonl': there is no such file or folder"),
-        ([*GOOD, "--input", "ask.txt"], "input: ask.txt is not JSON Lines"),
-        ([*GOOD, "--input", "empty.jsonl"], "input: there is no document"),
+        (
+            SMALL,
+            "model_name_or_path is missing: give --model_name_or_path runs/rephraser, or a YAML with the key model",
+        ),
+        ([*SMALL, "--model_name_or_path", "no/such"], "no/such: no model there"),
+        ([*GOOD, "--dataset", "no.jsonl"], "dataset 'no.jsonl': there is no such file or folder"),
+        ([*GOOD, "--dataset", "ask.txt"], "dataset: ask.txt is not JSON Lines"),
+        ([*GOOD, "--dataset", "empty.jsonl"], "dataset: there is no document"),
         (
             [*GOOD, "--text_column", "body"],
-            "text_column 'body' is in no document of the input, which have: id, text, score",
+            "text_column 'body' is in no document of the dataset, which have: id, text, score",
         ),
-        ([*GOOD, "--id_column", "url"], "id_column 'url' is in no document of the input, which have: id, text, score"),
+        (
+            [*GOOD, "--id_column", "url"],
+            "id_column 'url' is in no document of the dataset, which have: id, text, score",
+        ),
         ([*GOOD, "--without_marker", "keep"], "without_marker must be one of original, drop, got 'keep'"),
         ([*GOOD, "--executor", "k8s"], "executor must be one of local, slurm, ray, got 'k8s'"),
         (
@@ -651,17 +704,17 @@ GOOD = [*SMALL, "--model", "always"]
             [*GOOD, "--template", "always/config.json"],
             "template always/config.json has no place {text}, where the text goes",
         ),
-        ([*GOOD, "--template", "long.txt"], "model always has 4000 positions, and the template alone takes 4001"),
-        ([*GOOD, "--workers", "0"], "workers must be at least 1, got 0"),
+        ([*GOOD, "--template", "long.txt"], "always has 4000 positions, and the template alone takes 4001"),
+        ([*GOOD, "--num_proc", "0"], "num_proc must be at least 1, got 0"),
         ([*GOOD, "--top_p", "0"], "top_p must be above 0 and at most 1, got 0.0"),
         ([*GOOD, "--temperature", "-1"], "temperature must be at least 0, got -1.0"),
-        ([*GOOD, "--output", "web.jsonl"], "output web.jsonl is a file; name a folder"),
+        ([*GOOD, "--output_dir", "web.jsonl"], "output_dir web.jsonl is a file; name a folder"),
         (
-            [*GOOD, "--output", "always"],
-            "output always holds config.json, which is not of this recipe: choose another folder",
+            [*GOOD, "--output_dir", "always"],
+            "output_dir always holds config.json, which is not of this recipe: choose another folder",
         ),
         (
-            [*GOOD, "--output", "made/always"],
+            [*GOOD, "--output_dir", "made/always"],
             "was begun with max_new_tokens 12, not 13: choose another folder, or go on",
         ),
         ([*GOOD, "--piece_character", "7"], "unknown argument --piece_character: did you mean --piece_characters?"),
@@ -670,7 +723,7 @@ GOOD = [*SMALL, "--model", "always"]
 def test_mistakes_are_told_in_one_line(words, message, made, home, monkeypatch, capsys, tmp_path):
     Path("empty.jsonl").write_bytes(b"\n")
     Path("long.txt").write_text("word " * 4_000 + "{text} >")
-    output = [] if "--output" in words else ["--output", tmp_path / "out"]
+    output = [] if "--output_dir" in words else ["--output_dir", tmp_path / "out"]
     more = ["--max_new_tokens", "13"] if "made/always" in words else []
     assert message in error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, *output, *more)
     assert not (tmp_path / "out").exists()
@@ -686,35 +739,35 @@ def test_an_input_that_has_changed_is_refused(monkeypatch, capsys, tmp_path):
         "ask.txt",
         "--max_new_tokens",
         "2",
-        "--input",
+        "--dataset",
         "web",
-        "--output",
+        "--output_dir",
         "out",
         "--shard_documents",
         "2",
     ]
     save_rigged("model", word_tokenizer(), [(">",), ("Sorry",), END_OF_TEXT], positions=99)
     Path("ask.txt").write_text("{text} >")
-    run_here(monkeypatch, "recycle_rephrase", *words, "--model", "model")
+    run_here(monkeypatch, "recycle_rephrase", *words, "--model_name_or_path", "model")
     Path("out/00001.parquet").unlink()
     Path("out/recycle.json").unlink()
     Path("web/b.jsonl").write_text('{"text": "two"}\n')
-    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model", "model")
-    assert error.endswith("input: web/b.jsonl was not there when out was begun")
+    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model_name_or_path", "model")
+    assert error.endswith("dataset: web/b.jsonl was not there when out was begun")
     Path("web/b.jsonl").unlink()
     Path("web/a.jsonl").write_text('{"text": "three"}\n' * 4)
-    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model", "model")
-    assert error.endswith("input: web/a.jsonl had 64 bytes when out was begun, and has 72 now")
+    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model_name_or_path", "model")
+    assert error.endswith("dataset: web/a.jsonl had 64 bytes when out was begun, and has 72 now")
     Path("web/a.jsonl").unlink()
     Path("web/c.jsonl").write_text('{"text": "three"}\n' * 4)
-    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model", "model")
-    assert error.endswith("input: web/a.jsonl was there when out was begun")
+    error = error_of(monkeypatch, capsys, home, "recycle_rephrase", *words, "--model_name_or_path", "model")
+    assert error.endswith("dataset: web/a.jsonl was there when out was begun")
 
 
 @pytest.mark.skipif(not WEB.is_file(), reason=f"no web text in {WEB}")
 def test_web_text(monkeypatch, tmp_path):
-    words = [*QUICK, "--shard_documents", "1000", "--model", "sometimes", "--input", WEB]
-    run_here(monkeypatch, "recycle_rephrase", *words, "--documents", "60", "--output", tmp_path)
+    words = [*QUICK, "--shard_documents", "1000", "--model_name_or_path", "sometimes", "--dataset", WEB]
+    run_here(monkeypatch, "recycle_rephrase", *words, "--limit", "60", "--output_dir", tmp_path)
     known = [json.loads(line) for line in WEB.read_text().splitlines()[:60]]
     assert [row["original"] for row in rows(tmp_path)] == [row["text"] for row in known]
     assert [row["id"] for row in rows(tmp_path)] == [f"{WEB.name}:{number}" for number in range(1, 61)]
@@ -730,7 +783,7 @@ def test_a_shard_without_a_good_document(made, monkeypatch, tmp_path):
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "a.jsonl").write_text("{damaged\n\n")
     (tmp_path / "web" / "b.jsonl").write_text(json.dumps({"text": "x"}) + "\n")
-    words = [*QUICK, "--input", tmp_path / "web", "--model", "never", "--output", tmp_path / "out"]
+    words = [*QUICK, "--dataset", tmp_path / "web", "--model_name_or_path", "never", "--output_dir", tmp_path / "out"]
     run_here(monkeypatch, "recycle_rephrase", *words)
     assert [row["text"] for row in rows(tmp_path / "out")] == ["x"] and told(tmp_path / "out")["damaged_lines"] == 1
 
@@ -745,15 +798,23 @@ def test_the_card_says_which_files_are_the_data(made, tmp_path):
     assert "30 documents" in (folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize("what", ["model", "template"])
+@pytest.mark.parametrize("what", ["model_name_or_path", "template"])
 def test_what_a_run_depends_on_must_stay_the_same(what, made, monkeypatch, capsys, tmp_path):
     shutil.copytree("sometimes", tmp_path / "model")
     (tmp_path / "ask.txt").write_text(Path("ask.txt").read_text())
-    words = [*QUICK, "--model", tmp_path / "model", "--template", tmp_path / "ask.txt", "--output", tmp_path / "out"]
+    words = [
+        *QUICK,
+        "--model_name_or_path",
+        tmp_path / "model",
+        "--template",
+        tmp_path / "ask.txt",
+        "--output_dir",
+        tmp_path / "out",
+    ]
     run_here(monkeypatch, "recycle_rephrase", *words)
     for file in ("recycle.json", "00001.parquet"):
         (tmp_path / "out" / file).unlink()
-    if what == "model":
+    if what == "model_name_or_path":
         shutil.copy("never/model.safetensors", tmp_path / "model" / "model.safetensors")
     else:
         (tmp_path / "ask.txt").write_text("Otherwise:\n{text}\n>\n")
@@ -764,6 +825,6 @@ def test_what_a_run_depends_on_must_stay_the_same(what, made, monkeypatch, capsy
 def test_white_space_between_failed_pieces_stays(made, monkeypatch, tmp_path):
     text = "A" * 20 + "\n" * 20 + "B" * 20
     (tmp_path / "web.jsonl").write_text(json.dumps({"text": text}) + "\n")
-    words = [*QUICK, "--input", tmp_path / "web.jsonl", "--model", "never", "--piece_characters", "20"]
-    run_here(monkeypatch, "recycle_rephrase", *words, "--output", tmp_path / "out")
+    words = [*QUICK, "--dataset", tmp_path / "web.jsonl", "--model_name_or_path", "never", "--piece_characters", "20"]
+    run_here(monkeypatch, "recycle_rephrase", *words, "--output_dir", tmp_path / "out")
     assert rows(tmp_path / "out")[0]["text"] == text

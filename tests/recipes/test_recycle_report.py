@@ -295,12 +295,12 @@ def in_home(home, monkeypatch):
 
 
 def report(monkeypatch, capsys, output, *words):
-    run_here(monkeypatch, "recycle_report", "--output", output, *words)
+    run_here(monkeypatch, "recycle_report", "--output_dir", output, *words)
     return json.loads((output / "report.json").read_text()), capsys.readouterr().out
 
 
 def test_report_of_a_rephrased_folder(home, in_home, encoder, monkeypatch, capsys):
-    words = ["--input", "recycled", "--sample", "40", "--meaning_model", encoder, "--meaning_layer", "2"]
+    words = ["--dataset", "recycled", "--limit", "40", "--meaning_model", encoder, "--meaning_layer", "2"]
     found, printed = report(monkeypatch, capsys, home / "recycled" / "report", *words)
     assert len(found["pairs"]) == len({pair["id"] for pair in found["pairs"]}) == 40
     failed = [pair for pair in found["pairs"] if pair["group"] == "with pieces that failed"]
@@ -324,13 +324,13 @@ def test_report_of_a_rephrased_folder(home, in_home, encoder, monkeypatch, capsy
 
 
 def test_report_of_other_files_without_bertscore(home, in_home, monkeypatch, capsys, tmp_path):
-    words = ["--input", "pairs.jsonl", "--text_column", "new", "--original_column", "old", "--meaning_model", "none"]
+    words = ["--dataset", "pairs.jsonl", "--text_column", "new", "--original_column", "old", "--meaning_model", "none"]
     found, printed = report(monkeypatch, capsys, tmp_path, *words)
     assert [len(found["pairs"]), found["pairs"][0]["overlap_1"]] == [60, None], "an empty text is the least faithful"
     assert "BERTScore" not in printed and not any("meaning" in pair for pair in found["pairs"])
     assert "\x1b" not in printed and "\x00" not in printed
-    other, _ = report(monkeypatch, capsys, tmp_path, *words, "--sample", "9", "--seed", "1")
-    third, _ = report(monkeypatch, capsys, tmp_path, *words, "--sample", "9", "--seed", "2")
+    other, _ = report(monkeypatch, capsys, tmp_path, *words, "--limit", "9", "--seed", "1")
+    third, _ = report(monkeypatch, capsys, tmp_path, *words, "--limit", "9", "--seed", "2")
     ids = [{pair["id"] for pair in one["pairs"]} for one in (other, third)]
     assert len(ids[0]) == len(ids[1]) == 9 and ids[0] != ids[1]
 
@@ -338,28 +338,28 @@ def test_report_of_other_files_without_bertscore(home, in_home, monkeypatch, cap
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--input", ""], "input is missing: give --input data/recycled"),
-        (["--input", "recycled", "--output", "full"], "output full holds precious.txt, which is no report"),
-        (["--input", "recycled", "--output", "pairs.jsonl"], "output pairs.jsonl is a file; name a folder"),
-        (["--input", "nowhere/*.parquet"], "there is no such file or folder"),
-        (["--input", "recycled", "--text_column", "txt"], "text_column 'txt'"),
-        (["--input", "recycled", "--original_column", "old"], "original_column 'old' of web:"),
-        (["--input", "broken.jsonl"], "original_column 'original' of broken.jsonl:1 holds no text"),
-        (["--input", "half.jsonl"], "original_column of half.jsonl:1 is not valid Unicode (surrogates not allowed)"),
-        (["--input", "bad.jsonl"], "input: not one of the 1 rows that were drawn can be read: "),
-        (["--input", "recycled", "--sample", "0"], "sample must be at least 1, got 0"),
-        (["--input", "recycled", "--meaning_threshold", "2"], "meaning_threshold must be from 0 to 1, got 2.0"),
-        (["--input", "recycled", "--smaple", "3"], "unknown argument --smaple: did you mean --sample?"),
+        (["--dataset", ""], "dataset is missing: give --dataset data/recycled"),
+        (["--dataset", "recycled", "--output_dir", "full"], "full holds precious.txt, which is not of this recipe"),
+        (["--dataset", "recycled", "--output_dir", "pairs.jsonl"], "output_dir pairs.jsonl is a file; name a folder"),
+        (["--dataset", "nowhere/*.parquet"], "there is no such file or folder"),
+        (["--dataset", "recycled", "--text_column", "txt"], "text_column 'txt'"),
+        (["--dataset", "recycled", "--original_column", "old"], "original_column 'old' of web:"),
+        (["--dataset", "broken.jsonl"], "original_column 'original' of broken.jsonl:1 holds no text"),
+        (["--dataset", "half.jsonl"], "original_column of half.jsonl:1 is not valid Unicode (surrogates not allowed)"),
+        (["--dataset", "bad.jsonl"], "dataset: not one of the 1 rows that were drawn can be read: "),
+        (["--dataset", "recycled", "--limit", "0"], "limit must be at least 1, got 0"),
+        (["--dataset", "recycled", "--meaning_threshold", "2"], "meaning_threshold must be from 0 to 1, got 2.0"),
+        (["--dataset", "recycled", "--lmiit", "3"], "unknown argument --lmiit: did you mean --limit?"),
     ],
     ids=lambda value: "_".join(value)[-40:] if isinstance(value, list) else "",
 )
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, home, in_home, monkeypatch, capsys):
-    words = ["--output", "report", "--meaning_model", "none", *words]
+    words = ["--output_dir", "report", "--meaning_model", "none", *words]
     assert message in error_of(monkeypatch, capsys, home, "recycle_report", *words)
 
 
 def test_a_model_that_cannot_be_had_ends_with_one_line(home, in_home, monkeypatch, capsys):
-    error = error_of(monkeypatch, capsys, home, "recycle_report", "--input", "recycled", "--output", "report")
+    error = error_of(monkeypatch, capsys, home, "recycle_report", "--dataset", "recycled", "--output_dir", "report")
     assert "meaning_model: microsoft/deberta-large-mnli: no model" in error and "none leaves BERTScore out" in error
 
 
@@ -368,4 +368,4 @@ def test_help_teaches(monkeypatch, capsys):
         run_here(monkeypatch, "recycle_report", "--help")
     text = capsys.readouterr().out
     assert exit_.value.code == 0
-    assert all(word in text for word in ("--meaning_model none", "report.html", "--original_column", "--sample"))
+    assert all(word in text for word in ("--meaning_model none", "report.html", "--original_column", "--limit"))

@@ -18,7 +18,7 @@ from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
 from hf_procedural.training import parser
 
 TEXTS = [f"{number} is a number, {number * number} its square. It is written with digits." for number in range(40)]
-ASK = ["--model_name_or_path", "rigged", "--input", "web", "--template", "ask.txt", "--held_out", "4"]
+ASK = ["--model_name_or_path", "rigged", "--dataset", "web", "--template", "ask.txt", "--validation_size", "4"]
 ASK += ["--meaning_model", "rigged", "--meaning_layer", "1", "--meaning_threshold", "0.01"]
 FEW = ["--num_generations", "4", "--per_device_train_batch_size", "16", "--per_device_eval_batch_size", "16"]
 FEW += ["--max_completion_length", "8", "--max_steps", "4", "--weight_decay", "0", "--logging_steps", "1"]
@@ -83,7 +83,7 @@ def test_the_model_learns_what_the_judge_likes(monkeypatch, tmp_path, caplog):
     assert results["eval_length"] == 1 and 0 < results["eval_length_ratio"] < 0.1
     assert results["eval_reward"] == pytest.approx(3 * 3 + results["eval_meaning"] + 1 + 1)
     recipe = yaml.load((folder / "recipe.yaml").read_text(), Loader)
-    assert recipe["input"] == "web" and recipe["meaning_layer"] == 1 and recipe["quality_judge"] == server.url
+    assert recipe["dataset"] == "web" and recipe["meaning_layer"] == 1 and recipe["quality_judge"] == server.url
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["texts"] == {"train": 36, "validation": 4, "damaged": 1}
     assert (folder / "training.png").is_file()
@@ -136,14 +136,14 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     module = importlib.import_module("recycle_train")
     kinds = (module.TextArguments, module.RewardArguments, module.RecycleArguments)
     config = RECIPES / "configs" / f"{name}.yaml"
-    on_cpu = ["--bf16", "false", "--input", "web"]
+    on_cpu = ["--bf16", "false", "--dataset", "web"]
     found = {
         key: value
         for part in parser.parse("", *kinds, argv=[str(config), *on_cpu])
         for key, value in vars(part).items()
     }
     written = yaml.load(config.read_text(), Loader)
-    same = {key: value for key, value in written.items() if key not in ("bf16", "input", "lr_scheduler_type")}
+    same = {key: value for key, value in written.items() if key not in ("bf16", "dataset", "lr_scheduler_type")}
     assert {key: found[key] for key in same} == same
 
 
@@ -160,18 +160,18 @@ def test_demonstrations(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*FEW, "--input", "web"], "model_name_or_path is missing: give --model_name_or_path"),
-        ([*FEW, "--model_name_or_path", "rigged"], "input is missing: give --input"),
-        ([*QUICK, "--input", "nowhere.jsonl"], "input"),
+        ([*FEW, "--dataset", "web"], "model_name_or_path is missing: give --model_name_or_path"),
+        ([*FEW, "--model_name_or_path", "rigged"], "dataset is missing: give --dataset"),
+        ([*QUICK, "--dataset", "nowhere.jsonl"], "dataset"),
         ([*QUICK, "--text_column", "body"], "body"),
         ([*QUICK, "--score_column", "text"], "score_column 'text' must hold numbers"),
         ([*QUICK, "--score_column", "points"], "score_column 'points' must hold numbers"),
         ([*QUICK, "--below_score", "5"], "below_score needs score_column"),
-        ([*QUICK, "--score_column", "score", "--below_score", "1"], "input web: 0 of 0 texts"),
-        ([*QUICK, "--max_prompt_length", "3"], "input web: 0 of 40 texts have a prompt of at most 3 tokens"),
-        ([*QUICK, "--held_out", "40"], "input web: 40 of 40 texts"),
-        ([*QUICK, "--held_out", "0"], "held_out must be at least 1, got 0"),
-        ([*QUICK, "--characters", "0"], "characters must be at least 1, got 0"),
+        ([*QUICK, "--score_column", "score", "--below_score", "1"], "dataset web: 0 of 0 texts"),
+        ([*QUICK, "--max_prompt_length", "3"], "dataset web: 0 of 40 texts have a prompt of at most 3 tokens"),
+        ([*QUICK, "--validation_size", "40"], "dataset web: 40 of 40 texts"),
+        ([*QUICK, "--validation_size", "0"], "validation_size must be at least 1, got 0"),
+        ([*QUICK, "--piece_characters", "0"], "piece_characters must be at least 1, got 0"),
         ([*QUICK, "--max_completion_length", "128"], "max_completion_length 128 leaves no prompt"),
         ([*QUICK, "--template", "full.txt"], "template full.txt has no place {text}"),
         ([*QUICK, "--structure_template", "ask.txt"], "template ask.txt has no place {paraphrase}"),

@@ -465,7 +465,7 @@ def test_the_run_folder_tells_all(learned, monkeypatch, capsys, tmp_path):
     task = hp.task("sort-4", vocab_size=10)
     assert provenance["dataset_fingerprints"]["train"] == blocks.fingerprint(task, 42, "train")
     assert (learned / "training.png").read_bytes().startswith(b"\x89PNG")
-    run_here(monkeypatch, "report", learned, "sort", "--output", tmp_path / "report", "--metric", "exact_match")
+    run_here(monkeypatch, "report", learned, "sort", "--output_dir", tmp_path / "report", "--metric", "exact_match")
     assert f"{results['eval_exact_match']:.1%}" in capsys.readouterr().out
 
 

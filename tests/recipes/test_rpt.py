@@ -149,7 +149,7 @@ def test_the_run_folder_tells_all(learned, monkeypatch, capsys, tmp_path):
     assert metrics["next tokens right, hard questions"] == results["eval_accuracy_hard"]
     points = scaling.read_points(learned)
     assert points.keys() == THRESHOLDS.keys() and points["easy"].shape == (2, 3)
-    run_here(monkeypatch, "report", learned, "--output", tmp_path / "report", "--metric", "accuracy_easy")
+    run_here(monkeypatch, "report", learned, "--output_dir", tmp_path / "report", "--metric", "accuracy_easy")
     assert "| rigged | 42 | 30 |" in (told := capsys.readouterr().out)
     assert f"{results['eval_accuracy_hard']:.1%}" in told
 
@@ -235,8 +235,8 @@ def test_questions_of_a_proxy_with_another_tokenizer(monkeypatch, tmp_path):
     torch.manual_seed(0)
     GPT2LMHeadModel(GPT2Config(vocab_size=330, n_positions=64, n_embd=16, n_layer=1, n_head=2)).save_pretrained("proxy")
     tokenizer.save_pretrained("proxy")
-    words = ["--dataset", "texts.jsonl", "--proxy_model", "proxy", "--held_out", "2", "--min_context", "3"]
-    run_here(monkeypatch, "rpt_prepare", *words, "--max_length", "24", "--output", "prepared")
+    words = ["--dataset", "texts.jsonl", "--proxy_model", "proxy", "--validation_size", "2", "--min_context", "3"]
+    run_here(monkeypatch, "rpt_prepare", *words, "--max_length", "24", "--output_dir", "prepared")
     words = ["--questions", "prepared", "--reward", "dense", "--max_prompt_length", "50"]
     folder = train(monkeypatch, tmp_path / "run", *QUICK, *words)
     counts = json.loads((folder / "provenance.json").read_text())["questions"]

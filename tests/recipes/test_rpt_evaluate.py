@@ -42,7 +42,7 @@ QUESTIONS = [  # document, context, continuation, entropy
     (2, "six #", "s", 2.0),
 ]
 ODD = {"repetition_penalty": 5.0, "top_k": 1, "do_sample": True}  # what must not change what is measured
-ONCE = ["--questions", "data", "--models", "rigged", "--template", "ask.txt", "--max_new_tokens", "12"]
+ONCE = ["--questions", "data", "--model_name_or_path", "rigged", "--template", "ask.txt", "--max_new_tokens", "12"]
 EVALUATE = [*ONCE, "--batch_size", "2", "--samples", "4"]
 
 
@@ -115,7 +115,16 @@ def rows_of(folder) -> dict:
 
 
 def test_rigged_model_is_right_as_often_as_it_must_be(monkeypatch, capsys, tmp_path):
-    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--models", "rigged", "again=rigged", "--output", tmp_path)
+    run_here(
+        monkeypatch,
+        "rpt_evaluate",
+        *EVALUATE,
+        "--model_name_or_path",
+        "rigged",
+        "again=rigged",
+        "--output_dir",
+        tmp_path,
+    )
     rows = rows_of(tmp_path)
     assert list(rows)[:2] == [("rigged", "standard", "accuracy"), ("rigged", "reasoning", "accuracy")]
     assert rows["rigged", "standard", "accuracy"] == [1 / 6, 1 / 4, 0]  # of 6, 4 and 2: nested, and one is right
@@ -204,14 +213,22 @@ def test_chat_template_and_missing_boxes(monkeypatch, tmp_path):
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '!#' }}"
     tokenizer.save_pretrained(tmp_path / "chat")
     (tmp_path / "ask.txt").write_text("{context}?\n")
-    words = [*EVALUATE, "--models", tmp_path / "chat", "--template", tmp_path / "ask.txt", "--ways", "reasoning"]
-    run_here(monkeypatch, "rpt_evaluate", *words, "--output", tmp_path / "out")
+    words = [
+        *EVALUATE,
+        "--model_name_or_path",
+        tmp_path / "chat",
+        "--template",
+        tmp_path / "ask.txt",
+        "--ways",
+        "reasoning",
+    ]
+    run_here(monkeypatch, "rpt_evaluate", *words, "--output_dir", tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     assert rows["chat", "reasoning", "accuracy"] != [0, 0, 0] and ("chat", "reasoning", "no answer") not in rows
     rows = accuracy_module.read_questions("data", "validation", None, 0)
     [first, *_] = accuracy_module.token_prompts(str(tmp_path / "chat"), "reasoning", rows, "{context}?")
     assert tokenizer.decode(first) == "<user>one #?!#"
-    run_here(monkeypatch, "rpt_evaluate", *words, "--max_new_tokens", "4", "--output", tmp_path / "cut")
+    run_here(monkeypatch, "rpt_evaluate", *words, "--max_new_tokens", "4", "--output_dir", tmp_path / "cut")
     rows = rows_of(tmp_path / "cut")  # thinking that was cut off before its box
     assert rows["chat", "reasoning", "no answer"] == [1, 1, 1] and rows["chat", "reasoning", "accuracy"] == [0, 0, 0]
 
@@ -254,7 +271,7 @@ def test_standard_error():
 
 
 def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
-    words = [*EVALUATE, "--output", tmp_path / "out"]
+    words = [*EVALUATE, "--output_dir", tmp_path / "out"]
     run_here(monkeypatch, "rpt_evaluate", *words)
     first, table = capsys.readouterr().out, (tmp_path / "out" / "accuracy.json").read_bytes()
     (tmp_path / "out" / "answers-rigged-standard.jsonl").unlink()
@@ -270,18 +287,18 @@ def test_finished_parts_are_not_run_again(monkeypatch, capsys, tmp_path):
         message = error_of(monkeypatch, capsys, tmp_path, "rpt_evaluate", *words, *other)
         assert "answers-rigged-" in message and "was made with other settings" in message
     shutil.copytree("rigged", tmp_path / "other")
-    words = [*words, "--models", f"rigged={tmp_path / 'other'}"]
+    words = [*words, "--model_name_or_path", f"rigged={tmp_path / 'other'}"]
     assert "other settings (model" in error_of(monkeypatch, capsys, tmp_path, "rpt_evaluate", *words)
 
 
 def test_questions_with_long_prompts_are_left_out_for_all_models(monkeypatch, capsys, tmp_path):
-    words = [*EVALUATE, "--output", tmp_path / "all"]
+    words = [*EVALUATE, "--output_dir", tmp_path / "all"]
     run_here(monkeypatch, "rpt_evaluate", *words)
     asked = capsys.readouterr().out
     rows = accuracy_module.read_questions("data", "validation", None, 42)
     lengths = [len(ids) for ids in accuracy_module.token_prompts("rigged", "reasoning", rows, read_template("ask.txt"))]
     limit = max(lengths) - 1
-    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--max_prompt_length", limit, "--output", tmp_path / "some")
+    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--max_prompt_length", limit, "--output_dir", tmp_path / "some")
     told, kept = capsys.readouterr().out, sum(length <= limit for length in lengths)
     assert "left out" not in asked and f"{len(lengths) - kept} of {len(lengths)} questions are left out" in told
     lines = (tmp_path / "some" / "answers-rigged-standard.jsonl").read_text().splitlines()
@@ -289,8 +306,8 @@ def test_questions_with_long_prompts_are_left_out_for_all_models(monkeypatch, ca
 
 
 def test_two_processes_find_what_one_finds(monkeypatch, tmp_path):
-    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--output", tmp_path / "one")
-    words = [*EVALUATE, "--output", tmp_path / "two", "--runs", "runs/rpt"]
+    run_here(monkeypatch, "rpt_evaluate", *EVALUATE, "--output_dir", tmp_path / "one")
+    words = [*EVALUATE, "--output_dir", tmp_path / "two", "--runs", "runs/rpt"]
     said, silent = (done.stdout for done in starting.run_two(RECIPES / "rpt_evaluate.py", *words))
     assert said.count("| rigged, standard |") == 1 and said.count("| runs/rpt | easy |") == 1 and silent == ""
     for name in ("accuracy.md", "accuracy.json", "accuracy.csv", "answers-rigged-reasoning.jsonl", "answers.json"):
@@ -313,7 +330,7 @@ def test_vllm_does_the_reasoning_where_it_is_asked_to(monkeypatch, tmp_path):
     fake.LLM, fake.SamplingParams = LLM, types.SimpleNamespace
     monkeypatch.setitem(sys.modules, "vllm", fake)
     monkeypatch.setattr(generation, "load", None)
-    words = [*EVALUATE, "--use_vllm", "--ways", "reasoning", "--output", tmp_path]
+    words = [*EVALUATE, "--use_vllm", "--ways", "reasoning", "--output_dir", tmp_path]
     run_here(monkeypatch, "rpt_evaluate", *words)
     assert rows_of(tmp_path)["rigged", "reasoning", "accuracy"] == [1 / 6, 0, 0]
     tokenizer = AutoTokenizer.from_pretrained("rigged")
@@ -406,7 +423,7 @@ def test_fit_refuses(compute, accuracy, message):
 
 
 def test_scaling_of_a_run(monkeypatch, capsys, tmp_path):
-    run_here(monkeypatch, "rpt_evaluate", "--runs", "runs/rpt", "--output", tmp_path)
+    run_here(monkeypatch, "rpt_evaluate", "--runs", "runs/rpt", "--output_dir", tmp_path)
     easy, hard = json.loads((tmp_path / "scaling.json").read_text())
     assert easy["compute"] == [1000 * step for step in range(10, 80, 10)]
     assert [easy[key] for key in ("alpha", "P_star", "r_squared")] == pytest.approx([1, 0.4, 1])
@@ -449,10 +466,13 @@ def test_points_of_unfinished_and_resumed_runs(tmp_path):
             ["--questions", "long"],
             "max_new_tokens 12 leaves of the positions of rigged (48), is too short for all questions: 51 tokens",
         ),
-        (["--models", "rigged", "bert"], "bert is no causal language model of transformers but BertForMaskedLM"),
-        (["--models", "rigged", "nowhere"], "nowhere: no model there"),
-        (["--models", "rigged", "x/rigged"], "models: the label rigged stands twice"),
-        (["--models", "."], "models: '.' needs a label"),
+        (
+            ["--model_name_or_path", "rigged", "bert"],
+            "bert is no causal language model of transformers but BertForMaskedLM",
+        ),
+        (["--model_name_or_path", "rigged", "nowhere"], "nowhere: no model there"),
+        (["--model_name_or_path", "rigged", "x/rigged"], "model_name_or_path: the label rigged stands twice"),
+        (["--model_name_or_path", "."], "model_name_or_path: '.' needs a label"),
         (["--template", "full.txt"], "template full.txt has no place {context}"),
         (["--template", "nowhere.txt"], "template nowhere.txt cannot be read"),
         (["--limit", "0"], "limit must be at least 1, got 0"),
@@ -461,21 +481,21 @@ def test_points_of_unfinished_and_resumed_runs(tmp_path):
         (["--seed", "-1"], "seed must be at least 0, got -1"),
         (["--ways", "magic"], "invalid choice: 'magic'"),
         (["--use_vllm"], "use_vllm: vLLM is not installed"),
-        (["--output", "ask.txt"], "output ask.txt is a file"),
+        (["--output_dir", "ask.txt"], "output_dir ask.txt is a file"),
         (["--runs", "runs/short"], "runs: runs/short, easy: three parameters need accuracies at 4 different amounts"),
     ],
 )
 def test_mistakes_end_with_one_line(home, monkeypatch, capsys, words, message):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    assert message in error_of(monkeypatch, capsys, home, "rpt_evaluate", *ONCE, "--output", "out", *words)
+    assert message in error_of(monkeypatch, capsys, home, "rpt_evaluate", *ONCE, "--output_dir", "out", *words)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "nothing to do: give --questions and --models, or --runs"),
+        ([], "nothing to do: give --questions and --model_name_or_path, or --runs"),
         (["--questions", "data"], "questions and models belong together"),
-        (["--models", "rigged"], "questions and models belong together"),
+        (["--model_name_or_path", "rigged"], "questions and models belong together"),
         (["--runs", "nowhere"], "runs: no folder nowhere"),
         (["--runs", "runs/no_state"], "runs: runs/no_state is no run: no trainer_state.json in it"),
         (["--runs", "runs/uncounted"], "runs: runs/uncounted has no total_flos at step 10"),
@@ -483,4 +503,4 @@ def test_mistakes_end_with_one_line(home, monkeypatch, capsys, words, message):
     ],
 )
 def test_what_is_missing_is_named(home, monkeypatch, capsys, words, message):
-    assert message in error_of(monkeypatch, capsys, home, "rpt_evaluate", "--output", "out", *words)
+    assert message in error_of(monkeypatch, capsys, home, "rpt_evaluate", "--output_dir", "out", *words)

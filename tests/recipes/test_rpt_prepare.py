@@ -50,7 +50,7 @@ PRINTED = [*range(33, 127), *range(161, 173), *range(174, 256)]
 OTHERS = [byte for byte in range(256) if byte not in PRINTED]
 BYTE_OF = {chr(byte): byte for byte in PRINTED} | {chr(256 + place): byte for place, byte in enumerate(OTHERS)}
 TEXT = ["--dataset", "text/*.jsonl", "--text_column", "content"]
-SMALL = [*TEXT, "--shard_documents", "16", "--held_out", "20", "--min_context", "3", "--batch_tokens", "512"]
+SMALL = [*TEXT, "--shard_documents", "16", "--validation_size", "20", "--min_context", "3", "--batch_tokens", "512"]
 GPT2 = [*SMALL, "--proxy_model", "gpt2"]
 
 
@@ -133,7 +133,7 @@ def made(home):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         for proxy in ("gpt2", "llama"):
-            words = [*SMALL, "--proxy_model", proxy, "--min_entropy", "0", "--output", f"made/{proxy}"]
+            words = [*SMALL, "--proxy_model", proxy, "--min_entropy", "0", "--output_dir", f"made/{proxy}"]
             run_here(patch, "rpt_prepare", *words)
     return {proxy: f"made/{proxy}" for proxy in ("gpt2", "llama")}
 
@@ -262,7 +262,7 @@ def test_difficulties_are_nested(made, monkeypatch, tmp_path):
     everything = rows(made["gpt2"])
     assert {row["difficulty"] for row in everything} == {"trivial", "easy", "medium", "hard"}
     for name, least in measured.THRESHOLDS.items():
-        run_here(monkeypatch, "rpt_prepare", *GPT2, "--min_entropy", least, "--output", tmp_path / name)
+        run_here(monkeypatch, "rpt_prepare", *GPT2, "--min_entropy", least, "--output_dir", tmp_path / name)
         kept = rows(tmp_path / name)
         assert kept == [row for row in everything if row["entropy"] > least]
         harder = [other for other in measured.THRESHOLDS if measured.THRESHOLDS[other] >= least]
@@ -271,8 +271,8 @@ def test_difficulties_are_nested(made, monkeypatch, tmp_path):
 
 def test_positions_are_drawn_by_seed_and_document(made, monkeypatch, tmp_path):
     words = [*GPT2, "--min_entropy", "0", "--positions_per_document", "4"]
-    for name, more in (("a", []), ("b", ["--held_out", "3", "--shard_documents", "7"]), ("c", ["--seed", "1"])):
-        run_here(monkeypatch, "rpt_prepare", *words, *more, "--output", tmp_path / name)
+    for name, more in (("a", []), ("b", ["--validation_size", "3", "--shard_documents", "7"]), ("c", ["--seed", "1"])):
+        run_here(monkeypatch, "rpt_prepare", *words, *more, "--output_dir", tmp_path / name)
     drawn = {name: places(rows(tmp_path / name)) for name in "abc"}
     assert drawn["a"] == drawn["b"] != drawn["c"]
     numbers = [number for number, _ in drawn["a"]]
@@ -283,7 +283,7 @@ def test_positions_are_drawn_by_seed_and_document(made, monkeypatch, tmp_path):
 
 
 def test_held_out_documents_are_the_first_after_shuffling(monkeypatch, tmp_path):
-    words = [*GPT2, "--shuffle_buffer", "500", "--seed", "7", "--documents", "60", "--output", tmp_path]
+    words = [*GPT2, "--shuffle_buffer", "500", "--seed", "7", "--limit", "60", "--output_dir", tmp_path]
     run_here(monkeypatch, "rpt_prepare", *words)
     options = {"column": "content", "shuffle_buffer": 500, "seed": 7, "limit": 60}
     order = list(documents.open_documents("text/*.jsonl", **options))
@@ -294,7 +294,7 @@ def test_held_out_documents_are_the_first_after_shuffling(monkeypatch, tmp_path)
 
 
 def test_batches_change_nothing_but_noise(made, monkeypatch, tmp_path):
-    words = [*GPT2, "--min_entropy", "0", "--batch_tokens", "1", "--output", tmp_path]
+    words = [*GPT2, "--min_entropy", "0", "--batch_tokens", "1", "--output_dir", tmp_path]
     run_here(monkeypatch, "rpt_prepare", *words)
     for ours, theirs in zip(rows(tmp_path), rows(made["gpt2"]), strict=True):
         assert ours["entropy"] == pytest.approx(theirs["entropy"], abs=1e-4)
@@ -302,7 +302,7 @@ def test_batches_change_nothing_but_noise(made, monkeypatch, tmp_path):
 
 
 def test_bfloat16_and_float32_differ_little(made, monkeypatch, tmp_path):
-    words = [*GPT2, "--min_entropy", "0", "--dtype", "bfloat16", "--output", tmp_path]
+    words = [*GPT2, "--min_entropy", "0", "--dtype", "bfloat16", "--output_dir", tmp_path]
     run_here(monkeypatch, "rpt_prepare", *words)
     ours, theirs = (
         {place: row["entropy"] for place, row in zip(places(some), some, strict=True)}
@@ -314,7 +314,7 @@ def test_bfloat16_and_float32_differ_little(made, monkeypatch, tmp_path):
 
 def test_a_document_is_read_so_far_but_its_continuation_is_whole(monkeypatch, tmp_path):
     long = ["--max_length", "12", "--continuation_tokens", "40", "--min_entropy", "0"]
-    run_here(monkeypatch, "rpt_prepare", *GPT2, *long, "--output", tmp_path)
+    run_here(monkeypatch, "rpt_prepare", *GPT2, *long, "--output_dir", tmp_path)
     known, kept = texts(), rows(tmp_path)
     assert {row["position"] for row in kept} == set(range(3, 12))
     tokenizer = AutoTokenizer.from_pretrained("gpt2")
@@ -340,29 +340,29 @@ def test_of_a_long_text_no_more_is_read_than_needed(name, text):
 def test_killed_and_resumed_it_ends_with_the_same_bytes(monkeypatch, capsys, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = [*GPT2, "--shard_documents", "2", "--demonstrations", "true", "--positions_per_document", "9"]
-    run_here(monkeypatch, "rpt_prepare", *words, "--output", whole)
-    kill_when(killed / "train-00002.parquet", "rpt_prepare", *words, "--output", killed)
+    run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", whole)
+    kill_when(killed / "train-00002.parquet", "rpt_prepare", *words, "--output_dir", killed)
     before = {file: file.stat().st_mtime_ns for file in killed.glob("[!.]*.parquet")}
     assert 12 < len(before) < 49 and not (killed / "prepare.json").exists(), "killed too late to show anything"
     with pytest.raises(ValueError, match=r"^.*/killed is not complete: run recipes/rpt_prepare.py .* again$"):
         questions.load_questions(str(killed))
-    run_here(monkeypatch, "rpt_prepare", *words, "--output", killed)
+    run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", killed)
     assert {file: file.stat().st_mtime_ns for file in before} == before, "made again"
     assert contents(killed) == contents(whole) and len(contents(whole)) == 10 + 39 + 3
 
     before = {file: file.stat().st_mtime_ns for file in killed.iterdir()}
     capsys.readouterr()
-    run_here(monkeypatch, "rpt_prepare", *words, "--output", killed)
+    run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", killed)
     assert capsys.readouterr().out.startswith("nothing to do: train: ")
     assert {file: file.stat().st_mtime_ns for file in killed.iterdir()} == before
-    error = error_of(monkeypatch, capsys, tmp_path, "rpt_prepare", *words, "--min_entropy", "1", "--output", killed)
+    error = error_of(monkeypatch, capsys, tmp_path, "rpt_prepare", *words, "--min_entropy", "1", "--output_dir", killed)
     assert "was begun with min_entropy 0.5, not 1.0: choose another folder" in error
 
 
 def test_two_processes_give_the_same_data_as_one(monkeypatch, tmp_path):
     words = [*GPT2, "--demonstrations", "true"]
-    run_here(monkeypatch, "rpt_prepare", *words, "--output", tmp_path / "one")
-    done = launch_two("rpt_prepare", *words, "--output", tmp_path / "two")
+    run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", tmp_path / "one")
+    done = launch_two("rpt_prepare", *words, "--output_dir", tmp_path / "two")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert done.stdout.count("questions from") == 2
 
@@ -370,8 +370,8 @@ def test_two_processes_give_the_same_data_as_one(monkeypatch, tmp_path):
 def test_demonstrations_are_text_to_learn_from(monkeypatch, tmp_path):
     Path("own.txt").write_text("Say it: {context}|\n")
     words = [*GPT2, "--demonstrations", "true"]
-    run_here(monkeypatch, "rpt_prepare", *words, "--template", "own.txt", "--output", tmp_path / "own")
-    run_here(monkeypatch, "rpt_prepare", *words, "--output", tmp_path / "default")
+    run_here(monkeypatch, "rpt_prepare", *words, "--template", "own.txt", "--output_dir", tmp_path / "own")
+    run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", tmp_path / "default")
     kept = load_dataset(str(tmp_path / "own"), split="train")
     read = list(documents.open_documents(str(tmp_path / "own" / "demonstrations.jsonl")))
     assert read == [f"Say it: {row['context']}|\n\\boxed{{{row['token']}}}" for row in kept]
@@ -393,7 +393,7 @@ def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
     with pytest.raises(ValueError, match="^text_column must name at least one column, got none$"):
         documents.open_documents(file, column=[])
     both = ["--text_column", "title", "content"]
-    run_here(monkeypatch, "rpt_prepare", *GPT2, *both, "--output", tmp_path / "made")
+    run_here(monkeypatch, "rpt_prepare", *GPT2, *both, "--output_dir", tmp_path / "made")
     document = texts()[30]
     asked = [row for row in rows(tmp_path / "made") if row["document"] == 30]
     assert asked and all(f"{document[:5].upper()}\n\n{document}".startswith(row["context"]) for row in asked)
@@ -401,8 +401,8 @@ def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
 
 @pytest.mark.skipif(not WEB.is_dir(), reason=f"no web text in {WEB}")
 def test_web_text(monkeypatch, tmp_path):
-    words = ["--dataset", WEB / "*.jsonl", "--documents", "40", "--held_out", "5", "--max_length", "300"]
-    run_here(monkeypatch, "rpt_prepare", *words, "--proxy_model", "llama", "--output", tmp_path)
+    words = ["--dataset", WEB / "*.jsonl", "--limit", "40", "--validation_size", "5", "--max_length", "300"]
+    run_here(monkeypatch, "rpt_prepare", *words, "--proxy_model", "llama", "--output_dir", tmp_path)
     known = list(documents.open_documents(str(WEB / "*.jsonl"), limit=40))
     kept = rows(tmp_path)
     assert all(known[row["document"]].startswith(row["context"] + row["continuation"]) for row in kept)
@@ -412,19 +412,19 @@ def test_web_text(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", ["rpt_omnimath_prepare", "rpt_tiny_prepare"])
 def test_the_yamls(name, monkeypatch, tmp_path):
     content = yaml.load((RECIPES / "configs" / f"{name}.yaml").read_text(), Loader)
-    small = {"proxy_model": "llama", "output": str(tmp_path / "made"), "dtype": "float32"}
+    small = {"proxy_model": "llama", "output_dir": str(tmp_path / "made"), "dtype": "float32"}
     if name == "rpt_tiny_prepare":
-        small |= {"template": str(RECIPES / "templates" / "rpt_short.txt"), "documents": 60, "held_out": 10}
+        small |= {"template": str(RECIPES / "templates" / "rpt_short.txt"), "limit": 60, "validation_size": 10}
     if name == "rpt_omnimath_prepare":
         pairs = {"problem": texts()[:40], "solution": texts()[-40:]}
         (tmp_path / "omni").mkdir()
         pq.write_table(pa.table(pairs), tmp_path / "omni" / "test.parquet")
-        small |= {"dataset": str(tmp_path / "omni"), "held_out": 8}
+        small |= {"dataset": str(tmp_path / "omni"), "validation_size": 8}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(content | small))
     run_here(monkeypatch, "rpt_prepare", tmp_path / "small.yaml")
     used = yaml.load((tmp_path / "made" / "recipe.yaml").read_text(), Loader)
     assert used.items() >= (content | small).items()
-    assert set(load_dataset(small["output"])) == {"train", "validation"}
+    assert set(load_dataset(small["output_dir"])) == {"train", "validation"}
 
 
 MISTAKES = {
@@ -443,13 +443,22 @@ MISTAKES = {
     "bert": (["--proxy_model", "bert"], "bert is no causal language model of transformers but BertForMaskedLM"),
     "t5": (["--proxy_model", "t5"], "t5 is no causal language model of transformers but T5ForConditionalGeneration"),
     "no tokenizer": (["--proxy_model", "untokenized"], "untokenized has no tokenizer with it"),
-    "no output": (["--output", ""], "output is missing: give --output data/rpt"),
-    "output is a file": (["--output", "gap.jsonl"], "output gap.jsonl is a file; name a folder"),
-    "other files": (["--output", "full"], "output full holds precious.txt, which is not of this recipe: choose anoth"),
-    "no recipe": (["--output", "foreign"], "output foreign is not empty and has no recipe.yaml: choose another folder"),
-    "all held out": (["--held_out", "97"], "held_out must be less than the number of documents, 97, got 97"),
-    "negative": (["--held_out", "-1"], "held_out must be at least 0, got -1"),
-    "no documents": (["--documents", "0"], "documents must be at least 1, got 0"),
+    "no output": (["--output_dir", ""], "output_dir is missing: give --output_dir data/rpt"),
+    "output is a file": (["--output_dir", "gap.jsonl"], "output_dir gap.jsonl is a file; name a folder"),
+    "other files": (
+        ["--output_dir", "full"],
+        "output_dir full holds precious.txt, which is not of this recipe: choose anoth",
+    ),
+    "no recipe": (
+        ["--output_dir", "foreign"],
+        "output_dir foreign is not empty and has no recipe.yaml: choose another folder",
+    ),
+    "all held out": (
+        ["--validation_size", "97"],
+        "validation_size must be less than the number of documents, 97, got 97",
+    ),
+    "negative": (["--validation_size", "-1"], "validation_size must be at least 0, got -1"),
+    "no documents": (["--limit", "0"], "limit must be at least 1, got 0"),
     "continuation": (["--continuation_tokens", "0"], "continuation_tokens must be at least 1, got 0"),
     "entropy": (["--min_entropy", "2.8"], "min_entropy must be from 0 to below 2.77 (ln 16), got 2.8"),
     "context": (["--min_context", "9", "--max_length", "9"], "min_context must be below max_length, 9, got 9"),
@@ -460,7 +469,7 @@ MISTAKES = {
     "useless": (["--template", "template.txt"], "template: only demonstrations have one; add --demonstrations true"),
     "no question": (["--min_entropy", "2.77"], "no question to train on: "),
     "short": (
-        ["--dataset", "short.jsonl", "--text_column", "text", "--held_out", "0"],
+        ["--dataset", "short.jsonl", "--text_column", "text", "--validation_size", "0"],
         "no question to train on: 0 ",
     ),
 }
@@ -468,13 +477,13 @@ MISTAKES = {
 
 @pytest.mark.parametrize("words, message", MISTAKES.values(), ids=MISTAKES.keys())
 def test_mistakes(words, message, home, monkeypatch, capsys):
-    assert message in error_of(monkeypatch, capsys, home, "rpt_prepare", *GPT2, "--output", "new", *words)
+    assert message in error_of(monkeypatch, capsys, home, "rpt_prepare", *GPT2, "--output_dir", "new", *words)
 
 
 def test_an_empty_result_says_what_was_seen(home, monkeypatch, capsys):
-    error = error_of(monkeypatch, capsys, home, "rpt_prepare", *GPT2, "--output", "new", "--min_entropy", "2.77")
+    error = error_of(monkeypatch, capsys, home, "rpt_prepare", *GPT2, "--output_dir", "new", "--min_entropy", "2.77")
     count, largest = told_by(error)
-    run_here(monkeypatch, "rpt_prepare", *GPT2, "--output", "all", "--min_entropy", "0")
+    run_here(monkeypatch, "rpt_prepare", *GPT2, "--output_dir", "all", "--min_entropy", "0")
     facts = told("all")["train"]
     assert count == facts["positions"] and largest == pytest.approx(facts["largest"], abs=1e-4)
     shutil.rmtree("all")
@@ -489,7 +498,7 @@ def told_by(error: str) -> tuple[int, float]:
 
 def test_held_out_documents_without_a_question_are_no_split(monkeypatch, capsys, tmp_path):
     Path("mixed.jsonl").write_text('{"text": "The"}\n' + json.dumps({"text": "the tree stands " * 5}) + "\n")
-    words = ["--dataset", "mixed.jsonl", "--held_out", "1", "--proxy_model", "gpt2", "--output", tmp_path]
+    words = ["--dataset", "mixed.jsonl", "--validation_size", "1", "--proxy_model", "gpt2", "--output_dir", tmp_path]
     run_here(monkeypatch, "rpt_prepare", *words)
     assert set(load_dataset(str(tmp_path))) == {"train"}
     assert "validation: 0 questions from 1 documents" in capsys.readouterr().out
@@ -499,7 +508,7 @@ def test_held_out_documents_without_a_question_are_no_split(monkeypatch, capsys,
     "words, message",
     [
         (
-            ["--dataset", "gap.jsonl", "--text_column", "text", "--held_out", "0"],
+            ["--dataset", "gap.jsonl", "--text_column", "text", "--validation_size", "0"],
             "gap.jsonl, document 2: empty; skip",
         ),
         (["--proxy_model", "broken"], "proxy_model broken gives NaN instead of probabilities: try dtype float32"),
@@ -507,7 +516,7 @@ def test_held_out_documents_without_a_question_are_no_split(monkeypatch, capsys,
 )
 def test_what_is_found_while_reading_is_one_line_too(words, message, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as exit_:
-        run_here(monkeypatch, "rpt_prepare", *GPT2, *words, "--output", tmp_path / "made")
+        run_here(monkeypatch, "rpt_prepare", *GPT2, *words, "--output_dir", tmp_path / "made")
     (error,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert exit_.value.code == 2 and message in error
     assert not list((tmp_path / "made").glob("*.parquet"))

@@ -56,7 +56,7 @@ RUNS = {  # of pretrain.py: rows with as many labels and with different ones, la
     "half": ["--task", "set-5", "--task_parameters", '{"vocab_size": 7}', "--bf16", "true", "--use_cpu", "true"],
 }
 STUDY = ["--task", "haystack-2", "--task_parameters", '{"vocab_size": 10}', "--seeds", "0", "1"]
-TEXT = ["--sequence_length", "64", "--tokenizer_size", "300", "--validation_rows", "8", "--documents", "40"]
+TEXT = ["--sequence_length", "64", "--tokenizer_size", "300", "--validation_size", "8", "--limit", "40"]
 MODELS = [*RUNS, "study/haystack-2/scratch/seed_0", "study/haystack-2/scratch/seed_1", "maths"]
 OFFLINE = ["--suite", "offline"]
 DCLM = """hellaswag_zeroshot 0 25; jeopardy 10 0; bigbench_qa_wikidata 10 0; arc_easy 10 25; arc_challenge 10 25;
@@ -127,7 +127,7 @@ def evaluate(monkeypatch, tmp_path, capsys):
         for model, copy in zip(models, copies, strict=True):
             if not copy.exists():
                 shutil.copytree(model, copy)
-        run_here(monkeypatch, "run_suite", "--model", *copies, *words)
+        run_here(monkeypatch, "run_suite", "--model_name_or_path", *copies, *words)
         return copies[0], capsys.readouterr().out
 
     return run
@@ -556,11 +556,11 @@ def test_the_card_keeps_its_place_and_is_made_once(evaluate, tmp_path):
 
 def test_where_the_figures_go(evaluate, tmp_path, monkeypatch):
     for output, file in (("out", "out/evaluation_offline.json"), ("deep/own.json", "deep/own.json")):
-        folder, _ = evaluate(*OFFLINE, "--limit", "3", "--output", tmp_path / output, models=["sort"])
+        folder, _ = evaluate(*OFFLINE, "--limit", "3", "--output_dir", tmp_path / output, models=["sort"])
         file = file.replace("offline.json", "offline_first_3.json")
         assert read(tmp_path, file)["model"] == str(folder) and not list(folder.glob("evaluation_*"))
     recipe = runpy.run_path(str(RECIPES / "run_suite.py"))
-    args = recipe["EvaluateArguments"](model=["ORG/MODEL"], suite="core")
+    args = recipe["EvaluateArguments"](model_name_or_path=["ORG/MODEL"], suite="core")
     assert recipe["output_of"]("ORG/MODEL", args, False) == Path("runs/evaluate_MODEL/evaluation_core.json")
     labels = recipe["labels_of"](["a/b/x", "a/c/x", "y"])
     assert list(labels.values()) == ["b/x", "c/x", "y"]
@@ -576,65 +576,86 @@ def test_the_library_of_the_same_name(monkeypatch):
 
 
 MISTAKES = {
-    "no model": (["--suite", "core"], "model is missing: give --model runs/sort"),
-    "no suite": (["--model", "text"], "give one of --suite (core or offline) and --tasks"),
-    "both": (["--model", "text", "--suite", "core", "--tasks", "piqa"], "give one of --suite"),
-    "suite": (["--model", "text", "--suite", "of"], "suite must be core or offline, got 'of'"),
-    "near suite": (["--model", "text", "--suite", "offlin"], "got 'offlin': did you mean offline?"),
-    "no such model": (["--model", "no/such", *OFFLINE], "no/such: no model there ("),
-    "empty folder": (["--model", "nothing", *OFFLINE], "nothing holds no run: "),
-    "twice": (["--model", "text", "text/", *OFFLINE], "model: text is named twice"),
-    "bert": (["--model", "bert", *OFFLINE], "bert is no causal language model of transformers but BertForMaskedLM"),
+    "no model": (["--suite", "core"], "model_name_or_path is missing: give --model_name_or_path runs/sort"),
+    "no suite": (["--model_name_or_path", "text"], "give one of --suite (core or offline) and --tasks"),
+    "both": (["--model_name_or_path", "text", "--suite", "core", "--tasks", "piqa"], "give one of --suite"),
+    "suite": (["--model_name_or_path", "text", "--suite", "of"], "suite must be core or offline, got 'of'"),
+    "near suite": (["--model_name_or_path", "text", "--suite", "offlin"], "got 'offlin': did you mean offline?"),
+    "no such model": (["--model_name_or_path", "no/such", *OFFLINE], "no/such: no model there ("),
+    "empty folder": (["--model_name_or_path", "nothing", *OFFLINE], "nothing holds no run: "),
+    "twice": (["--model_name_or_path", "text", "text/", *OFFLINE], "model_name_or_path: text is named twice"),
+    "bert": (
+        ["--model_name_or_path", "bert", *OFFLINE],
+        "bert is no causal language model of transformers but BertForMaskedLM",
+    ),
     "words only": (
-        ["--model", "sort", "--suite", "core", "--data", "dclm"],
+        ["--model_name_or_path", "sort", "--suite", "core", "--data", "dclm"],
         "sort: its tokenizer knows the words of its task alone and cannot read DCLM's Core",
     ),
     "unknown word": (
-        ["--model", "sort", "--tasks", "haystack-2"],
+        ["--model_name_or_path", "sort", "--tasks", "haystack-2"],
         "sort: its tokenizer cannot read haystack-2, it has no",
     ),
     "long rows": (
-        ["--model", "sort", "--tasks", "sort-9", "--task_parameters", '{"vocab_size": 6}'],
+        ["--model_name_or_path", "sort", "--tasks", "sort-9", "--task_parameters", '{"vocab_size": 6}'],
         "sort has 9 positions, sort-9 takes 18",
     ),
-    "task": (["--model", "sort", "--tasks", "sort-x"], "sort-x: the size after the dash must be an integer"),
+    "task": (
+        ["--model_name_or_path", "sort", "--tasks", "sort-x"],
+        "sort-x: the size after the dash must be an integer",
+    ),
     "parameter": (
-        ["--model", "text", "--tasks", "sort-4", "--task_parameters", '{"vocabsize": 6}'],
+        ["--model_name_or_path", "text", "--tasks", "sort-4", "--task_parameters", '{"vocabsize": 6}'],
         "sort: unknown parameter 'vocabsize': did you mean vocab_size?",
     ),
     "parameters of a suite": (
-        ["--model", "text", *OFFLINE, "--task_parameters", '{"length": 6}'],
+        ["--model_name_or_path", "text", *OFFLINE, "--task_parameters", '{"length": 6}'],
         "task_parameters: they are of our tasks",
     ),
-    "core label": (["--model", "text", "--tasks", "core:pika"], "core:pika is none of DCLM's Core: did you mean piqa?"),
-    "language": (["--model", "text", "--tasks", "dyck-2"], "dyck-2: a language has no answers"),
+    "core label": (
+        ["--model_name_or_path", "text", "--tasks", "core:pika"],
+        "core:pika is none of DCLM's Core: did you mean piqa?",
+    ),
+    "language": (["--model_name_or_path", "text", "--tasks", "dyck-2"], "dyck-2: a language has no answers"),
     "long answers": (
-        ["--model", "pydoc", "--tasks", "sorting-40"],
+        ["--model_name_or_path", "pydoc", "--tasks", "sorting-40"],
         "pydoc reads 64 tokens, and an answer of sorting-40",
     ),
     "no network": (
-        ["--model", "text", "--suite", "core"],
+        ["--model_name_or_path", "text", "--suite", "core"],
         "the data of hellaswag_zeroshot cannot be had: Unable to find 'h",
     ),
-    "no data": (["--model", "text", "--suite", "core", "--data", "no"], "data: there is no folder no"),
+    "no data": (["--model_name_or_path", "text", "--suite", "core", "--data", "no"], "data: there is no folder no"),
     "empty data": (
-        ["--model", "text", "--suite", "core", "--data", "nothing"],
+        ["--model_name_or_path", "text", "--suite", "core", "--data", "nothing"],
         "hellaswag_zeroshot cannot be had: Unable",
     ),
-    "limit": (["--model", "text", *OFFLINE, "--limit", "0"], "limit must be at least 1, got 0"),
-    "batch": (["--model", "text", *OFFLINE, "--batch_size", "0"], "batch_size must be at least 1, got 0"),
+    "limit": (["--model_name_or_path", "text", *OFFLINE, "--limit", "0"], "limit must be at least 1, got 0"),
+    "batch": (["--model_name_or_path", "text", *OFFLINE, "--batch_size", "0"], "batch_size must be at least 1, got 0"),
     "dtype": (
-        ["--model", "text", *OFFLINE, "--dtype", "int8"],
+        ["--model_name_or_path", "text", *OFFLINE, "--dtype", "int8"],
         "dtype must be auto, float32, bfloat16 or float16, got",
     ),
-    "device": (["--model", "text", *OFFLINE, "--device", "gpu"], "device must be cpu, cuda or cuda:N, got 'gpu'"),
+    "device": (
+        ["--model_name_or_path", "text", *OFFLINE, "--device", "gpu"],
+        "device must be cpu, cuda or cuda:N, got 'gpu'",
+    ),
     "no device": (
-        ["--model", "text", *OFFLINE, "--device", "cuda:9"],
+        ["--model_name_or_path", "text", *OFFLINE, "--device", "cuda:9"],
         "device 'cuda:9' is not there: this machine has",
     ),
-    "output": (["--model", "text", *OFFLINE, "--output", "file.txt"], "output file.txt/evaluation_offline.json: "),
-    "one output": (["--model", "text", "sort", *OFFLINE, "--output", "x"], "output: one place for 2 models"),
-    "unknown flag": (["--model", "text", "--suits", "core"], "unknown argument --suits: did you mean --suite?"),
+    "output": (
+        ["--model_name_or_path", "text", *OFFLINE, "--output_dir", "file.txt"],
+        "output_dir file.txt/evaluation_offline.json: ",
+    ),
+    "one output": (
+        ["--model_name_or_path", "text", "sort", *OFFLINE, "--output_dir", "x"],
+        "output_dir: one place for 2 models",
+    ),
+    "unknown flag": (
+        ["--model_name_or_path", "text", "--suits", "core"],
+        "unknown argument --suits: did you mean --suite?",
+    ),
 }
 
 

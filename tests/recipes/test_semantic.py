@@ -33,21 +33,21 @@ MATHS = TESTS / "data" / "deepmind_math"
 WEB = SHARED / "data" / "web"
 LOGS = ["--eval_steps", "10", "--logging_steps", "5", "--save_steps", "10", "--per_device_train_batch_size", "4"]
 TINY = [*LOGS, "--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2"]
-ROWS = ["--sequence_length", "32", "--validation_rows", "24", "--separator", "bos"]
+ROWS = ["--sequence_length", "32", "--validation_size", "24", "--separator", "bos"]
 TEXT = [*TINY, *ROWS, "--dataset", "text/*.jsonl.gz", "--text_column", "content", "--tokenizer", "tokenizer"]
 MIXED = [f"text/{name}.jsonl.gz" for name in "ab"]
-MIXTURE = [*TEXT, "--dataset", *MIXED, "--weights", "3", "1", "--validation_rows", "999"]
+MIXTURE = [*TEXT, "--dataset", *MIXED, "--weights", "3", "1", "--validation_size", "999"]
 STDLIB = [
     *TINY,
     "--sequence_length",
     "32",
     "--dataset",
     "stdlib",
-    "--documents",
+    "--limit",
     "20",
     "--tokenizer_size",
     "300",
-    "--validation_rows",
+    "--validation_size",
     "16",
 ]
 MATH = [*TINY, "--sequence_length", "256", "--dataset", MATHS, "--validation_problems", "1"]
@@ -102,7 +102,7 @@ def run(home):
     return home / "runs" / "text"
 
 
-SHUFFLED = [*TEXT, "--shuffle_buffer", "30", "--dropout", "0.1", "--max_steps", "60", "--validation_rows", "40"]
+SHUFFLED = [*TEXT, "--shuffle_buffer", "30", "--dropout", "0.1", "--max_steps", "60", "--validation_size", "40"]
 
 
 def provenance(folder):
@@ -259,7 +259,7 @@ def test_greedy_answers_are_right_where_all_their_characters_are(monkeypatch, tm
 def test_web_text_trains_with_the_settings_of_c4(monkeypatch, tmp_path):
     content = yaml.load(next(path for path in CONFIGS if path.stem == "c4").read_text(), Loader)
     small = {"dataset": str(WEB / "*.jsonl"), "dataset_config": None, "tokenizer": None, "tokenizer_size": 600}
-    small |= {"documents": 200, "sequence_length": 128, "validation_rows": 8, "size": "2_2_16", "learning_rate": 1e-2}
+    small |= {"limit": 200, "sequence_length": 128, "validation_size": 8, "size": "2_2_16", "learning_rate": 1e-2}
     small |= {"max_tokens": 10 * 4 * 8 * 128, "eval_steps": 5, "logging_steps": 1, "output_dir": str(tmp_path / "run")}
     (tmp_path / "c4.yaml").write_text(yaml.safe_dump(content | small))
     run_here(monkeypatch, "semantic", tmp_path / "c4.yaml")
@@ -297,7 +297,7 @@ def test_a_shard_that_turns_out_damaged_ends_training_with_one_line(monkeypatch,
     whole = (tmp_path / "text" / "b.jsonl.gz").read_bytes()
     (tmp_path / "text" / "b.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     words = [*TEXT, "--dataset", tmp_path / "text" / "*.gz", "--max_steps", "400", "--output_dir", tmp_path / "run"]
-    words += ["--validation_rows", "4"]
+    words += ["--validation_size", "4"]
     with pytest.raises(SystemExit) as exit_:
         run_here(monkeypatch, "semantic", *words)
     errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
@@ -320,7 +320,7 @@ def test_only_the_same_run_is_resumed(run, home, monkeypatch, capsys):
 
 def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
     run_here(monkeypatch, "semantic", *SHUFFLED, *BEGIN, "--output_dir", "runs/begun")
-    run_here(monkeypatch, "report", "runs/text", "runs/begun", "--output", tmp_path / "report")
+    run_here(monkeypatch, "report", "runs/text", "runs/begun", "--output_dir", tmp_path / "report")
     with open(tmp_path / "report" / "report.csv", encoding="utf-8") as file:
         rows = {row["arm"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["scratch", "runs/source"]
@@ -350,7 +350,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--train_split", "test"], "train_split: text/*.jsonl.gz has no 'test', only: train"),
         (["--validation_split", "test"], "validation_split: text/*.jsonl.gz has no 'test', only: train"),
         (["--validation_dataset", "text/b.jsonl.gz"], "validation would be on what is trained on"),
-        (["--documents", "0"], "documents must be at least 1, got 0"),
+        (["--limit", "0"], "limit must be at least 1, got 0"),
         (["--shuffle_buffer", "-1"], "shuffle_buffer must be at least 0, got -1"),
         (["--tokenizer", "runs/nowhere"], "tokenizer 'runs/nowhere' cannot be loaded"),
         (["--tokenizer_size", "100"], "tokenizer_size must be at least 257, got 100"),
@@ -368,7 +368,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--z_loss", "-1"], "z_loss must be at least 0, got -1.0"),
         (["--z_loss", "1", "--label_smoothing_factor", "0.1"], "z_loss needs logits and labels, which label_smoothing"),
         (["--sequence_length", "1"], "sequence_length must be at least 2, got 1"),
-        (["--validation_rows", "0"], "validation_rows must be at least 1, got 0"),
+        (["--validation_size", "0"], "validation_size must be at least 1, got 0"),
         (["--max_steps", "-1"], "max_tokens is missing: give --max_tokens 10_000_000, or --max_steps"),
         (["--max_steps", "-1", "--max_tokens", "100"], "max_tokens 100 less 0 of earlier stages is no step of 128"),
         (["--max_tokens", "640"], "max_steps 3 and max_tokens 640, 5 steps, contradict"),
@@ -385,7 +385,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--output_dir", "full"], "output_dir full is not empty"),
         (["--dataset", MATHS, "--sequence_length", "16"], "sequence_length must be at least"),
         (["--validation_problems", "0"], "validation_problems must be at least 1, got 0"),
-        (["--dataset", MATHS, "--documents", "3"], "documents: DeepMind-Math is read by characters and modules, got 3"),
+        (["--dataset", MATHS, "--limit", "3"], "limit: DeepMind-Math is read by characters and modules, got 3"),
         (["--metric_for_best_model", "answer_accuracy"], "metric_for_best_model must be one of ('loss',)"),
         (["--transfer", "atn"], "got 'atn': did you mean attn"),
         (["--dataset", "lacking"], "lacking: missing: train-hard/algebra__linear_1d.txt"),

@@ -196,16 +196,16 @@ def test_files(tmp_path):
     write(tmp_path, "c/test.jsonl", [b'{"text": "x"}'])
     assert reading.find_files(f"{folder}/c", split="test") == [f"{folder}/c/test.jsonl"]
     for words, message in (
-        ([f"{folder}/no.jsonl"], r"^input '.*no.jsonl': there is no such file or folder$"),
-        ([f"{folder}/a/notes.txt"], r"^input: .*notes.txt is not JSON Lines \(.*\) or .parquet$"),
+        ([f"{folder}/no.jsonl"], r"^dataset '.*no.jsonl': there is no such file or folder$"),
+        ([f"{folder}/a/notes.txt"], r"^dataset: .*notes.txt is not JSON Lines \(.*\) or .parquet$"),
         ([f"{folder}/c", None], r"^split: .*/c has no 'train', only: test$"),
         ([f"{folder}/a", "en"], r"^dataset_config: .*/a is not a data set of the Hub and has none, got 'en'$"),
-        (["no/such"], r"^input 'no/such' is no file, no folder, and cannot be had from the Hub: "),
+        (["no/such"], r"^dataset 'no/such' is no file, no folder, and cannot be had from the Hub: "),
     ):
         with pytest.raises(ValueError, match=message):
             reading.find_files(*words)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"^input '.*/empty': the folder has no file that is JSON Lines"):
+    with pytest.raises(ValueError, match=r"^dataset '.*/empty': the folder has no file that is JSON Lines"):
         reading.find_files(f"{folder}/empty")
 
 
@@ -215,14 +215,14 @@ def test_what_is_not_there_is_told_at_once(tmp_path):
     reading.check_columns(shards, "text")
     reading.check_columns(shards, "title", "a")
     with pytest.raises(
-        ValueError, match="^text_column 'body' is in no document of the input, which have: text, a, title$"
+        ValueError, match="^text_column 'body' is in no document of the dataset, which have: text, a, title$"
     ):
         reading.check_columns(shards, "body")
     with pytest.raises(
-        ValueError, match="^id_column 'url' is in no document of the input, which have: text, a, title$"
+        ValueError, match="^id_column 'url' is in no document of the dataset, which have: text, a, title$"
     ):
         reading.check_columns(shards, "text", "url")
-    with pytest.raises(ValueError, match="^input: there is no document$"):
+    with pytest.raises(ValueError, match="^dataset: there is no document$"):
         reading.check_columns(reading.plan([write(tmp_path, "b.jsonl", b"\n \n{")], None), "text")
     pq.write_table(pa.table({"body": ["a"], "text": [3]}), tmp_path / "c.parquet")
     for column, message in (
@@ -232,7 +232,7 @@ def test_what_is_not_there_is_told_at_once(tmp_path):
         with pytest.raises(ValueError, match=f"^text_column '{column}' .*{message}"):
             reading.check_columns(reading.plan([str(tmp_path / "c.parquet")], None), column)
     with pytest.raises(
-        ValueError, match=r"^input: .*list.json is one JSON list; write JSON Lines, an object to a line$"
+        ValueError, match=r"^dataset: .*list.json is one JSON list; write JSON Lines, an object to a line$"
     ):
         reading.plan([write(tmp_path, "list.json", b' [{"text": "a"}]')], None)
 

@@ -294,7 +294,7 @@ def test_verdicts(values, others, sign, expected):
 
 def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
     output = texts / "new" / "report"
-    run_here(monkeypatch, "report", texts, "--output", output, "--threshold", "0.5")
+    run_here(monkeypatch, "report", texts, "--output_dir", output, "--threshold", "0.5")
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert sorted(file.name for file in output.iterdir()) == sorted(report.FILES)
@@ -316,7 +316,7 @@ def test_report_is_written_and_printed(texts, probes, monkeypatch, capsys):
     assert len(rows) == 4 + 11 and {row["group"] for row in rows} == {"wikitext", "haystack-8"}
     (row,) = (row for row in rows if row["folder"] == str(texts / "set" / "b"))
     assert (float(row["share"]), row["seed"], row["answer_accuracy"]) == (0.625, "1", "")
-    run_here(monkeypatch, "report", texts, "--output", output)  # over an earlier report
+    run_here(monkeypatch, "report", texts, "--output_dir", output)  # over an earlier report
     assert report.markdown(read.read_runs([texts])) == capsys.readouterr().out.removesuffix("\n")
 
 
@@ -390,8 +390,8 @@ def folder(texts, monkeypatch):
         (["faulty/headless"], "faulty/headless/run/trainer_state.json is not the state of a Trainer: KeyError 'step'"),
         (["faulty/sourceless"], "provenance.json does not tell the sources of init_from runs/set"),
         (["faulty/yaml"], "faulty/yaml/run/recipe.yaml cannot be read: "),
-        (["set", "--output", "file"], "output file is a file; name a folder"),
-        (["set", "--output", "full"], "output full holds precious.md, which is no report: name another folder"),
+        (["set", "--output_dir", "file"], "output file is a file; name a folder"),
+        (["set", "--output_dir", "full"], "output full holds precious.md, which is no report: name another folder"),
     ],
     ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",
 )

@@ -75,7 +75,7 @@ def test_it_trains_shows_and_publishes(file, monkeypatch, tmp_path, capsys):
     assert "the sum of digits, modulo 10" in capsys.readouterr().out
     cli.main(["list", "--task_file", str(file)])
     assert "digit_sum" in capsys.readouterr().out
-    cli.main(["publish", "digit_sum-4", "--task_file", str(file), "--output", "data", "--train_size", "40"])
+    cli.main(["publish", "digit_sum-4", "--task_file", str(file), "--output_dir", "data", "--train_size", "40"])
     assert load_dataset("data", "digit_sum-4", split="train").num_rows == 40
     assert f"--task_file {file}" in (tmp_path / "data" / "README.md").read_text()
 

@@ -302,7 +302,7 @@ def test_columns_of_parquet_files(tmp_path):
         ({"dataset": "pydoc", "dataset_config": "en"}, "dataset_config: pydoc is not a data set of the Hub"),
         ({"dataset": "pydoc", "text_column": "code"}, "text_column 'code' is not in pydoc, which has: text"),
         ({"dataset": "pydoc", "train_split": "test"}, "train_split: pydoc has no 'test', only: train"),
-        ({"dataset": "pydoc", "limit": 0}, "documents must be at least 1, got 0"),
+        ({"dataset": "pydoc", "limit": 0}, "limit must be at least 1, got 0"),
         ({"dataset": "pydoc", "limit": 19}, "dataset 'pydoc' has no 20th document to hold out for validation"),
         ({"dataset": "pydoc", "shuffle_buffer": -1}, "shuffle_buffer must be at least 0, got -1"),
     ],
