@@ -669,7 +669,7 @@ def test_without_lm_eval(monkeypatch, capsys, home):
     for name in [name for name in sys.modules if name.startswith(needing)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lm_eval", None)
-    words = ["--suite", "core", "--model", "sort"]
+    words = ["--suite", "core", "--model_name_or_path", "sort"]
     assert "pip install 'hf-procedural[eval]'" in error_of(monkeypatch, capsys, home, "run_suite", *words)
 
 

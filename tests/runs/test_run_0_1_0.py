@@ -82,7 +82,7 @@ def test_they_are_reported_on(runs):
 
 def test_the_suite_gives_the_figures_of_their_own_evaluation(runs, monkeypatch):
     pytest.importorskip("lm_eval")
-    run_here(monkeypatch, "run_suite", "--model", "runs/sort", "--suite", "offline")
+    run_here(monkeypatch, "run_suite", "--model_name_or_path", "runs/sort", "--suite", "offline")
     results = read_json(OLD / "sort" / "eval_results.json")
     figures = read_json(runs / "sort" / "evaluation_offline.json")["figures"]
     values = {row["metric"]: row["value"] for row in figures if row["task"].startswith("sort-4")}

@@ -108,7 +108,7 @@ MISTAKES = {
     "semantic --dataset stdlib --z_loss -1": "z_loss must be at least 0, got -1.0",
     "rlvr --task sort-4 --model_name_or_path x --max_steps 3 --num_generations 1": "num_generations must be at least 2",
     "rpt --model_name_or_path x --questions y --max_steps 3 --reward best": "reward must be one of",
-    "rpt_evaluate --output x": "nothing to do: give --questions and",
+    "rpt_evaluate --output_dir x": "nothing to do: give --questions and",
 }
 EACH = f"""
 import contextlib, io, json, runpy, sys
