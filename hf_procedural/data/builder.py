@@ -64,16 +64,20 @@ class ProceduralConfig(datasets.BuilderConfig):
         return f"{self.name[:60]}-{digest[:16]}"
 
 
+def _published_configs() -> list[ProceduralConfig]:
+    """A config for each published size of each task: what is listed, while any other size makes one too."""
+    configs = []
+    for name in list_tasks():
+        configs += [ProceduralConfig(name=f"{name}-{size}", version=_VERSION) for size in task_class(name).sizes]
+    return configs
+
+
 class Procedural(datasets.ArrowBasedBuilder):
     """Rows of any task of the registry, generated: `input_ids` and `labels`, fixed-size int32 lists."""
 
     VERSION = _VERSION
     BUILDER_CONFIG_CLASS = ProceduralConfig
-    BUILDER_CONFIGS = [
-        ProceduralConfig(name=f"{name}-{size}", version=_VERSION)
-        for name in list_tasks()
-        for size in task_class(name).sizes
-    ]
+    BUILDER_CONFIGS = _published_configs()
 
     def _create_builder_config(self, config_name=None, custom_features=None, config_id=None, **parameters):
         # Any task, size and parameter makes a config, where the stock method takes only those in BUILDER_CONFIGS.

@@ -122,7 +122,8 @@ def _pretrained(source: str) -> PreTrainedModel:
 
 
 def _check_kinship(model, target, label: str) -> None:
-    theirs, ours = getattr(model, "config", None), target.config
+    theirs = getattr(model, "config", None)
+    ours = target.config
     if getattr(theirs, "model_type", ours.model_type) != ours.model_type:
         raise ValueError(
             f"{label} is a {theirs.model_type}, the target a {ours.model_type}: weights go between models of one kind"

@@ -115,7 +115,11 @@ def _kind(owners: list[str]) -> str:
     """The component of the modules of these classes, one in the other, inside a layer: the outermost that is one."""
     if owners in (["Linear"], ["Conv1D"]):  # a layer that holds its feed-forward part itself, as OPT's
         return "mlp"
-    return next((kind for owner in owners for kind, pattern in _KINDS if pattern.search(owner)), "other")
+    for owner in owners:
+        for kind, pattern in _KINDS:
+            if pattern.search(owner):
+                return kind
+    return "other"
 
 
 def _selected(model, components) -> dict[str, str]:

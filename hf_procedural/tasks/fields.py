@@ -42,7 +42,8 @@ def parameter(default, valid, accepted, help, optional=False, **more):
     `more` may have `options` to guess a misspelt one from, and `convert`, which makes the value that is kept.
     """
     if optional:
-        required, accepted = valid, f"{accepted}, or null"
+        required = valid
+        accepted = f"{accepted}, or null"
 
         def valid(value):
             return value is None or required(value)

@@ -222,7 +222,8 @@ def _vocabulary(types: int, ids_per_type: int) -> tuple[str, ...]:
 @functools.cache
 def _lengths(pairs: bool) -> np.ndarray:
     """The probabilities that a sentence has at most 0, 1, 2 ... words, or pairs of words."""
-    mean, deviation, low, high = 22.69367947, 11.68913353, 6, 60  # of English Wikipedia; cut at -1.428 and 3.192 sigma
+    mean, deviation = 22.69367947, 11.68913353  # of English Wikipedia
+    low, high = 6, 60  # cut at -1.428 and 3.192 deviations
     normal = np.array([math.erf((x - mean) / deviation / math.sqrt(2)) for x in range(low, high + 1)])
     words = np.zeros(high + 2)
     words[low:high] = np.diff(normal)

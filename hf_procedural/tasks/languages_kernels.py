@@ -31,11 +31,13 @@ def draw_topic(state, topic):
     """Independent standard normal numbers (Marsaglia's polar method), in units of log 2: for `weigh`."""
     i = 0
     while i < len(topic):
-        x, y = 2 * uniform(state) - 1, 2 * uniform(state) - 1
+        x = 2 * uniform(state) - 1
+        y = 2 * uniform(state) - 1
         square = x * x + y * y
         if 0 < square < 1:
             scale = math.sqrt(-2 * math.log(square) / square) * _LOG2_E
-            topic[i], topic[i + 1] = np.float32(x * scale), np.float32(y * scale)
+            topic[i] = np.float32(x * scale)
+            topic[i + 1] = np.float32(y * scale)
             i += 2
 
 
@@ -48,7 +50,8 @@ def weigh(vectors, topic, types, weights, at_most):
     t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 = topic
     columns = np.zeros(BLOCK, np.float32)
     for block in range(len(vectors)):
-        x, here = vectors[block], weights[block]
+        x = vectors[block]
+        here = weights[block]
         for i in range(min(BLOCK, types - block * BLOCK)):
             score = t0 * x[0, i] + t1 * x[1, i] + t2 * x[2, i] + t3 * x[3, i] + t4 * x[4, i]
             score += t5 * x[5, i] + t6 * x[6, i] + t7 * x[7, i] + t8 * x[8, i] + t9 * x[9, i]
@@ -68,7 +71,8 @@ def _weighed(state, types, weights, at_most):
     if column:
         aim -= at_most[column - 1]
     last = (types - 1 - column) // BLOCK
-    block, weight = 0, weights[0, column]
+    block = 0
+    weight = weights[0, column]
     while weight <= aim and block < last:
         block += 1
         weight += weights[block, column]
@@ -86,7 +90,8 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
     words = np.empty(len(sizes), np.int32)  # of a sentence; then the open ones among them
     sentence = np.empty(2 * len(sizes), np.int32)
     weights = np.empty((len(vectors), BLOCK), np.float32)
-    at_most, topic = np.empty(BLOCK), np.empty(10, np.float32)
+    at_most = np.empty(BLOCK)
+    topic = np.empty(10, np.float32)
     for row in range(n):
         start = 0
         while start < length:
@@ -105,7 +110,8 @@ def sentences(state, input_ids, sizes, table, vectors, types, structure, p_open,
                 sentence[:end] = words[:end]
             else:
                 end = 2 * size
-                used, opened = 0, 0  # the open words are words[:opened]: never more than were used
+                used = 0
+                opened = 0  # the open words are words[:opened]: never more than were used
                 for i in range(end):
                     left = size - used
                     if structure == _NESTING:
@@ -140,7 +146,8 @@ def repeated(state, input_ids, symbols, shortest, longest):
         start = 0
         while start < length:
             size = shortest + below(state, longest - shortest + 1)
-            middle, end = min(start + size, length), min(start + 2 * size, length)
+            middle = min(start + size, length)
+            end = min(start + 2 * size, length)
             for i in range(start, middle):
                 cells[i] = below(state, symbols)
             cells[middle:end] = cells[start : start + end - middle]

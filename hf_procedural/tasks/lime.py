@@ -134,8 +134,8 @@ class Lime(Answered):
             longest["rules"] = steps * (substring + 1 + 2 * substring) + steps - 1
         header = upper + 24 + 20 + len(("<UPPER>", "<LOWER>", "<MATH>", "<space>"))
         prompt, answer = MODES[self.mode]
-        parts = [part.removesuffix(" 2") for part in (*prompt, *answer)]
-        return header + sum(longest[part] + 1 for part in parts)  # each ends with <space>, <sep> or <eos>
+        names = [name.removesuffix(" 2") for name in (*prompt, *answer)]
+        return header + sum(longest[name] + 1 for name in names)  # each ends with <space>, <sep> or <eos>
 
     @property
     def _multistep(self) -> bool:
@@ -160,30 +160,30 @@ class Lime(Answered):
         return starts, stops
 
     def solve(self, prompt_ids) -> list[int]:
-        listed, parts = self._read(prompt_ids)
+        listed, known = self._read(prompt_ids)
         given, asked = MODES[self.mode]
         if asked == ("result",):
-            parts["result"] = oracle.applied(oracle.values_of(parts["substitution"]), parts["pattern"])
+            known["result"] = oracle.applied(oracle.values_of(known["substitution"]), known["pattern"])
         elif asked == ("substitution",):
-            parts["substitution"] = oracle.written(oracle.matched(parts["pattern"], parts["result"], listed))
+            known["substitution"] = oracle.written(oracle.matched(known["pattern"], known["result"], listed))
         elif "substitution" in given:
-            parts["pattern"] = oracle.parsed(parts["result"], oracle.values_of(parts["substitution"]), listed)
+            known["pattern"] = oracle.parsed(known["result"], oracle.values_of(known["substitution"]), listed)
         elif "result" in given:
-            parts["pattern"], *substitutions = oracle.explained([parts[name] for name in given], listed)
+            known["pattern"], *substitutions = oracle.explained([known[name] for name in given], listed)
             for name, substitution in zip(("substitution", "substitution 2"), substitutions, strict=False):
-                parts[name] = oracle.written(substitution)
+                known[name] = oracle.written(substitution)
         elif "rules" in given:
-            strings = oracle.rewritten(parts["rules"], parts["string"], listed)
-            parts["strings"] = strings
-            parts["last"] = strings and strings[-1]
+            strings = oracle.rewritten(known["rules"], known["string"], listed)
+            known["strings"] = strings
+            known["last"] = strings and strings[-1]
         else:
-            rule = oracle.rule_of(parts["string"], parts["last"], listed)
-            parts["rules"] = rule and (rule,)
-        if None in parts.values():
+            rule = oracle.rule_of(known["string"], known["last"], listed)
+            known["rules"] = rule and (rule,)
+        if None in known.values():
             raise ValueError(f"{self.config_name}: no answer follows from this prompt")
         words = []
         for name in asked:
-            for part in parts[name] if name in oracle.SEVERAL else [parts[name]]:
+            for part in known[name] if name in oracle.SEVERAL else [known[name]]:
                 words += [*part, "<space>"]
         words.pop()
         return [int(word) if word.isdigit() else self.vocab_size + MARKS.index(word) for word in words]

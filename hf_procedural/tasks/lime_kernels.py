@@ -71,7 +71,8 @@ def reason(state, input_ids, pool, layout, cases, starts, stops):
     lengths = np.empty(5, np.int64)
     for row in range(len(input_ids)):
         _draw_alphabet(state, pool)
-        variables, maths = between(state, 3, 5), between(state, 5, 19)
+        variables = between(state, 3, 5)
+        maths = between(state, 5, 19)
         size = 2 * variables + maths
         listed[:] = False
         for i in range(2 * variables):
@@ -147,6 +148,7 @@ def rewrite(state, input_ids, pool, layout, scale, lower_share, math_share, wind
         for _ in range(between(state, steps[0], steps[1])):
             length = between(state, window[0], min(window[1], size))
             start = below(state, size - length + 1)
+            # The lower symbols of the substring become upper ones in the order of the alphabet.
             upper_of[:] = -1
             for i in range(start, start + length):
                 upper_of[string[i]] = 0
@@ -170,6 +172,7 @@ def rewrite(state, input_ids, pool, layout, scale, lower_share, math_share, wind
             parts[_RULES, rules + 1 + replaced] = marks + _SPACE
             rules += replaced + 2
 
+            # In the string, the right side takes the substring's place; what stands behind it moves.
             rest = size - start - length
             string[start + replaced : start + replaced + rest] = string[start + length : size].copy()
             size += replaced - length
@@ -180,5 +183,6 @@ def rewrite(state, input_ids, pool, layout, scale, lower_share, math_share, wind
             sizes[_LAST] = size
             parts[_ALL, strings + size] = marks + _SPACE
             strings += size + 1
-        sizes[_RULES], sizes[_ALL] = rules - 1, strings - 1  # without the last <space>
+        sizes[_RULES] = rules - 1  # without the last <space>
+        sizes[_ALL] = strings - 1
         starts[row], stops[row] = _write(input_ids[row], pool, listed, parts, sizes, layout)

@@ -41,17 +41,17 @@ def parts_of(names, words) -> dict:
     return dict(zip(names, pieces, strict=True))
 
 
-def agree(parts: dict, asked, listed: Listed) -> bool:
+def agree(known: dict, asked, listed: Listed) -> bool:
     """Whether the parts agree, and those that were asked for are made of the listed symbols."""
-    if "string" in parts:
-        return _rewriting_agrees(parts, asked, listed)
-    pattern = parts["pattern"]
+    if "string" in known:
+        return _rewriting_agrees(known, asked, listed)
+    pattern = known["pattern"]
     if not set(pattern) <= {*listed.upper, *listed.math}:
         return False
-    numbers = ("", " 2") if "result 2" in parts else ("",)
+    numbers = ("", " 2") if "result 2" in known else ("",)
     for number in numbers:
-        result = parts[f"result{number}"]
-        substitution = parts.get(f"substitution{number}")
+        result = known[f"result{number}"]
+        substitution = known.get(f"substitution{number}")
         values = matched(pattern, result, listed) if substitution is None else values_of(substitution)
         if values is None:
             return False
@@ -62,18 +62,18 @@ def agree(parts: dict, asked, listed: Listed) -> bool:
     return True
 
 
-def _rewriting_agrees(parts: dict, asked, listed: Listed) -> bool:
-    rules = parts["rules"]
+def _rewriting_agrees(known: dict, asked, listed: Listed) -> bool:
+    rules = known["rules"]
     if "rules" in asked and not (len(rules) == 1 and _is_rule(rules[0], listed)):
         return False
-    reached = {parts["string"]}
-    if "strings" not in parts:
+    reached = {known["string"]}
+    if "strings" not in known:
         for rule in rules:
             reached = set(itertools.chain.from_iterable(_rewritings(rule, string, listed) for string in reached))
-        return parts["last"] in reached
-    if len(parts["strings"]) != len(rules):
+        return known["last"] in reached
+    if len(known["strings"]) != len(rules):
         return False
-    steps = itertools.pairwise([parts["string"], *parts["strings"]])
+    steps = itertools.pairwise([known["string"], *known["strings"]])
     return all(new in _rewritings(rule, old, listed) for rule, (old, new) in zip(rules, steps, strict=True))
 
 

@@ -38,7 +38,8 @@ def step(weights, grid, temperature=0.0, identity_bias=0.0, rng=None) -> np.ndar
     states]`` and conv0_bias, conv1_bias, conv2_bias. At `temperature` 0 it is the state with the largest logit.
     """
     weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
-    size, states = len(grid), weights["conv2_bias"].size
+    size = len(grid)
+    states = weights["conv2_bias"].size
     cells = np.eye(states, dtype=np.float32)[grid]
     around = np.pad(cells, 1, mode="wrap")  # rows, columns and, as in the reference, channels
     hidden = weights["conv0_bias"]
@@ -70,7 +71,8 @@ def encode(frames, states, patch) -> list[int]:
 
     A patch is a number with a digit for each cell, the cell at the top left the least significant one.
     """
-    count, size = len(frames), len(frames[0]) // patch
+    count = len(frames)
+    size = len(frames[0]) // patch
     cells = np.asarray(frames).reshape(count, size, patch, size, patch).swapaxes(2, 3).reshape(count, size**2, -1)
     numbers = cells @ states ** np.arange(patch**2)
     start = np.full((count, 1), states ** (patch**2))

@@ -11,7 +11,8 @@ import numpy as np
 
 from .kernels import mix, njit, uniform
 
-CHANNELS, HIDDEN = 4, 16  # outputs of the first convolution, and of the second
+CHANNELS = 4  # outputs of the first convolution
+HIDDEN = 16  # outputs of the second
 _TRUNCATED_SD = 0.87962566103423978  # standard deviation of a standard normal cut at -2 and 2
 _BLOCK = 16  # logits are computed so many at once
 _NOTHING = 40.0  # a weight of exp(-40) is less than the last of the 53 bits of a draw
@@ -28,7 +29,8 @@ def _seed(state, key, attempt):
 def _normal(state):
     """Standard normal (polar method)."""
     while True:
-        x, y = 2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0
+        x = 2.0 * uniform(state) - 1.0
+        y = 2.0 * uniform(state) - 1.0
         square = x * x + y * y
         if 0.0 < square < 1.0:
             return x * math.sqrt(-2.0 * math.log(square) / square)
@@ -93,9 +95,13 @@ def prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule):
 
 @njit
 def empty_rule(states):
+    """The arrays that `prepare` fills in."""
     blocks = (states + _BLOCK - 1) // _BLOCK
-    table, base = np.empty((9, states, HIDDEN), np.float32), np.empty(HIDDEN, np.float32)
-    return table, base, np.empty((blocks, HIDDEN, _BLOCK), np.float32), np.empty((blocks, _BLOCK), np.float32)
+    table = np.empty((9, states, HIDDEN), np.float32)
+    base = np.empty(HIDDEN, np.float32)
+    out = np.empty((blocks, HIDDEN, _BLOCK), np.float32)
+    offset = np.empty((blocks, _BLOCK), np.float32)
+    return table, base, out, offset
 
 
 @njit
@@ -118,12 +124,16 @@ def first_grid(state, cells, share):
 
 @njit
 def _hidden(cells, table, base, hidden):
+    """The second layer at each cell, float32 ``[grid, grid, HIDDEN]``, from the table."""
     grid = cells.shape[0]
     for y in range(grid):
-        above, below = cells[(y if y > 0 else grid) - 1], cells[y + 1 if y < grid - 1 else 0]
+        above = cells[(y if y > 0 else grid) - 1]
         here = cells[y]
+        below = cells[y + 1 if y < grid - 1 else 0]
         for x in range(grid):
-            left, right = (x if x > 0 else grid) - 1, x + 1 if x < grid - 1 else 0
+            left = (x if x > 0 else grid) - 1
+            right = x + 1 if x < grid - 1 else 0
+            # One sum with an order, rather than one place after another: the compiler makes all of `HIDDEN` at once.
             t0, t1, t2 = table[0, above[left]], table[1, above[x]], table[2, above[right]]
             t3, t4, t5 = table[3, here[left]], table[4, here[x]], table[5, here[right]]
             t6, t7, t8 = table[6, below[left]], table[7, below[x]], table[8, below[right]]
@@ -135,11 +145,15 @@ def _hidden(cells, table, base, hidden):
 
 @njit
 def _logits(hidden, out, offset, logits):
+    """The logit of each state at each cell, float32 ``[grid, grid, states]``, padded to whole blocks."""
     for block in range(len(out)):
-        kernel, bias, start = out[block], offset[block], _BLOCK * block
+        kernel = out[block]
+        bias = offset[block]
+        start = _BLOCK * block
         for y in range(hidden.shape[0]):
             for x in range(hidden.shape[0]):
-                source, target = hidden[y, x], logits[y, x, start : start + _BLOCK]
+                source = hidden[y, x]
+                target = logits[y, x, start : start + _BLOCK]
                 for c in range(_BLOCK):  # in this order of the loops, the compiler makes all of a block at once
                     total = bias[c]
                     for j in range(HIDDEN):
@@ -151,8 +165,9 @@ def _logits(hidden, out, offset, logits):
 def step(state, cells, after, rule, temperature, identity_bias, hidden, logits):
     """One step of all cells: a draw for each from the softmax of its logits / temperature; at 0, of the largest."""
     table, base, out, offset = rule
-    grid, states = cells.shape[0], table.shape[1]
-    window = np.float32(_NOTHING * temperature)
+    grid = cells.shape[0]
+    states = table.shape[1]
+    window = np.float32(_NOTHING * temperature)  # further below the largest logit, no draw can take a state
     _hidden(cells, table, base, hidden)
     _logits(hidden, out, offset, logits)
     for y in range(grid):
@@ -160,11 +175,13 @@ def step(state, cells, after, rule, temperature, identity_bias, hidden, logits):
             scores = logits[y, x]
             if identity_bias != 0.0:
                 scores[cells[y, x]] += np.float32(identity_bias)
-            best, chosen = scores[0], 0
+            best = scores[0]
+            chosen = 0
             for c in range(1, states):
                 if scores[c] > best:
-                    best, chosen = scores[c], c
-            close = 0
+                    best = scores[c]
+                    chosen = c
+            close = 0  # states within the window: with one alone, as mostly, nothing need be drawn
             for c in range(states):
                 close += best - scores[c] <= window
             if close > 1:
@@ -174,15 +191,18 @@ def step(state, cells, after, rule, temperature, identity_bias, hidden, logits):
 
 @njit
 def _draw(state, scores, states, best, temperature):
+    """A state with the probabilities of the softmax."""
     total = 0.0
     for c in range(states):
         total += _weight(best - scores[c], temperature)
-    u, below, chosen = uniform(state) * total, 0.0, 0
+    u = uniform(state) * total
+    below = 0.0
+    chosen = 0
     for c in range(states):
         weight = _weight(best - scores[c], temperature)
         below += weight
         if weight > 0.0:
-            chosen = c
+            chosen = c  # the last of these, if rounding leaves `u` at the total
             if u < below:
                 break
     return chosen
@@ -199,14 +219,17 @@ def _weight(gap, temperature):
 @njit
 def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_bias, delimited):
     """Writes frames into `row` until it is full: the patches of one, between delimiters or not; cells come back."""
-    grid, states = cells.shape[0], rule[0].shape[1]
+    grid = cells.shape[0]
+    states = rule[0].shape[1]
     hidden = np.empty((grid, grid, HIDDEN), np.float32)
     logits = np.empty((grid, grid, rule[3].size), np.float32)
-    before, after = cells, np.empty_like(cells)
-    opening = 1
+    before = cells
+    after = np.empty_like(cells)
+    opening = 1  # <frame>, which follows the numbers of all patches; </frame> comes next
     for _ in range(patch * patch):
         opening *= states
-    steps, end = burn_in, 0
+    steps = burn_in
+    end = 0
     while True:
         for _ in range(steps):
             step(state, before, after, rule, temperature, identity_bias, hidden, logits)
@@ -219,7 +242,8 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
             for x in range(0, grid, patch):
                 if end == len(row):
                     return
-                number, place = 0, 1
+                number = 0
+                place = 1
                 for i in range(patch):
                     for j in range(patch):
                         number += place * before[y + i, x + j]
@@ -242,14 +266,20 @@ def fill(keys, attempts, seeds, rows, own, size, dynamics):
     states, grid, patch = size
     burn_in, dt, temperature, identity_bias = dynamics
     conv0 = np.empty((3, 3, states + 2, CHANNELS), np.float32)
-    conv1, conv2 = np.empty((CHANNELS, HIDDEN), np.float32), np.empty((HIDDEN, states), np.float32)
-    bias0, bias1, bias2 = (np.zeros(CHANNELS, np.float32), np.zeros(HIDDEN, np.float32), np.zeros(states, np.float32))
-    rule, candidate, seeded = empty_rule(states), np.empty(4, np.uint64), np.empty(4, np.uint64)
-    cells, share = np.empty((grid, grid), np.uint8), np.empty(states)
+    conv1 = np.empty((CHANNELS, HIDDEN), np.float32)
+    conv2 = np.empty((HIDDEN, states), np.float32)
+    bias0 = np.zeros(CHANNELS, np.float32)
+    bias1 = np.zeros(HIDDEN, np.float32)
+    bias2 = np.zeros(states, np.float32)
+    rule = empty_rule(states)
+    candidate = np.empty(4, np.uint64)
+    seeded = np.empty(4, np.uint64)
+    cells = np.empty((grid, grid), np.uint8)
+    share = np.empty(states)
     for row in range(len(rows)):
         draw_rule(candidate, keys[row], attempts[row], conv0, conv1, conv2)
         prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule)
-        _seed(seeded, seeds[row], np.int32(-1))
+        _seed(seeded, seeds[row], np.int32(-1))  # which is no candidate's number
         stream = candidate if own else seeded
         first_grid(stream, cells, share)
         simulate(stream, rule, cells, rows[row], patch, burn_in, dt, temperature, identity_bias, not own)

@@ -59,7 +59,7 @@ USED = tuple(number for number in range(1, 22) if number not in (1, 2, 9, 15, 17
 STEP = ("sentence_reordering", "next_sentence_generation", "masked_document_generation")
 
 _TENS = [f"keyword_{i}" for i in range(10)]
-_CLASSES = [f"class_{c}_kw_{j}" for c in range(3) for j in range(3)]
+_CLASSES = [f"class_{c}_kw_{j}" for c, j in itertools.product(range(3), range(3))]
 _NUMBERS = [str(number) for number in range(100)]
 _JOINERS = [f"join_{i}" for i in range(5)]
 _KEYWORDS = {  # of each sub-task, what it puts into documents
@@ -75,7 +75,7 @@ _KEYWORDS = {  # of each sub-task, what it puts into documents
 }
 _RESULTS = {  # and what only its answers have
     **dict.fromkeys((11, 13), [f"class_{c}" for c in range(3)]),
-    18: [f"target_{i}_{j}" for i in range(20) for j in range(3)],
+    18: [f"target_{i}_{j}" for i, j in itertools.product(range(20), range(3))],
 }
 _SENTENCES = {4: 3, 5: 3, 6: 3, 12: 5, 13: 5, 15: 2, 16: 4, 17: 4, 19: 3}  # that a document must have; else 1
 _WORDS = {19: 2, 20: 2}  # that a sentence must have; else 1
@@ -144,9 +144,9 @@ def sentences_of(words: list[str]) -> list[list[str]]:
     sentences = []
     begin = 0
     for end in range(1, len(words) + 1):
-        before, word, after = words[end - 2], words[end - 1], words[end : end + 1]
-        closes = word == "." and after != [_END]
-        closes_behind_quote = word == _END and before == "."
+        word = words[end - 1]
+        closes = word == "." and words[end : end + 1] != [_END]
+        closes_behind_quote = word == _END and words[end - 2] == "."
         if closes or closes_behind_quote or end == len(words):
             sentences.append(words[begin:end])
             begin = end

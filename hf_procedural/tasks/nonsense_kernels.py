@@ -68,10 +68,10 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
     if task <= 2:
         return
     first, kinds = keywords[task]
-    if task == 7 or task == 8:
+    if task == 7 or task == 8:  # which put tokens in, where others mark words
         i = below(state, count)
         words = document[i]
-        if task == 7:
+        if task == 7:  # quotes around some words, but behind a keyword that opens the sentence
             begin = 0 if words[0] <= full_stop else 1
             begin += below(state, lengths[i] - begin)
             end = begin + 1 + below(state, lengths[i] - begin)
@@ -82,7 +82,7 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
         lengths[i] += 2 if task == 7 else 1
         return
 
-    marks = 1
+    marks = 1  # how many words become keywords
     if task == 4 or task == 5 or task == 6 or task == 19:
         marks = 3
     elif task == 9:
@@ -95,6 +95,7 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
         marks = 2
     elif task == 16 or task == 17:
         marks = 1 + below(state, 4)
+    # Numbers and the keywords that are sorted or joined differ; others may be equal.
     kind = np.empty(marks, np.int32)
     if task == 6 or task == 15 or task == 16 or task == 17 or task == 19 or task == 20:
         _distinct(state, kinds, kind)
@@ -110,7 +111,8 @@ def _change(state, task, document, lengths, count, keywords, full_stop):
     for i in range(count):  # takes each set of sentences with the same probability
         if left and below(state, count - i) < left:
             left -= 1
-            _mark(state, document[i], lengths[i] - (2 if task == 19 else 1), first + kind[left], full_stop)
+            stop = lengths[i] - (2 if task == 19 else 1)  # a clause to join has a word behind its keyword
+            _mark(state, document[i], stop, first + kind[left], full_stop)
 
 
 @njit
@@ -163,41 +165,46 @@ def _answer(state, task, document, lengths, count, keywords, full_stop, texts, z
 
     first, kinds = keywords[task]
     lines, places, kind = np.empty((3, 5), np.int64)  # the sentences with a keyword, where it stands, which it is
-    found = 0
+    marked = 0
     for i in range(count):
         for place in range(lengths[i]):
             if first <= document[i, place] < first + kinds:
-                lines[found], places[found], kind[found] = i, place, document[i, place] - first
-                found += 1
+                lines[marked] = i
+                places[marked] = place
+                kind[marked] = document[i, place] - first
+                marked += 1
                 break
+    # Answers of fixed words: check_keyword, classify_keyword, majority_keyword, threshold_number, compare_numbers.
     if task == 9:
-        return _say(cells, end, texts[0 if found == 0 else 1])
+        return _say(cells, end, texts[0 if marked == 0 else 1])
     if task == 10:
         return _say(cells, end, texts[2 if kind[0] < 5 else 3])
     if task == 12:
-        return _say(cells, end, texts[4 if 2 * kind[:found].sum() < found else 5])
+        return _say(cells, end, texts[4 if 2 * kind[:marked].sum() < marked else 5])
     if task == 14:
         return _say(cells, end, texts[6 if kind[0] < 50 else 7])
     if task == 15:
         return _say(cells, end, texts[8 if kind[0] > kind[1] else 9])
 
-    words, place, length = document[lines[0]], places[0], lengths[lines[0]]
-    if task == 16 or task == 17:
+    words = document[lines[0]]
+    place = places[0]
+    length = lengths[lines[0]]
+    if task == 16 or task == 17:  # largest_number, sum_of_numbers
         end = _say(cells, end, texts[10 if task == 16 else 11])
-        cells[end] = zero + (kind[:found].max() if task == 16 else kind[:found].sum())
+        cells[end] = zero + (kind[:marked].max() if task == 16 else kind[:marked].sum())
         end += 1
-    elif task == 7:
+    elif task == 7:  # copy_quoted
         stop = place + 1
         while words[stop] != first + 1:
             stop += 1
         end = _copy(cells, end, words, place + 1, stop)
         if cells[end - 1] == full_stop:
             return end
-    elif task == 19:
+    elif task == 19:  # join_clauses
         end = _say(cells, end, texts[12])
-        for j in range(found):
+        for j in range(marked):
             end = _copy(cells, end, document[lines[j]], places[j], lengths[lines[j]] - 1)
-    elif task == 20:
+    elif task == 20:  # break_clauses
         second = place + 1
         while not first <= words[second] < first + kinds:
             second += 1
@@ -205,40 +212,40 @@ def _answer(state, task, document, lengths, count, keywords, full_stop, texts, z
         cells[end] = full_stop
         end = _copy(cells, end + 1, words, 0, place)
         end = _copy(cells, end, words, second, length - 1)
-    elif task == 21:
+    elif task == 21:  # truncate_sentence
         end = _copy(cells, end, words, 0, place)
     else:
-        return _copied(state, task, document, lengths, lines, places, kind, found, first + kinds, texts, cells, end)
+        return _copied(state, task, document, lengths, lines, places, kind, marked, first + kinds, texts, cells, end)
     cells[end] = full_stop
     return end + 1
 
 
 @njit
-def _copied(state, task, document, lengths, lines, places, kind, found, results, texts, cells, end):
+def _copied(state, task, document, lengths, lines, places, kind, marked, results, texts, cells, end):
     """The answers that are whole sentences."""
-    if task == 8:
+    if task == 8:  # copy_bulleted
         return _copy(cells, end, document[lines[0]], 1, lengths[lines[0]])
-    if task == 11 or task == 18:
+    if task == 11 or task == 18:  # replace_class_keyword, paraphrase_words
         result = kind[0] // 3 if task == 11 else 3 * kind[0] + below(state, 3)
         cells[end + places[0]] = results + result
         _copy(cells, end, document[lines[0]], 0, places[0])
         return _copy(cells, end + places[0] + 1, document[lines[0]], places[0] + 1, lengths[lines[0]])
-    if task == 13:
+    if task == 13:  # topic_segregation
         for topic in range(3):
             end = _say(cells, end, texts[13])
             cells[end] = results + topic
             end += 1
-            for j in range(found):
+            for j in range(marked):
                 if kind[j] // 3 == topic:
                     end = _copy(cells, end, document[lines[j]], 0, lengths[lines[j]])
         return end
-    order = np.arange(found)
+    order = np.arange(marked)
     if task == 5:
-        for i in range(found - 1):
-            j = i + below(state, found - i)
+        for i in range(marked - 1):
+            j = i + below(state, marked - i)
             order[i], order[j] = order[j], order[i]
     elif task == 6:
-        order = np.argsort(kind[:found])
+        order = np.argsort(kind[:marked])
     for j in order:
         end = _copy(cells, end, document[lines[j]], 0, lengths[lines[j]])
     return end
@@ -258,20 +265,26 @@ def write_step(state, input_ids, step, mean_words, full_stop, sizes, mask, ends)
     starts, stops = np.empty((2, len(input_ids)), np.int64)
     for row in range(len(input_ids)):
         cells = input_ids[row]
-        length = count = begins[0] = 0
+        length = 0
+        count = 0
+        begins[0] = 0
         while length <= required:
             length += _sentence(state, document[length:], mean_words, full_stop)
             count += 1
             begins[count] = length
-        end, answer, stop = length, 0, length
+        end = length  # of the prompt
+        answer = 0  # the answer is document[answer:stop]
+        stop = length
         if step == 0:
-            order, end = np.arange(count), 0
+            order = np.arange(count)
+            end = 0
             for i in range(count):
                 j = i + below(state, count - i)
                 order[i], order[j] = order[j], order[i]
                 end = _copy(cells, end, document, begins[order[i]], begins[order[i] + 1])
         elif step == 1:
-            answer, stop = required - following, required
+            answer = required - following
+            stop = required
             end = _copy(cells, 0, document, 0, answer)
         else:
             _copy(cells, 0, document, 0, length)

@@ -1,4 +1,8 @@
-"""Tasks of other people's: from a file, or from a package with the entry point ``hf_procedural.tasks``."""
+"""Tasks of other people's: from a file, or from a package with the entry point ``hf_procedural.tasks``.
+
+What does not keep the contract of check.py is not registered: of a file the reason is an error, of a package, which the
+user may not have asked for, a warning.
+"""
 
 import importlib.metadata
 import importlib.util
@@ -18,14 +22,16 @@ def load_task_file(file) -> list[str]:
     Raises ValueError, with the reason, for a file that cannot be run, registers nothing, or has a task that breaks the
     contract (see `check_task`), which is then not registered.
     """
-    path, before = Path(file).absolute(), set(REGISTRY)
+    path = Path(file).absolute()
+    before = set(REGISTRY)
     if path.suffix != ".py":
         raise ValueError(f"task_file must be a Python file, got {file}")
     if not path.is_file():
         raise ValueError(f"there is no task_file {file}")
     name = path.stem
     module = sys.modules.get(name)
-    if module is None or Path(getattr(module, "__file__", None) or "").absolute() != path:
+    is_loaded = module is not None and Path(getattr(module, "__file__", None) or "").absolute() == path
+    if not is_loaded:
         if module is not None or name in sys.stdlib_module_names:
             raise ValueError(f"task_file {file}: there is a module {name} already; give the file another name")
         spec = importlib.util.spec_from_file_location(name, path)

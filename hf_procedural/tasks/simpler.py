@@ -99,7 +99,7 @@ def _distinct(ids) -> list[int]:
 
 
 def _duplicate(ids, _):
-    return [token for token in ids for _ in range(2)]
+    return list(itertools.chain.from_iterable(zip(ids, ids, strict=True)))
 
 
 def _deduplicate(ids, _):

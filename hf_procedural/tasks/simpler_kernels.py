@@ -16,13 +16,17 @@ _FILTER, _GET_INDEX, _REPLACE_MANY = range(18, 21)
 def rows(state, input_ids, operations, names, numbers, low, high, pool):
     """Name, body, <sep>, answer and <eos> in each row; gives where answers begin and where rows end."""
     n = len(input_ids)
-    starts, stops = np.empty(n, np.int32), np.empty(n, np.int32)
+    starts = np.empty(n, np.int32)
+    stops = np.empty(n, np.int32)
     ids = np.arange(FIRST, FIRST + pool).astype(np.int32)  # shuffled in place, row by row
-    spare, sizes = np.empty(high + 1, np.int32), np.empty(high + 1, np.int32)
-    marks = np.zeros((3, SEP), np.int32)  # by id: two of the row it was seen in last, and a value
+    spare = np.empty(high + 1, np.int32)
+    sizes = np.empty(high + 1, np.int32)
+    # By id: two of the row it was seen in last, so that nothing need be cleared from row to row, and a value.
+    marks = np.zeros((3, SEP), np.int32)
     for row in range(n):
         operation = operations[below(state, len(operations))]
-        name, cells = names[operation], input_ids[row]
+        name = names[operation]
+        cells = input_ids[row]
         start = 0
         while name[start] != NAME_END:
             cells[start] = name[start]
@@ -61,11 +65,11 @@ def _choose(state, out, size, number):
 
 
 @njit
-def _partition(state, total, parts, least, sizes):
+def _partition(state, total, runs, least, sizes):
     """Sizes that add up to `total`, each `least` and what falls to it of the rest, part by part at random."""
-    sizes[:parts] = least
-    for _ in range(total - parts * least):
-        sizes[below(state, parts)] += 1
+    sizes[:runs] = least
+    for _ in range(total - runs * least):
+        sizes[below(state, runs)] += 1
 
 
 @njit
@@ -74,10 +78,10 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
     second = -1
     if operation in (_SET, _DEDUPLICATE):
         first = between(state, low, high)
-        parts = between(state, 1, first)
-        _partition(state, first, parts, 1, sizes)
-        _fill(state, spare, 0, parts, pool)
-        _repeat(body, spare, sizes, parts)
+        runs = between(state, 1, first)
+        _partition(state, first, runs, 1, sizes)
+        _fill(state, spare, 0, runs, pool)
+        _repeat(body, spare, sizes, runs)
         if operation == _SET:
             _choose(state, body, first, first)
     elif operation == _LONGEST_WORD:
@@ -86,7 +90,8 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
         first = between(state, low, high)
         _fill(state, body, 0, first, pool)
     elif operation == _COUNT:
-        first, second = between(state, low - 2, high - 2), 1
+        first = between(state, low - 2, high - 2)
+        second = 1
         query = FIRST + below(state, pool)
         placed = between(state, 0, first)
         body[:placed] = query
@@ -118,7 +123,7 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
             _choose(state, body, first, first)
         distinct = _distinct(body[:first], spare, 0, seen, stamp)
         for i in range(distinct):
-            seen[spare[i]] = 0
+            seen[spare[i]] = 0  # `_answer` uses it for the same row
         _choose(state, spare, distinct, pairs)
         for i in range(pairs):
             body[first + 1 + 2 * i] = spare[i]
@@ -145,16 +150,17 @@ def _body(state, body, operation, low, high, pool, ids, spare, sizes, seen, stam
 
 
 @njit
-def _repeat(out, symbols, sizes, parts):
+def _repeat(out, symbols, sizes, runs):
     """The first symbols, each as often as its size says."""
     end = 0
-    for i in range(parts):
+    for i in range(runs):
         out[end : end + sizes[i]] = symbols[i]
         end += sizes[i]
 
 
 @njit
 def _words(state, body, low, high, pool, sizes):
+    """Random words with marks between them; gives where they end."""
     words = between(state, 1, max(high // 2, 1))
     least = max(low - words + 1, words)
     _partition(state, between(state, least, high - words + 1), words, 1, sizes)
@@ -230,6 +236,7 @@ def _distinct(symbols, out, end, seen, stamp):
 
 @njit
 def _write(number, numbers, answer):
+    """Writes a number's pieces, which zeros end (of -1 too: the last row); gives how many there are."""
     end = 0
     while numbers[number, end] != 0:
         answer[end] = numbers[number, end]
@@ -241,7 +248,7 @@ def _write(number, numbers, answer):
 def _answer(body, first, second, answer, operation, numbers, sizes, marks, stamp):
     """Writes the answer to a body; gives its size."""
     sequence, other = body[:first], body[first + 1 : first + 1 + max(second, 0)]
-    seen, there, value = marks
+    seen, in_other, value = marks
     end = 0
     if operation == _COPY:
         answer[:first] = sequence
@@ -321,11 +328,11 @@ def _answer(body, first, second, answer, operation, numbers, sizes, marks, stamp
         if operation == _SET_2_MINUS_1:
             sequence, other = other, sequence
         for symbol in other:
-            there[symbol] = stamp
+            in_other[symbol] = stamp
         for symbol in sequence:
             if seen[symbol] != stamp:
                 seen[symbol] = stamp
-                if (there[symbol] == stamp) == (operation == _INTERSECT):
+                if (in_other[symbol] == stamp) == (operation == _INTERSECT):
                     answer[end] = symbol
                     end += 1
     return end
