@@ -1,4 +1,7 @@
-"""Losses: labelled tokens alone, weighed by tokens, with a z-loss, in bits per byte."""
+"""What a model's loss counts: labelled tokens alone, each alike in an evaluation, PaLM's z-loss, bits per byte.
+
+All but the last are hooks on a model, of which nothing is in a checkpoint: the Trainer stays the stock one.
+"""
 
 import contextlib
 import functools
