@@ -1,8 +1,8 @@
 """Importing any module of ours leaves the rest of the process as it was: what a recipe needs, its main does."""
 
 import json
-import subprocess
-import sys
+
+from support import starting
 
 # Other libraries do as they like when they are imported, so they come first.
 _CODE = """
@@ -60,8 +60,9 @@ print(json.dumps([len(names), changed]))
 """
 
 
-def test_an_import_changes_nothing_of_others():
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", _CODE], capture_output=True, text=True)
+def test_an_import_changes_nothing_of_others(tmp_path):
+    (tmp_path / "imports.py").write_text(_CODE)
+    done = starting.run(tmp_path / "imports.py")
     assert done.returncode == 0, done.stderr
     count, changed = json.loads(done.stdout.splitlines()[-1])
     assert count > 90 and not changed
