@@ -217,6 +217,14 @@ _lean(
 )
 _lean(
     _DATATROVE,
+    "datatrove.utils.logging:sys",
+    "datatrove.utils.logging:setup_default_logger",
+    why="a terminal without the log of every task",
+    until="datatrove has a switch for it",
+    without="the log is on the terminal, too",
+)
+_lean(
+    _DATATROVE,
     "datatrove.pipeline.dedup:MinhashDedupCluster.save_cluster_id",
     why="copies by minhash: folders bucket_000, files of clusters as pairs of uint32",
     until="datatrove gives clusters by an interface",

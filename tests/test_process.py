@@ -8,7 +8,7 @@ from support import starting
 _CODE = """
 import importlib, json, logging, os, pkgutil, random, signal, sys, warnings
 
-import accelerate, bert_score, datasets, evaluate, fasttext, loguru, matplotlib, matplotlib.figure, numba, numpy, torch
+import accelerate, bert_score, datasets, evaluate, fasttext, loguru, matplotlib, matplotlib.figure, numpy, torch
 import datatrove.executor, datatrove.pipeline.dedup, datatrove.utils.logging, datatrove.utils.word_tokenizers
 import lm_eval.evaluator, lm_eval.models.huggingface, lm_eval.tasks, transformers, trl, yaml
 transformers.Trainer, transformers.AutoModelForCausalLM, transformers.EarlyStoppingCallback, trl.GRPOTrainer
@@ -41,7 +41,7 @@ def state():
     yield "progress bars", datasets.utils.are_progress_bars_disabled()
     yield "numpy", [numpy.geterr(), numpy.get_printoptions()["precision"], random.getstate()[1][0]]
     yield "dtype", [repr(torch.get_default_dtype()), repr(torch.get_default_device())]
-    yield "threads", [torch.get_num_threads(), torch.get_num_interop_threads(), numba.get_num_threads()]
+    yield "threads", [torch.get_num_threads(), torch.get_num_interop_threads()]
     yield "torch", [torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(), torch.initial_seed()]
     yield "products", [torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark]
     yield "generator of numpy", numpy.random.get_state()[1].tolist()

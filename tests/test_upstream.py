@@ -556,6 +556,19 @@ def _(take, name):
     take.logged(name)
 
 
+@case("datatrove.utils.logging:sys", "datatrove.utils.logging:setup_default_logger")
+def _(take, name):
+    import datatrove.utils.logging
+    import loguru
+
+    from hf_procedural.recycle import pipeline
+
+    sinks = list(loguru.logger._core.handlers.values())
+    take.away(datatrove.utils.logging, name.partition(":")[2])
+    pipeline.hide_logs()
+    assert list(loguru.logger._core.handlers.values()) == sinks
+
+
 @case("datatrove.pipeline.dedup:MinhashDedupCluster.save_cluster_id")
 def _(take, name):
     from hf_procedural.recycle import duplicates

@@ -19,7 +19,8 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
     """
     with user_errors():
         trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
-    results = train_and_save(trainer, prepared, *arguments)
+    with user_errors(ImportError):  # where another library has changed
+        results = train_and_save(trainer, prepared, *arguments)
     with user_errors(HubError):
         publish_when_done(trainer)
     return results

@@ -46,6 +46,7 @@ except ImportError as error:
     raise ImportError(f"recycling runs through datatrove: pip install 'hf-procedural[recycle]' ({error})") from error
 
 _METHODS = ("get_incomplete_ranks", "save_executor_as_json", "_run_for_rank")
+_STDERR, _SET_UP = "datatrove.utils.logging:sys", "datatrove.utils.logging:setup_default_logger"
 _MARK = "datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed"
 _GROUP = 1_000  # rows in a row group, which is in memory as a whole
 
@@ -153,9 +154,11 @@ def hide_logs() -> None:
 
     datatrove 0.10 gives `sys.stderr` to loguru anew for each task, and has no switch for it.
     """
+    if upstream.get(_STDERR) is None or upstream.get(_SET_UP) is None:
+        return
     silent = vars(sys) | {"stderr": open(os.devnull, "w")}  # noqa: SIM115
     datatrove.utils.logging.sys = types.SimpleNamespace(**silent)
-    datatrove.utils.logging.setup_default_logger()
+    upstream.need(_SET_UP)()
 
 
 def _start_worker() -> None:
