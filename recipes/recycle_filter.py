@@ -128,8 +128,8 @@ class FilterArguments:
                     raise ValueError(f"{name} must be a probability from 0 to 1, got {value}")
                 if name.endswith("keep_top") and not 0 < value <= 1:
                     raise ValueError(f"{name} must be a share above 0 and at most 1, got {value}")
-                if name.endswith("tokens") and value < 1:
-                    raise ValueError(f"{name} must be at least 1, got {value}")
+                if name.endswith("tokens"):
+                    at_least(name, value, 1)
                 if name.endswith("tokens") and not self.tokenizer:
                     raise ValueError(f"{name} needs a tokenizer to count them: add --tokenizer EleutherAI/gpt-neox-20b")
 

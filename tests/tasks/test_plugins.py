@@ -80,13 +80,18 @@ def test_it_trains_shows_and_publishes(file, monkeypatch, tmp_path, capsys):
     assert f"--task_file {file}" in (tmp_path / "data" / "README.md").read_text()
 
 
-def test_rows_of_a_changed_task_are_not_those_in_the_cache(file):
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("digit_sum-6", {}), ("digit_sum-6", {"shuffle_tokens": True}), ("sort-4+digit_sum-6", {})],
+)
+def test_rows_of_a_changed_task_are_not_those_in_the_cache(name, parameters, file):
     hp.load_task_file(file)
-    first = load_dataset("procedural", "digit_sum-6", train_size=50, split="train")["labels"]
+    assert not hp.task(name, **parameters).is_ours and hp.task("sort-4", **parameters).is_ours
+    first = load_dataset("procedural", name, train_size=50, split="train", **parameters)["labels"]
     del sys.modules["my_task"], REGISTRY["digit_sum"]
     file.write_text(SOURCE.replace("% 10", "% 7"))
     hp.load_task_file(file)
-    assert load_dataset("procedural", "digit_sum-6", train_size=50, split="train")["labels"] != first
+    assert load_dataset("procedural", name, train_size=50, split="train", **parameters)["labels"] != first
 
 
 BROKEN = [
