@@ -81,7 +81,7 @@ class TransferReport:
         return "\n".join([*table, f"total: {totals}"])
 
 
-def _span(layers: list[int]) -> str:
+def _span(layers: list) -> str:
     """Layers in short: 0-3, or 0,2,3 where some are left out."""
     first, last = layers[0], layers[-1]
     if layers == list(range(first, last + 1)):

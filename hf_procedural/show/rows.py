@@ -83,7 +83,7 @@ def _members(task: Task) -> tuple[Task, ...]:
     return task.members if isinstance(task, Mixture) else ()
 
 
-def _as_row_of(member: Task, mixture: Mixture, input_ids, labels):
+def _as_row_of(member: Task, mixture: Task, input_ids, labels):
     """`member` and the row in its own ids, if the member's oracle makes that very row; else None."""
     own = {token: index for index, token in enumerate(member.vocabulary)}
     vocabulary = mixture.vocabulary

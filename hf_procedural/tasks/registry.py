@@ -2,14 +2,16 @@
 
 import dataclasses
 import re
+from typing import TypeVar
 
 from .base import Task
 
+_Class = TypeVar("_Class", bound=type[Task])  # what is decorated keeps its type for who checks types
 REGISTRY: dict[str, type[Task]] = {}
 CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
 
 
-def register(cls: type[Task]) -> type[Task]:
+def register(cls: _Class) -> _Class:
     """Class decorator: adds a task to the registry under its `name`.
 
     Raises ValueError for a class without what every task has, or a name that is taken. A class from outside of this
