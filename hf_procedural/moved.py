@@ -31,7 +31,10 @@ MOVED: dict[str, str | dict[str, str]] = {
     "curriculum": "training.curriculum",
     "dataset_card": "hub.dataset_card",
     "deepmind_math": "text.deepmind_math",
-    "documents": {"text.documents": "* documents=open_documents of_several=train_and_validation_of_each"},
+    "documents": {
+        "text.documents": "* documents=open_documents of_several=train_and_validation_of_each",
+        "text.readers": "CORPORA FILE_NAME DataError local_files",
+    },
     "drawing": "show.drawing",
     "drawings": "show.drawings",
     "harness": {

@@ -184,15 +184,15 @@ def _(take, name):
 
 @case("datasets.data_files:SPLIT_KEYWORDS", "datasets.data_files:FILES_TO_IGNORE")
 def _(take, name):
-    from hf_procedural.text import documents
+    from hf_procedural.text import readers
 
     for file in ("a-training.json", "dev/b.json", "eval.json", "config.json", "report.json", "dataset_infos.json"):
         (take.folder / file).parent.mkdir(exist_ok=True)
         (take.folder / file).write_text('{"text": "one"}')
-    splits = documents.local_files(str(take.folder), documents.FILE_NAME, "text", "dataset")
+    splits = readers.local_files(str(take.folder), readers.FILE_NAME, "text", "dataset")
     assert sorted(splits) == ["test", "train", "validation"]
     take.away(datasets.data_files, name.partition(":")[2])
-    assert documents.local_files(str(take.folder), documents.FILE_NAME, "text", "dataset") == splits
+    assert readers.local_files(str(take.folder), readers.FILE_NAME, "text", "dataset") == splits
 
 
 # transformers: models

@@ -12,7 +12,7 @@ from ..data import blocks
 from ..data.rows import ValidationRows
 from ..data.tokenization import words
 from ..tasks import IGNORE, Task
-from ..text import documents
+from ..text import documents, readers
 from .as_rows import each_row
 from .checkpoints import Checkpoint
 from .library import ConfigurableTask, metric
@@ -67,7 +67,7 @@ def text_of_run(checkpoint: Checkpoint) -> Iterable[str] | None:
         return None
     datasets = recipe["dataset"] if isinstance(recipe["dataset"], list) else [recipe["dataset"]]
     for dataset in (*datasets, recipe.get("validation_dataset") or datasets[0]):
-        is_here = dataset in documents.CORPORA or Path(dataset).expanduser().exists() or glob.glob(dataset)
+        is_here = dataset in readers.CORPORA or Path(dataset).expanduser().exists() or glob.glob(dataset)
         if not is_here:  # on the Hub perhaps, where nothing is fetched from unasked
             return None
     names = ("dataset_config", "train_split", "validation_split", "validation_dataset", "text_column", "skip_empty")

@@ -1,7 +1,7 @@
 """Documents of JSON Lines and parquet files, here or on the Hub, in shards of which each is read alone.
 
 What is damaged is told by file and line, and left out: web text comes in thousands of files, of which some are cut
-short. (hf_procedural/text/documents.py, which feeds the training, ends at the first.)
+short. (hf_procedural/text/readers.py, which feeds the training, ends at the first.)
 """
 
 import gzip
@@ -20,7 +20,7 @@ from datasets.utils import tqdm
 from huggingface_hub import HfFileSystem, hf_hub_download
 from pyarrow.parquet import ParquetFile
 
-from ..text.documents import DataError, local_files
+from ..text.readers import DataError, local_files
 from .choices import KINDS
 
 _FILE_NAME = re.compile(r"\.jsonl?(\.(gz|zst))?$|\.parquet$")

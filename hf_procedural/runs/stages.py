@@ -11,7 +11,7 @@ from pathlib import Path
 from ..data.builder import CITATION, PAPER_URL
 from ..files import is_hub_id
 from ..tasks import task
-from ..text.documents import CORPORA, FILE_NAME
+from ..text.readers import CORPORA, FILE_NAME
 from .folder import DATA
 from .measured import REWARDS
 from .read import ACCURACY, Run

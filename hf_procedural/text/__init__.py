@@ -1,6 +1,7 @@
 """Documents on their way to the model: read, mixed, tokenized, packed into rows.
 
-    documents.py      documents of local files, data sets of the Hub, and Python's own text
+    readers.py        where documents come from: local files, data sets of the Hub, Python's own text
+    documents.py      documents in order, to train on and to validate with
     batches.py        documents in batches that suit a tokenizer, made ahead by another thread
     tokenizers.py     a tokenizer trained on text
     packing.py        documents packed into rows of one length

@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..errors import at_least
 from ..tasks import IGNORE
-from .documents import DataError
+from .readers import DataError
 
 DIFFICULTIES = ("train-easy", "train-medium", "train-hard")
 SPLITS = (*DIFFICULTIES, "interpolate", "extrapolate")

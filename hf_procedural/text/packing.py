@@ -25,7 +25,8 @@ from ..errors import at_least
 from ..tasks import IGNORE
 from . import batches
 from .batches import SEPARATORS, groups_of, made_ahead, pieces_of
-from .documents import DataError, Documents
+from .documents import Documents
+from .readers import DataError
 
 
 class _Encoder:

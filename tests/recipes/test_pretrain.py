@@ -19,7 +19,7 @@ from hf_procedural.data import blocks
 from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.files import Loader
 from hf_procedural.tasks import task_class
-from hf_procedural.text import documents, tokenizers
+from hf_procedural.text import readers, tokenizers
 from hf_procedural.training import arguments
 from hf_procedural.training.stage_arguments import StageArguments
 
@@ -117,7 +117,7 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
         small |= {"use_cpu": True, "attn_implementation": "sdpa"}  # in bf16, which ours does not take on a CPU
         small |= {"gradient_accumulation_steps": 1, "max_tokens": 2 * 4 * 32}
         return "semantic", small | {"tokenizer": str(texts / "tokenizer"), "validation_size": 4}
-    if content["dataset"] in documents.CORPORA:
+    if content["dataset"] in readers.CORPORA:
         return "semantic", small | {"limit": 20, "tokenizer_size": 300, "validation_size": 4}
     if "tokenizer" not in content:
         maths = {"sequence_length": 256, "max_tokens": 2 * 4 * 256, "validation_problems": 1, "greedy": False}
@@ -170,7 +170,7 @@ def test_there_is_a_yaml_for_every_task():
     assert families == {task_class(name).__module__ for name in hf_procedural.list_tasks()}
     assert any("+" in task for task in tasks)
     texts = {stem for stem, content in contents.items() if "dataset" in content}
-    assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *documents.CORPORA}
+    assert texts >= {"c4", "codeparrot", "deepmind_math", "wikitext", *readers.CORPORA}
 
 
 @pytest.mark.parametrize("config", sorted((RECIPES / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)

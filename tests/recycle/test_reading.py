@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.hub_server import empty_hub, environment, python  # noqa: F401
 
 from hf_procedural.recycle import pieces, reading
-from hf_procedural.text.documents import DataError
+from hf_procedural.text.readers import DataError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 STRANGE = [

@@ -28,10 +28,11 @@ from transformers import PreTrainedTokenizerFast
 
 from hf_procedural.data import tokenization
 from hf_procedural.models import losses
-from hf_procedural.text import batches, documents, packing, tokenizers
+from hf_procedural.text import batches, documents, packing, readers, tokenizers
 from hf_procedural.text.batches import SEPARATORS, pieces_of
-from hf_procedural.text.documents import DataError, Documents
+from hf_procedural.text.documents import Documents
 from hf_procedural.text.packing import PackedRows
+from hf_procedural.text.readers import DataError
 from hf_procedural.training.arguments import ModelArguments
 
 WEB = SHARED / "data" / "web"
@@ -121,7 +122,7 @@ def hub(monkeypatch):
     splits = {name: Dataset.from_dict({"text": part, "n": [1] * len(part)}) for name, part in parts.items()}
     streams = IterableDatasetDict({name: split.to_iterable_dataset(num_shards=2) for name, split in splits.items()})
     asked = []
-    monkeypatch.setattr(documents, "load_dataset", lambda *words, **options: asked.append((words, options)) or streams)
+    monkeypatch.setattr(readers, "load_dataset", lambda *words, **options: asked.append((words, options)) or streams)
     yield streams
     assert all(options == {"streaming": True} for _, options in asked)
 
@@ -141,10 +142,10 @@ def test_the_hub_needs_a_package_for_zst(monkeypatch):
     def load(*words, **options):
         raise ValueError("Compression type zstd not supported")
 
-    monkeypatch.setattr(documents, "load_dataset", load)
+    monkeypatch.setattr(readers, "load_dataset", load)
     with pytest.raises(ValueError, match=r"^dataset 'a/b' .* 'en': .* not supported$"):
         documents.open_documents("a/b", config="en")
-    monkeypatch.setattr(documents.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(readers.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"not supported \(where its files end in .zst: pip install zstandard\)$"):
         documents.open_documents("a/b", config="en")
 
