@@ -113,6 +113,8 @@ def runs_of(study, model_args, args):
                 run_args.disable_tqdm = args.disable_tqdm or study.num_proc > 1
                 folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
+                study_name = args.run_name or Path(args.output_dir).absolute().name
+                run_args.run_name = f"{study_name}_{task}_{folders[arm]}_seed_{seed}"
                 if args.push_to_hub:
                     run_args.hub_model_id = _repo_of(study, args, f"{task}-{folders[arm]}-seed_{seed}")
                 run_args.resume_from_checkpoint = "true" if folder.is_dir() else None

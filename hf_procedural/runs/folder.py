@@ -31,9 +31,11 @@ DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that na
 def open_run(args: "TrainingArguments", *others) -> str | None:
     """Checks the run folder and gives the checkpoint to resume from, if any. Writes nothing.
 
+    Trackers show the run under the folder's name, unless `args.run_name` is set.
     Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
     """
     output, wanted = Path(args.output_dir), args.resume_from_checkpoint
+    args.run_name = args.run_name or _name_of(output)
     check_folder(output)
     if str(wanted).lower() in ("none", "false", ""):
         if output.is_dir() and any(output.iterdir()):
@@ -60,6 +62,10 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
     _check_same_run(recipe, checkpoint, now, (_fields(*others) | {"seed", "data_seed"}) - {"max_tokens"})
     return checkpoint
+
+
+def _name_of(folder) -> str:
+    return Path(folder).absolute().name
 
 
 def last_checkpoint(output: Path) -> str | None:
@@ -115,6 +121,8 @@ def recipe_of(*arguments) -> dict:
         resolved.pop("max_steps", None)  # follows from it
     if isinstance(resolved.get("dataset"), list) and len(resolved["dataset"]) == 1:
         (resolved["dataset"],) = resolved["dataset"]
+    if "run_name" in resolved and resolved["run_name"] == _name_of(resolved["output_dir"]):
+        del resolved["run_name"]  # follows from the folder, another one too
     return json.loads(json.dumps(resolved))
 
 

@@ -204,6 +204,14 @@ def test_only_the_same_run_is_resumed(tmp_path):
             folder.open_run(args, *others)
 
 
+def test_a_run_is_called_like_its_folder(tmp_path):
+    for given, name in ((None, "my run"), ("other", "other")):
+        args = StageArguments(str(tmp_path / "my run"), run_name=given)
+        folder.open_run(args, RowArguments("sort-4"))
+        assert args.run_name == name
+        assert folder.recipe_of(args).get("run_name") == given  # so that another folder has its own
+
+
 def test_train_rows_are_those_of_load_dataset_for_any_number_of_workers():
     cached = load_dataset("procedural", "set-8", vocab_size=20, train_size=3000, seed=5, split="train")
     expected = np.array(cached.with_format("numpy")["input_ids"][:2400])
