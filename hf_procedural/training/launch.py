@@ -35,7 +35,11 @@ def leave_group() -> None:
 
 
 def end_with_parent() -> None:
-    """Ends this process with the one that started it, even where that is killed: what is run again finds no rival."""
+    """Ends this process with the one that started it, even where that is killed: what is run again finds no rival.
+
+    Ctrl-C, which a terminal sends to both, is left to that one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait():
         multiprocessing.parent_process().join()
