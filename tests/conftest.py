@@ -1,7 +1,9 @@
 """What all tests share: an offline, throw-away cache, specimens of every task."""
 
+import json
 import multiprocessing
 import os
+import random
 import tempfile
 
 _HOME = tempfile.TemporaryDirectory(prefix="hf_procedural-tests-")  # removed when the session ends
@@ -19,6 +21,7 @@ os.environ.update(  # before datasets is imported, which reads them once
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from support import warm_server  # noqa: E402
+from support.running import SHARED  # noqa: E402
 from support.specimens import SPECIMENS, specimen_id  # noqa: E402
 
 import hf_procedural as hp  # noqa: E402
@@ -43,6 +46,27 @@ def specimen(request):
 def task(specimen):
     name, parameters = specimen
     return hp.task(name, **parameters)
+
+
+@pytest.fixture(params=["made", "shared"])
+def web_file(request, tmp_path_factory):
+    """A JSONL of 1000 web documents with scores of 1 to 5: made here, and true ones where a checkout has them."""
+    if request.param == "shared":
+        file = SHARED / "data" / "web" / "refinedweb_low_score_1000.jsonl"
+        if not file.is_file():
+            pytest.skip(f"no {file}")
+        return file
+    file = tmp_path_factory.mktemp("web") / "web.jsonl"
+    rng = random.Random(0)
+    words = ["".join(rng.choices("etaoinshrdlu", k=rng.randint(1, 9))) for _ in range(2000)]
+    rows = []
+    for _ in range(1000):
+        score = rng.randint(1, 5)  # the higher, the more of the second half of the words
+        weights = [6 - score] * 1000 + [score] * 1000
+        text = " ".join(rng.choices(words, weights, k=rng.randint(60, 400)))
+        rows.append({"text": f"Größe {text}.\n\n{text[:100]}", "dataman_score": score})
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
 
 
 @pytest.fixture

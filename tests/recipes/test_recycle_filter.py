@@ -17,13 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 from hypothesis import strategies as st
-from support.running import SHARED, error_of, kill_when, run_here
+from support.running import error_of, kill_when, run_here
 from transformers import AutoTokenizer
 
 from hf_procedural.recycle import quality, selection
 from hf_procedural.text import documents, tokenizers
 
-WEB = SHARED / "data" / "web" / "refinedweb_low_score_1000.jsonl"
 GOOD = np.array(
     re.findall(r"\w+", "the tree stands under sky because roots drink water and leaves take light so that it grows")
 )
@@ -517,16 +516,15 @@ def test_measures_are_those_of_plain_python(home, tmp_path):
 # Web text
 
 
-@pytest.mark.skipif(not WEB.is_file(), reason=f"no web text in {WEB}")
-def test_web_text(home, monkeypatch, tmp_path):
-    words = ["--dataset", WEB, "--label_column", "dataman_score", "--positive", "4", *SMALL, "--epoch", "25"]
+def test_web_text(web_file, home, monkeypatch, tmp_path):
+    words = ["--dataset", web_file, "--label_column", "dataman_score", "--positive", "4", *SMALL, "--epoch", "25"]
     run_here(monkeypatch, "recycle_classifier", *words, "--output_file", tmp_path / "web.bin")
     facts = json.loads((tmp_path / "web.json").read_text())
     assert facts["held_out"]["auc"] > 0.6 and sum(facts["examples"]["train"].values()) > 850
-    model, rows = fasttext.load_model(str(tmp_path / "web.bin")), [json.loads(line) for line in WEB.open()]
+    model, rows = fasttext.load_model(str(tmp_path / "web.bin")), [json.loads(line) for line in web_file.open()]
     scores = [plain_score(model, row["text"]) for row in rows]
     least = sorted(scores)[700]
-    words = ["--organic_dataset", WEB, "--organic_threshold", str(least), "--classifier", tmp_path / "web.bin"]
+    words = ["--organic_dataset", web_file, "--organic_threshold", str(least), "--classifier", tmp_path / "web.bin"]
     run_here(monkeypatch, "recycle_filter", *words, "--output_dir", tmp_path / "kept")
     kept = [(row["text"], row["quality"], json.loads(row["metadata"])) for row in rows_of(tmp_path / "kept/organic")]
     assert kept == [(row.pop("text"), score, row) for row, score in zip(rows, scores, strict=True) if score >= least]

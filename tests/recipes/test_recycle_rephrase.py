@@ -27,7 +27,7 @@ from datasets import load_dataset
 from support import starting, stuck
 from support.hub_server import empty_hub, environment, python  # noqa: F401
 from support.rigged import save_rigged
-from support.running import RECIPES, SHARED, TESTS, error_of, kill_when, run_here
+from support.running import RECIPES, TESTS, error_of, kill_when, run_here
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import (
@@ -45,7 +45,6 @@ from hf_procedural.recycle.output import shard_file
 from hf_procedural.text import documents, tokenizers
 from hf_procedural.text.tokenizers import END_OF_TEXT
 
-WEB = SHARED / "data" / "web" / "refinedweb_low_score_1000.jsonl"
 ANSWERS = [tuple(f"{letter}{number}" for number in range(8)) for letter in "xyz"]  # words that a model draws from
 ANSWER = "x. y. z."  # as a regular expression
 LENGTHS = [0, 1, 6_999, 7_000, 7_001, 14_000, 100_000]
@@ -764,13 +763,12 @@ def test_an_input_that_has_changed_is_refused(monkeypatch, capsys, tmp_path):
     assert error.endswith("dataset: web/a.jsonl was there when out was begun")
 
 
-@pytest.mark.skipif(not WEB.is_file(), reason=f"no web text in {WEB}")
-def test_web_text(monkeypatch, tmp_path):
-    words = [*QUICK, "--shard_documents", "1000", "--model_name_or_path", "sometimes", "--dataset", WEB]
+def test_web_text(web_file, monkeypatch, tmp_path):
+    words = [*QUICK, "--shard_documents", "1000", "--model_name_or_path", "sometimes", "--dataset", web_file]
     run_here(monkeypatch, "recycle_rephrase", *words, "--limit", "60", "--output_dir", tmp_path)
-    known = [json.loads(line) for line in WEB.read_text().splitlines()[:60]]
+    known = [json.loads(line) for line in web_file.read_text().splitlines()[:60]]
     assert [row["original"] for row in rows(tmp_path)] == [row["text"] for row in known]
-    assert [row["id"] for row in rows(tmp_path)] == [f"{WEB.name}:{number}" for number in range(1, 61)]
+    assert [row["id"] for row in rows(tmp_path)] == [f"{web_file.name}:{number}" for number in range(1, 61)]
     assert json.loads(rows(tmp_path)[0]["metadata"]) == {"dataman_score": known[0]["dataman_score"]}
 
 

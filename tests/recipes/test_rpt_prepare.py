@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from datasets import load_dataset
-from support.running import RECIPES, SHARED, error_of, kill_when, launch_two, run_here
+from support.running import RECIPES, error_of, kill_when, launch_two, run_here
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import (
     AutoModelForCausalLM,
@@ -36,7 +36,6 @@ from hf_procedural.rl.token_bytes import token_ends
 from hf_procedural.runs import measured
 from hf_procedural.text import documents, tokenizers
 
-WEB = SHARED / "data" / "web"
 STRANGE = [
     "  The tree \t stands under the sky, as trees do, and the sky is blue.  ",
     "日本語の文章です。木の下に座って、空を見ている人がいます。猫もいます。",
@@ -399,11 +398,10 @@ def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
     assert asked and all(f"{document[:5].upper()}\n\n{document}".startswith(row["context"]) for row in asked)
 
 
-@pytest.mark.skipif(not WEB.is_dir(), reason=f"no web text in {WEB}")
-def test_web_text(monkeypatch, tmp_path):
-    words = ["--dataset", WEB / "*.jsonl", "--limit", "40", "--validation_size", "5", "--max_length", "300"]
+def test_web_text(web_file, monkeypatch, tmp_path):
+    words = ["--dataset", web_file, "--limit", "40", "--validation_size", "5", "--max_length", "300"]
     run_here(monkeypatch, "rpt_prepare", *words, "--proxy_model", "llama", "--output_dir", tmp_path)
-    known = list(documents.open_documents(str(WEB / "*.jsonl"), limit=40))
+    known = list(documents.open_documents(str(web_file), limit=40))
     kept = rows(tmp_path)
     assert all(known[row["document"]].startswith(row["context"] + row["continuation"]) for row in kept)
     assert len({row["document"] for row in kept}) == 40 and min(row["position"] for row in kept) == 15

@@ -15,7 +15,6 @@ from support import starting
 from support.running import (
     CONFIGS,
     RECIPES,
-    SHARED,
     TESTS,
     error_of,
     history,
@@ -30,7 +29,6 @@ from hf_procedural.files import Loader
 from hf_procedural.text import batches, deepmind_math, documents, packing, tokenizers
 
 MATHS = TESTS / "data" / "deepmind_math"
-WEB = SHARED / "data" / "web"
 LOGS = ["--eval_steps", "10", "--logging_steps", "5", "--save_steps", "10", "--per_device_train_batch_size", "4"]
 TINY = [*LOGS, "--size", "2_2_16", "--dropout", "0", "--learning_rate", "1e-2"]
 ROWS = ["--sequence_length", "32", "--validation_size", "24", "--separator", "bos"]
@@ -255,10 +253,9 @@ def test_greedy_answers_are_right_where_all_their_characters_are(monkeypatch, tm
     assert results["eval_exact_match"] == results["eval_greedy_exact_match"] == np.mean(list(exact.values()))
 
 
-@pytest.mark.skipif(not WEB.is_dir(), reason=f"no web text in {WEB}")
-def test_web_text_trains_with_the_settings_of_c4(monkeypatch, tmp_path):
+def test_web_text_trains_with_the_settings_of_c4(web_file, monkeypatch, tmp_path):
     content = yaml.load(next(path for path in CONFIGS if path.stem == "c4").read_text(), Loader)
-    small = {"dataset": str(WEB / "*.jsonl"), "dataset_config": None, "tokenizer": None, "tokenizer_size": 600}
+    small = {"dataset": str(web_file), "dataset_config": None, "tokenizer": None, "tokenizer_size": 600}
     small |= {"limit": 200, "sequence_length": 128, "validation_size": 8, "size": "2_2_16", "learning_rate": 1e-2}
     small |= {"max_tokens": 10 * 4 * 8 * 128, "eval_steps": 5, "logging_steps": 1, "output_dir": str(tmp_path / "run")}
     (tmp_path / "c4.yaml").write_text(yaml.safe_dump(content | small))

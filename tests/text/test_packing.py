@@ -22,7 +22,6 @@ from datasets import Dataset, IterableDatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import starting
-from support.running import SHARED
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -35,7 +34,6 @@ from hf_procedural.text.packing import PackedRows
 from hf_procedural.text.readers import DataError
 from hf_procedural.training.arguments import ModelArguments
 
-WEB = SHARED / "data" / "web"
 TEXTS = [f"Document {number}: größer\nthan {number**5}, {'日本' * (number % 4)}" for number in range(45)]
 
 
@@ -205,9 +203,8 @@ def test_empty_documents_are_left_out_on_request():
             list(listed(["a", empty]))
 
 
-@pytest.mark.skipif(not WEB.is_dir(), reason="no web text in ../shared/data/web")
-def test_web_text(tokenizer):
-    train, validation = documents.train_and_validation(str(WEB / "*.jsonl"), limit=100)
+def test_web_text(web_file, tokenizer):
+    train, validation = documents.train_and_validation(str(web_file.with_name("*.jsonl")), limit=100)
     assert (len(list(train)), len(list(validation))) == (95, 5)
     check_rows(PackedRows(train, tokenizer, 2048, "none"), list(train), tokenizer, "none", 100)
 
