@@ -12,7 +12,18 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 from support import starting
-from support.running import CONFIGS, RECIPES, TESTS, error_of, history, kill_when, launch_two, run_here, same_weights
+from support.running import (
+    CONFIGS,
+    RECIPES,
+    TESTS,
+    error_of,
+    history,
+    kill_when,
+    launch_two,
+    made_once,
+    run_here,
+    same_weights,
+)
 
 import hf_procedural
 from hf_procedural.data import blocks
@@ -41,11 +52,15 @@ SORT = [
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
     """The README's first command, in an empty folder."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    command = ["accelerate", "launch", PRETRAIN, str(RECIPES / "configs" / "quickstart.yaml")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder / "runs" / "quickstart", done.stdout + done.stderr
+
+    def train(folder):
+        command = ["accelerate", "launch", PRETRAIN, str(RECIPES / "configs" / "quickstart.yaml")]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, done.stderr[-2000:]
+        (folder / "output.txt").write_text(done.stdout + done.stderr)
+
+    folder = made_once(tmp_path_factory, "quickstart", train)
+    return folder / "runs" / "quickstart", (folder / "output.txt").read_text()
 
 
 def test_quickstart_learns_and_leaves_everything(quickstart):

@@ -1,6 +1,7 @@
 """Recipes as users run them, and what they leave behind."""
 
 import json
+import os
 import runpy
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from support import starting
@@ -33,6 +35,19 @@ def kill_when(file: Path, recipe: str, *words) -> None:
     """Runs a recipe in a process of its own, which dies of SIGKILL as soon as `file` is there."""
     done = starting.run(RECIPES / f"{recipe}.py", *words, signal_at=(str(file), signal.SIGKILL))
     assert done.returncode == -9 and file.exists(), done.stdout + done.stderr
+
+
+def made_once(tmp_path_factory, name: str, make) -> Path:
+    """A folder that ``make(folder)`` has filled, in the first of pytest's processes to ask for it, for all of them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            unfinished = folder.with_name(f"{name}-unfinished")
+            unfinished.mkdir(exist_ok=True)
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 def launch_two(recipe: str, *words) -> subprocess.CompletedProcess:
