@@ -195,7 +195,7 @@ def test_an_interruption_is_one_line_and_the_next_run_goes_on(num_proc, tmp_path
     script = """
 from hf_procedural import cli
 from hf_procedural.data import parquet
-parquet._SHARD_BYTES = 1  # a block in each file
+parquet.SHARD_BYTES = 1  # a block in each file
 cli.main()
 """
     words = ["generate", "sort-64", "--rows", "150_000", "--output_dir", "data", "--num_proc", str(num_proc)]
@@ -205,7 +205,7 @@ cli.main()
     made = sorted(tmp_path.glob("data/*.parquet"))
     before = {file: file.stat().st_mtime_ns for file in made}
     assert 0 < len(made) < 140
-    monkeypatch.setattr(parquet, "_SHARD_BYTES", 1)
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 1)
     assert run(*words[:-1], 1).startswith("data: 150,000 rows")
     after = {file: file.stat().st_mtime_ns for file in tmp_path.glob("data/*.parquet")}
     assert before.items() <= after.items() and len(after) == 148

@@ -16,8 +16,8 @@ from ..errors import at_least
 from ..files import whole
 from . import blocks
 
-_SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
-_GROUP_BLOCKS = 64  # blocks in a row group: some 64 MiB in memory
+SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
+GROUP_BLOCKS = 64  # blocks in a row group: some 64 MiB in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ def shards(builder) -> list[Shard]:
     """The files that hold all rows of a `Procedural` builder, in order: ``train-00000-of-00002.parquet`` and so on."""
     task, seed = builder.config.task, builder.config.seed
     block = blocks.block_rows(task)
-    rows_each = max(1, _SHARD_BYTES // (2 * 4 * task.max_length * block)) * block
+    rows_each = max(1, SHARD_BYTES // (2 * 4 * task.max_length * block)) * block
     planned = []
     for split, rows in builder.config.rows().items():
         count = math.ceil(rows / rows_each)
@@ -152,8 +152,8 @@ def _write(builder, shard: Shard, folder: Path):
         whole(folder / shard.file, alone=True) as temporary,
         pq.ParquetWriter(temporary, schema, write_statistics=False) as writer,
     ):
-        for start in range(first, last, _GROUP_BLOCKS):
-            ranges = [(start, min(last, start + _GROUP_BLOCKS))]
+        for start in range(first, last, GROUP_BLOCKS):
+            ranges = [(start, min(last, start + GROUP_BLOCKS))]
             tables = [table for _, table in builder._generate_tables(shard.split, shard.stop, ranges)]
             group = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
             writer.write_table(group, row_group_size=len(group))

@@ -31,7 +31,7 @@ except ImportError as error:
 _NAMES = ("_tokenize_prompts", "_generate_single_turn", "_generate_and_score_completions")  # of methods of TRL's
 _STEP, _METRICS = "trl:GRPOTrainer._step", "trl:GRPOTrainer._metrics"
 _LOAD = "trl.trainer.grpo_trainer:create_model_from_path"
-_ROUNDS = 8  # of generation in a step of dynamic sampling, at most
+ROUNDS = 8  # of generation in a step of dynamic sampling, at most
 
 
 def hide_warning() -> None:
@@ -246,7 +246,7 @@ class GRPO(GRPOTrainer):
         """
         groups = size // self.num_generations
         kept = []  # batches of groups whose rewards differ
-        for number in range(_ROUNDS):
+        for number in range(ROUNDS):
             if number:
                 batch = self._sample(self._other_questions(number, groups))
             advantages = batch["advantages"].view(groups, -1)  # of equal rewards they are equal, but not always 0

@@ -26,7 +26,7 @@ def builder_of(name="sort-4", **settings):
 def blocks_per_file(monkeypatch, builder, count: int):
     """Files of so many blocks each."""
     task = builder.config.task
-    monkeypatch.setattr(parquet, "_SHARD_BYTES", 2 * 4 * task.max_length * blocks.block_rows(task) * count)
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 2 * 4 * task.max_length * blocks.block_rows(task) * count)
 
 
 def state(folder) -> dict:
@@ -64,7 +64,7 @@ def assert_same_rows(files, dataset):
 def test_rows_are_those_of_load_dataset(name, parameters, sizes, count, tmp_path, monkeypatch):
     builder = builder_of(name, **parameters, **sizes)
     blocks_per_file(monkeypatch, builder, count)
-    monkeypatch.setattr(parquet, "_GROUP_BLOCKS", 2)
+    monkeypatch.setattr(parquet, "GROUP_BLOCKS", 2)
     files = parquet.write(builder, tmp_path / "new" / "folder")
     data = load_dataset("procedural", name, **SIZES | parameters | sizes)
     assert sorted(files) == sorted((tmp_path / "new" / "folder").iterdir())
@@ -114,7 +114,7 @@ def test_columns_keep_their_length_everywhere(tmp_path):
 
 
 def test_row_groups_are_of_whole_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "_GROUP_BLOCKS", 2)
+    monkeypatch.setattr(parquet, "GROUP_BLOCKS", 2)
     file = pq.ParquetFile(parquet.write(builder_of(train_size=5_000), tmp_path)[0]).metadata
     assert [file.row_group(index).num_rows for index in range(file.num_row_groups)] == [2048, 2048, 904]
 
@@ -249,7 +249,7 @@ import re, sys
 from pathlib import Path
 from datasets import load_dataset_builder
 from hf_procedural.data import parquet
-parquet._GROUP_BLOCKS = 4
+parquet.GROUP_BLOCKS = 4
 sizes = {"train_size": int(sys.argv[2]), "validation_size": 0, "test_size": 0}
 parquet.write(load_dataset_builder("procedural", "identity-64", **sizes), sys.argv[1])
 print(*re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()))

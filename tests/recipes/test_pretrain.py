@@ -210,7 +210,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "whole")
     words += ["--output_dir", tmp_path / "killed"]
     kill_when(tmp_path / "killed" / "checkpoint-20" / "trainer_state.json", "pretrain", *words)
-    assert not (tmp_path / "killed" / "model.safetensors").exists(), "killed too late to show anything"
+    assert not (tmp_path / "killed" / "model.safetensors").exists(), "killed in another place"
     run_here(monkeypatch, "pretrain", *words, "--resume_from_checkpoint", "true")
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
     for key in ("eval_answer_accuracy", "eval_curriculum_length"):

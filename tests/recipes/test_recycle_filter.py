@@ -345,11 +345,11 @@ def test_killed_and_resumed_by_two_workers_it_ends_with_the_same_bytes(web, monk
     run_here(monkeypatch, "recycle_filter", *words, "--output_dir", whole)
     kill_when(killed / ".datatrove/organic/00002.parquet", "recycle_filter", *words, "--output_dir", killed)
     scored = {file: file.stat().st_mtime_ns for file in killed.glob(".datatrove/*/0*.parquet")}
-    assert 2 < len(scored) < 8 and not (killed / "organic").exists(), "killed too late to show anything"
+    assert 2 < len(scored) < 8 and not (killed / "organic").exists(), "killed in another place"
     kill_when(killed / "organic/00000.parquet", "recycle_filter", *words, "--output_dir", killed)
     (killed / "organic" / ".00004.parquet.1.tmp").write_bytes(b"rest")
     kept = {file: file.stat().st_mtime_ns for file in killed.glob("*/0*.parquet")}
-    assert 0 < len(kept) < 9 and not (killed / "filter.json").exists(), "killed too late to show anything"
+    assert 0 < len(kept) < 9 and not (killed / "filter.json").exists(), "killed in another place"
     run_here(monkeypatch, "recycle_filter", *words, "--output_dir", killed, "--num_proc", "2")
     assert {file: file.stat().st_mtime_ns for file in (*scored, *kept)} == scored | kept, "made again"
     assert files_of(killed) == files_of(whole)

@@ -263,7 +263,7 @@ def test_parts_of_a_batch_are_padded_to_one_width():
 
 
 def test_dynamic_sampling_leaves_out_what_it_does_not_find(seen, monkeypatch, tmp_path):
-    monkeypatch.setattr(grpo, "_ROUNDS", 2)
+    monkeypatch.setattr(grpo, "ROUNDS", 2)
     folder = train(monkeypatch, tmp_path / "run", *QUICK, "--dynamic_sampling_from", "0")
     shares = [share for _, share in history(folder, "dynamic_sampling/left_out")]
     assert max(shares) > 0 and min(shares) < 1
@@ -334,7 +334,7 @@ def test_curriculum_lengthens_prompts(task, start, lengths, seen, monkeypatch, t
         "hf_procedural.rl.answer_reward", lambda task, **kind: lambda prompts, **row: [1.0] * len(prompts)
     )
     words = ["--task", task, "--init_from", "sort", *FEW, "--curriculum", "true", "--eval_steps", "1"]
-    words += ["--curriculum_start", str(start), "--curriculum_step", str(lengths[1] - start), "--min_x", "1"][:-2]
+    words += ["--curriculum_start", str(start), "--curriculum_step", str(lengths[1] - start)]
     folder = train(monkeypatch, tmp_path / "run", *words)
     assert [length for _, length in history(folder, "eval_curriculum_length")][: len(lengths)] == lengths
 
@@ -512,7 +512,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     whole = train(monkeypatch, tmp_path / "whole", *words)
     killed = tmp_path / "killed"
     kill_when(killed / "checkpoint-12" / "trainer_state.json", "rlvr", *words, "--output_dir", killed)
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
+    assert not (killed / "model.safetensors").exists(), "killed in another place"
     train(monkeypatch, killed, *words, "--resume_from_checkpoint", "true")
     assert same_weights(whole, killed) and not same_weights(whole, "sort")
     for key in ("reward", "eval_exact_match", "eval_curriculum_length", "num_input_tokens_seen"):

@@ -255,7 +255,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     words += ["--learning_rate", "1e-2"]
     whole, killed = train(monkeypatch, tmp_path / "whole", *words), tmp_path / "killed"
     kill_when(killed / "checkpoint-8" / "trainer_state.json", "rpt", *words, "--output_dir", killed)
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
+    assert not (killed / "model.safetensors").exists(), "killed in another place"
     train(monkeypatch, killed, *words, "--resume_from_checkpoint", "true")
     assert same_weights(whole, killed) and not same_weights(whole, "rigged")
     for key in ("reward", "eval_accuracy_easy", "num_tokens"):

@@ -342,7 +342,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(monkeypatch, capsys, tmp
     run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", whole)
     kill_when(killed / "train-00002.parquet", "rpt_prepare", *words, "--output_dir", killed)
     before = {file: file.stat().st_mtime_ns for file in killed.glob("[!.]*.parquet")}
-    assert 12 < len(before) < 49 and not (killed / "prepare.json").exists(), "killed too late to show anything"
+    assert 12 < len(before) < 49 and not (killed / "prepare.json").exists(), "killed in another place"
     with pytest.raises(ValueError, match=r"^.*/killed is not complete: run recipes/rpt_prepare.py .* again$"):
         questions.load_questions(str(killed))
     run_here(monkeypatch, "rpt_prepare", *words, "--output_dir", killed)
