@@ -328,7 +328,9 @@ def agrees(name: str, check: Callable[[], bool], *about) -> bool:
     """
     if (name, *about) not in _checked:
         try:
-            reason = None if check() else "other results"
+            reason = None if check() else "it gives other results"
+        except ImportError:
+            reason = "it is not there"
         except Exception as error:  # whatever another version does where we expect something else
             reason = " ".join(f"{type(error).__name__}: {error}".split())
         _checked[name, *about] = reason is None
@@ -351,5 +353,5 @@ def assure(name: str, check: Callable[[], bool]) -> None:
 def tell(name: str, reason: str) -> None:
     """Logs what happens instead of what we lean on."""
     entry = PRIVATE[name]
-    shown = f"{entry.package} {_version(entry.package)}, not as in {entry.works}"
-    _LOG.warning("%s (%s; %s): %s", name.replace(":", "."), shown, reason, entry.without)
+    changed = f"{name.replace(':', '.')} of {entry.package} {_version(entry.package)} has changed ({reason})"
+    _LOG.warning("%s: %s. As we know it: pip install '%s'", changed, entry.without, entry.works)

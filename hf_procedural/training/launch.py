@@ -68,7 +68,7 @@ def start_cpu_processes() -> None:
         return
     parser, validate = upstream.get("accelerate.commands.launch:launch_command_parser"), upstream.get(_VALIDATE)
     if parser is None or validate is None:
-        upstream.tell(_VALIDATE, "not there")
+        upstream.tell(_VALIDATE, "it is not there")
         return
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
         asked, *_ = validate(parser().parse_args(words))
