@@ -30,7 +30,10 @@ MOVED: dict[str, str | dict[str, str]] = {
     "command": "errors",
     "curriculum": "training.curriculum",
     "dataset_card": "hub.dataset_card",
-    "deepmind_math": "text.deepmind_math",
+    "deepmind_math": {
+        "text.deepmind_math": "*",
+        "text.math_archive": "DIFFICULTIES SPLITS Problems find_modules problems",
+    },
     "documents": {
         "text.documents": "* documents=open_documents of_several=train_and_validation_of_each",
         "text.readers": "CORPORA FILE_NAME DataError local_files",

@@ -114,7 +114,7 @@ class TextArguments:
         """Whether `dataset` is the folder of DeepMind-Math."""
         if len(self.dataset) != 1:
             return False
-        return any(Path(*self.dataset, split).is_dir() for split in deepmind_math.DIFFICULTIES)
+        return any(Path(*self.dataset, split).is_dir() for split in math_archive.DIFFICULTIES)
 
 
 @dataclasses.dataclass
@@ -146,7 +146,7 @@ from hf_procedural.data import tokenization
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
-from hf_procedural.text import deepmind_math, documents, mixing, packing, tokenizers
+from hf_procedural.text import deepmind_math, documents, math_archive, mixing, packing, tokenizers
 from hf_procedural.training import begin, callbacks, finish
 from hf_procedural.training.stage_arguments import StageArguments
 
@@ -191,7 +191,7 @@ def load_math(text, seed: int):
         if getattr(text, name):
             raise ValueError(f"{name}: DeepMind-Math is read by characters and modules, got {getattr(text, name)!r}")
     (folder,) = text.dataset
-    problems = deepmind_math.validation_problems(folder, text.validation_problems)
+    problems = math_archive.validation_problems(folder, text.validation_problems)
     rows = deepmind_math.MathRows(folder, seed, text.sequence_length)
     validation = deepmind_math.MathValidation(problems)
     if validation.length > text.sequence_length:

@@ -13,7 +13,7 @@ from .. import upstream
 from ..data.rows import ValidationRows
 from ..runs.folder import RECIPE
 from ..tasks import IGNORE, Task
-from ..text import deepmind_math
+from ..text import deepmind_math, math_archive
 from ..training.arguments import TaskArguments
 from .checkpoints import Checkpoint
 from .library import HarnessTask, Instance, TaskConfig, mean
@@ -208,7 +208,7 @@ def rows_of_run(checkpoint: Checkpoint, limit: int | None) -> Rows:
         return validation_rows(checkpoint, recipe["task"], task_of_run(checkpoint), seed, size, limit, together)
     if "validation_problems" not in recipe or not isinstance(recipe.get("dataset"), str):
         raise ValueError(f"{checkpoint.path} has no {RECIPE} that tells the task of its vocabulary: name some --tasks")
-    problems = deepmind_math.validation_problems(recipe["dataset"], recipe["validation_problems"])
+    problems = math_archive.validation_problems(recipe["dataset"], recipe["validation_problems"])
     rows = deepmind_math.MathValidation(problems)
     spell = checkpoint.tokenizer.convert_ids_to_tokens
     labelled = ((spell(row["input_ids"].tolist()), row["labels"]) for row in each_row(rows))

@@ -6,6 +6,7 @@
     tokenizers.py     a tokenizer trained on text
     packing.py        documents packed into rows of one length
     mixing.py         the same, of several sources by weights
+    math_archive.py   the archive of DeepMind-Math: files, damage, problems
     deepmind_math.py  DeepMind-Math by characters: tokenizer, rows, scores
 
 All of it is read in constant memory, in an order that the seed alone decides.

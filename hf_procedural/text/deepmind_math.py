@@ -1,7 +1,6 @@
 """DeepMind-Math (Saxton et al. 2019, arXiv:1904.01557) by characters: tokenizer, training rows, validation, scores.
 
-Read as the published archive, mathematics_dataset-v1.0, holds it: five folders of files module__name.txt, in which the
-lines are a question, its answer, the next question ... A training row is as many whole problems as fit::
+Its files and problems are in `math_archive`. A training row is as many whole problems as fit::
 
     <bos> question <sep> answer <bos> question <sep> answer <pad> ... <pad>
 
@@ -23,14 +22,10 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
-from ..errors import at_least
 from ..tasks import IGNORE
+from .math_archive import DIFFICULTIES, Problems, find_modules, flat, lines_at
 from .readers import DataError
 
-DIFFICULTIES = ("train-easy", "train-medium", "train-hard")
-SPLITS = (*DIFFICULTIES, "interpolate", "extrapolate")
-
-Problems = dict[str, list[tuple[str, str]]]  # of each module: question and answer
 Scores = tuple[dict[str, float], dict[str, dict[str, float]]]  # over all problems, and of each module
 
 _SPECIAL = ("<pad>", "<unk>", "<bos>", "<sep>")
@@ -40,9 +35,8 @@ _PRINTABLE = [chr(code) for code in range(32, 127)]
 _IDS = bytes(code - 32 + len(_SPECIAL) if 32 <= code < 127 else _UNK for code in range(256))
 _LATER_BYTES = bytes(range(0x80, 0xC0))
 
-_CHUNK = 2**16  # bytes of a file that are in memory at a time, and more than any line has
-_READ_WHOLE = 2**20  # bytes up to which a file is checked from beginning to end before anything starts
-_MARK_EVERY, _MARKS = 256, 64  # rows between marks, and marks kept
+_MARK_EVERY = 256  # rows
+_MARKS = 64  # kept, the latest
 
 
 def character_tokenizer() -> PreTrainedTokenizerFast:
@@ -86,123 +80,6 @@ def _row(problems: list[tuple[bytes, int]], length: int) -> dict[str, torch.Tens
     return {"input_ids": torch.from_numpy(input_ids), "labels": torch.from_numpy(labels)}
 
 
-def find_modules(folder: str | Path) -> dict[str, dict[str, Path]]:
-    """The files of each split by module, in the order of `SPLITS` and of names.
-
-    Files up to 1 MB are checked whole, of larger ones the beginning, the end and samples; the rest when it is read.
-
-    Raises:
-        ValueError: where there is no such folder, or it lacks a split; and, together, for all modules that one of the
-            training and interpolation splits lacks and another has, and all damaged files.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"the DeepMind-Math folder {folder} does not exist, or is no folder")
-    absent = [split for split in SPLITS if not (folder / split).is_dir()]
-    if absent:
-        raise ValueError(f"{folder} lacks the folders {', '.join(absent)}: give that which holds {', '.join(SPLITS)}")
-    files = {split: _modules_in(folder / split) for split in SPLITS}
-    flaws = {"missing": _missing(files), "damaged": _damaged(files)}
-    flaws = [f"{flaw}: {', '.join(places)}" for flaw, places in flaws.items() if places]
-    if flaws:
-        raise ValueError(f"{folder}: {'; '.join(flaws)}")
-    return files
-
-
-def _modules_in(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("[!.]*__*.txt"))}
-
-
-def _missing(files: dict[str, dict[str, Path]]) -> list[str]:
-    """Splits without a file, and files that other splits have; extrapolate has modules of its own."""
-    missing = [f"all modules of {split}" for split in SPLITS if not files[split]]
-    alike = [split for split in SPLITS if split != "extrapolate" and files[split]]
-    modules = sorted(set().union(*(files[split] for split in alike)))
-    for split in alike:
-        missing += [f"{split}/{module}.txt" for module in modules if module not in files[split]]
-    return missing
-
-
-def _damaged(files: dict[str, dict[str, Path]]) -> list[str]:
-    damage = [_damage(path) for modules in files.values() for path in modules.values()]
-    return list(filter(None, damage))
-
-
-def _damage(path: Path) -> str | None:
-    """What is wrong with a file, as far as can be seen without reading much."""
-    try:
-        size = path.stat().st_size
-        if size <= _READ_WHOLE:
-            deque(_chunks(path), maxlen=0)  # reads all, keeps nothing
-            return None
-        samples = (0, size // 4, size // 2, 3 * size // 4, size - _CHUNK // 2)
-        for offset in samples:
-            _lines(path, offset, inside=offset > 0)
-    except (DataError, OSError) as error:
-        return str(error)
-
-
-def _chunks(path: Path) -> Iterator[list[bytes]]:
-    """All lines of a file, some at a time."""
-    offset = 0
-    while lines := _lines(path, offset):
-        yield lines
-        offset += sum(map(len, lines)) + len(lines)
-
-
-def _lines(path: Path, offset: int, inside: bool = False) -> list[bytes]:
-    """The whole problems in the next 64 kB from byte `offset` on, question and answer in turn; none at the end.
-
-    With `inside`, `offset` need not be where a problem begins: its line is left out, and any may be the first.
-    """
-    try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            data = file.read(_CHUNK)
-            at_end = not file.read(1)
-            *lines, rest = data.split(b"\n")
-            lines = lines[1:] if inside else lines
-            flaw = _first_flaw(lines, rest if at_end else None, inside)
-            if flaw:
-                place, reason = flaw
-                file.seek(0)
-                number = file.read(offset).count(b"\n") + inside + place + 1
-                raise DataError(f"{path} (line {number} {reason})")
-    except OSError as error:
-        raise DataError(f"{path} ({error.strerror})") from error
-    if not lines and offset == 0:
-        raise DataError(f"{path} (the file is empty)")
-    return lines[: len(lines) // 2 * 2]
-
-
-def _first_flaw(lines: list[bytes], rest: bytes | None, inside: bool) -> tuple[int, str] | None:
-    """The place of the first bad line and what is wrong with it. `rest`: what follows the last line at a file's end."""
-    for place, line in enumerate(lines):
-        flaw = _flaw(line)
-        if flaw:
-            return place, flaw
-    if rest is None:
-        return (0, f"opens a problem of more than {_CHUNK} bytes") if len(lines) < 2 else None
-    if rest:
-        return len(lines), "has no end: the file was cut off"
-    if len(lines) % 2 and not inside:
-        return len(lines) - 1, "is a question without an answer: an odd number of lines"
-    return None
-
-
-def _flaw(line: bytes) -> str | None:
-    if not line.strip():
-        return "is empty"
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        return "is not UTF-8"
-    if text.isprintable():
-        return None
-    control = next(character for character in text if not character.isprintable())
-    return f"holds {control!r}"
-
-
 class _Reader:
     """The problems of a file in order, begun again at its end. `offset`: the byte at which the next one begins."""
 
@@ -217,7 +94,7 @@ class _Reader:
         ends = 0
         while True:
             while not self._lines:
-                self._lines = _lines(self.path, self.offset)[::-1]
+                self._lines = lines_at(self.path, self.offset)[::-1]
                 if not self._lines:
                     self.offset = 0
                     ends += 1
@@ -317,38 +194,6 @@ class MathRows(IterableDataset):
                 yield _row(problems, self.length)
 
 
-def problems(folder: str | Path, split: str, per_module: int | None = None) -> Problems:
-    """The problems of a split, or the first `per_module` of each module.
-
-    Raises ValueError for an unknown split, what `find_modules` refuses, and damage.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    at_least("per_module", per_module, 1)
-    pairs = {}
-    for module, path in find_modules(folder)[split].items():
-        lines = itertools.chain.from_iterable(_chunks(path))
-        texts = [line.decode() for line in itertools.islice(lines, per_module and 2 * per_module)]
-        pairs[module] = list(zip(texts[::2], texts[1::2], strict=True))
-    return pairs
-
-
-def validation_problems(folder: str | Path, per_module: int) -> Problems:
-    """The first `per_module` problems of each module of the splits to validate with, by split/module."""
-    chosen = {}
-    for split in ("interpolate", "extrapolate"):
-        for module, pairs in problems(folder, split, per_module).items():
-            chosen[f"{split}/{module}"] = pairs
-    return chosen
-
-
-def _flat(problems: Problems) -> Iterator[tuple[str, str, str]]:
-    """Module, question and answer of each problem."""
-    for module, pairs in problems.items():
-        for question, answer in pairs:
-            yield module, question, answer
-
-
 class MathValidation(Dataset):
     """One problem in each row, in their order, padded to `length`, by default the longest's. Labels on the answer.
 
@@ -358,7 +203,7 @@ class MathValidation(Dataset):
     def __init__(self, problems: Problems, length: int | None = None):
         self.modules = []
         self._rows = []
-        for module, question, answer in _flat(problems):
+        for module, question, answer in flat(problems):
             self.modules.append(module)
             self._rows.append(_encode(question.encode(), answer.encode()))
         if not self._rows:
@@ -412,7 +257,7 @@ def greedy_exact_match(model, tokenizer, problems: Problems, batch_size: int = 6
     """
     if not any(problems.values()):
         raise ValueError("there are no problems to answer")
-    modules, questions, answers = zip(*_flat(problems), strict=True)
+    modules, questions, answers = zip(*flat(problems), strict=True)
     questions = tokenizer(list(questions), add_special_tokens=False).input_ids
     answers = tokenizer(list(answers), add_special_tokens=False).input_ids
     prompts = [[tokenizer.bos_token_id, *question, tokenizer.sep_token_id] for question in questions]

@@ -26,7 +26,7 @@ from support.running import (
 
 from hf_procedural.data import tokenization
 from hf_procedural.files import Loader
-from hf_procedural.text import batches, deepmind_math, documents, packing, tokenizers
+from hf_procedural.text import batches, documents, math_archive, packing, tokenizers
 
 MATHS = TESTS / "data" / "deepmind_math"
 LOGS = ["--eval_steps", "10", "--logging_steps", "5", "--save_steps", "10", "--per_device_train_batch_size", "4"]
@@ -238,7 +238,7 @@ def test_deepmind_math_is_scored_by_module(monkeypatch, tmp_path):
 def test_greedy_answers_are_right_where_all_their_characters_are(monkeypatch, tmp_path):
     """One module can be known by heart, the other not."""
     generator = np.random.default_rng(0)
-    for split in deepmind_math.SPLITS:
+    for split in math_archive.SPLITS:
         (tmp_path / split).mkdir()
         (tmp_path / split / "a__fixed.txt").write_text("What is 3*14?\n42\nWhat is -3?\n-3\n" * 20)
         asked = (f"What is {a}*{b}?\n{a * b}\n" for a, b in generator.integers(100, 999, (40, 2)))

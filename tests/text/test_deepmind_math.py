@@ -1,5 +1,6 @@
 """DeepMind-Math on an excerpt of the published archive (10 problems of each module) and on small archives made here."""
 
+import collections
 import itertools
 import json
 
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, default_collate
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from hf_procedural.text import deepmind_math as dm
+from hf_procedural.text import math_archive
 from hf_procedural.training import finish
 
 ARCHIVE = TESTS / "data" / "deepmind_math"
@@ -30,7 +32,7 @@ def write(folder, files: dict[str, str | bytes]):
 
 def archive(folder, text=lambda split, module: f"{split} {module}?\n1\n", modules=("a__x", "b__y")):
     """An archive of its own, with `text(split, module)` in each file."""
-    return write(folder, {f"{s}/{module}.txt": text(s, module) for s in dm.SPLITS for module in modules})
+    return write(folder, {f"{s}/{module}.txt": text(s, module) for s in math_archive.SPLITS for module in modules})
 
 
 def take(rows, count):
@@ -94,8 +96,8 @@ def test_the_tokenizer_loads_without_this_package(tmp_path):
 
 
 def test_all_modules_of_the_real_text_are_found():
-    found = dm.find_modules(ARCHIVE)
-    assert tuple(found) == dm.SPLITS and [len(files) for files in found.values()] == [52, 52, 52, 52, 15]
+    found = math_archive.find_modules(ARCHIVE)
+    assert tuple(found) == math_archive.SPLITS and [len(files) for files in found.values()] == [52, 52, 52, 52, 15]
     for split, files in found.items():
         assert {path.name for path in (ARCHIVE / split).iterdir()} == {f"{module}.txt" for module in files}
         assert all(path == ARCHIVE / split / f"{module}.txt" for module, path in files.items())
@@ -103,12 +105,12 @@ def test_all_modules_of_the_real_text_are_found():
 
 def test_other_files_are_no_modules(tmp_path):
     write(archive(tmp_path), {"train-easy/README.txt": "x", "train-easy/._a__x.txt": b"\xff", "train-readme.txt": "x"})
-    assert list(dm.find_modules(tmp_path)["train-easy"]) == ["a__x", "b__y"]
+    assert list(math_archive.find_modules(tmp_path)["train-easy"]) == ["a__x", "b__y"]
 
 
 def error_of(folder) -> str:
     with pytest.raises(ValueError) as error:
-        dm.find_modules(folder)
+        math_archive.find_modules(folder)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -174,9 +176,9 @@ def large(count, broken=None, text=b"\n"):
 def test_a_large_file_is_read_in_parts(tmp_path):
     count = 2**20 // 41 + 1000
     archive(tmp_path, lambda split, module: large(count) if split == "interpolate" else "q\na\n", ["a__x"])
-    found = dm.problems(tmp_path, "interpolate")["a__x"]
+    found = math_archive.problems(tmp_path, "interpolate")["a__x"]
     assert [(int(question), int(answer)) for question, answer in found] == [(i, i) for i in range(count)]
-    assert dm.problems(tmp_path, "interpolate", per_module=3)["a__x"] == found[:3]
+    assert math_archive.problems(tmp_path, "interpolate", per_module=3)["a__x"] == found[:3]
 
 
 @pytest.mark.parametrize("place", [0, 30_000, 59_999], ids=["beginning", "middle", "end"])
@@ -231,7 +233,8 @@ def test_supervised_tokens_of_a_problem():
 
 def plain_rows(folder, rows, seed_of, count, length):
     """Rows made one problem at a time, with the tokenizer and whole files in memory."""
-    files = [itertools.cycle(cut(path)) for split in dm.DIFFICULTIES for path in sorted((folder / split).iterdir())]
+    paths = [path for split in math_archive.DIFFICULTIES for path in sorted((folder / split).iterdir())]
+    files = [itertools.cycle(cut(path)) for path in paths]
     result, waiting = [], None
     for row in range(count):
         draws = iter(np.random.Generator(seed_of(row)).integers(len(files), size=length // 4 + 1))
@@ -301,7 +304,7 @@ def test_without_a_mark_it_reads_up_to_the_row(row):
 
 def test_old_marks_are_dropped():
     rows = dm.MathRows(ARCHIVE, seed=5, length=200)
-    rows._marks = dm.deque(rows._marks, maxlen=2)
+    rows._marks = collections.deque(rows._marks, maxlen=2)
     take(rows, 1025)
     assert [rows.mark(row)["read"] for row in (700, 800, 1024, 5000)] == [0, 768, 1024, 1024]
 
@@ -354,9 +357,9 @@ def test_problems_longer_than_a_row_are_skipped_and_counted(tmp_path):
 
 @pytest.mark.parametrize(("split", "modules"), [("interpolate", 52), ("extrapolate", 15)])
 def test_validation_problems(split, modules):
-    found = dm.problems(ARCHIVE, split)
+    found = math_archive.problems(ARCHIVE, split)
     assert found == {path.stem: cut(path) for path in sorted((ARCHIVE / split).iterdir())}
-    few = dm.problems(ARCHIVE, split, per_module=4)
+    few = math_archive.problems(ARCHIVE, split, per_module=4)
     assert few == {module: pairs[:4] for module, pairs in found.items()} and len(few) == modules
     rows = dm.MathValidation(few)
     assert len(rows) == 4 * modules and rows.modules == [module for module in few for _ in range(4)]
@@ -367,9 +370,9 @@ def test_validation_problems(split, modules):
 
 def test_validation_errors():
     with pytest.raises(ValueError, match="^split must be one of train-easy, .*extrapolate, got 'test'$"):
-        dm.problems(ARCHIVE, "test")
+        math_archive.problems(ARCHIVE, "test")
     with pytest.raises(ValueError, match="^per_module must be at least 1, got 0$"):
-        dm.problems(ARCHIVE, "interpolate", 0)
+        math_archive.problems(ARCHIVE, "interpolate", 0)
     with pytest.raises(ValueError, match="^there are no validation problems$"):
         dm.MathValidation({"m": []})
     with pytest.raises(ValueError, match="^length must be at least 7, for a problem of n, got 6$"):
@@ -403,7 +406,7 @@ def test_accuracy_errors():
 @pytest.fixture(scope="module")
 def memory():
     """A model that was trained on some of these problems, and all of them."""
-    found = dm.problems(ARCHIVE, "interpolate").items()
+    found = math_archive.problems(ARCHIVE, "interpolate").items()
     short = {module: [pair for pair in pairs if sum(map(len, pair)) <= 40][:5] for module, pairs in found}
     problems = dict(itertools.islice(((m, pairs) for m, pairs in short.items() if len(pairs) == 5), 6))
     size = {"vocab_size": 99, "n_positions": 192, "n_layer": 1, "n_head": 2, "n_embd": 64}
