@@ -140,15 +140,15 @@ def check(counts: dict, args) -> None:
     """Raises ValueError where there is nothing to tell apart, or to measure on."""
     if not any(number for part in ("train", "held_out") for number in counts[part].values()) and counts["unlabelled"]:
         raise ValueError(f"label_column {args.label_column!r} is in no document of {' '.join(args.dataset)}")
-    found = {
+    piles = {
         name: [counts[part][label] for part in ("train", "held_out")]
         for label, name in ((choices.LABEL, "good"), (choices.OTHER, "other"))
     }
-    for name, numbers in found.items():
+    for name, numbers in piles.items():
         if not any(numbers):
             left_out = ", ".join(f"{counts[key]:,} {key}" for key in ("unlabelled", "empty", "damaged"))
             raise ValueError(f"there is no {name} text among the examples (left out: {left_out})")
-    for name, (train, held_out) in found.items():
+    for name, (train, held_out) in piles.items():
         if not train or not held_out:
             raise ValueError(
                 f"validation_size {args.validation_size} gives {held_out:,} of {train + held_out:,} {name} texts to "
@@ -156,9 +156,9 @@ def check(counts: dict, args) -> None:
             )
 
 
-def table(told: dict) -> str:
+def table(account: dict) -> str:
     """What is known of a classifier, for people."""
-    counts, measured = told["examples"], told["held_out"]
+    counts, measured = account["examples"], account["held_out"]
     lines = [
         {"examples": part, "good": f"{counts[key][choices.LABEL]:,}", "other": f"{counts[key][choices.OTHER]:,}"}
         for part, key in (("trained on", "train"), ("held out", "held_out"))
@@ -180,16 +180,16 @@ def main():
         settings |= {name: getattr(args, name) for name in ("lr", "epoch", "dim", "bucket", "seed")}
         model = quality.train(folder / quality.TRAIN, **settings)
         measured = quality.measure(model, folder / quality.HELD_OUT)
-        told = {
+        account = {
             "recipe": recipe_of(args),
             "examples": counts,
             "held_out": measured,
             "versions": versions("hf-procedural", "fasttext-numpy2-wheel", "numpy"),
         }
-        write_text(output.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
+        write_text(output.with_suffix(".json"), json.dumps(account, indent=2) + "\n")
         with whole(output) as temporary:
             model.save_model(str(temporary))
-    print(f"{table(told)}\n\n{output} and {output.with_suffix('.json')}")
+    print(f"{table(account)}\n\n{output} and {output.with_suffix('.json')}")
 
 
 if __name__ == "__main__":

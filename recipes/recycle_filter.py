@@ -258,10 +258,10 @@ def write(args, sources: list[Source], known: dict[str, selection.Known]) -> Non
 
 def report(args, known: dict[str, selection.Known]) -> None:
     """Writes what became of the documents; COMPLETE last, as the mark that all is there."""
-    told = {name: selection.account(own, *args.rule(name), args.tokenizer) for name, own in known.items()}
+    accounts = {name: selection.account(own, *args.rule(name), args.tokenizer) for name, own in known.items()}
     title = f"# Filtered by {args.classifier}, {args.label}"
     everything = {
-        "sources": told,
+        "sources": accounts,
         "model": args.classifier,
         "label": args.label,
         "tokenizer": args.tokenizer,
@@ -269,7 +269,7 @@ def report(args, known: dict[str, selection.Known]) -> None:
     }
     texts = {
         DAMAGED: "".join(f"{line}\n" for own in known.values() for line in own.damaged),
-        REPORT: f"{title}\n\n{selection.markdown(told)}\n\n![qualities and lengths]({PLOT})\n",
+        REPORT: f"{title}\n\n{selection.markdown(accounts)}\n\n![qualities and lengths]({PLOT})\n",
         COMPLETE: json.dumps(everything, indent=2) + "\n",
     }
     with whole(Path(args.output_dir, PLOT)) as temporary:
@@ -288,8 +288,8 @@ def clean(output: Path, sources: list[Source], minhash: Path) -> None:
 
 
 def summary(output: Path) -> str:
-    told = json.loads((output / COMPLETE).read_text(encoding="utf-8"))["sources"]
-    return f"{selection.markdown(told)}\n\nin {output}, with {REPORT}, {PLOT} and {COMPLETE}"
+    accounts = json.loads((output / COMPLETE).read_text(encoding="utf-8"))["sources"]
+    return f"{selection.markdown(accounts)}\n\nin {output}, with {REPORT}, {PLOT} and {COMPLETE}"
 
 
 def main():

@@ -125,8 +125,8 @@ def measure(pairs: list[dict], score) -> None:
         step = 4 * score.batch_size
         for start in tqdm(range(0, len(pairs), step), desc="BERTScore", unit=" batches"):
             part = pairs[start : start + step]
-            found = score([pair["text"] for pair in part], [pair["original"] for pair in part])
-            for pair, value in zip(part, found.tolist(), strict=True):
+            scores = score([pair["text"] for pair in part], [pair["original"] for pair in part])
+            for pair, value in zip(part, scores.tolist(), strict=True):
                 pair["meaning"] = value
     pairs.sort(key=faithfulness.faithfulness)
 

@@ -216,7 +216,7 @@ class RecycleArguments(RecycleSettings, RLArguments):
 
 def load_texts(data) -> tuple[list[dict], list[str]]:
     """The texts to paraphrase, {"text", "score"}, and the places of damaged lines."""
-    found, damaged = [], []
+    texts, damaged = [], []
     shards = reading.plan(reading.find_files(data.dataset), None)
     reading.check_columns(shards, data.text_column)
     for shard in shards:
@@ -228,10 +228,10 @@ def load_texts(data) -> tuple[list[dict], list[str]]:
                     f"columns: {', '.join(row['metadata'])})"
                 )
             if row["text"].strip() and (data.below_score is None or score < data.below_score):
-                found.append({"text": pieces.cut(row["text"], data.piece_characters)[0], "score": score})
-            if len(found) == data.limit:
-                return found, damaged
-    return found, damaged
+                texts.append({"text": pieces.cut(row["text"], data.piece_characters)[0], "score": score})
+            if len(texts) == data.limit:
+                return texts, damaged
+    return texts, damaged
 
 
 def show_with(data, tokenizer):
@@ -246,8 +246,8 @@ def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
     def verify(**columns):
         new = [len(rephrased(completion)) for completion in columns["completions"]]
         ratios = [size / len(text) for size, text in zip(new, columns["text"], strict=True)]
-        found = [reward(**columns) for reward in rewards.values()]
-        return list(zip(*found, ratios, strict=True))
+        scores = [reward(**columns) for reward in rewards.values()]
+        return list(zip(*scores, ratios, strict=True))
 
     *means, ratio = trainer.scores(rows, verify, trainer.num_generations_eval).mean((0, 1)).tolist()
     by_name = dict(zip(rewards, means, strict=True))

@@ -100,7 +100,7 @@ from hf_procedural.training.launch import processes
 
 def labelled(models: list[str]) -> dict[str, str]:
     """Paths by label, which is the last part of the path where none is given."""
-    found = {}
+    paths = {}
     for word in models:
         label, _, path = word.rpartition("=")
         label = label or Path(path).name
@@ -108,22 +108,22 @@ def labelled(models: list[str]) -> dict[str, str]:
             raise ValueError(
                 f"model_name_or_path: {word!r} needs a label of letters, digits and . _ + -, such as before={path}"
             )
-        if label in found:
+        if label in paths:
             raise ValueError(
                 f"model_name_or_path: the label {label} stands twice; name one of them, such as other={path}"
             )
-        found[label] = path
-    return found
+        paths[label] = path
+    return paths
 
 
-def settings_of(path: str, way: str, args, facts: dict) -> dict:
-    """What answers depend on, `facts` being digest and template. Weights in a folder are known by their time."""
+def settings_of(path: str, way: str, args, asked: dict) -> dict:
+    """What answers depend on, `asked` being digest and template. Weights in a folder are known by their time."""
     weights = [file.stat().st_mtime_ns for file in Path(path).glob("*.safetensors")]
-    found = {"model": path, "weights": max(weights, default=None), "questions": facts["digest"]}
+    settings = {"model": path, "weights": max(weights, default=None), "questions": asked["digest"]}
     if way == "reasoning":
         names = ("samples", "temperature", "max_new_tokens", "batch_size", "seed", "use_vllm")
-        found |= {name: getattr(args, name) for name in names} | {"template": facts["template"]}
-    return found
+        settings |= {name: getattr(args, name) for name in names} | {"template": asked["template"]}
+    return settings
 
 
 class Answers:
@@ -167,10 +167,10 @@ def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: s
     model, tokenizer = generation.load(path, PartialState().device)
     spread = {"batch_size": args.batch_size, "seed": args.seed, "title": title}
     if way == "standard":
-        found = generation.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
-        return accuracy.judge_tokens(tokenizer, questions, [token for ((token,),) in found])
-    found = generation.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
-    texts = [tokenizer.batch_decode(tokens, skip_special_tokens=True) for tokens in found]
+        completions = generation.generate_all(model, prompts, **spread, do_sample=False, max_new_tokens=1)
+        return accuracy.judge_tokens(tokenizer, questions, [token for ((token,),) in completions])
+    completions = generation.generate_all(model, prompts, **spread, **sampling, do_sample=True, top_k=0, top_p=1.0)
+    texts = [tokenizer.batch_decode(tokens, skip_special_tokens=True) for tokens in completions]
     return accuracy.judge_completions(tokenizer, questions, texts)
 
 
@@ -200,26 +200,27 @@ def main():
             template = read_template(args.template, "context")
             questions = accuracy.read_questions(args.questions, args.split, args.limit, args.seed)
             if "reasoning" in args.ways:
-                lengths, found = (args.max_prompt_length, args.max_new_tokens), len(questions)
+                lengths, number = (args.max_prompt_length, args.max_new_tokens), len(questions)
                 questions = accuracy.short_enough(models.values(), questions, template, *lengths)
-                if len(questions) < found and main_process:
-                    print(f"{found - len(questions):,} of {found:,} questions are left out: their prompts are too long")
-            facts = {"digest": accuracy.questions_digest(questions), "template": template}
-        parts = {
-            (label, way): settings_of(path, way, args, facts) for label, path in models.items() for way in args.ways
+                if len(questions) < number and main_process:
+                    left_out = f"{number - len(questions):,} of {number:,} questions are left out"
+                    print(f"{left_out}: their prompts are too long")
+            about = {"digest": accuracy.questions_digest(questions), "template": template}
+        wanted = {
+            (label, way): settings_of(path, way, args, about) for label, path in models.items() for way in args.ways
         }
-        for (label, way), settings in parts.items():
+        for (label, way), settings in wanted.items():
             if not answers.has(label, way, settings):
                 prompts[label, way] = accuracy.token_prompts(models[label], way, questions, template)
         if args.runs and main_process:
             print(scaling.write(args.runs, args.output_dir))
         for (label, way), asked in prompts.items():
-            found = ask(models[label], way, asked, questions, args, f"{label}, {way}")
+            given = ask(models[label], way, asked, questions, args, f"{label}, {way}")
             if main_process:
-                answers.save(label, way, parts[label, way], found)
+                answers.save(label, way, wanted[label, way], given)
     if models and main_process:
         rows = []
-        for label, way in parts:
+        for label, way in wanted:
             name = {"label": label, "model": models[label], "way": way}
             rows += [name | row for row in accuracy.measure(questions, answers.read(label, way))]
         print(save_accuracy(rows, questions, args))

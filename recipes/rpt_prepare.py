@@ -185,7 +185,7 @@ def write_shard(args, proxy: Proxy, file: Path, start: int, texts: list[str], pr
             counts.update(left_out)
         progress(len(places))
     seen, asked = (np.concatenate([[], *parts]) for parts in (entropies, (part.entropies for part in chosen.values())))
-    facts = {
+    counted = {
         "documents": len(texts),
         "cut_documents": sum(reading.tokens < len(reading.ends) for reading in readings),
         "tokens": sum(reading.tokens for reading in readings),
@@ -201,7 +201,7 @@ def write_shard(args, proxy: Proxy, file: Path, start: int, texts: list[str], pr
         questions.question_rows(start + place, readings[place], chosen[place], args.continuation_tokens, proxy.bytes_of)
         for place in sorted(chosen)
     )
-    schema = SCHEMA.with_metadata({METADATA: json.dumps(facts)})
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(counted)})
     with whole(file) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         while group := list(itertools.islice(rows, GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema))
@@ -230,11 +230,11 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
     """
     folder, splits = Path(args.output_dir), {}
     for file in sorted(folder.glob("*-*.parquet")):
-        facts = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
-        splits.setdefault(file.name.partition("-")[0], []).append(facts)
+        counted = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
+        splits.setdefault(file.name.partition("-")[0], []).append(counted)
     splits = {split: together(parts) for split, parts in sorted(splits.items())}
-    for split, facts in splits.items():
-        if not facts["questions"]:  # load_dataset takes a split without rows for an error
+    for split, counted in splits.items():
+        if not counted["questions"]:  # load_dataset takes a split without rows for an error
             for file in folder.glob(f"{split}-*.parquet"):
                 file.unlink()
     if not splits["train"]["questions"]:
@@ -248,9 +248,9 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
             )
         )
     everything = together(list(splits.values()))
-    counts = {split: {key: facts[key] for key in facts if key != "histogram"} for split, facts in splits.items()}
+    counts = {split: {key: counted[key] for key in counted if key != "histogram"} for split, counted in splits.items()}
     config = proxy.model.config
-    told = {
+    account = {
         **counts,
         "entropy": {  # nats, of all positions
             "largest": everything["largest"],
@@ -276,7 +276,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
             for text in demonstrations(folder, template):
                 lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
     with whole(folder / COMPLETE) as temporary:
-        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
 
 
 def demonstrations(folder: Path, template: str):
@@ -296,7 +296,7 @@ def quantiles(histogram: list[int]) -> dict[str, float]:
     }
 
 
-def draw(facts: dict, path: Path, title: str) -> None:
+def draw(counted: dict, path: Path, title: str) -> None:
     """Draws the entropies of all positions as a PNG, and what share of them is above each threshold."""
     from matplotlib.figure import Figure
 
@@ -304,10 +304,10 @@ def draw(facts: dict, path: Path, title: str) -> None:
     axis = figure.subplots()
     drawn = 5  # bins in one
     edges = np.arange(0, BINS + 1, drawn) * BIN
-    axis.stairs(np.reshape(facts["histogram"], (-1, drawn)).sum(1), edges, fill=True, color="tab:blue", alpha=0.6)
+    axis.stairs(np.reshape(counted["histogram"], (-1, drawn)).sum(1), edges, fill=True, color="tab:blue", alpha=0.6)
     axis.set_yscale("log")
     for (name, least), color in zip(THRESHOLDS.items(), ("tab:green", "tab:orange", "tab:red"), strict=True):
-        share = facts["positions_above"][name] / facts["positions"]
+        share = counted["positions_above"][name] / counted["positions"]
         axis.axvline(least, color=color, label=f"{name}: {share:.1%} above {least}")
     axis.set(xlabel="entropy of the 16 likeliest next tokens (nats)", ylabel=f"positions in {drawn * BIN:g} nats")
     axis.set(title=title, xlim=(0, edges[-1]))
@@ -318,11 +318,11 @@ def draw(facts: dict, path: Path, title: str) -> None:
 
 def summary(folder: Path) -> str:
     """What a complete folder holds, a line for each split."""
-    told, lines = json.loads((folder / COMPLETE).read_text(encoding="utf-8")), []
+    account, lines = json.loads((folder / COMPLETE).read_text(encoding="utf-8")), []
     for split in ("train", "validation"):
-        if split in told:
-            sizes = ", ".join(f"{told[split][name]:,} {name} (> {least})" for name, least in THRESHOLDS.items())
-            lines.append("{}: {questions:,} questions from {documents:,} documents".format(split, **told[split]))
+        if split in account:
+            sizes = ", ".join(f"{account[split][name]:,} {name} (> {least})" for name, least in THRESHOLDS.items())
+            lines.append("{}: {questions:,} questions from {documents:,} documents".format(split, **account[split]))
             lines[-1] += f"; {sizes}"
     return "\n".join([*lines, f"in {folder}, with {PLOT} and {COMPLETE}"])
 

@@ -135,18 +135,18 @@ with user_errors(ImportError):
 
 def models_of(names: list[str]) -> list[str]:
     """The models that are named, and the finished runs of a study. Raises ValueError for a study that has none."""
-    found = []
+    models = []
     for name in names:
         if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
             runs = [str(run.folder) for run in read_runs([name]) if run.finished]
             if not runs:
                 raise ValueError(f"model_name_or_path {name}: none of its runs is finished")
-            found += runs
+            models += runs
         else:
-            found.append(name.rstrip("/") or name)
-    if twice := [name for name in found if found.count(name) > 1]:
+            models.append(name.rstrip("/") or name)
+    if twice := [name for name in models if models.count(name) > 1]:
         raise ValueError(f"model_name_or_path: {twice[0]} is named twice")
-    return found
+    return models
 
 
 def labels_of(models: list[str]) -> dict[str, str]:
@@ -183,16 +183,16 @@ def ask(checkpoint, args) -> tuple[list, dict]:
         return harness.core(checkpoint, args.data)
     if args.suite == "offline":
         return harness.offline(checkpoint, args.limit), {}
-    found = []
+    wanted = []
     for name in args.tasks:
         label = name.removeprefix("core:")
         if label == name:
-            found += harness.named(checkpoint, [name], args.task_parameters, args.limit)
+            wanted += harness.named(checkpoint, [name], args.task_parameters, args.limit)
         elif label in suites.CORE:
-            found += harness.core(checkpoint, args.data, [label])[0]
+            wanted += harness.core(checkpoint, args.data, [label])[0]
         else:
             raise ValueError(f"tasks: {name} is none of DCLM's Core{nearest(label, suites.CORE)}")
-    return found, {}
+    return wanted, {}
 
 
 def evaluate(checkpoint, asked: list, args) -> list[dict]:
@@ -246,7 +246,7 @@ def main():
 def show(reports: dict[str, dict], files: dict[str, Path], limit: int | None) -> None:
     """Prints the table, and what should be known about it."""
     print(f"\n{suites.table(reports)}\n")
-    if any("core" in found for found in reports.values()):
+    if any("core" in figures for figures in reports.values()):
         print("Core is the mean over all tasks but MMLU: the 22 of DCLM's code, CommonsenseQA among them.")
     if limit is not None:
         print(f"Only the first {limit:,} of each task: a trial, no result.")

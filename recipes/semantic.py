@@ -257,8 +257,9 @@ def save_modules(text, problems, validation, trainer) -> dict[str, float]:
 
     Gives the generated answers' accuracies over all modules.
     """
-    args, overall, found = trainer.args, {}, trainer.predict(validation)
-    _, modules = deepmind_math.accuracy(found.predictions, found.label_ids, validation.modules)
+    args, overall = trainer.args, {}
+    predicted = trainer.predict(validation)
+    _, modules = deepmind_math.accuracy(predicted.predictions, predicted.label_ids, validation.modules)
     if not args.should_save:
         return overall
     if text.greedy:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import check_folder
 from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
@@ -220,9 +221,4 @@ def write(
 
 def check_output(output) -> None:
     """Raises ValueError where the folder `output` holds anything but an earlier report, or is a file."""
-    output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"output {output} is a file; name a folder")
-    strangers = sorted(file.name for file in output.glob("*") if file.name not in FILES)
-    if strangers:
-        raise ValueError(f"output {output} holds {strangers[0]}, which is no report: name another folder")
+    check_folder(Path(output), "|".join(FILES))

@@ -390,8 +390,11 @@ def folder(texts, monkeypatch):
         (["faulty/headless"], "faulty/headless/run/trainer_state.json is not the state of a Trainer: KeyError 'step'"),
         (["faulty/sourceless"], "provenance.json does not tell the sources of init_from runs/set"),
         (["faulty/yaml"], "faulty/yaml/run/recipe.yaml cannot be read: "),
-        (["set", "--output_dir", "file"], "output file is a file; name a folder"),
-        (["set", "--output_dir", "full"], "output full holds precious.md, which is no report: name another folder"),
+        (["set", "--output_dir", "file"], "output_dir file is a file; name a folder"),
+        (
+            ["set", "--output_dir", "full"],
+            "output_dir full holds precious.md, which is not of this recipe",
+        ),
     ],
     ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",
 )

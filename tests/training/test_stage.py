@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
 from support import starting
 from torch.utils.data import DataLoader
 from transformers import default_data_collator
@@ -256,6 +256,22 @@ def test_fingerprints_tell_rows_apart():
     prints = {blocks.fingerprint(task, seed, split) for task in tasks for seed in (0, 1) for split in ("train", "test")}
     assert len(prints) == 12
     assert blocks.fingerprint(TASK, 0, "train") == blocks.fingerprint(TASK, 0, "train")
+
+
+def test_fingerprint_of_a_data_set_is_of_its_values_alone(tmp_path):
+    """Not of where they lie, nor of how they were chosen: as on two machines."""
+    rows = [
+        {"text": f"text {number}", "entropy": number / 7, "bytes": bytes([number % 256])} for number in range(2_500)
+    ]
+    made = Dataset.from_list(rows)
+    made.to_parquet(tmp_path / "rows.parquet")
+    read = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), cache_dir=tmp_path)["train"]
+    chosen = Dataset.from_list([*rows, *rows]).select(range(2_500))
+    prints = [blocks.fingerprint_of(each) for each in (made, read, chosen)]
+    assert len(set(prints)) == 1 and len({each._fingerprint for each in (made, read, chosen)}) == 3
+    others = [made.select(range(2_499)), made.select([1, 0, *range(2, 2_500)]), made.rename_column("text", "texts")]
+    assert len({*prints, *map(blocks.fingerprint_of, others)}) == 4
+    assert blocks.fingerprint_of(made, ["text"]) == blocks.fingerprint_of(made.select_columns("text"))
 
 
 @pytest.mark.parametrize(
