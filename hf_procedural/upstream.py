@@ -294,10 +294,10 @@ def of(owner, name: str):
 
 def need(name: str):
     """The object of that name. Raises ImportError in one line where the installed version has none."""
-    found = get(name)
-    if found is None:
+    thing = get(name)
+    if thing is None:
         raise lacking(name)
-    return found
+    return thing
 
 
 def lacking(name: str) -> ImportError:

@@ -447,10 +447,10 @@ def _(take, name):
     from hf_procedural.rl import grpo
 
     accelerator = types.SimpleNamespace(reduce=lambda tensor: tensor, gather=lambda tensor: tensor)
-    parts = {"num_generations": 2, "accelerator": accelerator}
-    parts["processing_class"] = types.SimpleNamespace(pad_token_id=0)
+    attributes = {"num_generations": 2, "accelerator": accelerator}
+    attributes["processing_class"] = types.SimpleNamespace(pad_token_id=0)
     trainer = object.__new__(grpo.GRPO)
-    vars(trainer).update(parts)
+    vars(trainer).update(attributes)
     batch = {"advantages": torch.tensor([1.0, -1.0]), "completion_mask": torch.ones(2, 3)}
     merged = grpo.GRPO._with_mixed_groups(trainer, batch, 2)
     assert torch.equal(merged["advantages"], batch["advantages"]) and merged["num_items_in_batch"] == 6
