@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 from hashlib import sha256
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -33,7 +34,7 @@ CITATION = """@inproceedings{jiang2026procedural,
 class ProceduralConfig(datasets.BuilderConfig):
     """A task with its parameters, and which rows of it: seed and rows in each split."""
 
-    task: Task | None = None
+    task: Task = dataclasses.field(default=cast(Task, None))  # which only BUILDER_CONFIGS leave out
     seed: int = 0
     train_size: int = SIZES["train"]
     validation_size: int = SIZES["validation"]
@@ -75,6 +76,7 @@ def _published_configs() -> list[ProceduralConfig]:
 class Procedural(datasets.ArrowBasedBuilder):
     """Rows of any task of the registry, generated: `input_ids` and `labels`, fixed-size int32 lists."""
 
+    config: ProceduralConfig
     VERSION = _VERSION
     BUILDER_CONFIG_CLASS = ProceduralConfig
     BUILDER_CONFIGS = _published_configs()
@@ -97,7 +99,7 @@ class Procedural(datasets.ArrowBasedBuilder):
         fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
         own = {key: parameters.pop(key) for key in list(parameters) if key in fields}
         chosen = task(config_name, **parameters)
-        defaults = {"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary}
+        defaults: dict[str, Any] = {"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary}
         config = ProceduralConfig(**defaults | own, task=chosen)
         for split in config.rows():  # what cannot be made is refused here, before anything is written
             for member in getattr(chosen, "members", [chosen]):

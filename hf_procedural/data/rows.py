@@ -32,7 +32,7 @@ class TrainRows(IterableDataset):
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         size = blocks.block_rows(self.task)
-        number = rows = None  # the block at hand
+        number, rows = -1, {}  # the block at hand
         first = self.start + worker * self.batch_size
         while True:
             for row in range(first, first + self.batch_size):

@@ -34,7 +34,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
-    if not tokenizer.is_fast:
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
     if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
         raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one

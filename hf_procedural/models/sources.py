@@ -70,12 +70,13 @@ def state_of(source: Source, target, seed, loaded) -> dict[str, torch.Tensor]:
 
 def _perturbed(tensor, control, generator):
     tensor = tensor.float()
-    size = noise_of(control)
     if control == "permuted":
         return tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].view_as(tensor)
     noise = torch.randn(tensor.shape, generator=generator)
     if control == "statistics":
         return tensor.mean() + tensor.std(correction=0) * noise
+    size = noise_of(control)
+    assert size is not None  # of what is neither of the two above
     return tensor + noise * size * tensor.norm() / tensor.numel() ** 0.5
 
 

@@ -67,7 +67,7 @@ class TransferReport:
         rows = [("parameter", "component", "action", "entries", "why")]
         for (pattern, component, action, _), entries in alike.items():
             first = entries[0]
-            layers = [layer_of(entry.name) for entry in entries]
+            layers = [layer for entry in entries if (layer := layer_of(entry.name)) is not None]
             name = first.name if len(entries) == 1 else pattern.replace("*", f"{{{_span(layers)}}}", 1)
             size = sum(entry.size for entry in entries)
             rows.append((name, component, action, f"{size:,}", first.reason))

@@ -30,7 +30,7 @@ def _kept(prompt: list[str]) -> set[int]:
     return set(stack)
 
 
-_MARKED = {  # what is marked in a prompt
+_MARKED: dict[type, tuple] = {  # what is marked in a prompt
     sequence.Set: ("* marks the first of each symbol", _firsts),
     sequence.Union: ("* marks the first of each symbol, in both lists together", _firsts),
     sequence.Delete: ("* marks the symbol to remove, if there is one", _removed),
@@ -41,8 +41,10 @@ _SECOND = {sequence.Union: "and", sequence.Delete: "remove"}  # the label of a p
 
 @legend.register
 def _(task: sequence._Sequence):
-    marks, _ = _MARKED.get(type(task), ("", None))
-    return [marks, "<sep> is not drawn"] if marks else ["<sep> is not drawn"]
+    if type(task) in _MARKED:
+        marks, _ = _MARKED[type(task)]
+        return [marks, "<sep> is not drawn"]
+    return ["<sep> is not drawn"]
 
 
 @lines.register

@@ -7,7 +7,7 @@ by a name such as ``sort-64``, check.py holds a task to what is promised here.
 import dataclasses
 import itertools
 import json
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,12 @@ class Task:
     summary: ClassVar[str]  # one line, for tables and cards
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
+
+    if TYPE_CHECKING:  # a task has the first, a language the second
+
+        def solve(self, prompt_ids) -> list[int]: ...
+
+        def accepts(self, token_ids) -> bool: ...
 
     def __post_init__(self):
         # Parameters become plain Python values, in place although frozen: `key`, which seeds the rows, is their JSON.

@@ -168,7 +168,7 @@ class _Pairs(_Sentences):
         return opened
 
     @staticmethod
-    def _closable(opened: list[int]) -> list[int]:
+    def _closable(opened: list) -> list:
         """Those of the open tails, the newest first, that may come next."""
         return opened
 

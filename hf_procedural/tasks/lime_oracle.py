@@ -135,13 +135,14 @@ def matched(pattern, result, listed: Listed) -> dict | None:
 def parsed(result, values: dict, listed: Listed) -> tuple | None:
     """The shortest pattern of which a substitution makes `result`, or None."""
     values = values | {symbol: (symbol,) for symbol in listed.math}
-    shortest = [None] * len(result) + [()]  # by where in the result they start
+    shortest: list[tuple | None] = [*[None] * len(result), ()]  # by where in the result they start
     for start in reversed(range(len(result))):
         patterns = []
         for symbol, value in values.items():
             end = start + len(value)
-            if result[start:end] == value and shortest[end] is not None:
-                patterns.append((symbol, *shortest[end]))
+            rest = shortest[end] if result[start:end] == value else None
+            if rest is not None:
+                patterns.append((symbol, *rest))
         shortest[start] = min(patterns, key=len, default=None)
     return shortest[0]
 

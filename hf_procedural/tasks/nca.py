@@ -50,6 +50,7 @@ def step(weights, grid, temperature=0.0, identity_bias=0.0, rng=None) -> np.ndar
     logits = np.maximum(hidden, 0) @ weights["conv2_kernel"].reshape(16, states) + weights["conv2_bias"]
     logits = logits + np.float32(identity_bias) * cells
     if temperature:
+        assert rng is not None, "temperature needs rng"
         logits = logits / temperature + rng.gumbel(size=logits.shape)  # whose maximum is a draw from the softmax
     return logits.argmax(axis=-1)
 

@@ -4,6 +4,7 @@ What does not keep the contract of check.py is not registered: of a file the rea
 user may not have asked for, a warning.
 """
 
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
@@ -34,11 +35,13 @@ def load_task_file(file) -> list[str]:
     if not is_loaded:
         if module is not None or name in sys.stdlib_module_names:
             raise ValueError(f"task_file {file}: there is a module {name} already; give the file another name")
-        spec = importlib.util.spec_from_file_location(name, path)
+        loader = importlib.machinery.SourceFileLoader(name, str(path))
+        spec = importlib.util.spec_from_loader(name, loader)
+        assert spec is not None  # which a loader always has
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         sys.path.append(str(path.parent))  # where other processes look for it
         try:
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             _forget(set(REGISTRY) - before)

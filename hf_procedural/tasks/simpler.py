@@ -17,7 +17,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -137,9 +137,9 @@ def _set_size(high):
     return max((high - 1) // 2, 1)
 
 
-_QUERY = {"least": 3, "spare": 1, "tokens": _any_query}
-_SETS = {"longest": _set_size, "least": 3, "tokens": lambda low, high: _set_size(high)}
-_NUMBER = {"longest": lambda high: len(str(high))}
+_QUERY: dict[str, Any] = {"least": 3, "spare": 1, "tokens": _any_query}
+_SETS: dict[str, Any] = {"longest": _set_size, "least": 3, "tokens": lambda low, high: _set_size(high)}
+_NUMBER: dict[str, Any] = {"longest": lambda high: len(str(high))}
 _UNARY = {
     "copy": _Operation((2405,), lambda x, _: x, lambda high: high),
     "set": _Operation((356,), lambda x, _: _distinct(x), lambda high: high),

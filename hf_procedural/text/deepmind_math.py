@@ -237,7 +237,7 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray, modules: Sequence[str]
     right = ((predictions == labels) & scored).sum(1)
     if not characters.all():
         raise ValueError(f"labels: row {int(characters.argmin())} has no answer to score")
-    modules = np.asarray(modules)
+    names = np.asarray(modules)
 
     def scores(rows):
         return {
@@ -245,7 +245,7 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray, modules: Sequence[str]
             "exact_match": float((right == characters)[rows].mean()),
         }
 
-    return scores(slice(None)), {str(module): scores(modules == module) for module in np.unique(modules)}
+    return scores(slice(None)), {str(name): scores(names == name) for name in np.unique(names)}
 
 
 @torch.no_grad()

@@ -19,14 +19,14 @@ def draw(sizes: list[int], weights: list[float], seed: int) -> int:
 
     The random choice follows from the arguments alone.
     """
-    sizes = np.array(sizes)
-    weights = np.array(weights)
-    turns = sizes / weights
-    behind = np.flatnonzero(turns <= max(sizes.sum() / weights.sum(), turns.min()))
+    total = sum(sizes)
+    shares = np.array(weights)
+    turns = np.array(sizes) / shares
+    behind = np.flatnonzero(turns <= max(total / shares.sum(), turns.min()))
     if len(behind) == 1:
         return int(behind[0])
-    chances = weights[behind] / weights[behind].sum()
-    return int(np.random.default_rng([seed, int(sizes.sum())]).choice(behind, p=chances))
+    chances = shares[behind] / shares[behind].sum()
+    return int(np.random.default_rng([seed, int(total)]).choice(behind, p=chances))
 
 
 def merged(sources: list[Iterable[str]], weights: list[float], seed: int) -> Iterator[str]:
@@ -57,17 +57,18 @@ class MixedRows(packing.PackedRows):
     """
 
     def __init__(self, documents: list[Documents], weights: list[float], *options, seed: int = 0):
+        self.sources = documents
         self.weights = list(weights)
         self.seed = seed
-        super().__init__(documents, *options)
+        super().__init__(documents[0], *options)
 
     def _top(self) -> dict:
-        return {"sources": [{"epoch": 0, "document": 0, "tokens": 0} for _ in self.documents]}
+        return {"sources": [{"epoch": 0, "document": 0, "tokens": 0} for _ in self.sources]}
 
     def _batches(self, sources: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
         streams = [
             self._single(documents, source["epoch"], source["document"])
-            for documents, source in zip(self.documents, sources, strict=True)
+            for documents, source in zip(self.sources, sources, strict=True)
         ]
         totals = [source["tokens"] for source in sources]
         waiting = list(map(next, streams))  # the next document of each source
