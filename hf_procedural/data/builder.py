@@ -141,7 +141,8 @@ class Procedural(datasets.ArrowBasedBuilder):
     def _generate_tables(self, split, rows, ranges):
         chosen = self.config.task
         block_rows = blocks.block_rows(chosen)
-        schema = self.info.features.arrow_schema
+        features = cast(datasets.Features, self.info.features)  # those of `_info`
+        schema = features.arrow_schema
         make_key = upstream.get("datasets.builder:Key") or (lambda *numbers: numbers)
         for shard, (start, stop) in enumerate(ranges):
             for number in range(start, stop):

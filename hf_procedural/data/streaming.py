@@ -74,7 +74,7 @@ class Stream(IterableDataset):
         return rows
 
 
-class _Rows(upstream.get(_ITERABLE) or object):
+class _Rows(upstream.get(_ITERABLE) or object):  # ty: ignore[unsupported-base]
     """The rows of formatted batches."""
 
     def __init__(self, ex_iterable, formatter):

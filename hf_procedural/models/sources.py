@@ -8,6 +8,7 @@ noise of a tenth of a tensor's size.
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,9 +94,9 @@ def load_state(source, target: PreTrainedModel) -> dict[str, torch.Tensor]:
         raise ValueError(f"no checkpoint {source}")
     # The reference keeps NumPy scalars (losses, steps) beside the tensors: what these are made of is harmless.
     scalar = np.float64(0).__reduce__()[0]
-    dtypes = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8")]
+    dtypes: list[Any] = [scalar, np.dtype, *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8"))]
     try:
-        with torch.serialization.safe_globals([scalar, np.dtype, *dtypes]):
+        with torch.serialization.safe_globals(dtypes):
             content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises as many kinds as a file can be broken in
         reason = str(error).split("\n")[0]
@@ -113,10 +114,11 @@ def _pretrained(source: str) -> PreTrainedModel:
     if not folder.is_dir() and not is_hub_id(source):
         raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
         raise ValueError(f"{source} cannot be loaded: {where}{str(error).splitlines()[0]}") from error
+    model, loading = loaded
     if loading["missing_keys"]:
         raise ValueError(f"{source} lacks {min(loading['missing_keys'])} and cannot be a source")
     return model
@@ -125,10 +127,9 @@ def _pretrained(source: str) -> PreTrainedModel:
 def _check_kinship(model, target, label: str) -> None:
     theirs = getattr(model, "config", None)
     ours = target.config
-    if getattr(theirs, "model_type", ours.model_type) != ours.model_type:
-        raise ValueError(
-            f"{label} is a {theirs.model_type}, the target a {ours.model_type}: weights go between models of one kind"
-        )
+    kind = getattr(theirs, "model_type", ours.model_type)
+    if kind != ours.model_type:
+        raise ValueError(f"{label} is a {kind}, the target a {ours.model_type}: weights go between models of one kind")
     same_width = getattr(theirs, "hidden_size", None) == getattr(ours, "hidden_size", None)
     heads_of_source = getattr(theirs, "num_attention_heads", None)
     heads_of_target = getattr(ours, "num_attention_heads", None)

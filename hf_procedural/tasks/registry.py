@@ -8,7 +8,6 @@ from .base import Task
 
 _Class = TypeVar("_Class", bound=type[Task])  # what is decorated keeps its type for who checks types
 REGISTRY: dict[str, type[Task]] = {}
-_Class = TypeVar("_Class", bound=type[Task])
 CHECKED: set[type[Task]] = set()  # the classes from elsewhere that `check_task` has passed
 
 

@@ -25,14 +25,20 @@ class Shuffled(Task):
         object.__setattr__(self, "length", getattr(self.inner, "length", None))
 
     # Not by __getattr__, which is asked only for what `Task` does not define itself.
-    name = property(attrgetter("inner.name"))
-    paper = property(attrgetter("inner.paper"))
     config_name = property(attrgetter("inner.config_name"))
     vocabulary = property(attrgetter("inner.vocabulary"))
     max_length = property(attrgetter("inner.max_length"))
     pad_id = property(attrgetter("inner.pad_id"))
     is_language = property(attrgetter("inner.is_language"))
     is_ours = property(attrgetter("inner.is_ours"))
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def paper(self) -> str:
+        return self.inner.paper
 
     @property
     def summary(self) -> str:
