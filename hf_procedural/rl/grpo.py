@@ -339,8 +339,10 @@ def _reference(model, wanted: bool):
     if not wanted:
         yield
         return
-    load, module = upstream.need(_LOAD), sys.modules[GRPOTrainer.__module__]
-    thread, copies = threading.get_ident(), []
+    load = upstream.need(_LOAD)
+    module = sys.modules[GRPOTrainer.__module__]
+    thread = threading.get_ident()
+    copies = []
 
     def copied(*args, **settings):
         if threading.get_ident() != thread:
