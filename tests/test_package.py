@@ -23,10 +23,18 @@ def test_all_names_are_listed_documented_and_have_signatures():
 
 def test_importing_and_listing_it_loads_neither_torch_nor_datasets():
     code = """
-import sys
+import contextlib, io, sys
 import hf_procedural
 assert {"tokenizer", "transfer"} <= set(dir(hf_procedural))
-print(*(name for name in ("torch", "transformers", "datasets", "pyarrow", "numba") if name in sys.modules))
+heavy = ("torch", "transformers", "datasets", "pyarrow", "numba")
+assert not (loaded := [name for name in heavy if name in sys.modules]), loaded
+from hf_procedural import cli
+for words in (["--help"], ["list"], ["show", "--help"], ["lst"]):
+    sys.argv, out = ["hf-procedural", *words], io.StringIO()
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(out):
+        cli.main()
+    assert not (loaded := [name for name in heavy if name in sys.modules]), (words, loaded)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (0, "") and "did you mean list" in line

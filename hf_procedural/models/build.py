@@ -11,6 +11,7 @@ from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..errors import nearest
 from . import attention
+from .words import check_model_type
 
 BACKEND = "transformers:PreTrainedModel._supports_attention_backend"
 _SDPA = "transformers:PreTrainedModel._supports_sdpa"
@@ -80,9 +81,7 @@ def _default_config(config_name: str | None, model_type: str):
         except Exception as error:  # missing, unreachable, damaged, of an unknown kind
             where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
             raise ValueError(f"{config_name} has no configuration of a model: {where}{_first_line(error)}") from error
-    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        hint = nearest(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, most=3) or ": such as gpt2, llama, qwen3"
-        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
+    check_model_type(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     return CONFIG_MAPPING[model_type]()
 
 

@@ -134,6 +134,13 @@ def layer_pairs(layers) -> list[tuple[int, int]] | None:
     return pairs
 
 
+def check_model_type(model_type: str, known) -> None:
+    """Raises ValueError for what is none of the `known` architectures."""
+    if model_type not in known:
+        hint = nearest(model_type, known, most=3) or ": such as gpt2, llama, qwen3"
+        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
+
+
 def parse_size(size: str) -> dict[str, int]:
     """Layers, heads and width from the papers' size string.
 

@@ -4,6 +4,7 @@ Light: neither torch nor transformers. StageSettings is our part of the Trainer'
 stage_arguments.py, is the whole.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import ClassVar
 
 from .. import metrics
 from ..errors import at_least, nearest
-from ..models.words import check_components, check_embeddings, layer_pairs, parse_size, parse_sources
+from ..models.words import check_components, check_embeddings, check_model_type, layer_pairs, parse_size, parse_sources
 from ..tasks import Task, load_task_file, task
 from . import declared
 from .parser import mapping
@@ -130,8 +131,12 @@ class ModelArguments:
         self.model_overrides = mapping("model_overrides", self.model_overrides)
 
     def check(self) -> None:
-        """Raises ValueError for a size that is none."""
+        """Raises ValueError for a size or an architecture that is none."""
         self._size()
+        if self.model_type is not None:
+            with contextlib.suppress(declared.Unreadable):  # else transformers tells it, later
+                known = declared.keys_of("transformers.models.auto.modeling_auto", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+                check_model_type(self.model_type, known)
 
     def _size(self) -> dict[str, int]:
         """Layers, heads and width; empty where neither --size nor one of them is given."""

@@ -57,10 +57,15 @@ def _stand_in(module: str, name: str) -> type:
 
 
 def keys_of(module: str, name: str) -> list[str]:
-    """The keys of the dict literal `name` of `module`. Raises Unreadable."""
+    """The keys of `name` of `module`, a dict or an OrderedDict of pairs as written there. Raises Unreadable."""
     for line in _tree(module).body:
-        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name and isinstance(line.value, ast.Dict):
-            return [ast.literal_eval(key) for key in line.value.keys]
+        if not isinstance(line, ast.Assign) or ast.unparse(line.targets[0]) != name:
+            continue
+        match line.value:
+            case ast.Dict(keys=keys):
+                return [_literal(key) for key in keys]
+            case ast.Call(args=[ast.List(elts=pairs)]):
+                return [_literal(pair)[0] for pair in pairs]
     raise Unreadable(f"{module} has no dict {name}")
 
 

@@ -11,6 +11,7 @@ import pytest
 from accelerate.commands.launch import launch_command_parser
 from support.running import RECIPES, ROOT, error_of
 from transformers import HfArgumentParser
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from hf_procedural import cli
 from hf_procedural.cli import launch, recipes
@@ -94,6 +95,8 @@ HEAVY = ("torch", "transformers", "datasets", "trl", "accelerate", "pyarrow")
 MISTAKES = {
     "pretrain --task srot-4": "unknown task 'srot': did you mean sort",
     "pretrain --task sort-4 --size 2_3_16": "size: the width must be a multiple of the heads",
+    "pretrain --task sort-4 --model_type gpt22": "model_type must be a causal language model of transformers, "
+    "got 'gpt22': did you mean gpt2",
     "pretrain --task sort-4 --max_stepz 3": "unknown argument --max_stepz: did you mean --max_steps?",
     "pretrain --task sort-4 --max_steps many": "argument --max_steps: invalid int value: 'many'",
     "pretrain --task sort-4 --save_strategy never": "argument --save_strategy: invalid choice: 'never'",
@@ -170,14 +173,16 @@ def test_a_library_of_another_layout_is_imported_instead(monkeypatch, capsys, tm
     )
 
 
-def test_stand_ins_have_the_fields_of_the_real_class():
-    """In their order, also where a base hides behind code that hands out names."""
+def test_what_is_read_from_source_is_what_an_import_gives():
+    """In its order, also where a base hides behind code that hands out names."""
     from trl import GRPOConfig
 
     stand_in = declared.stand_in("trl", "GRPOConfig")
     assert [field.name for field in dataclasses.fields(stand_in)] == [
         field.name for field in dataclasses.fields(GRPOConfig)
     ]
+    known = declared.keys_of("transformers.models.auto.modeling_auto", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+    assert known == list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     assert stand_in().num_generations == GRPOConfig.num_generations
     with pytest.raises(declared.Unreadable, match="no class Nothing"):
         declared.stand_in("transformers.training_args", "Nothing")
