@@ -4,14 +4,14 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import yaml
 
 
 @contextlib.contextmanager
-def whole(file: Path, alone: bool = False) -> Iterator[Path]:
+def whole(file: Path, alone: bool = False) -> Generator[Path]:
     """A hidden file to write, of this process alone, which becomes `file` when it is complete.
 
     Where no other process writes `file` at the same time (`alone`), the hidden one has the same name at each try, so

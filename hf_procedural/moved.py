@@ -13,6 +13,7 @@ import types
 import warnings
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 # Old module: new module; or new modules with the names that each has now (``old=new`` where that changed, too). The one
 # with * has all others. All are below hf_procedural.
@@ -123,7 +124,7 @@ class Finder:
     @staticmethod
     def find_spec(name: str, path=None, target=None) -> ModuleSpec | None:
         package, _, old = name.partition(".")
-        return ModuleSpec(name, Finder) if package == _PACKAGE and old in MOVED else None
+        return _spec(name) if package == _PACKAGE and old in MOVED else None
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> None:
@@ -138,17 +139,21 @@ class Finder:
         module.__getattr__ = old_names(module.__name__)
 
 
+def _spec(name: str) -> ModuleSpec:
+    return ModuleSpec(name, Finder)  # ty: ignore[invalid-argument-type]  (a class loads as well as an instance)
+
+
 def install() -> None:
     """Makes the old paths importable."""
     sys.meta_path.append(Finder)
     # Importing hf_procedural.transfer would put a module over the function; a module that is there already is not put.
     transfer = types.ModuleType(f"{_PACKAGE}.transfer")
-    transfer.__spec__ = ModuleSpec(transfer.__name__, Finder)
+    transfer.__spec__ = _spec(transfer.__name__)
     transfer.__getattr__ = old_names(transfer.__name__)
     sys.modules[transfer.__name__] = transfer
 
 
-def old_names(module: str) -> Callable[[str], object]:
+def old_names(module: str) -> Callable[..., Any]:
     """The ``__getattr__`` of `module`, under its full name: what it had in 0.1, from where that is now."""
     places = MOVED[module.removeprefix(f"{_PACKAGE}.")]
     has_one = isinstance(places, str)  # of which the import has warned

@@ -98,9 +98,8 @@ def split(words: list[str], taken: dict[str, bool]) -> tuple[list[str], list[str
 
 def _configuration(name: str) -> Path:
     """One of accelerate's configurations: a file, or one of recipes/accelerate by name. Raises ValueError."""
-    known = recipes.launch_configurations()
-    if Path(name).is_file():
-        return Path(name)
-    if name not in known:
+    file = Path(name) if Path(name).is_file() else shipped("accelerate", name)
+    if file is None:
+        known = recipes.launch_configurations()
         raise ValueError(f"config_file: no file {name!r}{nearest(name, known)} (by name: {', '.join(known)})")
-    return shipped("accelerate", name)
+    return file

@@ -74,7 +74,7 @@ def list_(args) -> None:
     console.print(_table(tasks, papers))
     console.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
     for each in filter(_has_words, tasks):
-        console.print(Padding(f"{each.name}-: {', '.join(type(each).sizes)}", (0, 0, 0, 4)))
+        console.print(Padding(f"{each.name}-: {', '.join(map(str, type(each).sizes))}", (0, 0, 0, 4)))
     console.print("\nPapers:")
     for number, paper in enumerate(papers, 1):
         console.print(f"[{number}] {paper}")
@@ -155,16 +155,16 @@ def show(args) -> None:
     chosen = builder_of(args.name, args.parameters, seed=args.seed).config.task
     count = -(-args.n // blocks.block_rows(chosen))
     made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
-    rows = [np.concatenate(part)[: args.n] for part in zip(*made, strict=True)]
+    input_ids, labels = (np.concatenate(part)[: args.n] for part in zip(*made, strict=True))
     if args.image:
         from ..show.image import image
 
-        image(chosen, *rows, args.image)
+        image(chosen, input_ids, labels, args.image)
         print(f"{args.image}: {plural(args.n, 'row')} of {chosen.config_name}")
     elif args.json:
-        print(json.dumps(as_json(chosen, *rows)))
+        print(json.dumps(as_json(chosen, input_ids, labels)))
     else:
-        draw(chosen, *rows)
+        draw(chosen, input_ids, labels)
 
 
 def generate(args) -> None:

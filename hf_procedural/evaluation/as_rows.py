@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Rows(HarnessTask):
     """
 
     VERSION = 1
-    OUTPUT_TYPE = "loglikelihood"
+    OUTPUT_TYPE: Literal["loglikelihood"] = "loglikelihood"
 
     def __init__(self, name: str, rows: list[dict], count: int, joiner: str = " ", together: int | None = None):
         super().__init__()
@@ -151,7 +152,7 @@ def rows_task(
     Raises ValueError where the checkpoint's tokenizer cannot read them, or reads other tokens, where its positions do
     not suffice, and where no token is labelled.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     count = 0
     for words, labels in itertools.islice(labelled, limit):
         places = (np.flatnonzero(np.asarray(labels)[1:] != IGNORE) + 1).tolist()  # nothing predicts the first token

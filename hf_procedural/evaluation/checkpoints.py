@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import cast
 
 import torch
 from datasets.utils import tqdm
@@ -45,7 +46,7 @@ def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoin
     run = str(folder.parent) if folder.name.startswith("checkpoint-") else path
     recipe = {}
     with contextlib.suppress(OSError):  # there is none, or none can be had now
-        recipe = read_recipe(Path(cached_file(run, RECIPE)))
+        recipe = read_recipe(Path(cast(str, cached_file(run, RECIPE))))
     positions = positions_of(model.config)
     return Checkpoint(path, recipe, tokenizer, positions, max_length)
 
@@ -78,6 +79,8 @@ def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "au
 
 class RowModel(HFLM):
     """HFLM for rows: requests, one after another, that are beginnings of one row take one forward pass together."""
+
+    tokenizer: PreTrainedTokenizerFast
 
     def loglikelihood(self, requests, disable_tqdm=False):
         texts = []  # of each row

@@ -8,6 +8,7 @@ language_modeling   "context answer" -> " continuation" greedy decoding has to g
 import collections
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class _OfCategory(ContextSampler):
             pools[row["category"]].append(row)
         return {name: ContextSampler(rows) for name, rows in pools.items()}
 
-    def sample(self, n, eval_doc=None, df=None, **_):
+    def sample(self, n, eval_doc: Any = None, df=None, **_):
         sampler = self._samplers[eval_doc["category"]]
         sampler.rnd = self.rnd
         return sampler.sample(n, eval_doc)

@@ -22,6 +22,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -37,6 +38,9 @@ from .core import core_config
 from .in_words import PROBES, SEED, check_answers_fit, held_out_text, in_words, text_of_run
 from .library import HFLM, ConfigurableTask, HarnessTask, TaskManager, evaluate, mean_stderr
 
+if TYPE_CHECKING:
+    from lm_eval.tasks.manager import TaskDict
+
 # What a suite, or names, ask of a checkpoint
 
 
@@ -45,7 +49,7 @@ class Asked:
     """Tasks of lm-eval under a name of their own, as TaskManager.load gives them."""
 
     name: str
-    loaded: dict
+    loaded: "TaskDict"
     chance: float | None = None
 
     @classmethod
@@ -84,7 +88,7 @@ def offline(checkpoint: Checkpoint, limit: int | None) -> list[Asked]:
     the run's own validation text if it is on this machine, and in words the run's own task, or else `PROBES`."""
     if not checkpoint.reads_text:
         rows = rows_of_run(checkpoint, limit)
-        return [Asked.one(rows.config.task, rows)]
+        return [Asked.one(rows.task_name, rows)]
     recipe = checkpoint.recipe
     _, pydoc = documents.train_and_validation("pydoc")
     texts = {"pydoc": pydoc}
@@ -127,7 +131,7 @@ def _manager() -> TaskManager:
     return TaskManager()
 
 
-def _of_harness(checkpoint: Checkpoint, name: str) -> dict:
+def _of_harness(checkpoint: Checkpoint, name: str) -> "TaskDict":
     """A task, group or tag of lm-eval."""
     if name not in _manager().all_tasks:
         near = nearest(name, [*list_tasks(), *PRESETS, *_manager().all_tasks])
@@ -189,7 +193,7 @@ def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:
         yield row
 
 
-def _evaluated(model: HFLM, loaded: dict, limit: int | None) -> dict:
+def _evaluated(model: HFLM, loaded: "TaskDict", limit: int | None) -> dict:
     """What lm-eval gives for tasks; of rows, over all their turns. Empty in processes other than the first."""
     for harness_task in loaded["tasks"].values():
         harness_task.set_fewshot_seed(SEED)

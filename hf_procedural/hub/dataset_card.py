@@ -6,6 +6,7 @@ A data-set repo holds a folder of Parquet files for each config, the card, and `
 
 import inspect
 import json
+from typing import Any
 
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
@@ -52,8 +53,8 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
 
 def _layout(task: Task) -> str:
     members = getattr(task, "members", None) or ([task.inner] if hasattr(task, "inner") else [])
-    described = [task, *members]
-    return "\n\n".join(dict.fromkeys(inspect.getdoc(type(each)) for each in described))
+    described = [inspect.getdoc(type(each)) for each in (task, *members)]
+    return "\n\n".join(dict.fromkeys(filter(None, described)))
 
 
 def _example(task: Task, seed: int, split: str) -> dict[str, str]:
@@ -82,7 +83,7 @@ def dataset_card(
     `infos` are the infos of configs that the YAML does not have yet, or has otherwise. Configs in the YAML that are
     ours by name of `published` get its files; others stay. Raises ValueError for YAML that is not a data set's.
     """
-    metadata = dict(before.metadata) if before else {}
+    metadata: Any = dict(before.metadata) if before else {}  # which `datasets` takes for a DatasetCardData
     ours = {
         name: {"data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in made["splits"]]}
         for name, made in published.items()

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
@@ -85,6 +86,7 @@ def _metadata(run: Run, stage: Stage, results: dict, reports: list[dict], name: 
     evaluated = [*_eval_results(run, stage, results), *_harness_results(reports)]
     data = run.recipe[stage.hub_key] if stage.hub_key else []
     datasets = [name for name in (data if isinstance(data, list) else [data]) if dataset_on_hub(name)]
+    of_results: dict[str, Any] = {"model_name": name, "eval_results": evaluated} if evaluated else {}
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="text-generation",
@@ -92,7 +94,7 @@ def _metadata(run: Run, stage: Stage, results: dict, reports: list[dict], name: 
         base_model=_base_models(run) or None,
         datasets=datasets or None,
         tags=TAGS,
-        **({"model_name": name, "eval_results": evaluated} if evaluated else {}),
+        **of_results,
     )
 
 
@@ -107,7 +109,7 @@ def _measured(results: dict) -> Iterator[tuple[str | None, Measure, float]]:
     """Split, measure and value of what eval_results.json holds; the split is of DeepMind-Math, or None for all."""
     sampled = [key.removeprefix("eval_") for key in results if re.fullmatch(r"eval_pass@\d+", key)]
     known = [measure for measure in MEASURES.values() if measure.words]
-    known += map(measure_of, sorted(sampled, key=lambda key: int(key.removeprefix("pass@"))))
+    known += filter(None, map(measure_of, sorted(sampled, key=lambda key: int(key.removeprefix("pass@")))))
     for split in (None, "interpolate", "extrapolate"):
         for measure in known:
             key = f"eval_{split}_{measure.key}" if split else f"eval_{measure.key}"
@@ -120,13 +122,14 @@ def _measured(results: dict) -> Iterator[tuple[str | None, Measure, float]]:
 
 def _eval_results(run: Run, stage: Stage, results: dict) -> Iterator[EvalResult]:
     for split, measure, value in _measured(results):
+        of_split: dict[str, Any] = {"dataset_split": split} if split else {}
         if math.isfinite(value):  # the Hub takes no others
             yield EvalResult(
                 task_type="text-generation",
                 metric_type=measure.kind,
                 metric_name=measure.words,
                 metric_value=value,
-                **stage.benchmark(run) | ({"dataset_split": split} if split else {}),
+                **stage.benchmark(run) | of_split,
             )
 
 

@@ -6,9 +6,18 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 from datasets.info import DatasetInfosDict
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    DatasetInfo,
+    HfApi,
+    ModelInfo,
+    constants,
+    get_token,
+)
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -145,13 +154,12 @@ def read_repo(repo: str, revision: str | None = None, repo_type: str = "dataset"
     """
     api = HfApi()
     try:
-        info = api.repo_info(repo, repo_type=repo_type, revision=revision)
+        info = cast(ModelInfo | DatasetInfo, api.repo_info(repo, repo_type=repo_type, revision=revision))
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return Place()
-    files = {sibling.rfilename for sibling in info.siblings}
-    at = {"repo_type": repo_type, "revision": info.sha}
+    files = {sibling.rfilename for sibling in info.siblings or ()}
     texts = {
-        name: Path(api.hf_hub_download(repo, name, **at)).read_text("utf-8")
+        name: Path(api.hf_hub_download(repo, name, repo_type=repo_type, revision=info.sha)).read_text("utf-8")
         for name in (PUBLISHED, README)
         if name in files
     }

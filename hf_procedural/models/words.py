@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import nearest
 
@@ -17,7 +18,7 @@ EMBEDDINGS = ("average", "partial", "retain", "by_token", "resample", "reinit")
 class Source:
     """One source of weights: `path` is a folder, Hub id, reference .pth or a model."""
 
-    path: object
+    path: Any
     components: tuple[str, ...] | None = None  # those that come from it; None: those of the call
     weight: float = 1.0  # its share where several sources are averaged
     control: str | None = None

@@ -8,7 +8,7 @@ import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import yaml
 
@@ -34,7 +34,8 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     Trackers show the run under the folder's name, unless `args.run_name` is set.
     Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
     """
-    output, wanted = Path(args.output_dir), args.resume_from_checkpoint
+    output = _output_of(args)
+    wanted = args.resume_from_checkpoint
     args.run_name = args.run_name or _name_of(output)
     check_folder(output)
     if str(wanted).lower() in ("none", "false", ""):
@@ -64,6 +65,10 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     return checkpoint
 
 
+def _output_of(args: "TrainingArguments") -> Path:
+    return Path(cast(str, args.output_dir))  # None only before `TrainingArguments.__post_init__`
+
+
 def _name_of(folder) -> str:
     return Path(folder).absolute().name
 
@@ -82,7 +87,8 @@ def is_finished(folder) -> bool:
 
 def open_study(args: "TrainingArguments", *others) -> None:
     """Checks a folder of runs, as `open_run` checks that of one; seeds and arms may be added. Writes nothing."""
-    output, recipe = Path(args.output_dir), Path(args.output_dir) / RECIPE
+    output = _output_of(args)
+    recipe = output / RECIPE
     if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
         open_run(args, *others)
     else:

@@ -26,7 +26,8 @@ def plot(history: list[dict], path, title: str) -> None:
     by_reward = "reward" in logged
     _draw(left, history, {"reward": "training"} if by_reward else _LOSSES)
     label = next((label for label, keys in _PANELS.items() if logged.intersection(keys)), _ACCURACY)
-    _draw(right, history, {key: measure_of(key).curve for key in _PANELS[label]})
+    measures = {key: measure_of(key) for key in _PANELS[label]}
+    _draw(right, history, {key: measure.curve for key, measure in measures.items() if measure})
     steps, lengths = _points(history, "eval_curriculum_length")
     if len(steps):
         twin = right.twinx()

@@ -67,7 +67,8 @@ class Run:
     def earlier(self, what: str) -> float | None:
         """``tokens`` or ``flops`` of all stages before this one; None where a source does not tell."""
         amounts = {source.get("path"): source.get(what) for source in self.sources}
-        return sum(amounts.values()) if all(amounts.values()) else None  # 0 is what was not counted
+        counted = [amount for amount in amounts.values() if amount]  # 0 is what was not counted
+        return sum(counted) if len(counted) == len(amounts) else None
 
 
 def _task(source: dict) -> tuple[str | None, dict]:
@@ -260,8 +261,9 @@ def efficiency(run: Run, baseline: list[Run]) -> dict[str, float | None]:
     x, y = run.curve(LOSS, TOKENS)
     if not losses or not totals or not len(x):
         return {}
-    tokens, total = crossing(x, y, np.mean(losses)), np.mean(totals)
-    values = {"tokens_needed": tokens, "share": None if tokens is None else tokens / total}
+    tokens = crossing(x, y, float(np.mean(losses)))
+    total = np.float64(np.mean(totals))
+    values: dict[str, float | None] = {"tokens_needed": tokens, "share": None if tokens is None else tokens / total}
     earlier, before = run.earlier("tokens"), baseline[0].earlier("tokens")
     if earlier is not None and before is not None:
         values["share_with_earlier"] = None if tokens is None else (tokens + earlier) / (total + before)
@@ -281,7 +283,8 @@ def rows_of(group: dict[str, list[Run]], baseline: str | None = None, threshold:
 
 def finals(runs: list[Run], key: str) -> list[float]:
     """The last value of `key` of each finished run that has one."""
-    return [run.last(key) for run in runs if run.finished and run.last(key) is not None]
+    last = [run.last(key) for run in runs if run.finished]
+    return [value for value in last if value is not None]
 
 
 def sign_of(metric: str) -> int:
@@ -341,7 +344,7 @@ def controls(
         base = baseline_of(group, label, baseline)
         if not runs[0].sources or runs[0].control or base in (None, label):
             continue
-        roles = {base: "baseline"}
+        roles: dict[str, str | None] = {base: "baseline"}
         roles |= {other: theirs[0].control for other, theirs in group.items() if _is_control(theirs[0], runs[0])}
         for other, role in roles.items():
             row = {"arm": label, "against": other, "role": role}

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..data.builder import CITATION, PAPER_URL
 from ..files import is_hub_id
@@ -30,7 +31,7 @@ class Stage:
     name: str  # that of its recipe, and in provenance.json
     trained_on: Callable[[Run], str]
     evaluated_on: Callable[[Run, dict], str]  # also of provenance.json; a sentence
-    benchmark: Callable[[Run], dict[str, str | None]]  # the data set of a result, as the Hub's metadata have it
+    benchmark: Callable[[Run], dict[str, Any]]  # the data set of a result, as the Hub's metadata have it
     hub_key: str | None = None  # of recipe.yaml, where that may name data sets of the Hub
     citation: str = _PROCEDURAL
     reward: Callable[[dict], str] | None = None  # of recipe.yaml, in words; None where labels train

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import importlib.util
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from .. import metrics
 from ..errors import at_least, nearest
@@ -60,7 +60,7 @@ class TaskArguments:
         if self.task is None:
             raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
         at_least("validation_size", self.validation_size, 1)
-        return task(self.task, **self.task_parameters)
+        return task(self.task, **cast(dict, self.task_parameters))
 
     def check(self) -> None:
         """Raises ValueError for a name or parameter that is not one."""
@@ -170,7 +170,7 @@ class ModelArguments:
             model_type=self.model_type or "gpt2",
             config_name=config_name,
             dropout=self.dropout,
-            overrides=self.model_overrides,
+            overrides=cast(dict, self.model_overrides),
             **size,
         )
         if self.model_type not in (None, config.model_type):
@@ -274,7 +274,7 @@ class StageSettings:
         for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
             at_least(name, getattr(self, name), 0)
         _check_trackers(self.report_to)
-        super().__post_init__()
+        super().__post_init__()  # ty: ignore[missing-attribute]  (that of the class that it `extends`)
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:

@@ -1,6 +1,7 @@
 """The first lines of a recipe: weights to begin with, and how many steps there are."""
 
 import logging
+from typing import Any
 
 from ..models import transfer
 from ..runs.folder import earlier_stages
@@ -26,7 +27,7 @@ def transfer_and_freeze(init: InitArguments, model, tokenizer, args) -> dict:
     """
     provenance = {}
     if init.init_from is not None:
-        settings = {"layers": init.layers, "tokenizer": tokenizer, "seed": args.seed}
+        settings: dict[str, Any] = {"layers": init.layers, "tokenizer": tokenizer, "seed": args.seed}
         report = transfer.transfer(init.init_from, model, init.transfer, init.embeddings, **settings)
         provenance["init_from"] = earlier_stages(init.init_from)
         provenance["transfer"] = report

@@ -46,7 +46,7 @@ class SavePlace(TrainerCallback):
         trainer.add_callback(self)
         if checkpoint is not None:
             upstream.need(_RESTORE)
-            step = TrainerState.load_from_json(Path(checkpoint) / "trainer_state.json").global_step
+            step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
             known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
             row = known["row"] if known else step * rows_per_step(trainer.args)

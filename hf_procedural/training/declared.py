@@ -50,8 +50,10 @@ def _stand_in(module: str, name: str) -> type:
     bases = [stand_in(*_origin(module, base.id)) for base in node.bases if isinstance(base, ast.Name)]
     if len(bases) < len(node.bases) or not any("dataclass" in ast.unparse(each) for each in node.decorator_list):
         raise Unreadable(f"{module}.{name} is no dataclass of plain bases")
-    declarations = [line for line in node.body if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)]
-    fields = [(line.target.id, _type(module, line.annotation), _field(line.value)) for line in declarations]
+    fields = []
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            fields.append((line.target.id, _type(module, line.annotation), _field(line.value)))
     nothing = {"__post_init__": lambda self: None}
     return dataclasses.make_dataclass(name, fields, bases=tuple(bases), namespace=nothing, kw_only=True)
 
@@ -63,7 +65,7 @@ def keys_of(module: str, name: str) -> list[str]:
             continue
         match line.value:
             case ast.Dict(keys=keys):
-                return [_literal(key) for key in keys]
+                return [_literal(key) for key in keys if key]
             case ast.Call(args=[ast.List(elts=pairs)]):
                 return [_literal(pair)[0] for pair in pairs]
     raise Unreadable(f"{module} has no dict {name}")
@@ -75,7 +77,7 @@ def _field(value: ast.expr | None) -> dataclasses.Field:
     if not isinstance(value, ast.Call):
         return dataclasses.field(default=_literal(value))
     given = {keyword.arg: keyword.value for keyword in value.keywords}
-    kwargs = {"metadata": _metadata(given["metadata"]) if "metadata" in given else {}}
+    kwargs: dict[str, typing.Any] = {"metadata": _metadata(given["metadata"]) if "metadata" in given else {}}
     if "init" in given:
         kwargs["init"] = bool(_literal(given["init"]))
     if "default" in given:
@@ -100,7 +102,10 @@ def _metadata(node: ast.expr) -> dict:
     """What of it is literal, such as the help text; choices may come from code."""
     if not isinstance(node, ast.Dict):
         return {}
-    entries = {key.value: _literal(value) for key, value in zip(node.keys, node.values, strict=True)}
+    entries = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant):
+            entries[key.value] = _literal(value)
     return {key: value for key, value in entries.items() if not isinstance(value, Unread)}
 
 
@@ -126,10 +131,11 @@ def _type(module: str, node: ast.expr):
         case ast.Constant(value=value):
             return type(None) if value is None else value
         case ast.BinOp(left=left, right=right):
-            return typing.Union[_type(module, left), _type(module, right)]  # noqa: UP007  (of types that vary)
+            both = _type(module, left), _type(module, right)
+            return typing.Union[both]  # noqa: UP007  (of types that vary)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             values = ast.literal_eval(choices)
-            return typing.Literal[values]
+            return typing.Literal[values]  # ty: ignore[invalid-type-form]
         case ast.Subscript(value=ast.Name(id="Any")):
             return str
         case ast.Subscript(value=of, slice=ast.Tuple(elts=parts)):
@@ -152,7 +158,7 @@ def _enum(module: str, name: str) -> type:
         return str
     if not any(ast.unparse(base).endswith("Enum") for base in node.bases):
         return str
-    members = {line.targets[0].id: _literal(line.value) for line in node.body if isinstance(line, ast.Assign)}
+    members = {ast.unparse(line.targets[0]): _literal(line.value) for line in node.body if isinstance(line, ast.Assign)}
     return enum.Enum(name, members)
 
 

@@ -4,9 +4,10 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from .. import metrics
 from ..runs.folder import PLOT, save_provenance
@@ -75,9 +76,11 @@ def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[
     results |= {f"eval_{name}": value for name, value in extra_metrics().items()}
     trainer.log_metrics("eval", results)
     trainer.save_state()
-    trainer.model.config.use_cache = True  # off while training; whoever loads the model wants it on
+    model = cast(PreTrainedModel, trainer.model)
+    model.config.use_cache = True  # off while training; whoever loads the model wants it on
     may_push_later = "_internal_call" in inspect.signature(trainer.save_model).parameters
-    trainer.save_model(**{"_internal_call": True} if may_push_later else {})
+    internal: dict[str, Any] = {"_internal_call": True} if may_push_later else {}
+    trainer.save_model(**internal)
     if args.should_save:
         plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", title)
     trainer.save_metrics("eval", results)

@@ -42,7 +42,9 @@ def end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait():
-        multiprocessing.parent_process().join()
+        parent = multiprocessing.parent_process()
+        assert parent is not None  # this process was started by it
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -74,7 +76,7 @@ def start_cpu_processes() -> None:
         asked, *_ = validate(parser().parse_args(words))
     if asked.num_machines == 1:
         where = ["--nproc_per_node", str(asked.num_processes), "--master_port", os.environ["MASTER_PORT"]]
-        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *where, *sys.argv])
+        os.execv(sys.executable, [sys.executable, "-m", __name__, *where, *sys.argv])
 
 
 def _launch_words() -> list[str]:

@@ -74,10 +74,11 @@ def parse(description: str, *kinds, argv: list[str] | None = None):
 @functools.cache
 def _light(kind: type) -> type:
     """The dataclass itself, or, for settings that extend a class of another library, both without importing it."""
-    if not hasattr(kind, "extends"):
+    extends: tuple[str, str] | None = getattr(kind, "extends", None)
+    if extends is None:
         return kind
     above = [_light(base) for base in kind.__bases__ if hasattr(base, "extends")]
-    library = [declared.stand_in(*kind.extends)] if "extends" in vars(kind) else []
+    library = [declared.stand_in(*extends)] if "extends" in vars(kind) else []
     return dataclasses.dataclass(type(kind.__name__, (kind, *above, *library), {}))
 
 

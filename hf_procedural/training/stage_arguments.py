@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from typing import cast
 
 import torch
 from transformers import TrainingArguments, get_scheduler
@@ -23,6 +24,6 @@ class StageArguments(StageSettings, TrainingArguments):
         super().__post_init__()
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, self.lr_scheduler_kwargs)
+            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, cast(dict | None, self.lr_scheduler_kwargs))
         except (TypeError, ValueError) as error:
             raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error

@@ -3,6 +3,7 @@
 import datasets
 import evaluate
 import numpy as np
+from evaluate.utils.file_utils import add_start_docstrings
 
 _DESCRIPTION = """Share of the labelled positions (references other than -100) whose token is the prediction, over all
 rows together. This is the accuracy of Jiang et al. 2026 (arXiv:2601.21725), who score the answer's tokens by argmax."""
@@ -17,7 +18,7 @@ Raises:
 """
 
 
-@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
+@add_start_docstrings(_DESCRIPTION, _INPUTS)
 class AnswerAccuracy(evaluate.Metric):
     def _info(self):
         ids = datasets.Sequence(datasets.Value("int32"))

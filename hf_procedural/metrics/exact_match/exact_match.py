@@ -3,6 +3,7 @@
 import datasets
 import evaluate
 import numpy as np
+from evaluate.utils.file_utils import add_start_docstrings
 
 _DESCRIPTION = """Share of the rows in which every labelled position (references other than -100) is predicted. Rows
 without a label do not count."""
@@ -17,7 +18,7 @@ Raises:
 """
 
 
-@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
+@add_start_docstrings(_DESCRIPTION, _INPUTS)
 class ExactMatch(evaluate.Metric):
     def _info(self):
         ids = datasets.Sequence(datasets.Value("int32"))
