@@ -17,6 +17,8 @@ from hf_procedural.training.arguments import InitArguments, ModelArguments, RowA
 
 parser.answer_early(__name__, __doc__, RowArguments, InitArguments, ModelArguments, StageSettings)
 
+from typing import Any
+
 from datasets import load_dataset
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
@@ -48,7 +50,7 @@ def build_rows(data, task, args):
     """Training and validation rows: a data set in the cache, or made on the fly."""
     seed = folder.data_seed(args)
     if not (data.streaming or data.curriculum):
-        sizes = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
+        sizes: dict[str, Any] = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
         registration.register()
         with args.main_process_first(desc="making rows"):
             rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)

@@ -128,7 +128,7 @@ def _repo_of(study, args, run: str) -> str:
     return base + re.sub(r"[^\w.-]+", "_", f"-{run}") if several else base
 
 
-def run_one(number: int, total: int, arm: str, run: tuple, threads: int | None = None) -> str:
+def run_one(number: int, total: int, arm: str, run: list, threads: int | None = None) -> str:
     """Trains one run of the study; gives its result as a line."""
     if threads:
         torch.set_num_threads(threads)

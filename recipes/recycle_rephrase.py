@@ -23,6 +23,7 @@ slurm submits them with a task that writes recycle.json at the end, --executor r
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle import choices, pieces
@@ -148,7 +149,7 @@ class RephraseArguments:
     @property
     def settings(self) -> "generation.Settings":
         """How completions are made. Raises ValueError for a template that is none."""
-        different = {
+        different: dict[str, Any] = {
             "model": self.model_name_or_path,
             "template": prompting.read_template(self.template or TEMPLATE, "text"),
             "system": self.system or None,

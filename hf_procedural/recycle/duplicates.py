@@ -7,6 +7,7 @@ Signatures are 14 buckets of 8 hashes of runs of 5 words, datatrove's defaults, 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets.utils import tqdm
@@ -49,7 +50,8 @@ class Signatures(MinhashDedupSignature):
     """
 
     def __init__(self, folder: Path, first: int):
-        super().__init__(str(folder / "signatures"), CONFIG, language=Words())
+        language: Any = Words()  # datatrove takes a tokenizer, too, where it says str
+        super().__init__(str(folder / "signatures"), CONFIG, language=language)
         self.first = first
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
@@ -91,7 +93,7 @@ def _find(folder: Path, shards: int, quiet: bool = False) -> dict[int, np.ndarra
         raise ValueError(f"{signatures} is not complete: remove the output folder and begin anew")
     compare = MinhashDedupBuckets(signatures, pairs, config=CONFIG)
     for bucket in tqdm(range(CONFIG.num_buckets), desc="comparing", unit=" buckets", disable=quiet):
-        compare.run(None, bucket, CONFIG.num_buckets)
+        compare.run(rank=bucket, world_size=CONFIG.num_buckets)
     MinhashDedupCluster(pairs, clusters, CONFIG, save_cluster_id=True).run()
     tables = [np.empty((0, 3), np.uint32)]  # rows [shard, place, cluster], in order
     for file in sorted(Path(clusters).glob("*.clusters")):

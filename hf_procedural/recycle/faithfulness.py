@@ -96,7 +96,7 @@ def names(text: str) -> list[Mention]:
         is_heading = len(in_line) >= 3 and not any(word[0][0].islower() for word in in_line)
         if is_heading:
             continue
-        for before, word in itertools.pairwise([None, *in_line]):
+        for before, word in zip([None, *in_line], in_line, strict=False):
             key = _key(word[0])
             has_two_capitals = sum(map(str.isupper, word[0])) >= 2
             is_capitalised = word[0][0].isupper()
@@ -186,12 +186,13 @@ def _share(values: np.ndarray) -> float | None:
 # Runs of words. Those that are alike have one rank in both texts: (ranks in one, ranks in the other), int [places].
 
 
-def _ranks(*lists: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _ranks(one: list[str], other: list[str]) -> tuple[np.ndarray, np.ndarray]:
     known = {}
-    ranks = []
-    for words in lists:
-        ranks.append(np.array([known.setdefault(word, len(known)) for word in words], np.int64))
-    return tuple(ranks)
+
+    def ranks(words: list[str]) -> np.ndarray:
+        return np.array([known.setdefault(word, len(known)) for word in words], np.int64)
+
+    return ranks(one), ranks(other)
 
 
 def _joined(runs, others, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +203,8 @@ def _joined(runs, others, length: int) -> tuple[np.ndarray, np.ndarray]:
         followed = one[: max(len(other) - length, 0)]
         pairs.append(followed * size + other[length:])  # a number for each pair of ranks
     _, ranks = np.unique(np.concatenate(pairs), return_inverse=True)
-    return tuple(np.split(ranks, [len(pairs[0])]))
+    in_one, in_other = np.split(ranks, [len(pairs[0])])
+    return in_one, in_other
 
 
 def _grams(ranks):

@@ -133,10 +133,19 @@ def on_server(
         except (openai.OpenAIError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise JudgeError(f"judge {url} gives no answer: {' '.join(str(error).split()) or type(error)}") from error
 
+    def only_model() -> str:
+        with judge_errors():
+            names = [served.id for served in client.models.list()]
+        if len(names) != 1:
+            raise ValueError(f"judge {url} serves {', '.join(names) or 'no model'}: name the model of the judge")
+        return names[0]
+
+    name = only_model() if model is None else model
+
     def answer(question: str) -> str:
         with judge_errors():
             reply = client.chat.completions.create(
-                model=model,
+                model=name,
                 messages=[{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
                 temperature=0,
                 seed=SEED,
@@ -154,12 +163,6 @@ def on_server(
         finally:
             pool.shutdown(cancel_futures=True)
 
-    if model is None:
-        with judge_errors():
-            names = [served.id for served in client.models.list()]
-        if len(names) != 1:
-            raise ValueError(f"judge {url} serves {', '.join(names) or 'no model'}: name the model of the judge")
-        model = names[0]
     judge = Judge(ask, max_tokens, tokenizer and load_tokenizer(tokenizer))
     judge(["Are you there?"])  # now, before anything is trained or written
     return judge

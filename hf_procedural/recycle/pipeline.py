@@ -20,9 +20,10 @@ import shutil
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,7 +63,7 @@ class Read(PipelineStep):
         super().__init__()
         self.output = output
         self.record = record
-        self.columns = {"text_column": text_column, "id_column": id_column, "strict": strict}
+        self.columns: dict[str, Any] = {"text_column": text_column, "id_column": id_column, "strict": strict}
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         # Now, and not when the first document is asked for, which is after other steps have begun their records.
@@ -157,7 +158,7 @@ def hide_logs() -> None:
     if upstream.get(_STDERR) is None or upstream.get(_SET_UP) is None:
         return
     silent = vars(sys) | {"stderr": open(os.devnull, "w")}  # noqa: SIM115
-    datatrove.utils.logging.sys = types.SimpleNamespace(**silent)
+    datatrove.utils.logging.sys = types.SimpleNamespace(**silent)  # ty: ignore[invalid-assignment]  (in its place)
     upstream.need(_SET_UP)()
 
 
@@ -175,9 +176,9 @@ def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: in
     Raises ValueError for wrong options, ImportError or OSError where there is no Ray or Slurm.
     """
     workers = (1 if kind == "local" else -1) if workers is None else workers
-    settings = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)} | more
+    settings: dict[str, Any] = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)}
     try:
-        chosen = EXECUTORS[kind](pipeline, **settings, **options)
+        chosen = EXECUTORS[kind](pipeline, **settings | more, **options)
     except TypeError as error:
         raise ValueError(f"executor_options {options}: {str(error).rpartition('__init__() ')[2]}") from error
     if kind == "ray" and importlib.util.find_spec("ray") is None:
@@ -242,7 +243,7 @@ def tell_progress(output: Path, rank: int, done: float | None) -> None:
 
 
 @contextlib.contextmanager
-def _progress(output: Path, files: list[Path], counts: list[int]) -> Iterator[None]:
+def _progress(output: Path, files: list[Path], counts: list[int]) -> Generator[None]:
     """A bar over documents, of all processes: of what is in the folder, and what shards that are under way tell."""
 
     def look(bar):

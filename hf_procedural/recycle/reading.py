@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import fsspec
 import pyarrow as pa
@@ -22,6 +23,9 @@ from pyarrow.parquet import ParquetFile
 
 from ..text.readers import DataError, local_files
 from .choices import KINDS
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_file_system import HfFileSystemResolvedRepositoryPath
 
 _FILE_NAME = re.compile(r"\.jsonl?(\.(gz|zst))?$|\.parquet$")
 _PACKED = (".gz", ".zst")
@@ -66,7 +70,7 @@ def _hub_files(source: str, config: str | None) -> dict[str, list[str]]:
         raise ValueError(
             f"dataset {source!r} is no file, no folder, and cannot be had from the Hub{with_config}: {error}"
         ) from error
-    return {str(split): paths for split, paths in files.items()}
+    return {str(split): paths for split, paths in (files or {}).items()}
 
 
 def plan(files: list[str], shard_documents: int | None, limit: int | None = None) -> list[Shard]:
@@ -93,7 +97,7 @@ def plan(files: list[str], shard_documents: int | None, limit: int | None = None
 
 def _parquet_starts(file: str, shard_documents: int | None, limit: float) -> tuple[list[tuple], int]:
     """Where shards begin, as (first row, None), and the number of rows."""
-    rows = min(_parquet_rows(file), limit)
+    rows = int(min(_parquet_rows(file), limit))
     if not rows:
         return [(0, None)], 0
     return [(first, None) for first in range(0, rows, shard_documents or rows)], rows
@@ -110,10 +114,11 @@ def _line_starts(file: str, shard_documents: int | None, limit: float) -> tuple[
             break
         if lines and shard_documents and lines % shard_documents == 0:
             starts.append((lines, None if packed else offset))
-        if not lines and file.endswith(".json") and line.removeprefix(_BOM).lstrip()[:1] == b"[":
+        is_first = not lines and isinstance(line, bytes)
+        if is_first and file.endswith(".json") and line.removeprefix(_BOM).lstrip()[:1] == b"[":
             raise ValueError(f"dataset: {file} is one JSON list; write JSON Lines, an object to a line")
         lines += 1
-        if not packed:  # where the last line may be the error that ends it
+        if isinstance(line, bytes):  # and not the error that ends a packed file
             offset += len(line)
     return starts, lines
 
@@ -218,7 +223,7 @@ def _parsed(line: bytes):
 def _lines(file: str, offset: int = 0) -> Iterator[bytes | Exception]:
     """The lines of a file from a byte on, which end with \\n alone; an error comes last where it cannot be unpacked."""
     if file.startswith("hf://") and file.endswith(_PACKED):  # of which each shard is read from the beginning
-        place = HfFileSystem().resolve_path(file)
+        place = cast("HfFileSystemResolvedRepositoryPath", HfFileSystem().resolve_path(file))
         file = hf_hub_download(place.repo_id, place.path_in_repo, repo_type=place.repo_type, revision=place.revision)
     with fsspec.open(file) as stream:
         stream.seek(offset)

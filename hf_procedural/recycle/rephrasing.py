@@ -118,6 +118,7 @@ class Rephrase(PipelineStep):
     def _together(self, document: Document, own: list[str], rephrased: list[str | None], counts: Counter) -> Document:
         """The document of its own pieces, as they were rephrased; None is one that was not."""
         failed = rephrased.count(None)
+        new: list[str | None]
         if self.without_marker == ORIGINAL:
             # White space between pieces that stay is theirs: the text comes out as it was.
             new = [None if part.isspace() else text for part, text in zip(own, rephrased, strict=True)]
@@ -143,7 +144,7 @@ class Rephrase(PipelineStep):
 
 def _rephrased(generator: Generator, cut: list[str], seed, counts: Counter, tell) -> list[str | None]:
     """What pieces are rephrased to, None where that fails; white space alone is nothing to rephrase."""
-    rephrased = [""] * len(cut)
+    rephrased: list[str | None] = [""] * len(cut)
     asked = {}  # prompts, by the place of their piece
     for place, (piece, prompt) in enumerate(zip(cut, generator.ask(cut), strict=True)):
         if piece.isspace():

@@ -1,6 +1,7 @@
 """Our part of the arguments of reinforcement stages: see `RLArguments` in grpo.py. Light: neither torch nor TRL."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from ..errors import at_least
 from ..training.arguments import StageSettings
@@ -56,6 +57,11 @@ class RLSettings(StageSettings):
             "Default: never."
         },
     )
+
+    if TYPE_CHECKING:  # of trl.GRPOConfig
+        temperature: float = dataclasses.field(init=False)
+        num_generations: int = dataclasses.field(init=False)
+        load_best_model_at_end: bool = dataclasses.field(init=False)
 
     def __post_init__(self):
         if self.max_steps < 1:

@@ -9,12 +9,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from datasets import Dataset, IterableDataset
 from datasets.utils import tqdm
-from transformers import EarlyStoppingCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import upstream
 from ..models.build import positions_of
@@ -42,6 +43,10 @@ def hide_warning() -> None:
 @dataclasses.dataclass
 class RLArguments(RLSettings, StageArguments, GRPOConfig):
     """All of trl.GRPOConfig, `patience`, and when dynamic sampling begins, with the defaults of RLSettings."""
+
+    if TYPE_CHECKING:  # numbers, since TRL's `__post_init__` fills in what is None
+        steps_per_generation: int = dataclasses.field(init=False)
+        generation_batch_size: int = dataclasses.field(init=False)
 
     def __post_init__(self):
         try:
@@ -112,13 +117,20 @@ class GRPO(GRPOTrainer):
     - with `args.beta` compares with the model that it is given. TRL loads one from where its configuration came from.
     """
 
+    model: PreTrainedModel
+    args: RLArguments
+    processing_class: PreTrainedTokenizerBase
+    num_generations: int
+    max_completion_length: int
+
     def __init__(self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=()):
         self.questions = questions
         self.measure = measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
         if args.patience:
             callbacks = [*callbacks, EarlyStoppingCallback(args.patience)]
-        args.accelerator_config.dispatch_batches = False  # every process makes its own prompts
+        accelerator_config: Any = args.accelerator_config
+        accelerator_config.dispatch_batches = False  # every process makes its own prompts
         for name in _NAMES:
             upstream.need(f"trl:GRPOTrainer.{name}")
         with _reference(model, wanted=args.beta != 0):
@@ -215,7 +227,7 @@ class GRPO(GRPOTrainer):
 
     def _generate_single_turn(self, *args, **kwargs):
         if None not in self._lengths and not self.use_vllm:
-            self.generation_config.max_new_tokens = min(self.max_completion_length, max(self._lengths))
+            self.generation_config.max_new_tokens = min(self.max_completion_length, max(cast(list[int], self._lengths)))
         outcome = super()._generate_single_turn(*args, **kwargs)
         if len(outcome) != 2:
             raise upstream.lacking("trl:GRPOTrainer._generate_single_turn")
@@ -285,11 +297,10 @@ def longest_prompt(model, args: RLArguments, wanted: int) -> int:
     Raises ValueError where that is nothing.
     """
     positions = positions_of(model.config)
-    if positions and positions <= args.max_completion_length:
-        raise ValueError(
-            f"max_completion_length {args.max_completion_length} leaves no prompt to a model of {positions} positions"
-        )
-    return min(wanted, positions - args.max_completion_length) if positions else wanted
+    completion = cast(int, args.max_completion_length)  # of which the recipe knows the default
+    if positions and positions <= completion:
+        raise ValueError(f"max_completion_length {completion} leaves no prompt to a model of {positions} positions")
+    return min(wanted, positions - completion) if positions else wanted
 
 
 def _select(batch: dict, chosen: torch.Tensor) -> dict:
@@ -340,7 +351,7 @@ def _reference(model, wanted: bool):
         yield
         return
     load = upstream.need(_LOAD)
-    module = sys.modules[GRPOTrainer.__module__]
+    module: Any = sys.modules[GRPOTrainer.__module__]
     thread = threading.get_ident()
     copies = []
 

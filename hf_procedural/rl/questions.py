@@ -284,7 +284,7 @@ def load_questions(path: str, split: str = "train", columns=()) -> Dataset:
         reason = " ".join((str(error) or type(error).__name__).split())
         raise ValueError(f"{path}: no questions there: {where}{reason}") from error
     if split not in splits:
-        raise ValueError(f"{path} has no split {split!r}, only: {', '.join(splits)}")
+        raise ValueError(f"{path} has no split {split!r}, only: {', '.join(map(str, splits))}")
     rows = splits[split]
     for column in ("context", "continuation", *columns):
         if column not in rows.column_names:

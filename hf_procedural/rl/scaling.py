@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def write(folders, output) -> str:
     """
     points = {str(folder): read_points(folder) for folder in folders}
     fits = {run: {} for run in points}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for run, by_difficulty in points.items():
         for name, (compute, accuracy) in by_difficulty.items():
             try:

@@ -95,8 +95,9 @@ def _by_offsets(tokenizer, text: str) -> list[int]:
         if next_start < end:  # they share a character, inside of which this one ends
             ends.append(at[end] - 1)
         else:
-            before_space = _UNSPACED.match(text, end, next_start).end()
-            ends.append(at[before_space])
+            unspaced = _UNSPACED.match(text, end, next_start)
+            assert unspaced is not None  # it may be empty
+            ends.append(at[unspaced.end()])
     return ends
 
 

@@ -6,7 +6,7 @@ hold at every point of the stream to within the longest document. A source that 
 do: none of its documents is lost or doubled within a pass.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def draw(sizes: list[int], weights: list[float], seed: int) -> int:
     return int(np.random.default_rng([seed, int(total)]).choice(behind, p=chances))
 
 
-def merged(sources: list[Iterable[str]], weights: list[float], seed: int) -> Iterator[str]:
+def merged(sources: Sequence[Iterable[str]], weights: list[float], seed: int) -> Iterator[str]:
     """The documents of all sources, each once; the weights are shares of the characters until a source ends."""
     iterators = [iter(source) for source in sources]
     weights = list(weights)
