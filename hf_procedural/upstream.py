@@ -326,17 +326,18 @@ def agrees(name: str, check: Callable[[], bool], *about) -> bool:
 
     Where it does not, or cannot be asked, one line is logged: what happens instead.
     """
-    if (name, *about) not in _checked:
+    key = (name, *about)
+    if key not in _checked:
         try:
             reason = None if check() else "it gives other results"
         except ImportError:
             reason = "it is not there"
         except Exception as error:  # whatever another version does where we expect something else
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-        _checked[name, *about] = reason is None
+        _checked[key] = reason is None
         if reason is not None:
             tell(name, reason)
-    return _checked[name, *about]
+    return _checked[key]
 
 
 def assure(name: str, check: Callable[[], bool]) -> None:
