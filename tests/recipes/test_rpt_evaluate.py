@@ -144,7 +144,7 @@ def test_rigged_model_is_right_as_often_as_it_must_be(monkeypatch, capsys, tmp_p
     assert rows["rigged", "reasoning", "accuracy"] == pytest.approx(expected)
     some = [any(by_question[number]["right"]) for number in (0, 1, 2, 3, 5, 6)]
     assert rows["rigged", "reasoning", "pass@4"] == [np.mean(some), np.mean(some[2:]), np.mean(some[4:])]
-    assert [rows["again", *name] for _, *name in list(rows)[:4]] == list(rows.values())[:4]  # the seed's doing
+    assert [rows[("again", *name)] for _, *name in list(rows)[:4]] == list(rows.values())[:4]  # the seed's doing
     shown = capsys.readouterr().out
     assert "| easy (6 questions) | medium (4 questions) | hard (2 questions) |" in shown
     assert "| rigged, standard | 16.67 ± " in shown and "| rigged, reasoning, pass@2 | " in shown
