@@ -131,8 +131,7 @@ def _type(module: str, node: ast.expr):
         case ast.Constant(value=value):
             return type(None) if value is None else value
         case ast.BinOp(left=left, right=right):
-            both = _type(module, left), _type(module, right)
-            return typing.Union[both]  # noqa: UP007  (of types that vary)
+            return _type(module, left) | _type(module, right)  # typing.Union may give a cached one of another order
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             values = ast.literal_eval(choices)
             return typing.Literal[values]  # ty: ignore[invalid-type-form]

@@ -1,11 +1,13 @@
 """Recipes' flags: those that HfArgumentParser would give them, told and checked without importing what is heavy."""
 
+import ast
 import dataclasses
 import json
 import re
 import runpy
 import subprocess
 import sys
+import typing
 
 import pytest
 from accelerate.commands.launch import launch_command_parser
@@ -68,6 +70,13 @@ def test_flags_are_those_of_hf_argument_parser(kinds):
     for action in stock._actions:
         if action.dest != "help" and action.const is not False:  # which --no_X has
             assert shape(vars(action)) == shape(ours.options[action.dest]), action.dest
+
+
+def test_a_union_is_read_in_its_order():
+    """HfArgumentParser's rule asks for it, and typing has one object for both."""
+    assert typing.Optional[typing.Union[str, dict]]  # noqa: UP007, UP045
+    annotation = ast.parse("dict | str | None", mode="eval").body
+    assert typing.get_args(declared._type("", annotation)) == (dict, str, type(None))
 
 
 def test_what_is_read_early_is_what_is_trained_with(kinds):
