@@ -66,7 +66,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
 
 
 def _output_of(args: "TrainingArguments") -> Path:
-    return Path(cast(str, args.output_dir))  # None only before `TrainingArguments.__post_init__`
+    return Path(cast(str, args.output_dir))  # None only before the recipe names one
 
 
 def _name_of(folder) -> str:

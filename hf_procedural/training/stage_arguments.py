@@ -21,7 +21,10 @@ class StageArguments(StageSettings, TrainingArguments):
     def __post_init__(self):
         if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
             os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
+        given = self.output_dir
         super().__post_init__()
+        if given is None:
+            self.output_dir = None  # which the recipe names; transformers would have trainer_output
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
             get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, cast(dict | None, self.lr_scheduler_kwargs))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from datasets import Dataset, load_dataset
 from support import starting
+from support.running import RECIPES
 from torch.utils.data import DataLoader
 from transformers import default_data_collator
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -210,6 +211,18 @@ def test_a_run_is_called_like_its_folder(tmp_path):
         folder.open_run(args, RowArguments("sort-4"))
         assert args.run_name == name
         assert folder.recipe_of(args).get("run_name") == given  # so that another folder has its own
+
+
+def test_a_run_without_a_folder_is_left_to_its_recipe_to_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(RECIPES)
+    import pretrain
+
+    args = StageArguments(use_cpu=True)
+    assert args.output_dir is None
+    data = RowArguments("sort-4", train_size=8, validation_size=8)
+    prepared = pretrain.prepare(data, InitArguments(), ModelArguments(size="1_2_8"), args)
+    assert prepared.args.output_dir == "runs/sort-4" and not list(tmp_path.iterdir())
 
 
 def test_train_rows_are_those_of_load_dataset_for_any_number_of_workers():
