@@ -36,13 +36,25 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         words = sys.argv[1:] if args is None else list(args)
-        actions = upstream.of(self, "argparse:ArgumentParser._actions") or ()
-        known = {option.removeprefix("--") for action in actions for option in action.option_strings}
+        known = {option.removeprefix("--") for option in options_of(self)}
         teller = self.prog if self.tells_renamed else None
         return super().parse_known_args(with_current_flags(words, known, teller), namespace)
 
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            self.error(f"unknown argument {word}{nearest(word, options_of(self))} (--help lists all)")
+        return parsed
+
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """All spellings of a parser's flags."""
+    actions = upstream.of(parser, "argparse:ArgumentParser._actions") or ()
+    return [option for action in actions for option in action.option_strings]
 
 
 def nearest(name: str, known, most: int = 1, cutoff: float = 0.6) -> str:

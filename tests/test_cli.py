@@ -407,8 +407,10 @@ def error_of(capsys):
         ("recipe cpy", "unknown command 'cpy': did you mean copy? (commands: list, copy)"),
         ("recipe copy pretran .", "unknown recipe 'pretran': did you mean pretrain?"),
         ("recipe copy pretrain", "required: DIR"),
-        ("recipe copy pretrain file", "file"),
+        ("recipe copy pretrain file", "DIR file is a file; name a folder"),
         ("recipe copy pretrain new --config quickstrat", "no settings 'quickstrat': did you mean quickstart?"),
+        ("recipe copy pretrain new --config quikstart.yaml", "no file 'quikstart.yaml': did you mean quickstart?"),
+        ("recipe copy pretrain new --config .", "config: no file '.'"),
         ("recipe copy pretrain new --config c4", "c4 is no setting of pretrain: hf-procedural semantic c4"),
         (
             "pretrain quickstrat",

@@ -4,8 +4,7 @@ import dataclasses
 
 import yaml
 
-from .. import upstream
-from ..errors import nearest
+from ..errors import nearest, options_of
 from ..files import Loader
 from ..tasks import PRESETS, list_tasks, task_class
 
@@ -18,8 +17,7 @@ def read(words: list[str], args, argv: list[str]) -> dict:
 
     Raises ValueError for a flag that is neither the command's nor the task's.
     """
-    actions = upstream.of(args.parser, "argparse:ArgumentParser._actions") or ()
-    flags = [flag for action in actions for flag in action.option_strings]
+    flags = options_of(args.parser)
     names = getattr(args, "names", [getattr(args, "name", "")])
     for flag, value in zip(argv, argv[1:], strict=False):
         if flag in words and _bare(flag) in parameters_of(list_tasks()) and value in names:

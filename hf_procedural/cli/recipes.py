@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import nearest
-from ..files import recipes_folder, shipped
+from ..files import check_folder, recipes_folder, shipped
 from .command import FORMAT, add_command
 
 # Each command with its script, in the order in which a model meets them.
@@ -133,10 +133,13 @@ def list_(args) -> None:
 def copy(args) -> None:
     """Copies a script and what it needs. Raises ValueError where something is there already; then nothing is copied."""
     script = script_of(args.name)
+    check_folder(Path(args.folder), argument="DIR")
     sources = {file: file.relative_to(recipes_folder()) for file in [script, *_needed_by(script)]}
     command = [Path(args.folder, script.name)]
     if args.config:
         config = config_of(args.name, args.config)
+        if not config.is_file():
+            raise ValueError(f"config: no file {args.config!r}{nearest(args.config, configs_of(args.name))}")
         sources[config] = Path(config.name)
         command.append(Path(args.folder, config.name))
     targets = {source: Path(args.folder, target) for source, target in sources.items()}

@@ -235,12 +235,14 @@ def _help(option: dict) -> str:
     """A field's help text, and its default where the text does not tell it."""
     text = option.get("help", "")
     default = option["default"]
-    if "efault: " in text or default is None or default == []:
+    if "efault: " in text or default in (None, []) or isinstance(default, declared.Unread):
         return text
     if isinstance(default, bool):
         default = str(default).lower()
     elif isinstance(default, list):
         default = " ".join(map(str, default))
+    elif isinstance(default, dict):
+        default = json.dumps(default)
     return f"{text} (default: {str(default).replace('%', '%%')})".strip()
 
 

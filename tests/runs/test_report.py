@@ -379,7 +379,8 @@ def folder(texts, monkeypatch):
         (["set", "--metric", "accuracy"], "metric must be one that all evaluated runs have (loss), got 'accuracy'"),
         (["set", "--threshold", "90"], "threshold must be an accuracy in (0, 1], got 90.0"),
         (["set", "--threshold", "high"], "invalid float value: 'high'"),
-        (["set", "--base", "x"], "unrecognized arguments: --base x"),
+        (["set", "--base", "x"], "unknown argument --base"),
+        (["set", "--outptu_dir", "x"], "unknown argument --outptu_dir: did you mean --output_dir?"),
         (
             ["faulty/mixed"],
             "no metric in common: faulty/mixed/other has eval_exact_match; faulty/mixed/run has eval_loss",

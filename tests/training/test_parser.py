@@ -91,6 +91,9 @@ def test_what_is_read_early_is_what_is_trained_with(kinds):
         for each in kinds
     ]
     assert {name for name in helps[0] if helps[0][name] != helps[1][name]} <= {"dataloader_pin_memory"}
+    for name in differ - {"dataloader_pin_memory"}:  # help tells no default that is another one, or the source of one
+        told, true = (re.findall(r"\(default: .*", each.options[name]["help"]) for each in (light, heavy))
+        assert told in ([], true), name
 
 
 def test_both_spellings_and_negations_are_read():
