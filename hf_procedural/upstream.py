@@ -161,6 +161,13 @@ _lean(
     without="the error does not tell the cause",
 )
 _lean(
+    _TRANSFORMERS,
+    "transformers:PreTrainedConfig._commit_hash",
+    why="the revision of a proxy model, on record beside the questions that it chose",
+    until="transformers tells the revision of what it has loaded",
+    without="the revision is not on record",
+)
+_lean(
     _ACCELERATE,
     "accelerate.commands.launch:_validate_launch_command",
     why="several processes on CPUs",
@@ -235,6 +242,13 @@ _lean(
     "lm_eval.api.task:Task._config",
     why="rows as a task of lm-eval",
     until="lm-eval lets a task in Python set its configuration",
+    without="an error of one line",
+)
+_lean(
+    _HARNESS,
+    "lm_eval.models.huggingface:HFLM._model_call",
+    why="all tokens of a row in one forward pass",
+    until="lm-eval gives the logits of a batch",
     without="an error of one line",
 )
 _lean(

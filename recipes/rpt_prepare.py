@@ -114,6 +114,7 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
+from hf_procedural import upstream
 from hf_procedural.files import whole, write_text
 from hf_procedural.models import prompting
 from hf_procedural.rl import questions
@@ -261,7 +262,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
         },
         "proxy": {
             "name": args.proxy_model,
-            "revision": getattr(config, "_commit_hash", None),
+            "revision": upstream.of(config, "transformers:PreTrainedConfig._commit_hash"),
             "architecture": type(proxy.model).__name__,
             "parameters": proxy.model.num_parameters(),
             "vocabulary": len(proxy.tokenizer),

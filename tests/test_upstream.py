@@ -346,6 +346,15 @@ def _(take, name):
     take.logged(name)
 
 
+@case("transformers:PreTrainedConfig._commit_hash")
+def _(take, name):
+    config = _config()
+    config._commit_hash = "6c6f827"
+    assert upstream.of(config, name) == "6c6f827"
+    del config._commit_hash
+    assert upstream.of(config, name) is None
+
+
 # transformers: the Trainer
 
 
@@ -589,6 +598,18 @@ def _(take, name):
     take.monkeypatch.setattr(as_rows.HarnessTask, "config", property(lambda self: None))
     with take.error(name):
         as_rows.Rows("rows", [], 0)
+
+
+@case("lm_eval.models.huggingface:HFLM._model_call")
+def _(take, name):
+    from hf_procedural.evaluation import checkpoints
+
+    take.away(checkpoints.HFLM, "_model_call")
+    take.monkeypatch.setattr(checkpoints.RowModel, "__init__", lambda *_, **__: pytest.fail("loaded"))
+    tokenizer = types.SimpleNamespace(bos_token_id=0, eos_token_id=0, pad_token_id=0)
+    checkpoint = types.SimpleNamespace(reads_text=False, recipe={}, tokenizer=tokenizer)
+    with take.error(name):
+        checkpoints.harness_model(checkpoint)
 
 
 @case("lm_eval.api.samplers:ContextSampler.df", "lm_eval.api.samplers:ContextSampler.rnd")

@@ -12,10 +12,13 @@ from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
+from .. import upstream
 from ..models.build import load_pretrained, positions_of
 from ..runs.folder import RECIPE, read_recipe
 from . import suites
 from .library import HFLM
+
+_LOGITS = "lm_eval.models.huggingface:HFLM._model_call"
 
 
 @dataclasses.dataclass
@@ -63,6 +66,8 @@ def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "au
     # lm-eval's prefix token: what stands before a text, so that its first token is predicted, too.
     beginnings = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, 0)
     kind = HFLM if checkpoint.reads_text else RowModel
+    if kind is RowModel and upstream.of(kind, _LOGITS) is None:
+        raise upstream.lacking(_LOGITS)
     return kind(
         pretrained=checkpoint.path,
         tokenizer=tokenizer,
