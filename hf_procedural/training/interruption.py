@@ -2,6 +2,7 @@
 
 import functools
 import multiprocessing
+import os
 import shlex
 import signal
 import sys
@@ -12,7 +13,7 @@ from ..runs.folder import RECIPE
 
 
 def tell_how_to_go_on(*arguments) -> None:
-    """From now on, an interruption that nothing catches ends so. `arguments` are those of a recipe."""
+    """From now on, an interruption that nothing catches ends so. `arguments`: a recipe's, once they are read."""
     sys.excepthook = functools.partial(_end, arguments, sys.excepthook)
 
 
@@ -23,7 +24,8 @@ def _end(arguments, otherwise, kind, error, traceback) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # one is enough; a second would show where the ending stands
     for child in multiprocessing.active_children():  # who would be waited for at the end
         child.terminate()
-    if all(getattr(each, "should_save", True) for each in arguments):  # the main process, of several
+    is_first = os.environ.get("RANK", "0") == "0"  # of several processes
+    if is_first and all(getattr(each, "should_save", True) for each in arguments):
         print(f"\n{_line(arguments)}", file=sys.stderr, flush=True)
     sys.exit(128 + signal.SIGINT)
 

@@ -55,6 +55,7 @@ def answer_early(module: str, description: str, *kinds) -> None:
                 arguments.check()
     if CHECK_ONLY in os.environ:
         sys.exit()
+    tell_how_to_go_on()  # during the imports that come next, too
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
 
 

@@ -49,6 +49,17 @@ def test_before_the_first_step_there_is_nothing_to_go_on_from(arguments, tmp_pat
     assert end_of(tmp_path, arguments) == (130, "\nrecipe.py: interrupted; run the same command again\n")
 
 
+@pytest.mark.parametrize(
+    ("rank", "lines"), [("0", "\nrecipe.py: interrupted; run the same command again\n"), ("1", "")]
+)
+def test_while_the_libraries_are_imported(rank, lines, tmp_path):
+    script = "import signal\nfrom hf_procedural.training import parser\nparser.answer_early(__name__, 'A recipe.')\n"
+    (tmp_path / "recipe.py").write_text(f"{script}signal.raise_signal(signal.SIGINT)\n")
+    command = [sys.executable, "recipe.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"RANK": rank}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, lines)
+
+
 def test_of_several_processes_one_tells(tmp_path):
     assert end_of(tmp_path, "output_dir='run', should_save=False") == (130, "")
 
