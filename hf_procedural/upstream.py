@@ -274,14 +274,14 @@ _lean(
     without="an error of one line",
 )
 _lean(
-    "python>=3.11",
+    "python>=3.10",
     "argparse:ArgumentParser._actions",
     why="hints at the nearest of a parser's flags",
     until="argparse tells the flags of a parser",
     without="no hint, and no older name of a flag",
 )
 _lean(
-    "python>=3.11",
+    "python>=3.10",
     "multiprocessing.process:BaseProcess._identity",
     why="a GPU of its own for each worker",
     until="workers are told their number",

@@ -156,7 +156,7 @@ class GRPO(GRPOTrainer):
         return super().train(resume_from_checkpoint, **kwargs)
 
     def create_model_card(self, *args, **kwargs):
-        """Nothing: the card is ours, see `hub.publish_when_done`."""
+        """Nothing: the card is ours, see `hub.runs.publish_when_done`."""
 
     def floating_point_ops(self, inputs):
         """0: see `store_flos`."""

@@ -35,7 +35,7 @@ class LogMore(TrainerCallback):
 class SavePlace(TrainerCallback):
     """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
 
-    The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `semantic.PackedRows`.
+    The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `packing.PackedRows`.
     """
 
     FILE = "rows.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from ..errors import Parser, nearest, started_as, user_errors
+from ..errors import COMMAND, Parser, nearest, started_as, user_errors
 from ..files import Loader
 from ..renamed import current, warn
 from . import declared
@@ -35,6 +35,7 @@ def mapping(name: str, value) -> dict:
     return value or {}
 
 
+_ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
 CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
 
 
@@ -94,6 +95,7 @@ class _RecipeParser(Parser):
         super().__init__(
             usage=f"{started} [CONFIG.yaml] [--key value ...]",
             description=description,
+            epilog=_ACCELERATE if COMMAND in os.environ else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

@@ -378,7 +378,7 @@ def own_rows() -> dict:
 def test_rows_are_those_on_record():
     recorded, current = json.loads(OWN_ROWS.read_text()), own_rows()
     changed = [name for name in recorded["rows"] if current["rows"].get(name) != recorded["rows"][name]]
-    remedy = "raise _VERSION in hf_procedural/builder.py, then run: python tests/test_builder.py"
+    remedy = "raise _VERSION in hf_procedural/data/builder.py, then run: python tests/data/test_builder.py"
     assert not changed, f"the rows of {', '.join(changed)} are not those of version {recorded['version']}: {remedy}"
     assert current == recorded, f"specimens or the version are not those on record: {remedy} (raise it if rows changed)"
 
@@ -391,7 +391,7 @@ def record():
         shared = recorded["rows"].keys() & current["rows"].keys()
         changed = [name for name in shared if current["rows"][name] != recorded["rows"][name]]
         if changed and recorded["version"] == current["version"]:
-            sys.exit(f"the rows of {', '.join(changed)} changed: first raise _VERSION in hf_procedural/builder.py")
+            sys.exit(f"the rows of {', '.join(changed)} changed: first raise _VERSION in hf_procedural/data/builder.py")
     OWN_ROWS.write_text(json.dumps(current, indent=1) + "\n")
 
 

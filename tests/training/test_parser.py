@@ -92,8 +92,10 @@ def test_what_is_read_early_is_what_is_trained_with(kinds):
     ]
     assert {name for name in helps[0] if helps[0][name] != helps[1][name]} <= {"dataloader_pin_memory"}
     for name in differ - {"dataloader_pin_memory"}:  # help tells no default that is another one, or the source of one
-        told, true = (re.findall(r"\(default: .*", each.options[name]["help"]) for each in (light, heavy))
-        assert told in ([], true), name
+        light_default, heavy_default = (
+            re.findall(r"\(default: .*", each.options[name]["help"]) for each in (light, heavy)
+        )
+        assert light_default in ([], heavy_default), name
 
 
 def test_both_spellings_and_negations_are_read():
@@ -101,6 +103,15 @@ def test_both_spellings_and_negations_are_read():
     data, *_, args = parser.parse("", *PRETRAIN, argv=[*words, "--streaming", "--learning-rate=0.5"])
     assert (data.task, data.streaming, args.max_steps, args.learning_rate) == ("sort-4", True, 3, 0.5)
     assert not args.average_tokens_across_devices and not args.skip_memory_metrics
+
+
+@pytest.mark.parametrize("command", [None, "hf-procedural pretrain"])
+def test_help_of_a_command_tells_of_accelerates_flags(command, monkeypatch):
+    monkeypatch.delenv(parser.COMMAND, raising=False)
+    if command:
+        monkeypatch.setenv(parser.COMMAND, command)
+    text = parser._RecipeParser("", [RowArguments]).format_help()
+    assert ("--num_processes" in text) == bool(command)
 
 
 HEAVY = ("torch", "transformers", "datasets", "trl", "accelerate", "pyarrow")
