@@ -78,3 +78,11 @@ def own_registry():
     REGISTRY.update(known)
     CHECKED.clear()
     CHECKED.update(checked)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Tests that share a folder which takes long to make stay in one process; all others go to whichever is free."""
+    for item in items:
+        if "home" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
