@@ -125,6 +125,20 @@ _lean(
 )
 _lean(
     _TRANSFORMERS,
+    "transformers:Trainer.model_accepts_loss_kwargs",
+    why="an evaluation loss over all tokens alike, where the Trainer hands numbers on to the model",
+    until="the Trainer weighs batches by their tokens in evaluation",
+    without="the loss is the Trainer's mean over batches, which depends on their size",
+)
+_lean(
+    _TRANSFORMERS,
+    "transformers:Trainer.store_flos",
+    why="FLOPs beside everything that is logged",
+    until="the Trainer logs them",
+    without="the FLOPs that are logged are those of the Trainer's last save",
+)
+_lean(
+    _TRANSFORMERS,
     "transformers:Trainer._load_rng_state",
     why="a run that goes on as if it had not stopped",
     until="the Trainer restores random numbers after the data loader has started",

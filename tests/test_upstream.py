@@ -346,6 +346,25 @@ def _(take, name):
     take.logged(name)
 
 
+@case("transformers:Trainer.model_accepts_loss_kwargs")
+def _(take, name):
+    stock, rows = _trainer(take)
+    expected = stock.evaluate()["eval_loss"]
+    weighed, _ = _trainer(take)
+    weighed.model_accepts_loss_kwargs = None
+    losses.weigh_by_tokens(weighed, rows)
+    weighed.model_accepts_loss_kwargs = stock.model_accepts_loss_kwargs  # which evaluation itself asks
+    assert weighed.evaluate()["eval_loss"] == pytest.approx(expected)
+
+
+@case("transformers:Trainer.store_flos")
+def _(take, name):
+    state = types.SimpleNamespace(total_flos=7, log_history=[{}])
+    logger = callbacks.LogMore(types.SimpleNamespace(add_callback=lambda _: None))
+    logger.on_log(None, state, None, {})
+    assert state.log_history == [{"total_flos": 7}]
+
+
 @case("transformers:PreTrainedConfig._commit_hash")
 def _(take, name):
     config = _config()

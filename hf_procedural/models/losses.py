@@ -109,7 +109,7 @@ def weigh_by_tokens(trainer, rows) -> None:
     each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
     # The Trainer multiplies a loss of several processes afterwards: by what, we ask it.
     factor = float(trainer.compute_loss(lambda **_: {"loss": torch.ones(())}, {}, num_items_in_batch=torch.ones(())))
-    passes_number = trainer.model_accepts_loss_kwargs
+    passes_number = upstream.of(trainer, "transformers:Trainer.model_accepts_loss_kwargs")
 
     def before_model(module, inputs, keywords):
         if module.training or "labels" not in keywords or not passes_number:

@@ -11,6 +11,7 @@ from .begin import rows_per_step
 
 _HANDLER = "transformers:Trainer.callback_handler"
 _RESTORE = "transformers:Trainer._load_rng_state"
+_FLOPS = "transformers:Trainer.store_flos"
 
 
 class LogMore(TrainerCallback):
@@ -26,7 +27,9 @@ class LogMore(TrainerCallback):
             handler.callbacks.insert(0, self)  # before the trackers, so that they see it
 
     def on_log(self, args, state, control, logs, **kwargs):
-        self.trainer.store_flos()
+        store = upstream.of(self.trainer, _FLOPS)
+        if store is not None:
+            store()
         more = {"total_flos": state.total_flos} | self.derived(logs)
         logs.update(more)
         state.log_history[-1].update(more)
