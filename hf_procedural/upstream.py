@@ -139,6 +139,13 @@ _lean(
 )
 _lean(
     _TRANSFORMERS,
+    "transformers:Trainer._tr_loss",
+    why="the very step at which a loss is not a number",
+    until="callbacks are given the loss of a step",
+    without="the step that is told is the next one that is logged or saved",
+)
+_lean(
+    _TRANSFORMERS,
     "transformers:Trainer._load_rng_state",
     why="a run that goes on as if it had not stopped",
     until="the Trainer restores random numbers after the data loader has started",

@@ -22,7 +22,7 @@ from hf_procedural.data import builder, streaming
 from hf_procedural.errors import Parser
 from hf_procedural.models import attention, build, losses
 from hf_procedural.tasks import IGNORE
-from hf_procedural.training import callbacks, finish, launch
+from hf_procedural.training import callbacks, divergence, finish, launch
 
 CASES = {}
 
@@ -375,6 +375,18 @@ def _(take, name):
 
 
 # transformers: the Trainer
+
+
+@case("transformers:Trainer._tr_loss")
+def _(take, name):
+    trainer, _ = _trainer(take)
+    watcher = divergence.WatchLoss(trainer)
+    state = types.SimpleNamespace(global_step=3, log_history=[])
+    for _ in range(3):
+        watcher.on_step_end(trainer.args, state, trainer.control, trainer.model)
+    trainer.args.on_nan = "warn"
+    watcher.on_log(trainer.args, state, trainer.control, {"loss": float("nan")})
+    assert state.log_history == [{"step": 3, "diverged_step": 3}]  # that of the log
 
 
 @case("transformers:Trainer._load_rng_state")

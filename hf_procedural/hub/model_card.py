@@ -176,6 +176,8 @@ def _summary(run: Run, stage: Stage) -> str:
     how = f", by reinforcement learning (GRPO, reward {stage.reward(run.recipe)})" if stage.reward else ""
     control = f" Its initial weights are a control: {run.control}." if run.control else ""
     text = f"{_architecture(run)} trained {start} on {stage.trained_on(run)}{how}.{control}"
+    if run.diverged is not None:
+        text += f"\n\n> **Diverged:** from step {run.diverged:,} on its loss is not a number."
     if run.finished:
         return text
     state = f"> **Not finished:** what follows is as of step {max(run.history)}, and there are no results."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import user_errors
 from ..files import write_text
+from ..training.divergence import Diverged
 from ..training.finish import Prepared, train_and_save
 from .cards import Card, parse_card
 from .model_card import model_card
@@ -19,7 +20,7 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
     """
     with user_errors():
         trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
-    with user_errors(ImportError):  # where another library has changed
+    with user_errors(ImportError, Diverged):  # ImportError: where another library has changed
         results = train_and_save(trainer, prepared, *arguments)
     with user_errors(HubError):
         publish_when_done(trainer)

@@ -17,6 +17,30 @@ _SHIFTED = "transformers:PreTrainedModel.loss_function"
 _NUMBER = "transformers:Trainer._get_num_items_in_batch"
 
 
+def zero_without_labels(model) -> None:
+    """Makes the loss of a batch without a label 0, with gradients of 0, by hooks on `model`.
+
+    A mean over nothing is not a number, and one such batch (a row of padding alone, a cut that leaves the prompt) would
+    make all weights so. In an evaluation it counts as a batch of loss 0.
+    """
+
+    def before_model(module, inputs, keywords):
+        number = keywords.get("num_items_in_batch")
+        if number is not None:
+            keywords = keywords | {"num_items_in_batch": number + (number == 0)}  # a tensor is not waited for
+        return inputs, keywords
+
+    def after_model(module, inputs, keywords, output):
+        labels = keywords.get("shift_labels", keywords.get("labels"))
+        if labels is None or keywords.get("num_items_in_batch") is not None:
+            return
+        labels = labels if "shift_labels" in keywords else labels[:, 1:]
+        output.loss = torch.where((labels == IGNORE).all(), 0.0, output.loss)
+
+    model.register_forward_pre_hook(before_model, with_kwargs=True)
+    model.register_forward_hook(after_model, with_kwargs=True)
+
+
 def add_z_loss(model, coefficient: float) -> None:
     """Adds `coefficient` times the mean of log(Z)^2 over labelled tokens to the loss in training, by a hook on `model`.
 
@@ -33,7 +57,7 @@ def add_z_loss(model, coefficient: float) -> None:
             labels, squares = keywords["labels"][:, 1:], squares[:, :-1]
         labelled = labels != IGNORE
         number = keywords.get("num_items_in_batch")
-        number = labelled.sum() if number is None else number
+        number = labelled.sum().clamp(min=1) if number is None else number
         output.loss = output.loss + coefficient * squares[labelled].sum() / number
 
     model.register_forward_hook(after_model, with_kwargs=True)
@@ -104,9 +128,12 @@ def weigh_by_tokens(trainer, rows) -> None:
 
     The Trainer averages the means of batches, which depends on the batch size where rows differ in their labels. Here
     a batch's loss is its sum divided by the labelled tokens that so many rows have on average. (A batch that another
-    process fills up with repeated rows counts them, too: one that divides the number of rows is exact.)
+    process fills up with repeated rows counts them, too: one that divides the number of rows is exact.) Raises
+    ValueError where no row has a label.
     """
     each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
+    if not each:
+        raise ValueError(f"none of the {len(rows):,} rows to validate with has a label: there is no loss to measure")
     # The Trainer multiplies a loss of several processes afterwards: by what, we ask it.
     factor = float(trainer.compute_loss(lambda **_: {"loss": torch.ones(())}, {}, num_items_in_batch=torch.ones(())))
     passes_number = upstream.of(trainer, "transformers:Trainer.model_accepts_loss_kwargs")

@@ -274,7 +274,7 @@ class GRPO(GRPOTrainer):
             filler["completion_mask"] = torch.zeros_like(filler["completion_mask"])
             kept.append(filler)
         merged = {name: value[:size] for name, value in _joined(kept, self.processing_class.pad_token_id).items()}
-        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
+        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum().clamp(min=1)
         metrics = upstream.of(self, _METRICS)
         if metrics is not None:
             metrics["train"]["dynamic_sampling/rounds"].append(number + 1)

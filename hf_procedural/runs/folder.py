@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none 
 # How the arguments begin that make no difference to what a run learns.
 NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
 NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
-NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_")
+NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_", "on_nan")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+DIVERGED = "diverged.json"  # the state of a run that ended since its loss is not a number
 DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that name what a run learns; input before 0.2
 
 
@@ -47,7 +48,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     automatic = str(wanted).lower() == "true"
     checkpoint = last_checkpoint(output) if automatic else wanted
     if checkpoint is None:
-        ours = re.compile(rf"{RECIPE}|{PROVENANCE}|\..*\.tmp|checkpoint-\d+|completions")
+        ours = re.compile(rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|\..*\.tmp|checkpoint-\d+|completions")
         strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
         if strangers:
             raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")

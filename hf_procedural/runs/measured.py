@@ -1,13 +1,17 @@
 """Every measured name once: what tables, cards and curves call it, how its values are written, and which are better."""
 
 import dataclasses
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .tables import COUNT, HUNDREDTHS, NATS, POWER, SHARE, duration, si
 
 REWARDS = ("quality", "meaning", "structure", "length", "format")  # of a paraphrase, in recycle/rewards.py
 THRESHOLDS = {"easy": 0.5, "medium": 1.0, "hard": 1.5}  # nats; nested: hard ones are medium and easy, too
+
+
+DIVERGED_STEP = "diverged_step"  # logged once, where a loss is not a number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,4 +90,19 @@ def measure_of(logged: str) -> Measure | None:
             return MEASURES[key]
         if re.fullmatch(r"pass@\d+", key):
             return _pass_at(int(key.removeprefix("pass@")))
+    return None
+
+
+def diverged_step(history: Iterable[dict], is_float16: bool = False) -> int | None:
+    """The step from which on the losses of a log, entries by ascending step, are no numbers; None where they all are.
+
+    Older logs tell it by the norm of the gradient alone, which of float16 may be no number in a step that is left out.
+    """
+    for entry in history:
+        losses = [entry.get(key, 0) for key in ("loss", "eval_loss", "train_loss")]
+        norm = 0 if is_float16 else entry.get("grad_norm", 0)
+        if DIVERGED_STEP in entry:
+            return entry[DIVERGED_STEP]
+        if not all(map(math.isfinite, losses)) or math.isnan(norm):
+            return entry["step"]
     return None

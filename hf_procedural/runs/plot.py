@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .measured import REWARDS, THRESHOLDS, measure_of
+from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of
 
 _LOSSES = {"loss": "training", "eval_loss": "validation"}
 _ACCURACY = "validation accuracy"
@@ -33,6 +33,9 @@ def plot(history: list[dict], path, title: str) -> None:
         twin = right.twinx()
         twin.step(steps, lengths, color="gray", where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
+    if (diverged := diverged_step(history)) is not None:
+        left.axvline(diverged, color="red", linestyle="--", label=f"diverged at step {diverged:,}")
+        left.legend()
     if label == _ACCURACY:
         right.set_ylim(0, 1.02)
     left.set_ylabel("mean reward" if by_reward else "loss (nats per token)")

@@ -2,10 +2,11 @@
 
 Everything comes from the files that a recipe leaves in its folder: `recipe.yaml` (what was asked for),
 `provenance.json` (where the initial weights came from) and the Trainer's `trainer_state.json`, that of the latest
-checkpoint where the run is not finished. What these do not tell is absent, never 0.
+checkpoint where the run is not finished, or `diverged.json` where its loss is not a number. What these do not tell is
+absent, never 0.
 
 Runs that differ only in their seed are one *arm*. Arms evaluated on the same rows or text are one *group*; only these
-are compared. Means, baselines and verdicts are over finished runs.
+are compared. Means, baselines and verdicts are over finished runs that did not diverge.
 """
 
 import dataclasses
@@ -18,8 +19,8 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_mapping
-from .folder import NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
-from .measured import THRESHOLDS, measure_of
+from .folder import DIVERGED, NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
+from .measured import THRESHOLDS, diverged_step, measure_of
 
 STATE = "trainer_state.json"
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
@@ -60,6 +61,16 @@ class Run:
         points = np.array(points, float).reshape(-1, 2).T
         return points[:, np.isfinite(points).all(0)]
 
+    @property
+    def diverged(self) -> int | None:
+        """The step at which its loss, or the norm of its gradient, was no number; None where they all are."""
+        return diverged_step(self.history.values(), self.recipe.get("fp16", False))
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is in means, baselines and verdicts."""
+        return self.finished and self.diverged is None
+
     def passes(self, threshold: float) -> float:
         """The first evaluated step with an answer accuracy of at least `threshold`; math.inf for never."""
         return next((step for step, entry in self.history.items() if entry.get(ACCURACY, -1) >= threshold), math.inf)
@@ -94,10 +105,10 @@ def read_runs(folders) -> list[Run]:
 
 
 def _states(folder: Path) -> list[Path]:
-    """The files that tell how far a run is: its own at the end, and that of its latest checkpoint."""
+    """The files that tell how far a run is: its own at the end, those of its latest checkpoint and of a divergence."""
     checkpoint = last_checkpoint(folder)
     latest = [Path(checkpoint) / STATE] if checkpoint else []
-    return [path for path in (folder / STATE, *latest) if path.is_file()]
+    return [path for path in (folder / STATE, *latest, folder / DIVERGED) if path.is_file()]
 
 
 def _read(folder: Path) -> Run:
@@ -110,7 +121,7 @@ def _read(folder: Path) -> Run:
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
         sources = init["sources"]
     # a checkpoint after the run's own state: a finished run that was resumed for more steps
-    states = [(*_history(path), path.parent == folder) for path in _states(folder)]
+    states = [(*_history(path), path == folder / STATE) for path in _states(folder)]
     _, history, finished = max(states, key=lambda state: state[0])
     return Run(folder, recipe, sources, history, finished)
 
@@ -271,19 +282,20 @@ def efficiency(run: Run, baseline: list[Run]) -> dict[str, float | None]:
 
 
 def rows_of(group: dict[str, list[Run]], baseline: str | None = None, threshold: float = 0.9) -> list[dict]:
-    """A dict for each run of a group: arm, seed, finished, folder, its `measures` and its `efficiency`."""
+    """A dict for each run of a group: arm, seed, finished, folder, diverged (a step), `measures` and `efficiency`."""
     rows = []
     for label, runs in group.items():
         base = group.get(baseline_of(group, label, baseline), [])
         for run in runs:
             row = {"arm": label, "seed": run.seed, "finished": run.finished, "folder": str(run.folder)}
+            row |= {} if run.diverged is None else {"diverged": run.diverged}
             rows.append(row | measures(run, threshold) | efficiency(run, base))
     return rows
 
 
 def finals(runs: list[Run], key: str) -> list[float]:
-    """The last value of `key` of each finished run that has one."""
-    last = [run.last(key) for run in runs if run.finished]
+    """The last value of `key` of each finished run that has one and did not diverge."""
+    last = [run.last(key) for run in runs if run.counts]
     return [value for value in last if value is not None]
 
 
@@ -373,7 +385,7 @@ def _compare(runs: list[Run], others: list[Run], baseline: list[Run], metric: st
 
 def _compare_steps(runs: list[Run], others: list[Run], threshold: float) -> dict:
     """The steps to the threshold of the finished seeds of two arms; empty where none of them passes it."""
-    steps, theirs = ([run.passes(threshold) for run in arm if run.finished] for arm in (runs, others))
+    steps, theirs = ([run.passes(threshold) for run in arm if run.counts] for arm in (runs, others))
     if all(step == math.inf for step in itertools.chain(steps, theirs)):
         return {}
     return {"steps": steps, "against_steps": theirs, "steps_verdict": verdict(steps, theirs, -1)}

@@ -17,7 +17,10 @@ from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals,
 from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
 
 FILES = ("report.md", "report.csv", "report.png")
-_MEANS = "Means are over the finished seeds of an arm, ± their sample standard deviation where they differ."
+_MEANS = (
+    "Means are over the finished seeds of an arm that did not diverge, ± their sample standard deviation where they "
+    "differ."
+)
 _SHARE_MEANS = (
     "Data efficiency: the tokens at which a run's evaluation loss first reaches the baseline's final loss (mean of its "
     "seeds), interpolated between evaluations, and their share of the baseline's tokens, without and with the tokens "
@@ -43,20 +46,26 @@ _AXES = {  # label and format of ticks
 
 
 def _run_table(rows: list[dict], keys: tuple[str, ...], threshold: float) -> str:
-    """A line for each run; for each arm of several finished ones, mean ± sample standard deviation, where not 0."""
+    """A line for each run; for each arm of several that count, mean ± sample standard deviation, where not 0."""
     columns = {MEASURES[key].title.format(threshold): MEASURES[key] for key in keys}
     lines = []
     for label, members in itertools.groupby(rows, key=lambda row: row["arm"]):
         runs = list(members)
-        finished = [run for run in runs if run["finished"]]
+        counted = [run for run in runs if run["finished"] and "diverged" not in run]
         for run in runs:
             cells = {title: _value(run, measure) for title, measure in columns.items()}
-            state = {"state": "" if run["finished"] else "unfinished"}
+            state = {"state": _state(run)}
             lines.append({"arm": label, "seed": str(run["seed"])} | cells | state)
-        if len(finished) > 1:
-            cells = {title: _mean(finished, measure) for title, measure in columns.items()}
-            lines.append({"arm": label, "seed": f"mean of {len(finished)}"} | cells | {"state": ""})
+        if len(counted) > 1:
+            cells = {title: _mean(counted, measure) for title, measure in columns.items()}
+            lines.append({"arm": label, "seed": f"mean of {len(counted)}"} | cells | {"state": ""})
     return markdown_table(lines)
+
+
+def _state(run: dict) -> str:
+    if "diverged" in run:
+        return f"diverged at step {run['diverged']:,}"
+    return "" if run["finished"] else "unfinished"
 
 
 def _value(run: dict, measure: Measure) -> str:

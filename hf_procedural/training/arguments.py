@@ -231,11 +231,12 @@ class InitArguments:
 
 @dataclasses.dataclass
 class StageSettings:
-    """Our part of StageArguments: `patience`, and other defaults.
+    """Our part of StageArguments: `patience`, `on_nan`, and other defaults.
 
     Those that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
-    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all)
-    and train_sampling_strategy (sequential: rows are independent, and reading them in order is faster).
+    (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all),
+    logging_nan_inf_filter (false) and train_sampling_strategy (sequential: rows are independent, and reading them in
+    order is faster).
     """
 
     _argument_group_name = "training: all of transformers.TrainingArguments, and"
@@ -258,6 +259,12 @@ class StageSettings:
     ddp_find_unused_parameters: bool | None = dataclasses.field(
         default=False, metadata={"help": "Look for parameters without a gradient in every step; slower."}
     )
+    logging_nan_inf_filter: bool = dataclasses.field(
+        default=False, metadata={"help": "Must stay false: it logs 0 where a loss is not a number."}
+    )
+    on_nan: str = dataclasses.field(
+        default="stop", metadata={"help": "What a loss, or gradient, that is not a number does to a run: stop or warn."}
+    )
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
     )
@@ -273,6 +280,10 @@ class StageSettings:
             at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
             at_least(name, getattr(self, name), 0)
+        if self.on_nan not in ("stop", "warn"):
+            raise ValueError(f"on_nan must be stop or warn, got {self.on_nan!r}")
+        if self.logging_nan_inf_filter:
+            raise ValueError("logging_nan_inf_filter must stay false: on_nan says what such a loss does")
         _check_trackers(self.report_to)
         super().__post_init__()  # ty: ignore[missing-attribute]  (that of the class that it `extends`)
         if self.patience is not None and self.eval_strategy == "no":

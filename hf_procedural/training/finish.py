@@ -4,15 +4,18 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from .. import metrics
-from ..runs.folder import PLOT, save_provenance
+from ..models import losses
+from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
+from .divergence import Diverged, WatchLoss
 
 
 def predictions(logits, labels) -> torch.Tensor:
@@ -57,10 +60,19 @@ class Prepared:
 def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     """Trains, and finishes the run. Gives the results of the last evaluation.
 
-    recipe.yaml, which tells `arguments`, and provenance.json are there before the first step.
+    recipe.yaml, which tells `arguments`, and provenance.json are there before the first step. Raises Diverged.
     """
-    save_provenance(trainer.args, *arguments, stage=prepared.stage, **prepared.provenance)
-    trained = trainer.train(resume_from_checkpoint=prepared.checkpoint).metrics
+    args = trainer.args
+    save_provenance(args, *arguments, stage=prepared.stage, **prepared.provenance)
+    losses.zero_without_labels(trainer.model)
+    WatchLoss(trainer)
+    if args.should_save:
+        (Path(cast(str, args.output_dir)) / DIVERGED).unlink(missing_ok=True)  # of an earlier try
+    try:
+        trained = trainer.train(resume_from_checkpoint=prepared.checkpoint).metrics
+    except Diverged:
+        plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", prepared.title)
+        raise
     return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
 
 
