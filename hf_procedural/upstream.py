@@ -34,6 +34,7 @@ _TRANSFORMERS = "transformers>=5.23,<6"
 _ACCELERATE = "accelerate>=1.15,<2"
 _TRL = "trl>=1.16,<2"
 _DATATROVE = "datatrove>=0.10,<0.11"
+_NUMBA = "numba>=0.61,<0.69"
 _HARNESS = "lm_eval>=0.4.13,<0.5"
 
 PRIVATE: dict[str, Entry] = {}
@@ -293,6 +294,17 @@ _lean(
     why="BERTScore of pairs with a model that is in memory",
     until="bert-score's BERTScorer takes empty texts and models of any length",
     without="an error of one line",
+)
+_lean(
+    _NUMBA,
+    "numba.core.caching:FunctionCache",
+    "numba.core.caching:FunctionCache._impl_class",
+    "numba.core.caching:CompileResultCacheImpl._locator_classes",
+    "numba.core.caching:UserProvidedCacheLocator",
+    "numba.core.dispatcher:Dispatcher._cache",
+    why="compiled loops that are kept under a digest of all their sources",
+    until="numba's cache notices a change in a function of another file",
+    without="loops are compiled in each process, which takes seconds",
 )
 _lean(
     "python>=3.10",

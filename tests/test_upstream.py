@@ -17,11 +17,11 @@ import transformers
 from transformers import GPT2Config, Trainer, TrainingArguments, default_data_collator
 from transformers.loss.loss_utils import ForCausalLMLoss
 
-from hf_procedural import registration, upstream
+from hf_procedural import compiled, registration, upstream
 from hf_procedural.data import builder, streaming
 from hf_procedural.errors import Parser
 from hf_procedural.models import attention, build, losses
-from hf_procedural.tasks import IGNORE
+from hf_procedural.tasks import IGNORE, kernels
 from hf_procedural.training import callbacks, divergence, finish, launch
 
 CASES = {}
@@ -662,6 +662,29 @@ def _(take, name):
     take.monkeypatch.setattr(harness, "_evaluated", lambda *_: results)
     with take.error(name):
         harness.figures(None, harness.Asked("rows", {"tasks": {"rows": None}}))
+
+
+# numba
+
+
+@case(
+    "numba.core.caching:FunctionCache",
+    "numba.core.caching:FunctionCache._impl_class",
+    "numba.core.caching:CompileResultCacheImpl._locator_classes",
+    "numba.core.caching:UserProvidedCacheLocator",
+    "numba.core.dispatcher:Dispatcher._cache",
+)
+def _(take, name):
+    plain = kernels.between.py_func
+    kept = compiled.njit(nogil=True)(plain)
+    assert kept.stats.cache_path
+    for remembered in ("_cache_in", "_tell"):
+        take.monkeypatch.setattr(compiled, remembered, getattr(compiled, remembered).__wrapped__)
+    take.hide(name)
+    anew = compiled.njit(nogil=True)(plain)
+    take.logged(name)
+    state = np.arange(4, dtype=np.uint64)
+    assert anew.stats.cache_path is None and anew(state.copy(), 3, 9) == kept(state.copy(), 3, 9)
 
 
 # bert-score

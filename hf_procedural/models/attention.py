@@ -9,12 +9,11 @@ import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from .. import upstream
+from .. import compiled, upstream
 
 NAME = "small_heads_cpu"
 LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
@@ -28,7 +27,7 @@ _HARMLESS |= {"output_router_logits", "output_hidden_states"}
 _LANES = 32  # lengths are padded to multiples of it, which spares the compiled loops their tails
 # Not the whole of fastmath: infinities and NaN (of a run that diverged) keep their meaning.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-_jit = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+_jit = compiled.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 
 
 @_jit

@@ -4,10 +4,11 @@ All randomness comes from the caller's NumPy generator, which seeds a xoshiro256
 for each call: four 64-bit words, advanced in the compiled loop.
 """
 
-import numba
 import numpy as np
 
-njit = numba.njit(cache=True, nogil=True)
+from .. import compiled
+
+njit = compiled.njit(nogil=True)
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)

@@ -1,0 +1,178 @@
+"""Compiled loops that are kept from process to process, and never outlive the source that they were compiled from.
+
+Numba's own cache (`cache=True`) follows the file of a function, not those of the functions that it calls: after an
+upgrade it gives loops with an older version's helpers in them. Here a function is kept in a folder that is named by a
+digest: of numba's version, of the sources of all our loops, and of the files of the function and of what it calls.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.resources
+import linecache
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numba
+
+from . import upstream
+
+_CACHING = "numba.core.caching"
+_NAMES = (
+    f"{_CACHING}:FunctionCache",
+    f"{_CACHING}:FunctionCache._impl_class",
+    f"{_CACHING}:CompileResultCacheImpl._locator_classes",
+    f"{_CACHING}:UserProvidedCacheLocator",
+)
+_OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
+_OURS = re.compile(r".*(kernels|_ids)\.py")  # in tasks/: loops, and what else they import
+_FOLDERS = 16  # so many are kept, those that were used last: of versions, checkouts, and tasks of other people
+_LOG = logging.getLogger(__name__)
+
+
+def njit(**options) -> Callable:
+    """As ``numba.njit(cache=True, **options)``, for functions that call compiled ones of other files, too.
+
+    Those must be in the module by names of their own, not as ``module.function``. Loops are kept below
+    NUMBA_CACHE_DIR, else in the user's cache folder, or beside the package where that cannot be written.
+    """
+    compiled = numba.njit(**options)
+
+    def decorate(function):
+        dispatcher = compiled(function)
+        if hasattr(dispatcher, "py_func"):  # with NUMBA_DISABLE_JIT it is the function itself
+            _keep(dispatcher)
+        return dispatcher
+
+    return decorate
+
+
+def _keep(dispatcher) -> None:
+    """Gives a function its cache; without one it is compiled in each process, which is slow and right."""
+    folder = _folder(frozenset(_files(dispatcher)))
+    make = _cache_in(folder) if folder else None
+    if folder is None or make is None:
+        return
+    cache = make(dispatcher.py_func)
+    if Path(cache.cache_path) != folder:  # NUMBA_CACHE_LOCATOR_CLASSES is set, to places where they may be stale
+        _tell(_NAMES[2], f"loops would be kept in {cache.cache_path}")
+    elif upstream.of(dispatcher, _OF_FUNCTION) is None:
+        _tell(_OF_FUNCTION, "it is not there")
+    else:
+        dispatcher._cache = cache
+
+
+_tell = functools.cache(upstream.tell)
+
+
+def _files(dispatcher) -> set[str]:
+    """The file of a compiled function, and those of the ones that are in its module, of which it may call any."""
+    files = set()
+    waiting = [dispatcher.py_func]
+    while waiting:
+        function = waiting.pop()
+        file = function.__code__.co_filename
+        if file not in files:
+            files.add(file)
+            linecache.lazycache(file, function.__globals__)  # where it is in a zip, only its loader can read it
+            called = [value for value in function.__globals__.values() if isinstance(value, type(dispatcher))]
+            waiting += [other.py_func for other in called]
+    return files
+
+
+@functools.cache
+def _folder(files: frozenset[str]) -> Path | None:
+    """The folder of what is compiled from these files; None where there can be none, or a file has no source."""
+    sources = ["".join(linecache.getlines(file)).encode() for file in files]
+    if not all(sources):
+        return None
+    name = _digest([*sources, *_our_sources()])
+    for place in _places():
+        folder = place / name
+        is_new = not folder.is_dir()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.utime(folder)
+        except OSError:
+            if is_new:
+                continue
+        if is_new:
+            _forget_oldest(place)
+        return folder
+    _LOG.warning("no folder for compiled loops can be written, so that each process compiles them: set NUMBA_CACHE_DIR")
+    return None
+
+
+def _digest(sources: list[bytes]) -> str:
+    digests = {hashlib.sha256(source).digest() for source in sources}
+    version = numba.__version__.encode()
+    return hashlib.sha256(b"".join([version, *sorted(digests)])).hexdigest()[:32]
+
+
+@functools.cache
+def _our_sources() -> list[bytes]:
+    folder = importlib.resources.files("hf_procedural") / "tasks"
+    return [file.read_bytes() for file in folder.iterdir() if _OURS.fullmatch(file.name)]
+
+
+def _places() -> Iterator[Path]:
+    chosen = vars(numba.config).get("CACHE_DIR")
+    if chosen:
+        yield Path(chosen, "hf_procedural")
+    else:
+        yield Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hf_procedural", "loops")
+        yield Path(__file__).with_name("__pycache__") / "loops"
+
+
+def _forget_oldest(place: Path) -> None:
+    with contextlib.suppress(OSError):  # another process does the same
+        folders = sorted(place.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        for folder in folders[:-_FOLDERS]:
+            shutil.rmtree(folder)  # a process that still uses it makes it anew
+
+
+@functools.cache
+def _cache_in(folder: Path):
+    """Numba's class of a function's cache, for this folder; None where this version has none such."""
+    missing = [name for name in _NAMES if upstream.get(name) is None]
+    if missing:
+        _tell(missing[0], "it is not there")
+        return None
+    cache, results, _, locator = map(upstream.need, _NAMES)
+
+    class Locator(locator):
+        @classmethod
+        def from_function(cls, function, file):
+            return cls(function, file)
+
+        def get_cache_path(self):
+            return str(folder)
+
+        def get_source_stamp(self):
+            return folder.name
+
+    class Results(results):
+        _locator_classes = [Locator]  # noqa: RUF012
+
+    class Cache(cache):
+        _impl_class = Results
+
+        def load_overload(self, *arguments):
+            try:
+                return super().load_overload(*arguments)
+            except Exception as error:  # whatever a damaged file raises
+                _LOG.info("%s: a function is compiled anew (%s)", folder, error)
+                with contextlib.suppress(OSError):
+                    self.flush()
+                return None
+
+        def save_overload(self, *arguments):
+            # Disks are full, and folders are removed: the loop is there all the same.
+            with contextlib.suppress(OSError):
+                super().save_overload(*arguments)
+
+    return Cache
