@@ -253,6 +253,7 @@ def test_publish_twice(run, tmp_path):
         "sort",
         "dyck-3 --length 16 --p_open=0.4 --balanced --seed 4",
         "dyck-3 --length 16 --max_depth none",
+        "sort-4 --fixed_size false",
         "sort-4+dyck-2 --dyck.length 16 --weights '[0.6, 0.4]' --shuffle_tokens",
     ],
 )
@@ -450,6 +451,7 @@ def error_of(capsys):
         ("generate sort-4 --output_dir data --rows 0", "--rows must be at least 1, got 0"),
         ("generate sort-4 --output_dir data --rows 1e6", "invalid int value: '1e6'"),
         ("generate sort-4 --output_dir data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
+        ("generate sort-4 --output_dir data --rows 5 --fixed_size no", "fixed_size must be true or false, got 'no'"),
         ("generate sort-4 --output_dir data --rows 5 --num_procs 2", "did you mean --num_proc?"),
         ("generate sort-4 --output_dir file --rows 5", "file"),
         ("generate sort-4 --output_dir taken --rows 5", "taken/train-00000-of-00001.parquet does not hold these rows"),

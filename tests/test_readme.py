@@ -46,6 +46,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "config",
         "config_file",
         "print_completion",
+        "fixed_size",
     }  # of hf-procedural
     recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
     recipes += ("recycle_report", "recycle_classifier", "recycle_filter", "run_suite")

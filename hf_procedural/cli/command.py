@@ -3,6 +3,7 @@
 import argparse
 
 from .. import registration
+from .parameters import value_of
 
 FORMAT = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
 _PARAMETERS = """A task is a name such as sort-64, or a mixture such as sort-64+set-64. The
@@ -16,6 +17,12 @@ def add_command(commands, name: str, run, text: str, takes_parameters: bool = Fa
     added = commands.add_parser(name, help=text.partition("\n")[0], description=text, epilog=epilog, **FORMAT)
     added.set_defaults(run=run, parser=added, takes_parameters=takes_parameters)
     return added
+
+
+def add_fixed_size(parser) -> None:
+    """Adds the flag to a command that writes rows."""
+    about = "Whether lists have one fixed length (default), or may be mixed with rows of another length."
+    parser.add_argument("--fixed_size", type=value_of, default=True, metavar="true|false", help=about)
 
 
 def builder_of(name: str, parameters: dict, **settings):

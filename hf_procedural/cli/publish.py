@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import at_least
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
-from .command import add_command, builder_of
+from .command import add_command, add_fixed_size, builder_of
 from .rows import as_word
 
 _PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tokenizers.
@@ -35,6 +35,7 @@ def add_commands(commands) -> None:
     published.add_argument("--dry_run", action="store_true", help="Only say what would be pushed.")
     published.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     published.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
+    add_fixed_size(published)
     published.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
     for split, rows in SIZES.items():
         about = f"Rows of the {split} split (default: {rows})."
@@ -77,7 +78,7 @@ def _configs(args) -> dict[str, tuple]:
     sizes = {f"{split}_size": getattr(args, f"{split}_size") for split in SIZES}
     configs = {}
     for name in names:
-        builder = builder_of(name, args.parameters, seed=args.seed, **sizes)
+        builder = builder_of(name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
         if not builder.config.rows():
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
         config = config_name(builder.config.task, name, args.parameters)
@@ -150,9 +151,9 @@ def _command(args, name: str, sizes: dict) -> str:
     words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
     for key, value in args.parameters.items():
         words += [f"--{key}", as_word(value)]
-    asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0}
+    asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0, "fixed_size": True}
     where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output_dir": args.output_dir}
-    for key, value in (sizes | {"seed": args.seed} | where).items():
+    for key, value in (sizes | {"seed": args.seed, "fixed_size": args.fixed_size} | where).items():
         if value is not None and value != asked.get(key):
-            words += [f"--{key}", str(value)]
+            words += [f"--{key}", as_word(value)]
     return shlex.join(words)

@@ -7,7 +7,7 @@ import shlex
 from ..errors import at_least
 from ..tasks import PRESETS, Task, list_tasks, task, task_class
 from ..tasks.splits import SIZES
-from .command import add_command, builder_of, plural
+from .command import add_command, add_fixed_size, builder_of, plural
 
 _LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
 
@@ -55,6 +55,7 @@ def add_commands(commands) -> None:
         one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     generated.add_argument("--rows", type=int, required=True, metavar="N", help="Number of rows.")
     generated.add_argument("--output_dir", required=True, metavar="DIR", help="Folder of the Parquet files.")
+    add_fixed_size(generated)
     generated.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
 
 
@@ -173,7 +174,7 @@ def generate(args) -> None:
 
     at_least("--rows", args.rows, 1)
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
-    builder = builder_of(args.name, args.parameters, seed=args.seed, **sizes)
+    builder = builder_of(args.name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
     files = parquet.write(builder, args.output_dir, args.num_proc)
     size = sum(file.stat().st_size for file in files)
     tokens = args.rows * builder.config.task.max_length

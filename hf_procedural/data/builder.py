@@ -32,13 +32,14 @@ CITATION = """@inproceedings{jiang2026procedural,
 
 @dataclasses.dataclass
 class ProceduralConfig(datasets.BuilderConfig):
-    """A task with its parameters, and which rows of it: seed and rows in each split."""
+    """A task with its parameters, which rows of it (seed, rows in each split), and whether lists say their length."""
 
     task: Task = dataclasses.field(default=cast(Task, None))  # which only BUILDER_CONFIGS leave out
     seed: int = 0
     train_size: int = SIZES["train"]
     validation_size: int = SIZES["validation"]
     test_size: int = SIZES["test"]
+    fixed_size: bool = True  # of the columns' type alone: rows are the same
 
     def __post_init__(self):
         super().__post_init__()
@@ -47,6 +48,8 @@ class ProceduralConfig(datasets.BuilderConfig):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
                 raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
             setattr(self, name, int(value))
+        if not isinstance(self.fixed_size, bool):
+            raise ValueError(f"fixed_size must be true or false, got {self.fixed_size!r}")
 
     def rows(self) -> dict[str, int]:
         """The number of rows of each split that has any."""
@@ -61,6 +64,8 @@ class ProceduralConfig(datasets.BuilderConfig):
         everything = [self.task.key, self.seed, sizes]
         if not self.task.is_ours:  # no version of ours tells when its rows change: the rows themselves do
             everything.append(blocks.fingerprint(self.task, self.seed, "train"))
+        if not self.fixed_size:
+            everything.append("lists of any size")
         digest = sha256(json.dumps(everything).encode()).hexdigest()
         return f"{self.name[:60]}-{digest[:16]}"
 
@@ -74,7 +79,7 @@ def _published_configs() -> list[ProceduralConfig]:
 
 
 class Procedural(datasets.ArrowBasedBuilder):
-    """Rows of any task of the registry, generated: `input_ids` and `labels`, fixed-size int32 lists."""
+    """Rows of any task of the registry, generated: `input_ids` and `labels`, int32 lists of `config.fixed_size`."""
 
     config: ProceduralConfig
     VERSION = _VERSION
@@ -93,7 +98,8 @@ class Procedural(datasets.ArrowBasedBuilder):
             raise ValueError("procedural rows are generated: data_dir has no meaning here")
         if custom_features is not None:
             raise ValueError(
-                "procedural columns are fixed-size int32 lists: cast the data set instead of giving features"
+                "procedural columns are int32 lists, of one length or (fixed_size=False) of any: "
+                "cast the data set instead of giving features"
             )
         # What the config does not take is the task's.
         fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
@@ -109,7 +115,7 @@ class Procedural(datasets.ArrowBasedBuilder):
     def _info(self):
         chosen = self.config.task
         is_method = Task.paper in chosen.paper
-        column = datasets.List(datasets.Value("int32"), length=chosen.max_length)
+        column = datasets.List(datasets.Value("int32"), length=chosen.max_length if self.config.fixed_size else -1)
         # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
         splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
         row_bytes = 2 * 4 * chosen.max_length
@@ -149,6 +155,14 @@ class Procedural(datasets.ArrowBasedBuilder):
                 wanted = rows - number * block_rows  # of the last block, fewer than it has
                 columns = []
                 for array, column in zip(blocks.block(chosen, self.config.seed, split, number), schema, strict=True):
-                    tokens = pa.array(array[:wanted].reshape(-1))
-                    columns.append(pa.FixedSizeListArray.from_arrays(tokens, type=column.type))
+                    columns.append(_lists(array[:wanted], column.type))
                 yield make_key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)
+
+
+def _lists(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Rows of equal length as lists, of a fixed size or not."""
+    tokens = pa.array(rows.reshape(-1))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(tokens, type=kind)
+    ends = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
+    return pa.ListArray.from_arrays(ends, tokens, type=kind)

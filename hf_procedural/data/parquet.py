@@ -28,7 +28,7 @@ class Shard:
     split: str
     start: int  # the first of its rows
     stop: int
-    origin: dict  # task with its parameters, seed and fingerprint
+    origin: dict  # task with its parameters, seed and fingerprint; fixed_size where that is false
 
     @property
     def rows(self) -> int:
@@ -49,6 +49,8 @@ def shards(builder) -> list[Shard]:
     for split, rows in builder.config.rows().items():
         count = math.ceil(rows / rows_each)
         origin = {"task": task.key, "seed": seed, "fingerprint": blocks.fingerprint(task, seed, split)}
+        if not builder.config.fixed_size:
+            origin["fixed_size"] = False
         for number in range(count):
             start = number * rows_each
             stop = min(rows, start + rows_each)
@@ -104,7 +106,8 @@ def _is_other_split(metadata: bytes | None, builder) -> bool:
     if metadata is None:
         return False
     origin = json.loads(metadata)
-    return origin["task"] == builder.config.task.key and origin["split"] not in builder.config.rows()
+    is_same = origin["task"] == builder.config.task.key and origin.get("fixed_size", True) == builder.config.fixed_size
+    return is_same and origin["split"] not in builder.config.rows()
 
 
 def _metadata(file: Path) -> bytes | None:

@@ -34,7 +34,8 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         split: {"rows": rows, "fingerprint": blocks.fingerprint(task, seed, split)}
         for split, rows in builder.config.rows().items()
     }
-    return {
+    lists = {} if builder.config.fixed_size else {"fixed_size": False}
+    return lists | {
         "task": name,
         "parameters": parameters,
         "all_parameters": task.parameters,

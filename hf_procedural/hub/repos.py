@@ -175,6 +175,8 @@ def is_there(place: Place, config: str, made: dict) -> bool:
     known = place.published.get(config)
     if known is None or known["splits"].keys() != made["splits"].keys():
         return False
+    if known.get("fixed_size", True) != made.get("fixed_size", True):
+        return False
     for name, split in made["splits"].items():
         known_split = known["splits"][name]
         if any(known_split[key] != split[key] for key in ("rows", "fingerprint")):

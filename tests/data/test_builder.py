@@ -61,6 +61,33 @@ def assert_disjoint(train: set, validation: set, test: set):
 # ---------------------------------------------------------------- what is loaded
 
 
+@pytest.mark.parametrize("streaming", [False, True], ids=["map-style", "streaming"])
+def test_lists_of_any_size_have_the_same_rows_and_mix(load, streaming):
+    """Rows of two lengths, of a mixture, and of text, in one data set; the README's cast does the same afterwards."""
+    options = {"split": "train", "streaming": streaming} | SMALL
+    names = ("sort-4", "set-9", "sort-4+set-6")
+    fixed = [load(name, **options) for name in names]
+    loose = [load(name, **options, fixed_size=False) for name in names]
+    column = datasets.List(datasets.Value("int32"))
+    lists = datasets.Features(input_ids=column, labels=column)
+    cast = [rows.cast(lists) for rows in fixed]
+    for three in (loose, cast):
+        assert all(rows.features == lists for rows in three)
+        assert [rows_of(rows) for rows in three] == [rows_of(rows) for rows in fixed]
+        joined = datasets.concatenate_datasets(three)
+        assert rows_of(joined) == [row for rows in fixed for row in rows_of(rows)]
+        in_turn = rows_of(datasets.interleave_datasets(three))  # a stream ends with the first source's last row
+        assert in_turn == [row for turn in zip(*map(rows_of, fixed), strict=True) for row in turn][: len(in_turn)]
+        assert len(in_turn) == 3 * SMALL["train_size"] - (2 if streaming else 0)
+    text = datasets.Dataset.from_dict({"input_ids": [[1, 2], [3]], "labels": [[1, 2], [3]]}, features=lists)
+    text = text.to_iterable_dataset() if streaming else text
+    assert rows_of(datasets.interleave_datasets([text, loose[0]]))[::2] == rows_of(text)
+    for mode in ("numpy", "torch"):
+        assert rows_of(loose[0].with_format(mode)) == rows_of(fixed[0])
+    with pytest.raises(ValueError, match="can't be aligned"):  # what the README tells the way round
+        datasets.interleave_datasets(fixed)
+
+
 def test_default_sizes_and_columns(load):
     data = load("set-4")
     assert data.num_rows == {"train": 160_064, "validation": 4_096, "test": 4_096}
@@ -331,6 +358,7 @@ BAD_INPUT = [
     ("sort-64", {"train_size": -1}, "train_size must be an integer >= 0, got -1"),
     ("sort-64", {"test_size": 0.5}, "test_size must be an integer >= 0, got 0.5"),
     ("sort-64", {"seed": "0"}, "seed must be an integer >= 0, got '0'"),
+    ("sort-64", {"fixed_size": 0}, "fixed_size must be true or false, got 0"),
     ("sort-64", {"data_files": "x.csv"}, "procedural rows are generated: data_files has no meaning here"),
     ("sort-64", {"data_dir": "x"}, "procedural rows are generated: data_dir has no meaning here"),
     ("sort-1", {"vocab_size": 3}, "sort-1: too few distinct prompts for a validation split of its own"),

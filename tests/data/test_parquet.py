@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import load_dataset, load_dataset_builder
+from datasets import List, Value, load_dataset, load_dataset_builder
 from support.specimens import SPECIMENS
 
 import hf_procedural as hp
@@ -47,6 +47,18 @@ def assert_same_rows(files, dataset):
     assert ours.column_names == theirs.column_names and ours.num_rows == theirs.num_rows
     for column, other in zip(arrays_of(ours), arrays_of(theirs), strict=True):
         np.testing.assert_array_equal(column, other)
+
+
+def test_lists_of_any_size_are_files_of_their_own(tmp_path):
+    loose, fixed = builder_of(fixed_size=False), builder_of()
+    assert parquet.write(loose, tmp_path / "loose") and parquet.missing_shards(loose, tmp_path / "loose") == []
+    parquet.write(fixed, tmp_path / "fixed")
+    read = {name: load_dataset(str(tmp_path / name), cache_dir=str(tmp_path / "cache")) for name in ("loose", "fixed")}
+    assert read["loose"]["train"].to_list() == read["fixed"]["train"].to_list()
+    assert read["loose"]["train"].features["labels"] == List(Value("int32"))
+    for other, folder in ((fixed, "loose"), (loose, "fixed"), (builder_of(fixed_size=False, train_size=0), "fixed")):
+        with pytest.raises(ValueError, match="does not hold these rows"):
+            parquet.missing_shards(other, tmp_path / folder)
 
 
 @pytest.mark.parametrize(
