@@ -5,6 +5,7 @@
         --data local_data                                                                        # a column for each
     python recipes/run_suite.py --model_name_or_path runs/probe_haystack --suite offline         # every run of a study
     python recipes/run_suite.py --model_name_or_path ORG/MODEL --tasks mmlu haystack-30 core:lambada_openai --limit 100
+    python recipes/run_suite.py --model_name_or_path ORG/MODEL --tasks my_tasks/ other/task.yaml --num_fewshot 5
     accelerate launch --multi_gpu --num_processes 8 recipes/run_suite.py --suite core \\
         --model_name_or_path runs/recycle_1_4b
 
@@ -14,7 +15,8 @@ GitHub, or from a copy of its folder scripts/eval/local_data (--data). offline n
 pretrain.py, probe.py or rlvr.py, or one on DeepMind-Math, the validation rows of its own task, with the figures of its
 eval_results.json; for a model that reads text, held-out text (pydoc, and the run's own validation text if it is on this
 machine) and small probes in words, behind five solved ones each. --tasks takes names of our tasks (haystack-30), of
-DCLM's (core:piqa) and any of lm-eval.
+DCLM's (core:piqa) and any of lm-eval, and lm-eval's YAML tasks: a file, or a folder of them. Python that these name
+(!function) is run with --confirm_run_unsafe_code alone.
 
 A table is printed, and evaluation_SUITE.json holds all figures, with versions and settings: in the model's folder, or
 in runs/evaluate_NAME for a model of the Hub. The figures of a run also go into its model card (README.md), so that they
@@ -60,7 +62,10 @@ class EvaluateArguments:
     suite: str | None = dataclasses.field(default=None, metadata={"help": "core or offline."})
     tasks: list[str] = dataclasses.field(
         default_factory=list,
-        metadata={"help": "Instead of a suite: names of our tasks, of lm-eval's, or core:LABEL."},
+        metadata={
+            "help": "Instead of a suite: names of our tasks, of lm-eval's, core:LABEL, or lm-eval's YAML tasks by "
+            "their file or folder."
+        },
     )
     task_parameters: dict | str | None = dataclasses.field(
         default=None,
@@ -74,6 +79,23 @@ class EvaluateArguments:
     )
     limit: int | None = dataclasses.field(
         default=None, metadata={"help": "Only so many rows or questions of each task, the first ones: a trial."}
+    )
+    num_fewshot: int | None = dataclasses.field(
+        default=None, metadata={"help": "With --tasks: solved questions before one. Default: the task's own."}
+    )
+    apply_chat_template: bool = dataclasses.field(
+        default=False, metadata={"help": "With --tasks: ask in the tokenizer's chat template, shots as turns of it."}
+    )
+    log_samples: bool = dataclasses.field(
+        default=False,
+        metadata={"help": "Also write what was asked and answered: samples_TASK_DATE.jsonl, beside the figures."},
+    )
+    confirm_run_unsafe_code: bool = dataclasses.field(
+        default=False,
+        metadata={
+            "help": "Run the Python that YAML tasks name (!function, class, metrics of the Hub), and what models "
+            "answer in tasks that lm-eval calls unsafe. Only for files that you trust."
+        },
     )
     batch_size: int = dataclasses.field(default=16, metadata={"help": "Sequences in a forward pass."})
     dtype: str = dataclasses.field(
@@ -107,7 +129,12 @@ class EvaluateArguments:
         ).task_parameters
         if self.task_parameters and not self.tasks:
             raise ValueError("task_parameters: they are of our tasks, which --tasks names; a run knows its own")
-        for name, least in (("limit", 1), ("batch_size", 1), ("max_length", 2)):
+        for name in ("num_fewshot", "apply_chat_template"):
+            if getattr(self, name) and not self.tasks:
+                raise ValueError(f"{name}: {self.suite} says itself how it asks; give --tasks instead of --suite")
+            if getattr(self, name) and any(task.startswith("core:") for task in self.tasks):
+                raise ValueError(f"{name}: DCLM's Core says itself how it asks; leave core: out of --tasks")
+        for name, least in (("limit", 1), ("num_fewshot", 0), ("batch_size", 1), ("max_length", 2)):
             at_least(name, getattr(self, name), least)
         if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {self.dtype!r}")
@@ -129,7 +156,7 @@ from hf_procedural.runs.read import STATE, read_runs
 from hf_procedural.training.launch import processes
 
 with user_errors(ImportError):
-    from hf_procedural.evaluation import harness
+    from hf_procedural.evaluation import harness, yaml_tasks
     from hf_procedural.evaluation.checkpoints import harness_model, open_checkpoint
 
 
@@ -177,6 +204,11 @@ def output_of(model: str, args, several: bool) -> Path:
     return file
 
 
+def options_of(args) -> "harness.Options":
+    """How tasks by name are asked."""
+    return harness.Options(args.num_fewshot, args.apply_chat_template, args.confirm_run_unsafe_code)
+
+
 def ask(checkpoint, args) -> tuple[list, dict]:
     """What is asked of a checkpoint, and what cannot be had of it, with reasons."""
     if args.suite == "core":
@@ -187,7 +219,7 @@ def ask(checkpoint, args) -> tuple[list, dict]:
     for name in args.tasks:
         label = name.removeprefix("core:")
         if label == name:
-            wanted += harness.named(checkpoint, [name], args.task_parameters, args.limit)
+            wanted += harness.named(checkpoint, [name], args.task_parameters, args.limit, options_of(args))
         elif label in suites.CORE:
             wanted += harness.core(checkpoint, args.data, [label])[0]
         else:
@@ -195,20 +227,22 @@ def ask(checkpoint, args) -> tuple[list, dict]:
     return wanted, {}
 
 
-def evaluate(checkpoint, asked: list, args) -> list[dict]:
-    """The figures of a checkpoint."""
+def evaluate(checkpoint, asked: list, args, samples: dict | None) -> list[dict]:
+    """The figures of a checkpoint; `samples`, where that is given, gets what was asked and answered."""
     model = harness_model(checkpoint, args.batch_size, args.dtype, args.device)
     rows = []
     for number, each in enumerate(asked, 1):
         if processes().is_main_process:
             print(f"{checkpoint.path} [{number}/{len(asked)}] {each.name}", flush=True)
-        rows += harness.figures(model, each, args.limit)
+        rows += harness.figures(model, each, args.limit, options_of(args), samples)
     return rows
 
 
-def save(file: Path, report: dict, model: str) -> None:
-    """Writes a model's figures, and its card, if it is a run's folder and its own figures are there."""
+def save(file: Path, report: dict, model: str, samples: dict | None) -> None:
+    """Writes a model's figures, what was asked, and its card, if it is a run's folder and its own figures are there."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    if samples is not None:
+        report["samples"] = harness.save_samples(file.parent, samples)
     write_text(file, json.dumps(report, indent=2) + "\n")
     if is_run(model) and file.parent.samefile(model) and re.fullmatch(EVALUATION.format(r"\w+"), file.name):
         write_card(model, place_in(Path(model)))
@@ -222,23 +256,31 @@ def is_run(model: str) -> bool:
 def main():
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     (args,) = parser.parse(__doc__, EvaluateArguments)
+    with yaml_tasks.sandboxed(not args.confirm_run_unsafe_code):
+        run(args)
+
+
+def run(args) -> None:
+    """Evaluates, prints and writes."""
     with user_errors():  # all that can be wrong is found before anything is written
         models = models_of(args.model_name_or_path)
         files = {model: output_of(model, args, len(models) > 1) for model in models}
         checkpoints = {model: open_checkpoint(model, args.max_length) for model in models}
         asked = {model: ask(checkpoint, args) for model, checkpoint in checkpoints.items()}
     labels, reports = labels_of(models), {}
-    settings = {name: getattr(args, name) for name in ("batch_size", "dtype", "max_length", "task_parameters", "data")}
+    names = ("batch_size", "dtype", "max_length", "task_parameters", "data", "num_fewshot", "apply_chat_template")
+    settings = {name: getattr(args, name) for name in names}
     for model, checkpoint in checkpoints.items():
         tasks, missing = asked[model]
+        samples = {} if args.log_samples else None
         with user_errors(ValueError, ImportError):
-            rows = evaluate(checkpoint, tasks, args)
+            rows = evaluate(checkpoint, tasks, args, samples)
         if processes().is_main_process:
             reports[labels[model]] = harness.report(
                 checkpoint, args.suite or "tasks", rows, args.limit, missing, **settings
             )
             with user_errors():
-                save(files[model], reports[labels[model]], model)
+                save(files[model], reports[labels[model]], model, samples)
     if reports:
         show(reports, files, args.limit)
 

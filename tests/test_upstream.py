@@ -654,6 +654,17 @@ def _(take, name):
         core.core_config(label, "data", None)
 
 
+@case("lm_eval.utils:env")
+def templates_in_a_sandbox(take, name):
+    from hf_procedural.evaluation import yaml_tasks
+
+    take.hide(name)
+    with take.error(name), yaml_tasks.sandboxed(True):
+        pass
+    with yaml_tasks.sandboxed(False):  # which needs nothing
+        pass
+
+
 @case("lm_eval.evaluator:evaluate")
 def _(take, name):
     from hf_procedural.evaluation import harness

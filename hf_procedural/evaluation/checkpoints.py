@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
 from .. import upstream
+from ..models import prompting
 from ..models.build import load_pretrained, positions_of
 from ..runs.folder import RECIPE, read_recipe
 from . import suites
@@ -65,12 +66,12 @@ def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "au
         autocast = "float16"
     # lm-eval's prefix token: what stands before a text, so that its first token is predicted, too.
     beginnings = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, 0)
-    kind = HFLM if checkpoint.reads_text else RowModel
+    kind = TextModel if checkpoint.reads_text else RowModel
     if kind is RowModel and upstream.of(kind, _LOGITS) is None:
         raise upstream.lacking(_LOGITS)
     return kind(
         pretrained=checkpoint.path,
-        tokenizer=tokenizer,
+        tokenizer=prompting.open_ended(tokenizer) if checkpoint.reads_text else tokenizer,
         backend="causal",
         dtype=dtype,
         mixed_precision_dtype=autocast,
@@ -80,6 +81,28 @@ def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "au
         max_length=checkpoint.room if checkpoint.reads_text else checkpoint.positions,
         prefix_token_id=next(token for token in beginnings if token is not None),
     )
+
+
+class TextModel(HFLM):
+    """HFLM that predicts what a document has, and nothing else.
+
+    HFLM puts its prefix token before a document, and has the tokenizer put bos before it, too, so that bos is predicted
+    behind bos: nats that no text has.
+    """
+
+    is_whole = False  # whether what is encoded is a document, which begins behind the prefix token
+
+    def loglikelihood_rolling(self, requests, disable_tqdm=False):
+        self.is_whole = True
+        try:
+            return super().loglikelihood_rolling(requests, disable_tqdm)
+        finally:
+            self.is_whole = False
+
+    def tok_encode(self, string, add_special_tokens=None, left_truncate_len=None, **settings):
+        if self.is_whole:
+            add_special_tokens = False
+        return super().tok_encode(string, add_special_tokens, left_truncate_len, **settings)
 
 
 class RowModel(HFLM):

@@ -17,29 +17,44 @@ which `suites` defines, and any task of lm-eval by its name.
 """
 
 import dataclasses
+import datetime
 import functools
+import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from .. import upstream
 from ..errors import nearest
+from ..files import write_text
 from ..runs.folder import versions
 from ..tasks import PRESETS, list_tasks, task
 from ..text import documents
-from . import suites
+from . import suites, yaml_tasks
 from .as_rows import ROWS, Rows, rows_of_run, task_of_run, validation_rows
 from .checkpoints import Checkpoint, check_text
 from .core import core_config
-from .in_words import PROBES, SEED, check_answers_fit, held_out_text, in_words, text_of_run
-from .library import HFLM, ConfigurableTask, HarnessTask, TaskManager, evaluate, mean_stderr
+from .in_words import PROBES, SEED, check_answers_fit, check_requests_fit, held_out_text, in_words, text_of_run
+from .library import (
+    HFLM,
+    ConfigurableTask,
+    HarnessTask,
+    TaskManager,
+    evaluate,
+    handle_non_serializable,
+    mean_stderr,
+    sanitize_list,
+)
 
 if TYPE_CHECKING:
     from lm_eval.tasks.manager import TaskDict
+
+_LOG = logging.getLogger(__name__)
 
 # What a suite, or names, ask of a checkpoint
 
@@ -56,6 +71,15 @@ class Asked:
     def one(cls, name: str, harness_task: HarnessTask, chance: float | None = None) -> "Asked":
         """A single task."""
         return cls(name, {"tasks": {harness_task.task_name: harness_task}, "groups": {}}, chance)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How tasks by name are asked; the names are lm-eval's."""
+
+    num_fewshot: int | None = None  # solved questions before one; None: as the task has it
+    apply_chat_template: bool = False
+    confirm_run_unsafe_code: bool = False
 
 
 def core(checkpoint: Checkpoint, data: str, labels=tuple(suites.CORE)) -> tuple[list[Asked], dict[str, str]]:
@@ -101,18 +125,62 @@ def offline(checkpoint: Checkpoint, limit: int | None) -> list[Asked]:
     return of_texts + named(checkpoint, probes, None, limit)
 
 
-def named(checkpoint: Checkpoint, names: Sequence[str], parameters: dict | None, limit: int | None) -> list[Asked]:
-    """Tasks by name: ours, with `parameters`, and those of lm-eval. Raises ValueError for an unknown one.
+def named(
+    checkpoint: Checkpoint,
+    names: Sequence[str],
+    parameters: dict | None,
+    limit: int | None,
+    options: Options = Options(),
+) -> list[Asked]:
+    """Tasks by name: ours, with `parameters`, those of lm-eval, and those of the user's YAML files and folders.
 
-    The task of the run that the checkpoint is of has that run's parameters and rows, where none are given.
+    The task of the run that the checkpoint is of has that run's parameters and rows, where none are given. Raises
+    ValueError for an unknown one, and for one that cannot be asked so.
     """
     asked = []
     for name in names:
         if name in PRESETS or re.split(r"[-+]", name)[0] in list_tasks():
             asked.append(Asked.one(name, _ours(checkpoint, name, parameters, limit)))
+        elif yaml_tasks.is_place(name) or (name not in _manager().all_tasks and Path(name).is_dir()):
+            check_text(checkpoint, name)
+            loaded = yaml_tasks.load(name, options.confirm_run_unsafe_code)
+            asked += [Asked(label, tasks) for label, tasks in loaded.items()]
         else:
             asked.append(Asked(name, _of_harness(checkpoint, name)))
+    for one in asked:
+        for label, harness_task in one.loaded["tasks"].items():
+            _settle(checkpoint, label, harness_task, limit, options)
     return asked
+
+
+def _settle(checkpoint: Checkpoint, name: str, harness_task: HarnessTask, limit: int | None, options: Options) -> None:
+    """Sets the number of shots. Raises ValueError for requests that cannot be made, or that do not fit the model."""
+    if isinstance(harness_task, Rows):
+        for option in ("num_fewshot", "apply_chat_template"):
+            if getattr(options, option):
+                raise ValueError(f"{option}: {checkpoint.path} reads {name} as rows of tokens, not as questions")
+        return
+    if options.apply_chat_template and not checkpoint.tokenizer.chat_template:
+        raise ValueError(f"apply_chat_template: the tokenizer of {checkpoint.path} has no chat template")
+    shots = harness_task.get_config("num_fewshot")
+    if options.num_fewshot is not None and shots == 0:
+        _LOG.warning("num_fewshot: %s is defined without any, and stays so", name)
+    elif options.num_fewshot is not None:
+        harness_task.set_config("num_fewshot", options.num_fewshot)
+    _set_defaults(harness_task)
+    try:
+        harness_task.build_all_requests(limit=limit)
+    except Exception as error:  # of templates, columns, too few examples
+        shots = harness_task.get_config("num_fewshot")
+        reason = _reason(error)
+        raise ValueError(f"tasks: no requests can be made of {name}, num_fewshot {shots}: {reason}") from error
+    check_requests_fit(checkpoint, name, harness_task)
+
+
+def _set_defaults(harness_task: HarnessTask) -> None:
+    harness_task.set_fewshot_seed(SEED)
+    if harness_task.get_config("num_fewshot") is None:
+        harness_task.set_config("num_fewshot", 0)
 
 
 def _ours(checkpoint: Checkpoint, name: str, parameters: dict | None, limit: int | None) -> HarnessTask:
@@ -148,13 +216,20 @@ def _of_harness(checkpoint: Checkpoint, name: str) -> "TaskDict":
 _NO_METRICS = ("name", "alias", "sample_len", "sample_count")  # keys beside "METRIC,FILTER" in lm-eval's results
 
 
-def figures(model: HFLM, asked: Asked, limit: int | None = None) -> list[dict]:
+def figures(
+    model: HFLM,
+    asked: Asked,
+    limit: int | None = None,
+    options: Options = Options(),
+    samples: dict[str, list[dict]] | None = None,
+) -> list[dict]:
     """What was measured: a dict for each task and metric, in processes other than the first an empty list.
 
-    It has task, metric, value, documents, shots and version, and where they are known stderr, chance and centred.
+    A dict has task, metric, value, documents, shots and version, and where they are known stderr, chance and centred.
+    `samples`, where that is given, gets what was asked and answered, a list for each task.
     Raises ValueError where memory does not suffice.
     """
-    output = _evaluated(model, asked.loaded, limit)
+    output = _evaluated(model, asked.loaded, limit, options, samples)
     if not output:
         return []
     is_one = any("," in key for key in output["results"].get(asked.name, ()))  # a task, or a group with its means
@@ -182,7 +257,7 @@ def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:
         if metric.endswith("_stderr") or key in _NO_METRICS:
             continue
         if not comma:
-            logging.getLogger(__name__).warning("%s: lm-eval gives %r, which is no METRIC,FILTER; left out", name, key)
+            _LOG.warning("%s: lm-eval gives %r, which is no METRIC,FILTER; left out", name, key)
             continue
         row = {"metric": metric if filtered == "none" else f"{metric}, {filtered}", "value": float(value)}
         error = results.get(f"{metric}_stderr,{filtered}", "N/A")
@@ -193,18 +268,22 @@ def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:
         yield row
 
 
-def _evaluated(model: HFLM, loaded: "TaskDict", limit: int | None) -> dict:
+def _evaluated(model: HFLM, loaded: "TaskDict", limit: int | None, options: Options, samples: dict | None) -> dict:
     """What lm-eval gives for tasks; of rows, over all their turns. Empty in processes other than the first."""
     for harness_task in loaded["tasks"].values():
-        harness_task.set_fewshot_seed(SEED)
-        if harness_task.get_config("num_fewshot") is None:
-            harness_task.set_config("num_fewshot", 0)
+        _set_defaults(harness_task)
     name, first = next(iter(loaded["tasks"].items()))
     is_rows = isinstance(first, Rows)
     turns = first.turns() if is_rows else [None]
+    settings = {"limit": limit, "bootstrap_iters": 1_000, "confirm_run_unsafe_code": options.confirm_run_unsafe_code}
+    if options.apply_chat_template:  # shots as turns of a talk, as lm-eval's command does it
+        settings |= {"apply_chat_template": True, "fewshot_as_multiturn": True}
     try:
         for _ in turns:  # the metrics of `Rows` are over all turns so far, so that the last has them all
-            output = evaluate(model, loaded, limit=limit, log_samples=False, bootstrap_iters=1_000) or {}
+            output = evaluate(model, loaded, log_samples=samples is not None, **settings) or {}
+            if samples is not None:
+                for task_name, answered in output.get("samples", {}).items():
+                    samples.setdefault(task_name, []).extend(answered)
     except torch.OutOfMemoryError as error:
         raise ValueError(f"batch_size: {model.batch_size} sequences are too much for {model.device}") from error
     if is_rows and output:
@@ -213,6 +292,27 @@ def _evaluated(model: HFLM, loaded: "TaskDict", limit: int | None) -> dict:
         if len(right) > 1:
             output["results"][name]["exact_match_stderr,none"] = mean_stderr(right)
     return output
+
+
+def save_samples(folder: Path, samples: dict[str, list[dict]]) -> list[str]:
+    """Writes what was asked and answered as lm-eval does, samples_TASK_DATE.jsonl; gives the names of the files."""
+    date = datetime.datetime.now().isoformat().replace(":", "-")
+    names = []
+    for task_name, answered in samples.items():
+        lines = [json.dumps(_plain(sample), default=handle_non_serializable, ensure_ascii=False) for sample in answered]
+        name = re.sub(r"[^\w.+-]", "_", task_name)
+        names.append(f"samples_{name}_{date}.jsonl")
+        write_text(folder / names[-1], "".join(f"{line}\n" for line in lines))
+    return names
+
+
+def _plain(sample: dict) -> dict:
+    """A sample in columns of one type, so that `datasets` reads it: lm-eval's form."""
+    arguments = {}
+    for number, given in enumerate(sample["arguments"]):
+        arguments[f"gen_args_{number}"] = {f"arg_{place}": value for place, value in enumerate(given)}
+    texts = {name: sanitize_list(sample[name]) for name in ("resps", "filtered_resps")}
+    return sample | texts | {"arguments": arguments, "target": str(sample["target"])}
 
 
 def report(checkpoint: Checkpoint, suite: str, rows: list[dict], limit: int | None, missing: dict, **settings) -> dict:

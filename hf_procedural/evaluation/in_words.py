@@ -15,7 +15,7 @@ from ..tasks import IGNORE, Task
 from ..text import documents, readers
 from .as_rows import each_row
 from .checkpoints import Checkpoint
-from .library import ConfigurableTask, metric
+from .library import ConfigurableTask, HarnessTask, metric, normalize_gen_kwargs
 
 SEED = 1234  # of what is drawn, lm-eval's own default
 PROBES = ("haystack-10", "sorting-5", "addition-3")  # asked in words, unless others are named
@@ -141,6 +141,26 @@ def check_answers_fit(checkpoint: Checkpoint, name: str, task: ConfigurableTask)
             answers += task.doc_to_choice(row)
         else:
             answers.append(task.doc_to_target(row))
-    longest = max(map(len, checkpoint.tokenizer(answers, add_special_tokens=False)["input_ids"]))
+    _check_fit(checkpoint, name, answers)
+
+
+def check_requests_fit(checkpoint: Checkpoint, name: str, task: HarnessTask) -> None:
+    """The same of the requests that a task has built, those of text to generate included."""
+    answers = []
+    for request in task.instances:
+        if request.request_type == "loglikelihood":
+            answers.append(request.args[1])
+        elif request.request_type == "generate_until":
+            tokens = normalize_gen_kwargs(request.args[1])["max_gen_toks"]
+            if tokens >= checkpoint.room:
+                raise ValueError(
+                    f"{checkpoint.path} reads {checkpoint.room} tokens, and {name} generates {tokens} (max_gen_toks)"
+                )
+    _check_fit(checkpoint, name, answers)
+
+
+def _check_fit(checkpoint: Checkpoint, name: str, answers: list) -> None:
+    tokens = checkpoint.tokenizer(answers, add_special_tokens=False)["input_ids"] if answers else []
+    longest = max(map(len, tokens), default=0)
     if longest > checkpoint.room:
         raise ValueError(f"{checkpoint.path} reads {checkpoint.room} tokens, and an answer of {name} has {longest}")

@@ -3,12 +3,15 @@
 try:
     from lm_eval.api.instance import Instance
     from lm_eval.api.metrics import mean, mean_stderr
+    from lm_eval.api.registry import metric_registry
     from lm_eval.api.samplers import ContextSampler
     from lm_eval.api.task import ConfigurableTask, TaskConfig
     from lm_eval.api.task import Task as HarnessTask
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
+    from lm_eval.models.utils import normalize_gen_kwargs
     from lm_eval.tasks import TaskManager
+    from lm_eval.utils import handle_non_serializable, sanitize_list
 except ImportError as error:
     raise ImportError(f"this recipe needs lm-eval: pip install 'hf-procedural[eval]' ({error})") from error
 
@@ -27,7 +30,11 @@ __all__ = [
     "TaskConfig",
     "TaskManager",
     "evaluate",
+    "handle_non_serializable",
     "mean",
     "mean_stderr",
     "metric",
+    "metric_registry",
+    "normalize_gen_kwargs",
+    "sanitize_list",
 ]

@@ -1,7 +1,10 @@
 """From a template and a text to the token ids of a prompt: with a chat template where the tokenizer has one."""
 
+import copy
 import re
 from pathlib import Path
+
+from tokenizers.processors import TemplateProcessing
 
 from ..files import shipped
 
@@ -51,4 +54,31 @@ def token_ids(asked: list, tokenizer, **settings) -> list[list[int]]:
         return tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True, **settings)[
             "input_ids"
         ]
-    return tokenizer(asked, verbose=False)["input_ids"]
+    return open_ended(tokenizer)(asked, verbose=False)["input_ids"]
+
+
+def special_around(tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens that a tokenizer puts before and behind a text."""
+    if not tokenizer.backend_tokenizer.num_special_tokens_to_add(is_pair=False):
+        return [], []
+    encoded = tokenizer("a", return_special_tokens_mask=True)
+    ids = encoded["input_ids"]
+    is_text = [not special for special in encoded["special_tokens_mask"]]
+    first = is_text.index(True)
+    last = len(ids) - is_text[::-1].index(True)
+    return ids[:first], ids[last:]
+
+
+def open_ended(tokenizer):
+    """The tokenizer for texts that are to go on: itself, or a copy that puts no special token (such as eos) behind one.
+
+    What it puts before a text stays.
+    """
+    before, behind = special_around(tokenizer)
+    if not behind:
+        return tokenizer
+    opened = copy.deepcopy(tokenizer)
+    names = tokenizer.convert_ids_to_tokens(before)
+    template = TemplateProcessing(single=[*names, "$A"], special_tokens=list(zip(names, before, strict=True)))
+    opened.backend_tokenizer.post_processor = template
+    return opened

@@ -74,8 +74,9 @@ def token_prompts(path: str, way: str, questions: Dataset, template: str) -> lis
     positions = positions_of(model.config)
     contexts = questions["context"][:]
     if way == "standard":
-        tokenizer.truncation_side = "left"
-        prompts = tokenizer(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
+        opened = prompting.open_ended(tokenizer)
+        opened.truncation_side = "left"
+        prompts = opened(contexts, truncation=positions is not None, max_length=positions)["input_ids"]
     else:
         filled = [prompting.fill(template, context=context) for context in contexts]
         asked = [prompting.as_prompt(prompt, tokenizer) for prompt in filled]

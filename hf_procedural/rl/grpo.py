@@ -18,6 +18,7 @@ from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import upstream
+from ..models import prompting
 from ..models.build import positions_of
 from ..training.callbacks import LogMore
 from ..training.stage_arguments import StageArguments
@@ -145,6 +146,7 @@ class GRPO(GRPOTrainer):
             )
         if args.dynamic_sampling_from is not None and upstream.of(self, _STEP) is None:
             raise upstream.lacking(_STEP)
+        self._open_ended = prompting.open_ended(tokenizer)
         for policy_or_reference in filter(None, (self.model, self.ref_model)):
             unwrapped = self.accelerator.unwrap_model(policy_or_reference)
             _positions_from_mask(unwrapped, lambda: None not in self._lengths)
@@ -224,6 +226,12 @@ class GRPO(GRPOTrainer):
             yield
 
     # Generation
+
+    def _tokenize_prompts(self, prompts):
+        ids, *others = super()._tokenize_prompts(prompts)
+        if isinstance(prompts[0], str):  # else a chat template says what stands behind a prompt
+            ids = self._open_ended(prompts)["input_ids"]
+        return ids, *others
 
     def _generate_single_turn(self, *args, **kwargs):
         if None not in self._lengths and not self.use_vllm:

@@ -19,6 +19,7 @@ from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 from support.rigged import save_rigged
 from support.running import RECIPES, error_of, history, kill_when, run_here, same_weights, weights
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 import hf_procedural as hp
@@ -92,7 +93,10 @@ def home(tmp_path_factory):
             run_here(patch, "pretrain", *task, *PRETRAIN, *size, "--output_dir", folder)
         tokenizer = train_tokenizer([], 257)
         chain = [*"#\\boxed{", ("1", "2", "3"), "}", END_OF_TEXT]
-        save_rigged("base", tokenizer, chain, 300)
+        ending = copy.deepcopy(tokenizer)  # it puts eos behind a text, which must not stand behind a prompt
+        template = TemplateProcessing(single=f"$A {END_OF_TEXT}", special_tokens=[(END_OF_TEXT, 0)])
+        ending.backend_tokenizer.post_processor = template
+        save_rigged("base", ending, chain, 300)
         says = "{% for message in messages %}user: {{ message.content }}{% endfor %}"
         tokenizer.chat_template = says + "{% if add_generation_prompt %} assistant: #{% endif %}"
         save_rigged("chat", tokenizer, chain, 300)

@@ -178,14 +178,17 @@ def test_standard_way_equals_one_question_at_a_time(model_type, tmp_path):
 
 
 def test_long_context_keeps_the_special_token_before_it(tmp_path):
+    """And loses the one behind it, behind which nothing goes on."""
     tokenizer = train_tokenizer([], 257)
-    start = TemplateProcessing(single=f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, 0)])
-    tokenizer.backend_tokenizer.post_processor = start
+    around = TemplateProcessing(single=f"{END_OF_TEXT} $A {END_OF_TEXT}", special_tokens=[(END_OF_TEXT, 0)])
+    tokenizer.backend_tokenizer.post_processor = around
     tiny(tokenizer).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     rows = Dataset.from_list([{"question": 0, "context": "x" * 100 + "y"}])
     [ids] = accuracy_module.token_prompts(str(tmp_path), "standard", rows, "")
     assert len(ids) == POSITIONS and ids[0] == 0 and tokenizer.decode(ids[1:]) == "x" * (POSITIONS - 2) + "y"
+    [ids] = accuracy_module.token_prompts(str(tmp_path), "reasoning", rows, "{context}? #")
+    assert ids[0] == 0 and tokenizer.decode(ids[1:]) == "x" * 100 + "y? #"
 
 
 def test_token_is_right_by_bytes_and_borders_of_its_own_tokenizer():

@@ -1,5 +1,6 @@
 """Evaluation through lm-eval: against the recipes' own evaluations and plain computations; Core, cards, mistakes."""
 
+import functools
 import json
 import math
 import re
@@ -24,6 +25,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Replace
 from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -37,10 +39,11 @@ from transformers import (
 import hf_procedural as hp
 from hf_procedural import metrics
 from hf_procedural.data.rows import ValidationRows
-from hf_procedural.evaluation import as_rows, checkpoints, harness, in_words, suites
+from hf_procedural.evaluation import as_rows, checkpoints, harness, in_words, suites, yaml_tasks
 from hf_procedural.evaluation.core import _mean_of_categories
 from hf_procedural.hub import runs
 from hf_procedural.hub.model_card import place_in
+from hf_procedural.models import prompting
 from hf_procedural.text.tokenizers import train_tokenizer
 from hf_procedural.training.finish import predictions
 
@@ -297,6 +300,186 @@ def test_text_is_scored_as_by_hand(evaluate):
     expected["bits_per_byte"] = -total / bytes_ / math.log(2)
     assert {row["metric"]: row["value"] for row in found} == pytest.approx(expected, rel=1e-5)
     assert {task for task, _ in values(read(folder))} == {"pydoc", *in_words.PROBES}
+
+
+@pytest.fixture(scope="module")
+def around(home):
+    """A model of text whose tokenizer puts <s> before a text and </s> behind it, and has a chat template."""
+    tokenizer = AutoTokenizer.from_pretrained(home / "text")
+    tokenizer.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+    names = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=names)
+    says = "{{ bos_token }}{% for message in messages %}[{{ message.role }}] {{ message.content }}{% endfor %}"
+    tokenizer.chat_template = says + "{% if add_generation_prompt %}[assistant]{% endif %}"
+    torch.manual_seed(1)
+    size = {"vocab_size": len(tokenizer), "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(**size, initializer_range=0.3)).save_pretrained(home / "around")
+    tokenizer.save_pretrained(home / "around")
+    return checkpoints.open_checkpoint(str(home / "around"))
+
+
+def plain_logs(model, ids: list[int], begin: int) -> float:
+    """The log-probability of tokens from number `begin` on, in float64."""
+    with torch.no_grad():
+        logs = model(torch.tensor([ids])).logits[0, begin - 1 : -1].log_softmax(-1)
+    return float(logs.gather(1, torch.tensor(ids[begin:])[:, None]).sum())
+
+
+def test_special_tokens_count_once(around):
+    """bos is what a document is predicted behind, and is not predicted; no eos stands where a text goes on."""
+    texts = ["the cat sat\nunder a tree", " ".join(40 * ["hill"])]  # the second is longer than the positions
+    task = in_words.held_out_text(around, "two texts", texts)
+    model = checkpoints.harness_model(around)
+    found = harness.figures(model, harness.Asked.one("two texts", task))
+    plain = AutoModelForCausalLM.from_pretrained("around").double().eval()
+    begin, end = around.tokenizer.bos_token_id, around.tokenizer.eos_token_id
+    total = 0.0
+    for text in texts:
+        ids = [begin, *around.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        last = len(ids) - 1
+        if last > 64:  # lm-eval fills up the last window with what stands before
+            total += plain_logs(plain, ids[: 64 + 1], 1) + plain_logs(plain, ids[last - 64 :], 64 - (last - 64) + 1)
+        else:
+            total += plain_logs(plain, ids, 1)
+    bits = {row["metric"]: row["value"] for row in found}["bits_per_byte"]
+    assert bits == pytest.approx(-total / sum(map(len, texts)) / math.log(2), rel=1e-5)
+    request = Instance("loglikelihood", {}, ("the cat", " sat under"), 0)
+    ((score, _),) = model.loglikelihood([request])
+    context = [begin, *around.tokenizer("the cat", add_special_tokens=False)["input_ids"]]
+    whole = [begin, *around.tokenizer("the cat sat under", add_special_tokens=False)["input_ids"]]
+    assert score == pytest.approx(plain_logs(plain, whole, len(context)), rel=1e-5)
+    batch, _ = model.tok_batch_encode(["the cat"])
+    assert batch.tolist() == [context] and prompting.special_around(around.tokenizer) == ([begin], [end])
+
+
+# Tasks in YAML files
+
+
+YAML = """
+dataset_path: json
+dataset_kwargs: {data_files: {test: QUESTIONS}}
+test_split: test
+doc_to_text: "{{ question }}"
+doc_to_target: "{{ choices[gold] }}"
+output_type: loglikelihood
+"""
+ASKED = [{"question": f"the {word} saw", "choices": ["two dogs", "the sea"], "gold": 0} for word in WORDS]
+
+
+@pytest.fixture
+def yamls(tmp_path):
+    """A function that writes YAML tasks over `ASKED` into a folder, which it gives."""
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text("".join(json.dumps(row) + "\n" for row in ASKED))
+    folder = tmp_path / "my_tasks"
+    folder.mkdir()
+    (folder / "base").write_text(YAML.replace("QUESTIONS", str(questions)))
+
+    def write(**files: str):
+        for name, text in files.items():
+            (folder / f"{name}.yaml").write_text(text)
+        return folder
+
+    return write
+
+
+CHOOSE = """
+include: base
+task: choose
+output_type: multiple_choice
+doc_to_choice: "{{ choices }}"
+doc_to_target: gold
+num_fewshot: 1
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+SAY = """
+include: base
+task: say
+output_type: generate_until
+generation_kwargs: {until: ["\\n"], max_gen_toks: 4}
+metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
+"""
+
+
+def test_yaml_tasks_of_the_users_own(evaluate, yamls, around):
+    """A file, and a folder, whose groups have their members for themselves; shots, chat template and samples."""
+    mine = yamls(choose=CHOOSE, say=SAY, roll="include: base\ntask: roll\noutput_type: loglikelihood_rolling")
+    folder, _ = evaluate("--tasks", mine / "choose.yaml", "--limit", "6", models=["text"])
+    ((name, metric), value) = values(read(folder, "evaluation_tasks_first_6.json")).popitem()
+    assert (name, metric) == ("choose", "acc") and not list(folder.glob("samples_*"))
+    yamls(all="group: all\ntask: [choose, say]")
+    words = ["--tasks", mine, "--num_fewshot", "2", "--apply_chat_template", "--log_samples", "--limit", "6"]
+    folder, printed = evaluate(*words, models=["around"])
+    report = read(folder, "evaluation_tasks_first_6.json")
+    shots = {row["task"]: row["shots"] for row in report["figures"]}
+    assert set(shots) == {"choose", "say", "roll"} and shots["choose"] == shots["say"] == 2
+    files = {
+        re.match(r"samples_(\w+)_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d+\.jsonl", name)[1]: name
+        for name in report["samples"]
+    }
+    assert set(files) == {"choose", "say", "roll"}
+    samples = [json.loads(line) for line in (folder / files["choose"]).read_text().splitlines()]
+    assert [sample["doc"] for sample in samples] == ASKED[:6]
+    accuracy = values(report)["choose", "acc"]
+    assert np.mean([sample["acc"] for sample in samples]) == accuracy
+    asked = samples[0]["arguments"]["gen_args_0"]
+    *shown, question = re.split(r"(?=\[user\])", asked["arg_0"])
+    assert shown[0] == "<s>" and len(shown) == 3 and question == "[user] the the saw[assistant]"
+    assert all(re.fullmatch(r"\[user\] the \w+ saw\[assistant\] ?two dogs", text) for text in shown[1:])
+    plain = AutoModelForCausalLM.from_pretrained("around").double().eval()
+    encode = functools.partial(around.tokenizer.encode, add_special_tokens=False)
+    whole = encode(asked["arg_0"] + asked["arg_1"])  # bos stands in the template, and not twice
+    score = plain_logs(plain, whole[-65:], len(encode(asked["arg_0"])) - max(0, len(whole) - 65))
+    assert float(samples[0]["resps"][0][0][0]) == pytest.approx(score, rel=1e-4)
+    assert "| choose | 2 | acc |" in printed
+
+
+REFUSED = {
+    "function": ("task: a\nprocess_docs: !function code.run", "runs Python (!function code.run): add --confirm_run_un"),
+    "class": ("task: a\nclass: !function code.run", "runs Python ("),
+    "script": (
+        "include: base\ntask: a\nmetric_list: [{metric: some/script}]",
+        "runs Python (the metric 'some/script' is none of lm-eval's",
+    ),
+    "in a member": (
+        "group: a\ntask: [{task: b, process_docs: !function code.run}]",
+        "runs Python (!function code.run)",
+    ),
+    "template": (
+        'include: base\ntask: a\ndoc_to_text: "{{ question.__class__ }}"',
+        "cannot be loaded by lm-eval: SecurityError: access to attribute '__class__'",
+    ),
+    "object": ("task: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+    "yaml": ("task: [a", "cannot be read: while parsing"),
+    "list": ("- task", "must hold keys and values, got list"),
+    "no task": ("x: 1", "has no task of lm-eval: no YAML with the key task or group"),
+    "itself": ("include: wrong.yaml\ntask: a", "includes itself"),
+    "column": ('include: base\ntask: a\ndoc_to_text: "{{ quest }}"', "UndefinedError: 'quest' is undefined"),
+    "key": ("include: base\ntask: a\nnum_fewshots: 3", "num_fewshots"),
+    "data": ("task: a\ndataset_path: json\ndataset_kwargs: {data_files: none.json}", "cannot be loaded by lm-eval"),
+    "empty group": ("group: a\ntask: []", "is a group without a task"),
+    "long text": (SAY.replace("4}", "64}"), "around reads 64 tokens, and say generates 64 (max_gen_toks)"),
+    "long answer": ('include: base\ntask: a\ndoc_to_target: "{{ 99 * question }}"', "and an answer of a has"),
+}
+
+
+@pytest.mark.parametrize("text, message", REFUSED.values(), ids=REFUSED.keys())
+def test_yaml_that_is_refused(text, message, yamls, around):
+    """Also what would run Python, which is not run."""
+    mine = yamls(wrong=text)
+    (mine / "code.py").write_text(f"open({str(mine / 'ran')!r}, 'w')\ndef run(docs=None): return docs")
+    for place in (mine, mine / "wrong.yaml"):
+        with pytest.raises(ValueError) as error, yaml_tasks.sandboxed(True):
+            harness.named(around, [str(place)], None, None)
+        assert message in str(error.value) and "\n" not in str(error.value)
+    assert not (mine / "ran").exists()
+
+
+def test_python_of_a_yaml_runs_where_it_was_asked_for(yamls, around):
+    mine = yamls(a="include: base\ntask: a\nprocess_docs: !function code.run")
+    (mine / "code.py").write_text("def run(docs): return docs.select(range(3))")
+    (asked,) = harness.named(around, [str(mine)], None, None, harness.Options(confirm_run_unsafe_code=True))
+    assert len(asked.loaded["tasks"]["a"].eval_docs) == 3
 
 
 def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
@@ -651,6 +834,34 @@ MISTAKES = {
     "one output": (
         ["--model_name_or_path", "text", "sort", *OFFLINE, "--output_dir", "x"],
         "output_dir: one place for 2 models",
+    ),
+    "shots of a suite": (
+        ["--model_name_or_path", "text", *OFFLINE, "--num_fewshot", "2"],
+        "num_fewshot: offline says itself how it asks; give --tasks",
+    ),
+    "shots of Core": (
+        ["--model_name_or_path", "text", "--tasks", "core:piqa", "--num_fewshot", "2"],
+        "num_fewshot: DCLM's Core says itself",
+    ),
+    "shots of rows": (
+        ["--model_name_or_path", "sort", "--tasks", "sort-4", "--num_fewshot", "2"],
+        "num_fewshot: sort reads sort-4 as rows of tokens",
+    ),
+    "too many shots": (
+        ["--model_name_or_path", "text", "--tasks", "haystack-2", "--num_fewshot", "99"],
+        "no requests can be made of haystack-2, num_fewshot 99: Sample larger",
+    ),
+    "chat template": (
+        ["--model_name_or_path", "text", "--tasks", "haystack-2", "--apply_chat_template"],
+        "apply_chat_template: the tokenizer of text has no chat template",
+    ),
+    "no yaml": (
+        ["--model_name_or_path", "text", "--tasks", "no/such.yaml"],
+        "tasks: there is no file or folder no/such",
+    ),
+    "yaml of words": (
+        ["--model_name_or_path", "sort", "--tasks", "no/such.yaml"],
+        "sort: its tokenizer knows the words of its task alone and cannot read no/such.yaml",
     ),
     "unknown flag": (
         ["--model_name_or_path", "text", "--suits", "core"],
