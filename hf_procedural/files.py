@@ -31,6 +31,19 @@ def write_text(file: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+@contextlib.contextmanager
+def no_empty_folders(folder: Path) -> Generator[None]:
+    """Around what may make `folder` and then fail: removes it again, and those above it that were made for it."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it holds something, or another process was faster
+            for each in missing:
+                each.rmdir()
+        raise
+
+
 def recipes_folder() -> Path:
     """The folder of the recipes: in the package where that was installed from a wheel, beside it in a checkout."""
     package = Path(__file__).parent

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from ..errors import user_errors
-from ..files import write_text
+from ..files import no_empty_folders, write_text
+from ..training import optimizers
 from ..training.divergence import Diverged
 from ..training.finish import Prepared, train_and_save
 from .cards import Card, parse_card
@@ -18,8 +20,9 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
     `arguments` are those of the recipe that recipe.yaml tells, beside `prepared.args`. Gives the results of the
     evaluation. What can be wrong before training, or on the Hub, ends the program with one line.
     """
-    with user_errors():
+    with user_errors(), no_empty_folders(Path(cast(str, prepared.args.output_dir))):
         trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
+        optimizers.make(trainer)
     with user_errors(ImportError, Diverged):  # ImportError: where another library has changed
         results = train_and_save(trainer, prepared, *arguments)
     with user_errors(HubError):

@@ -6,15 +6,14 @@ stage_arguments.py, is the whole.
 
 import contextlib
 import dataclasses
-import importlib.util
 from pathlib import Path
 from typing import ClassVar, cast
 
 from .. import metrics
-from ..errors import at_least, nearest
+from ..errors import at_least
 from ..models.words import check_components, check_embeddings, check_model_type, layer_pairs, parse_size, parse_sources
 from ..tasks import Task, load_task_file, task
-from . import declared
+from . import declared, needs
 from .parser import mapping
 
 
@@ -137,6 +136,7 @@ class ModelArguments:
             with contextlib.suppress(declared.Unreadable):  # else transformers tells it, later
                 known = declared.keys_of("transformers.models.auto.modeling_auto", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
                 check_model_type(self.model_type, known)
+        needs.check_attention(self.attn_implementation)
 
     def _size(self) -> dict[str, int]:
         """Layers, heads and width; empty where neither --size nor one of them is given."""
@@ -253,6 +253,19 @@ class StageSettings:
     train_sampling_strategy: str = dataclasses.field(
         default="sequential", metadata={"help": "Order of rows: sequential or random."}
     )
+    optim: str = dataclasses.field(
+        default="adamw_torch_fused",
+        metadata={
+            "help": "Optimizer: one of transformers.training_args.OptimizerNames, muon or soap (see the README)."
+        },
+    )
+    optim_args: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Settings of the optimizer, name=value,name=value: muon has momentum, ns_steps, adjust_lr_fn and "
+            "adamw_lr, soap beta1, beta2, precondition_frequency and max_precondition_dim."
+        },
+    )
     report_to: None | str | list[str] = dataclasses.field(
         default="none", metadata={"help": "Trackers: none, all, wandb, tensorboard, trackio, mlflow ..."}
     )
@@ -270,6 +283,8 @@ class StageSettings:
     )
 
     def __post_init__(self):
+        if str(self.fsdp).lower() in ("true", "false"):  # else a word of FSDP's older settings
+            self.fsdp = str(self.fsdp).lower() == "true"
         if self.patience is not None:
             at_least("patience", self.patience, 1)
             self.metric_for_best_model = self.metric_for_best_model or self.best
@@ -284,33 +299,14 @@ class StageSettings:
             raise ValueError(f"on_nan must be stop or warn, got {self.on_nan!r}")
         if self.logging_nan_inf_filter:
             raise ValueError("logging_nan_inf_filter must stay false: on_nan says what such a loss does")
-        _check_trackers(self.report_to)
+        needs.check(self)
+        optimizer = self.optim
+        if optimizer in needs.OURS:
+            self.optim = "adamw_torch"  # transformers takes its own names only; optimizers.make tells the Trainer
         super().__post_init__()  # ty: ignore[missing-attribute]  (that of the class that it `extends`)
+        if optimizer in needs.OURS:
+            self.optim = optimizer
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:
             raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
-
-
-_OTHER_PACKAGES = ("azure_ml", "flyte", "kubeflow")  # trackers whose packages are called otherwise
-
-
-def _check_trackers(report_to) -> None:
-    """Raises ValueError for a tracker that transformers does not know, or whose package is missing.
-
-    transformers would tell it after the data are made.
-    """
-    names = [report_to] if isinstance(report_to, str) else report_to or []
-    if not set(names) - {"none", "all"}:
-        return
-    try:
-        known = declared.keys_of("transformers.integrations.integration_utils", "INTEGRATION_TO_CALLBACK")
-    except declared.Unreadable:  # transformers tells it, later
-        return
-    for name in names:
-        if name not in ("none", "all", *known):
-            near = nearest(name, known)
-            raise ValueError(f"report_to must be none, all or a tracker that transformers knows, got {name!r}{near}")
-        packages = {"tensorboard": ("tensorboard", "tensorboardX")}.get(name, (name,))
-        if name in known and name not in _OTHER_PACKAGES and not any(map(importlib.util.find_spec, packages)):
-            raise ValueError(f"report_to {name}: its package is not installed: pip install {name}")

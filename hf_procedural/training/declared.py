@@ -71,6 +71,12 @@ def keys_of(module: str, name: str) -> list[str]:
     raise Unreadable(f"{module} has no dict {name}")
 
 
+def members(module: str, name: str) -> list[str]:
+    """The values of the enumeration `name` of `module`. Raises Unreadable."""
+    _, node = _definition(module, name)
+    return [_literal(line.value) for line in node.body if isinstance(line, ast.Assign)]
+
+
 def _field(value: ast.expr | None) -> dataclasses.Field:
     if value is None:
         return dataclasses.field()

@@ -16,6 +16,7 @@ from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
 from .divergence import Diverged, WatchLoss
+from .needs import check_resume
 
 
 def predictions(logits, labels) -> torch.Tensor:
@@ -55,6 +56,9 @@ class Prepared:
     provenance: dict  # for provenance.json
     title: str  # of training.png
     extra_metrics: Callable[[Trainer], dict[str, float]] = lambda trainer: {}  # of the last evaluation, without eval_
+
+    def __post_init__(self):
+        check_resume(getattr(self.args.optim, "value", self.args.optim), self.checkpoint)
 
 
 def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:

@@ -8,6 +8,7 @@ import torch
 from transformers import TrainingArguments, get_scheduler
 
 from .arguments import StageSettings
+from .needs import CONFIGURATION
 
 
 @dataclasses.dataclass
@@ -25,8 +26,26 @@ class StageArguments(StageSettings, TrainingArguments):
         super().__post_init__()
         if given is None:
             self.output_dir = None  # which the recipe names; transformers would have trainer_output
+        self._check_machine()
         try:  # a trial, so that settings that do not belong to the schedule are found now
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
             get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, cast(dict | None, self.lr_scheduler_kwargs))
         except (TypeError, ValueError) as error:
             raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
+
+    def _check_machine(self) -> None:
+        """Raises ValueError for what this machine, or the way that this process was started, cannot do."""
+        if self.fsdp and self.world_size == 1:
+            raise ValueError(f"fsdp needs several processes, and this is one: {CONFIGURATION.format('fsdp')}")
+        if self.use_liger_kernel and self.device.type == "cpu":
+            raise ValueError("use_liger_kernel needs a GPU")
+        if self.torch_compile:
+            try:  # a trial: without a C++ compiler, say, it would fail at the first step
+                backend = cast(str, self.torch_compile_backend)
+                compiled = torch.compile(lambda x: -x, backend=backend, mode=self.torch_compile_mode)
+                compiled(torch.zeros(8, device=self.device))
+            except Exception as error:  # of the compiler's many kinds
+                reason = str(error).strip().partition("\n")[0]
+                raise ValueError(
+                    f"torch_compile with {self.torch_compile_backend} does not work here: {reason}"
+                ) from error
