@@ -109,6 +109,8 @@ def _check_optimizer(args) -> None:
         for start, (module, package) in _PACKAGES.items():
             if name.startswith(start):
                 installed(f"optim {name}", (module,), package)
+    if name.startswith("adamw_torch_") and "block_size" in (args.optim_args or ""):
+        raise ValueError(f"optim_args {args.optim_args}: transformers hands block_size on as a word, not as a number")
     if name.startswith(_LOW_RANK) != bool(args.optim_target_modules):
         raise ValueError(
             f"optim_target_modules, the layers to train at low rank (such as all-linear), go with optim galore_... and "

@@ -99,7 +99,8 @@ def test_what_is_needed_is_told_before_anything_is_imported(settings, line, monk
         ),
         ({"optim": "galore_adamw"}, r"optim_target_modules, .*such as all-linear.*: got None with galore_adamw"),
         ({"optim": "lomo", "gradient_accumulation_steps": 2}, "gradient_accumulation_steps must be 1 with lomo"),
-        ({"deepspeed": None, "optim": "adalomo"}, None),
+        ({"optim": "adamw_torch_8bit", "optim_args": "block_size=64"}, "optim_args block_size=64: transformers hands"),
+        ({"optim": "adalomo"}, None),
         ({"optim": "muon"}, None),
     ],
 )
