@@ -22,7 +22,7 @@ import functools
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from .. import upstream
 from ..errors import nearest
 from ..files import write_text
 from ..runs.folder import versions
+from ..runs.stages import on_hub
 from ..tasks import PRESETS, list_tasks, task
 from ..text import documents
 from . import suites, yaml_tasks
@@ -239,15 +240,39 @@ def figures(
         results = output["results"][name]
         if not any("," in key for key in results):
             raise upstream.lacking("lm_eval.evaluator:evaluate")
+        tasks = [asked.loaded["tasks"][name]] if name in asked.loaded["tasks"] else asked.loaded["tasks"].values()
         in_all_rows = {
             "task": name if len(names) > 1 else asked.name,
             "documents": results["sample_len"],
             "version": output["versions"].get(name),
             # Of rows and of held-out text there are no examples to show.
             "shots": None if {"loss,none", "bits_per_byte,none"} & {*results} else output["n-shot"].get(name),
-        }
+        } | _dataset_on_hub(tasks)
         rows += [in_all_rows | measured for measured in _measured(name, results, asked.chance)]
     return rows
+
+
+def _dataset_on_hub(tasks: Iterable[HarnessTask]) -> dict[str, dict]:
+    """What tells the data set of the Hub that tasks ask of; empty where there is none, or where they are of several.
+
+    Its configuration, split and revision are None where that is the default, or tasks differ.
+    """
+    keys = ("dataset_path", "dataset_name", "test_split", "validation_split", "dataset_kwargs")
+    configs = [{key: task.get_config(key) for key in keys} for task in tasks]
+    ids = {config["dataset_path"] for config in configs}
+    (id_,) = ids if len(ids) == 1 else (None,)
+    if id_ is None or "/" not in id_ or not on_hub(id_):
+        return {}
+    asked = [
+        {
+            "config": config["dataset_name"],
+            "split": config["test_split"] or config["validation_split"],
+            "revision": (config["dataset_kwargs"] or {}).get("revision"),
+        }
+        for config in configs
+    ]
+    shared = {key: value for key, value in asked[0].items() if all(each[key] == value for each in asked)}
+    return {"dataset": {"id": id_} | dict.fromkeys(asked[0]) | shared}
 
 
 def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:

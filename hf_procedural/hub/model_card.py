@@ -4,6 +4,7 @@ It is made of the files that a recipe leaves behind, so also long after training
 tell is not in the card.
 """
 
+import contextlib
 import json
 import math
 import re
@@ -45,11 +46,8 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
     `repo_id` names the model and tells where to load it from, else the folder does. Absolute paths are cut to their
     last two parts. Raises ValueError for a folder that is no run, and for a file of it that is damaged.
     """
-    run = next((run for run in read_runs([folder]) if run.folder == Path(folder)), None)
-    if run is None:
-        raise ValueError(f"{folder} is no run, though there are some in it: it has no trainer_state.json of its own")
-    run.finished = run.finished and is_finished(run.folder)
-    try:
+    run = _run_in(folder)
+    with _damage(folder):
         provenance = _read(run, PROVENANCE)
         stage = stage_of(run, provenance)
         results = _read(run, "eval_results.json") if run.finished else {}
@@ -68,11 +66,36 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
             "Limits": _limits(run, stage),
             "Citation": stage.citation,
         }
-        metadata = _metadata(run, stage, results, reports, name)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder} has a file that no recipe wrote: {type(error).__name__} {error}") from error
+        metadata = _metadata(run, stage, list(_evaluated(run, stage, results, reports)), name)
     body = [f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text]
     return merged("\n\n".join([f"# {name}", *body]), metadata.to_dict(), before)
+
+
+def eval_results(folder) -> list[EvalResult]:
+    """The results of the run in `folder`, as its card has them; none before it is finished. Raises as `model_card`."""
+    run = _run_in(folder)
+    if not run.finished:
+        return []
+    with _damage(folder):
+        stage = stage_of(run, _read(run, PROVENANCE))
+        return list(_evaluated(run, stage, _read(run, "eval_results.json"), _reports(run)))
+
+
+def _run_in(folder) -> Run:
+    run = next((run for run in read_runs([folder]) if run.folder == Path(folder)), None)
+    if run is None:
+        raise ValueError(f"{folder} is no run, though there are some in it: it has no trainer_state.json of its own")
+    run.finished = run.finished and is_finished(run.folder)
+    return run
+
+
+@contextlib.contextmanager
+def _damage(folder):
+    """Turns what files of another kind raise into a ValueError."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder} has a file that no recipe wrote: {type(error).__name__} {error}") from error
 
 
 def _read(run: Run, name: str) -> dict:
@@ -82,8 +105,7 @@ def _read(run: Run, name: str) -> dict:
 # The metadata
 
 
-def _metadata(run: Run, stage: Stage, results: dict, reports: list[dict], name: str) -> ModelCardData:
-    evaluated = [*_eval_results(run, stage, results), *_harness_results(reports)]
+def _metadata(run: Run, stage: Stage, evaluated: list[EvalResult], name: str) -> ModelCardData:
     data = run.recipe[stage.hub_key] if stage.hub_key else []
     datasets = [name for name in (data if isinstance(data, list) else [data]) if dataset_on_hub(name)]
     of_results: dict[str, Any] = {"model_name": name, "eval_results": evaluated} if evaluated else {}
@@ -120,6 +142,12 @@ def _measured(results: dict) -> Iterator[tuple[str | None, Measure, float]]:
                 yield split, measure, value
 
 
+def _evaluated(run: Run, stage: Stage, results: dict, reports: list[dict]) -> Iterator[EvalResult]:
+    """All that was measured: by the run itself, and by lm-eval."""
+    yield from _eval_results(run, stage, results)
+    yield from _harness_results(reports)
+
+
 def _eval_results(run: Run, stage: Stage, results: dict) -> Iterator[EvalResult]:
     for split, measure, value in _measured(results):
         of_split: dict[str, Any] = {"dataset_split": split} if split else {}
@@ -140,16 +168,29 @@ def _harness_results(reports: list[dict]) -> Iterator[EvalResult]:
             continue
         for row in report["figures"]:
             shots = "" if row["shots"] is None else f", {row['shots']}-shot"
+            measured = row["metric"].replace("_", " ") + shots
             measure = MEASURES.get(row["metric"])
+            of_task: dict[str, Any] = {
+                "dataset_type": re.sub(r"[^\w.-]+", "_", row["task"]),
+                "dataset_name": f"{row['task']}, by lm-evaluation-harness",
+                "dataset_config": report["suite"],
+                "metric_name": measured,
+            }
+            if "dataset" in row:  # of the Hub, of which other tasks may be, too
+                of_task = {
+                    "dataset_type": row["dataset"]["id"],
+                    "dataset_name": row["dataset"]["id"],
+                    "dataset_config": row["dataset"]["config"],
+                    "dataset_split": row["dataset"]["split"],
+                    "dataset_revision": row["dataset"]["revision"],
+                    "metric_name": f"{measured}, {row['task']} of lm-eval",
+                }
             if math.isfinite(row["value"]):
                 yield EvalResult(
                     task_type="text-generation",
-                    dataset_type=re.sub(r"[^\w.-]+", "_", row["task"]),
-                    dataset_name=f"{row['task']}, by lm-evaluation-harness",
-                    dataset_config=report["suite"],
                     metric_type=measure.kind if measure else row["metric"],
-                    metric_name=row["metric"].replace("_", " ") + shots,
                     metric_value=row["value"],
+                    **of_task,
                 )
         if "core" in report:
             yield EvalResult(

@@ -33,6 +33,7 @@ from .cards import Card, parse_card
 from .dataset_card import PUBLISHED, dataset_card, without
 
 README = constants.REPOCARD_NAME
+SCORES = f"{constants.EVAL_RESULTS_FOLDER}/hf_procedural.yaml"
 AGAIN = "run the same command again, it goes on where it stopped"
 LATER = "try again later, or without push_to_hub and publish the run afterwards"
 
@@ -260,14 +261,24 @@ def commit_config(repo: str, revision: str | None, config: str, made: dict, info
 
 
 def upload_folder(folder, repo: str, message: str, revision: str | None, again: str = AGAIN) -> bool:
-    """Uploads a folder, all but hidden files and checkpoints, in one commit; whether anything was new."""
+    """Uploads a folder in one commit, all but checkpoints and what is hidden; whether anything was new.
+
+    Hidden, and uploaded, are scores: those of ours that are on the Hub alone are removed there.
+    """
     api = HfApi()
+    hidden = {path.name for path in Path(folder).glob(".*")} - {constants.EVAL_RESULTS_FOLDER}
+    inside = [f"{name}/*" for name in hidden]
+    ignored = [*hidden, *inside, "_*", "checkpoint-*", "*.tmp"]
 
     def upload():
         before = api.repo_info(repo, revision=revision).sha
-        ignored = [".*", "_*", "checkpoint-*", "*.tmp"]
         after = api.upload_folder(
-            repo_id=repo, folder_path=folder, commit_message=message, revision=revision, ignore_patterns=ignored
+            repo_id=repo,
+            folder_path=folder,
+            commit_message=message,
+            revision=revision,
+            ignore_patterns=ignored,
+            delete_patterns=SCORES,
         )
         return after.oid != before
 

@@ -1,4 +1,4 @@
-"""Runs on the Hub: the model, its tokenizer, its card."""
+"""Runs on the Hub: the model, its tokenizer, its card, its scores."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,7 @@ from ..training.finish import Prepared, train_and_save
 from .cards import Card, parse_card
 from .model_card import model_card
 from .repos import AGAIN, LATER, README, HubError, open_repo, read_repo, retrying, upload_folder
+from .scores import write_scores
 
 
 def train_and_publish(prepared: Prepared, *arguments) -> dict:
@@ -43,11 +44,12 @@ def push_run(folder, repo: str, private: bool | None = None, revision: str | Non
 
 
 def write_card(folder, repo: str | None = None, before: Card | None = None) -> None:
-    """Writes the model card of a run into its folder, over the card `before`, or over the one that is in it."""
+    """Writes the model card of a run, and its scores, into its folder: over the card `before`, or the one in it."""
     file = Path(folder, README)
     if before is None and file.is_file():
         before = parse_card(file.read_text(encoding="utf-8"), str(folder))
     write_text(file, model_card(folder, repo, before))
+    write_scores(folder, repo)
 
 
 def trainer_with_repo(make: Callable, args):

@@ -9,8 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+import yaml
 from datasets import load_dataset
-from huggingface_hub import DatasetCard, ModelCard
+from huggingface_hub import DatasetCard, ModelCard, parse_eval_result_entries
 from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 from support.running import ROOT
@@ -313,9 +314,21 @@ def test_a_recipe_leaves_a_model_repo_with_its_card(hub, command, tmp_path):
         environment(hub, tmp_path / "home", "hf_alice"),
     )
     (tmp_path / "run" / ".env").write_text("secret")
+    report = {"suite": "tasks", "limit": None, "versions": {"lm_eval": "0.4.13"}}
+    dataset = {"id": "openai/gsm8k", "config": "main", "split": "test", "revision": None}
+    figure = {"task": "gsm8k", "metric": "exact_match", "value": 0.5, "shots": 5, "documents": 4, "dataset": dataset}
+    (tmp_path / "run" / "evaluation_tasks.json").write_text(json.dumps(report | {"figures": [figure]}))
     good(command("publish", "run", "--repo", "alice/copy"))
     copied = hub.files("models", "alice/copy")
     assert "Mine." in copied["README.md"].decode() and ".env" not in copied
+    # scores are where the Hub reads them, and go where there are none any more
+    (score,) = parse_eval_result_entries(yaml.safe_load(copied[".eval_results/hf_procedural.yaml"]))
+    assert (score.dataset_id, score.task_id, score.value) == ("openai/gsm8k", "main", 0.5)
+    assert score.source_url.endswith("/alice/copy") and not [name for name in files if name.startswith(".eval")]
+    (tmp_path / "run" / "evaluation_tasks.json").unlink()
+    good(command("publish", "run", "--repo", "alice/copy"))
+    assert ".eval_results/hf_procedural.yaml" not in hub.files("models", "alice/copy")
+    assert "nothing to do" in good(command("publish", "run", "--repo", "alice/copy"))
 
 
 def test_a_push_that_fails_loses_nothing(hub, command, tmp_path):

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from huggingface_hub import ModelCard
+from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
+from huggingface_hub.constants import ENDPOINT
 from support.running import TESTS, run_here
 from transformers import PreTrainedModel
 
 from hf_procedural.files import Loader
 from hf_procedural.hub.model_card import TAGS, model_card
+from hf_procedural.hub.runs import write_card
 
 MATHS = TESTS / "data" / "deepmind_math"
 STEPS = ["--max_steps", "8", "--eval_steps", "4", "--save_steps", "4", "--logging_steps", "4"]
@@ -32,6 +34,7 @@ NAMES = {
     "bits per byte": "bits_per_byte",
 }
 TYPES = {"accuracy", "exact_match", "loss", "perplexity", "bits_per_byte"}
+GSM8K = "exact match, strict, gsm8k of lm-eval"
 TIMES = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
 
 
@@ -375,3 +378,47 @@ def test_what_is_no_run_or_damaged_is_an_error_in_one_line(change, message, copy
     with pytest.raises(ValueError) as error:
         card_of(folder)
     assert message in str(error.value) and str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
+# ---------------------------------------------------------------- scores, as the Hub reads them
+
+
+def scores(folder, repo=None) -> list[EvalResultEntry]:
+    """What huggingface_hub reads of the file that `write_card` leaves; none where there is no file."""
+    write_card(folder, repo)
+    file = Path(folder, ".eval_results", "hf_procedural.yaml")
+    return parse_eval_result_entries(yaml.safe_load(file.read_text())) if file.is_file() else []
+
+
+def test_scores_on_data_sets_of_the_hub_are_entries_of_its_own_kind(copy):
+    folder = copy("pydoc")
+    assert scores(folder) == []  # pydoc is no data set of the Hub
+    edit(folder, "recipe.yaml", dataset="allenai/c4", dataset_config="en")
+    results = read(folder, "eval_results.json")
+    of_text = {"dataset_id": "allenai/c4", "task_id": "en"}
+    of_text |= {"source_url": f"{ENDPOINT}/me/model", "source_name": "Model card"}
+    keys = {key: words for words, key in NAMES.items() if f"eval_{key}" in results}
+    assert scores(folder, "me/model") == [
+        EvalResultEntry(value=results[f"eval_{key}"], notes=words, **of_text) for key, words in keys.items()
+    ]
+
+    easy = {"id": "allenai/ai2_arc", "config": "ARC-Easy", "split": "test", "revision": None}
+    figure = {"task": "arc_easy", "metric": "acc_norm", "value": 0.25, "shots": 5, "documents": 4, "dataset": easy}
+    other = figure | {"task": "gsm8k", "metric": "exact_match, strict", "value": 0.5, "shots": None}
+    other["dataset"] = {"id": "openai/gsm8k", "config": None, "split": None, "revision": "e53f"}
+    own = figure | {"task": "sort-6", "value": 1.0}
+    del own["dataset"]
+    report = {"suite": "tasks", "limit": None, "figures": [figure, other, own], "versions": {"lm_eval": "0.4.13"}}
+    (folder / "evaluation_tasks.json").write_text(json.dumps(report))
+    (folder / "evaluation_trial.json").write_text(json.dumps(report | {"limit": 9}))
+    assert scores(folder)[len(keys) :] == [
+        EvalResultEntry("allenai/ai2_arc", "ARC-Easy", 0.25, notes="acc norm, 5-shot, arc_easy of lm-eval, test"),
+        EvalResultEntry("openai/gsm8k", "default", 0.5, dataset_revision="e53f", notes=GSM8K),
+    ]
+    in_card = [result.dataset_type for result in card_of(folder).data.eval_results][len(keys) :]
+    assert in_card == ["allenai/ai2_arc", "openai/gsm8k", "sort-6"]
+
+    (folder / ".eval_results" / "others.yaml").write_text("[]")
+    (folder / "eval_results.json").unlink()
+    assert scores(folder) == []  # not finished any more
+    assert [file.name for file in folder.glob(".eval_results/*")] == ["others.yaml"]

@@ -17,10 +17,11 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask, TaskConfig
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from support.rigged import save_rigged
-from support.running import RECIPES, TESTS, error_of, run_here
+from support.running import RECIPES, ROOT, TESTS, error_of, run_here
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Replace
@@ -208,6 +209,26 @@ def test_results_that_are_no_metric_are_told(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "x: lm-eval gives 'f1', which is no METRIC,FILTER; left out"
     ]
+
+
+def test_figures_name_the_data_set_of_the_hub():
+    """Of lm-eval's own tasks, one or a group; not of files, nor of a folder of this machine."""
+    config = {"dataset_path": "cais/mmlu", "dataset_name": "anatomy", "test_split": "test"}
+    one = ConfigurableTask.__new__(ConfigurableTask)
+    one._config = TaskConfig(**config, output_type="multiple_choice")
+    two = ConfigurableTask.__new__(ConfigurableTask)
+    two._config = TaskConfig(**config | {"dataset_name": "virology"}, output_type="multiple_choice")
+    dataset = {"id": "cais/mmlu", "config": "anatomy", "split": "test", "revision": None}
+    assert harness._dataset_on_hub([one]) == {"dataset": dataset}
+    assert harness._dataset_on_hub([one, two]) == {"dataset": dataset | {"config": None}}
+    two._config.dataset_path = "allenai/ai2_arc"
+    assert harness._dataset_on_hub([one, two]) == {}
+    for path in (None, "json", "/data/mine", str(ROOT / "tests")):
+        two._config.dataset_path = path
+        assert harness._dataset_on_hub([two]) == {}
+    two._config.dataset_path = "me/mine"
+    two._config.dataset_kwargs = {"revision": "v1"}
+    assert harness._dataset_on_hub([two])["dataset"]["revision"] == "v1"
 
 
 def test_requests_of_several_tokens_and_of_several_rows(home):
