@@ -10,7 +10,6 @@ import functools
 import hashlib
 import importlib.resources
 import linecache
-import logging
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 import numba
 
 from . import upstream
+from .terminal import logger
 
 _CACHING = "numba.core.caching"
 _NAMES = (
@@ -31,7 +31,6 @@ _NAMES = (
 _OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
 _OURS = re.compile(r".*(kernels|_ids)\.py")  # in tasks/: loops, and what else they import
 _FOLDERS = 16  # so many are kept, those that were used last: of versions, checkouts, and tasks of other people
-_LOG = logging.getLogger(__name__)
 
 
 def njit(**options) -> Callable:
@@ -103,7 +102,9 @@ def _folder(files: frozenset[str]) -> Path | None:
         if is_new:
             _forget_oldest(place)
         return folder
-    _LOG.warning("no folder for compiled loops can be written, so that each process compiles them: set NUMBA_CACHE_DIR")
+    logger(__name__).warning(
+        "no folder for compiled loops can be written, so that each process compiles them: set NUMBA_CACHE_DIR"
+    )
     return None
 
 
@@ -165,7 +166,7 @@ def _cache_in(folder: Path):
             try:
                 return super().load_overload(*arguments)
             except Exception as error:  # whatever a damaged file raises
-                _LOG.info("%s: a function is compiled anew (%s)", folder, error)
+                logger(__name__).info("%s: a function is compiled anew (%s)", folder, error)
                 with contextlib.suppress(OSError):
                     self.flush()
                 return None

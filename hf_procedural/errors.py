@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import upstream
 from .renamed import with_current_flags
+from .terminal import in_a_line, tell
 
 COMMAND = "HF_PROCEDURAL_COMMAND"  # where hf-procedural tells a recipe as what it was started
 
@@ -48,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {in_a_line(message)}\n")
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
@@ -86,5 +87,5 @@ def user_errors(*kinds: type[Exception]):
     try:
         yield
     except kinds as error:
-        print(f"{program()}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        tell(f"{program()}: error: {in_a_line(error)}", error=True)
         sys.exit(2)

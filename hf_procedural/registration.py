@@ -6,11 +6,11 @@
 import functools
 import hashlib
 import importlib.abc
-import logging
 import sys
 from pathlib import Path
 
 from . import upstream
+from .terminal import logger
 
 NAME = "procedural"
 BUILDER = f"{__package__}.data.builder"
@@ -64,7 +64,7 @@ def _register_or_tell() -> None:
     try:
         register()
     except ImportError as error:
-        logging.getLogger(__package__).warning("%s", error)
+        logger("hf_procedural").warning("%s", error)
 
 
 class _Waiting(importlib.abc.MetaPathFinder):

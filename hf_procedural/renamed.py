@@ -4,8 +4,9 @@ CONTRIBUTING.md has the table of the names: the same thing has the same one in e
 """
 
 import os
-import sys
 from collections.abc import Iterable
+
+from .terminal import tell
 
 # No old name is one of today's anywhere. Of several new ones, a command has one.
 RENAMED = {
@@ -63,4 +64,4 @@ def with_current_flags(words: list[str], known: set[str], program: str | None) -
 def warn(program: str, old: str, new: str) -> None:
     """Says on stderr, by one process of several, that something has another name now."""
     if os.environ.get("RANK", "0") == "0":
-        print(f"{program}: warning: {old} is called {new} now; the old name goes in 0.3", file=sys.stderr)
+        tell(f"{program}: warning: {old} is called {new} now; the old name goes in 0.3", error=True)

@@ -7,12 +7,11 @@ what takes it away into tests/test_upstream.py, which asks for one of each.
 """
 
 import dataclasses
-import logging
 import pkgutil
 import re
 from collections.abc import Callable
 
-_LOG = logging.getLogger("hf_procedural")
+from .terminal import logger
 
 
 @dataclasses.dataclass(frozen=True)
@@ -409,4 +408,4 @@ def tell(name: str, reason: str) -> None:
     """Logs what happens instead of what we lean on."""
     entry = PRIVATE[name]
     changed = f"{name.replace(':', '.')} of {entry.package} {_version(entry.package)} has changed ({reason})"
-    _LOG.warning("%s: %s. As we know it: pip install '%s'", changed, entry.without, entry.works)
+    logger("hf_procedural").warning("%s: %s. As we know it: pip install '%s'", changed, entry.without, entry.works)

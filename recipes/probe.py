@@ -25,6 +25,7 @@ from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
 from hf_procedural.runs.folder import is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
+from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageSettings
 from hf_procedural.training.launch import end_with_parent
@@ -164,9 +165,9 @@ def main():
         lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
     for line in lines:
         if args.should_save:
-            print(line, flush=True)
+            tell(line, flush=True)
     if args.should_save:
-        print(report.write(read_runs([args.output_dir]), args.output_dir))
+        tell(report.write(read_runs([args.output_dir]), args.output_dir))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from hf_procedural.errors import at_least, user_errors
 from hf_procedural.recycle import choices
+from hf_procedural.terminal import in_a_line, tell
 from hf_procedural.training import parser
 
 
@@ -106,7 +107,7 @@ def read_examples(args, counts: collections.Counter):
 
     def damaged(line):
         counts["damaged"] += 1
-        tqdm.write(f"left out: {line}", file=sys.stderr)
+        tqdm.write(f"left out: {in_a_line(line)}", file=sys.stderr)
 
     piles = {"dataset": None} if args.dataset else {"positive_dataset": True, "negative_dataset": False}
     for argument, good in piles.items():
@@ -189,7 +190,7 @@ def main():
         write_text(output.with_suffix(".json"), json.dumps(account, indent=2) + "\n")
         with whole(output) as temporary:
             model.save_model(str(temporary))
-    print(f"{table(account)}\n\n{output} and {output.with_suffix('.json')}")
+    tell(f"{table(account)}\n\n{output} and {output.with_suffix('.json')}")
 
 
 if __name__ == "__main__":

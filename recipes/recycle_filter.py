@@ -28,11 +28,11 @@ be kept. Texts are compared by runs of 5 words, which are in lower case, without
 import dataclasses
 import json
 import shutil
-import sys
 from pathlib import Path
 
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle import choices
+from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 
 COMPLETE, REPORT, PLOT, FACTS = "filter.json", "filter.md", "filter.png", "facts.npy"
@@ -205,7 +205,7 @@ def find_sources(args) -> list[Source]:
 
 def run(args, what: str, steps: list, output: Path, source: Source) -> None:
     """Runs steps of datatrove for the shards of a source whose file in `output` is not there."""
-    print(f"{source.name}: {what}", file=sys.stderr)
+    tell(f"{source.name}: {what}", error=True)
     counts = [shard.count for shard in source.shards]
     pipeline.run("local", steps, output, counts, lambda: None, workers=args.num_proc, options={})
 
@@ -300,7 +300,7 @@ def main():
     with user_errors():
         output, recipe = Path(args.output_dir), recipe_of(args)
         if open_output(output, recipe, COMPLETE, FREE, DATA):
-            print(f"nothing to do:\n{summary(output)}")
+            tell(f"nothing to do:\n{summary(output)}")
             return
         sources = find_sources(args)
         quality.load_classifier(args.classifier, args.label)
@@ -322,7 +322,7 @@ def main():
         write(args, sources, known)
         report(args, known)
         clean(output, sources, minhash)
-    print(summary(output))
+    tell(summary(output))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from typing import Any
 
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle import choices, pieces
+from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 
 TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
@@ -194,7 +195,7 @@ def main():
         output, settings = Path(args.output_dir), prepare(args)
         recipe = folder.recipe_of(args)
         if folder.open_output(output, recipe, choices.COMPLETE, FREE, DATA):
-            print(f"nothing to do:\n{rephrasing.summary(output)}")
+            tell(f"nothing to do:\n{rephrasing.summary(output)}")
             return
         files = reading.find_files(args.dataset, args.dataset_config, args.split)
         used = {"model_name_or_path": model_digest(args.model_name_or_path), "template": settings.template}
@@ -230,9 +231,9 @@ def main():
     with user_errors():
         begin(output, recipe, files, shards, used)
         if run():
-            print(rephrasing.summary(output))
+            tell(rephrasing.summary(output))
         else:
-            print(f"{len(shards)} shards are in the queue; this command tells what became of them when they are done")
+            tell(f"{len(shards)} shards are in the queue; this command tells what became of them when they are done")
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ flag, vLLM is --use_vllm. Evaluation is the rewards on held-out texts. The outpu
 import dataclasses
 import functools
 import json
-import logging
 from pathlib import Path
 
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle.choices import SYSTEM
 from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
 from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.terminal import logger, tell
 from hf_procedural.training import parser
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -265,7 +265,7 @@ def prepare(data, rewarded, args) -> finish.Prepared:
     checkpoint = folder.open_run(args, data, rewarded)
     texts, damaged = load_texts(data)
     if damaged:
-        logging.getLogger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
+        logger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
     set_seed(args.seed)
     model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     show = show_with(data, tokenizer)
@@ -325,7 +325,7 @@ def main():
     data, rewarded, args = parser.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
     if data.demonstrations is not None:
         with user_errors():
-            print(write_demonstrations(data, rewarded))
+            tell(write_demonstrations(data, rewarded))
         return
     begin.hide_mask_warning()
     with user_errors():

@@ -12,6 +12,7 @@ import argparse
 from hf_procedural.errors import Parser, user_errors
 from hf_procedural.runs import report
 from hf_procedural.runs.read import read_runs
+from hf_procedural.terminal import tell
 
 
 def main():
@@ -26,7 +27,7 @@ def main():
     args = parser.parse_args()
     with user_errors():
         report.check_output(args.output_dir)
-        print(report.write(read_runs(args.folders), args.output_dir, args.baseline, args.metric, args.threshold))
+        tell(report.write(read_runs(args.folders), args.output_dir, args.baseline, args.metric, args.threshold))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pathlib import Path
 from hf_procedural.errors import Parser, at_least, user_errors
 from hf_procedural.files import check_folder, write_text
 from hf_procedural.rl.arguments import WAYS
+from hf_procedural.terminal import tell
 from hf_procedural.training.launch import start_cpu_processes
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
@@ -204,7 +205,7 @@ def main():
                 questions = accuracy.short_enough(models.values(), questions, template, *lengths)
                 if len(questions) < number and main_process:
                     left_out = f"{number - len(questions):,} of {number:,} questions are left out"
-                    print(f"{left_out}: their prompts are too long")
+                    tell(f"{left_out}: their prompts are too long")
             about = {"digest": accuracy.questions_digest(questions), "template": template}
         wanted = {
             (label, way): settings_of(path, way, args, about) for label, path in models.items() for way in args.ways
@@ -213,7 +214,7 @@ def main():
             if not answers.has(label, way, settings):
                 prompts[label, way] = accuracy.token_prompts(models[label], way, questions, template)
         if args.runs and main_process:
-            print(scaling.write(args.runs, args.output_dir))
+            tell(scaling.write(args.runs, args.output_dir))
         for (label, way), asked in prompts.items():
             given = ask(models[label], way, asked, questions, args, f"{label}, {way}")
             if main_process:
@@ -223,7 +224,7 @@ def main():
         for label, way in wanted:
             name = {"label": label, "model": models[label], "way": way}
             rows += [name | row for row in accuracy.measure(questions, answers.read(label, way))]
-        print(save_accuracy(rows, questions, args))
+        tell(save_accuracy(rows, questions, args))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pathlib import Path
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
+from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
@@ -335,7 +336,7 @@ def main():
     with user_errors():
         folder = Path(args.output_dir)
         if is_complete(args):
-            print(f"nothing to do: {summary(folder)}")
+            tell(f"nothing to do: {summary(folder)}")
             return
         state = processes()
         template = prompting.read_template(args.template or TEMPLATE, "context") if args.demonstrations else None
@@ -348,7 +349,7 @@ def main():
             )
         proxy.read(next(iter(texts)))
     if proxy.max_length < args.max_length and state.is_main_process:
-        print(f"max_length: {args.proxy_model} has {proxy.max_length} positions; so many tokens of a document are read")
+        tell(f"max_length: {args.proxy_model} has {proxy.max_length} positions; so many tokens of a document are read")
     state.wait_for_everyone()
 
     # 2. Every process asks about its share of the shards.
@@ -369,7 +370,7 @@ def main():
     if state.is_main_process:
         with user_errors():
             finish(args, proxy, template)
-        print(summary(folder))
+        tell(summary(folder))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from pathlib import Path
 
 from hf_procedural.errors import at_least, nearest, user_errors
 from hf_procedural.evaluation import suites
+from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import TaskArguments
 
@@ -233,7 +234,7 @@ def evaluate(checkpoint, asked: list, args, samples: dict | None) -> list[dict]:
     rows = []
     for number, each in enumerate(asked, 1):
         if processes().is_main_process:
-            print(f"{checkpoint.path} [{number}/{len(asked)}] {each.name}", flush=True)
+            tell(f"{checkpoint.path} [{number}/{len(asked)}] {each.name}", flush=True)
         rows += harness.figures(model, each, args.limit, options_of(args), samples)
     return rows
 
@@ -287,17 +288,17 @@ def run(args) -> None:
 
 def show(reports: dict[str, dict], files: dict[str, Path], limit: int | None) -> None:
     """Prints the table, and what should be known about it."""
-    print(f"\n{suites.table(reports)}\n")
+    tell(f"\n{suites.table(reports)}\n")
     if any("core" in figures for figures in reports.values()):
-        print("Core is the mean over all tasks but MMLU: the 22 of DCLM's code, CommonsenseQA among them.")
+        tell("Core is the mean over all tasks but MMLU: the 22 of DCLM's code, CommonsenseQA among them.")
     if limit is not None:
-        print(f"Only the first {limit:,} of each task: a trial, no result.")
+        tell(f"Only the first {limit:,} of each task: a trial, no result.")
     missing = next(iter(reports.values())).get("missing") or {}
     for label, reason in missing.items():
-        print(f"{label} could not be computed: {reason}")
+        tell(f"{label} could not be computed: {reason}")
     if any(label in suites.AVERAGED for label in missing):
-        print("Core is not reported: tasks of it are missing.")
-    print(f"Figures: {', '.join(map(str, files.values()))}")
+        tell("Core is not reported: tasks of it are missing.")
+    tell(f"Figures: {', '.join(map(str, files.values()))}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ GROUND = {
     "moved",
     "registration",
     "renamed",
+    "terminal",
     "upstream",
     "",
 }  # "": the package itself, for its version
@@ -98,6 +99,22 @@ def test_the_ground_stands_on_nothing():
 def test_each_room_says_what_it_is():
     silent = [name for name, file in MODULES.items() if not ast.get_docstring(ast.parse(file.read_text()))]
     assert [name for name in silent if not name.startswith("metrics.")] == []  # modules of evaluate's own form
+
+
+@pytest.mark.parametrize("folder", ["hf_procedural", "recipes"])
+def test_all_that_is_printed_passes_through_terminal(folder):
+    """Names, labels and text from the web are shown there, and never obeyed."""
+    wrong = []
+    for file in (ROOT / folder).rglob("*.py"):
+        if file == PACKAGE / "terminal.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            ours = called.endswith("getLogger") and not isinstance(node.args[0], ast.Constant)  # not a library's
+            to_terminal = called in ("print", "Console", "sys.stdout.write", "sys.stderr.write")
+            if ours or to_terminal:
+                wrong.append(f"{file.relative_to(ROOT)}:{node.lineno} {called}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("folder", ["hf_procedural", "recipes"])

@@ -19,6 +19,7 @@ import sys
 from .. import __version__
 from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
+from ..terminal import tell
 from . import launch, parameters, publish, recipes, rows
 from .command import FORMAT
 
@@ -82,4 +83,4 @@ def _parser() -> tuple[Parser, list[str]]:
 def _print_completion(parser: Parser, shell: str) -> None:
     import shtab
 
-    print(shtab.complete(parser, shell))
+    tell(shtab.complete(parser, shell))

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import at_least
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
+from ..terminal import tell
 from .command import add_command, add_fixed_size, builder_of
 from .rows import as_word
 
@@ -109,9 +110,9 @@ def _publish_configs(args, configs: dict[str, tuple]) -> None:
             done = datasets.write_config(builder, config, made, args.output_dir, args.num_proc)
         nothing = nothing and not done
         outcome = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
-        print(f"[{number}/{len(configs)}] {config}: {outcome}", flush=True)
+        tell(f"[{number}/{len(configs)}] {config}: {outcome}", flush=True)
     if nothing:
-        print("nothing to do: all of it is there already")
+        tell("nothing to do: all of it is there already")
 
 
 def _publish_run(args, folder: str) -> None:
@@ -122,10 +123,10 @@ def _publish_run(args, folder: str) -> None:
     if not args.repo:
         raise ValueError(f"where to? Give --repo USER/NAME for the run {folder}")
     if args.dry_run:
-        print(f"{folder} would be pushed to the model repo {args.repo}")
+        tell(f"{folder} would be pushed to the model repo {args.repo}")
         return
     changed = push_run(folder, args.repo, args.private, args.revision)
-    print(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
+    tell(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
 
 
 def _dry_run(args, configs) -> None:
@@ -141,9 +142,9 @@ def _dry_run(args, configs) -> None:
         other = "other rows" if config in place.published else "new"
         known = "already there" if repos.is_there(place, config, made) else other
         tokens += 0 if known == "already there" else rows * builder.config.task.max_length
-        print(f"{known:<13} {rows:>10,} rows  {config}")
-    print(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
-    print(f"It would go to {args.repo or args.output_dir}.")
+        tell(f"{known:<13} {rows:>10,} rows  {config}")
+    tell(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
+    tell(f"It would go to {args.repo or args.output_dir}.")
 
 
 def _command(args, name: str, sizes: dict) -> str:

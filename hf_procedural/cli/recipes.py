@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import nearest
 from ..files import check_folder, recipes_folder, shipped
+from ..terminal import console, tell
 from .command import FORMAT, add_command
 
 # Each command with its script, in the order in which a model meets them.
@@ -118,16 +119,15 @@ def config_of(name: str, word: str) -> Path:
 
 def list_(args) -> None:
     """Prints the recipes with their settings."""
-    from rich.console import Console
     from rich.padding import Padding
 
-    console = Console(markup=False, highlight=False)
+    screen = console()
     for name in FILES:
-        console.print(name, style="bold")
-        console.print(Padding(summary_of(name), (0, 0, 0, 4)))
+        screen.print(name, style="bold")
+        screen.print(Padding(summary_of(name), (0, 0, 0, 4)))
         if configs_of(name):
-            console.print(Padding(f"settings: {', '.join(configs_of(name))}", (0, 0, 0, 4)))
-    console.print(f"\nFor --config_file of those that train: {', '.join(launch_configurations())}")
+            screen.print(Padding(f"settings: {', '.join(configs_of(name))}", (0, 0, 0, 4)))
+    screen.print(f"\nFor --config_file of those that train: {', '.join(launch_configurations())}")
 
 
 def copy(args) -> None:
@@ -149,9 +149,9 @@ def copy(args) -> None:
     for source, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-        print(target)
+        tell(target)
     start = "accelerate launch" if args.name in TRAIN else "python"
-    print(f"Run it: {start} {' '.join(map(str, command))}{'' if args.config else ' --help'}")
+    tell(f"Run it: {start} {' '.join(map(str, command))}{'' if args.config else ' --help'}")
 
 
 def _needed_by(script: Path) -> list[Path]:

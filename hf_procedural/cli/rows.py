@@ -7,6 +7,7 @@ import shlex
 from ..errors import at_least
 from ..tasks import PRESETS, Task, list_tasks, task, task_class
 from ..tasks.splits import SIZES
+from ..terminal import console, tell
 from .command import add_command, add_fixed_size, builder_of, plural
 
 _LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
@@ -66,25 +67,19 @@ def list_(args) -> None:
         return
     tasks = [task(f"{name}-{task_class(name).sizes[-1]}") for name in list_tasks()]
     if args.json:
-        print(json.dumps([_as_json(each) for each in tasks], indent=2))
+        tell(json.dumps([_as_json(each) for each in tasks], indent=2))
         return
     from rich.padding import Padding
 
-    console = _console()
+    screen = console()
     papers = list(dict.fromkeys(each.paper for each in tasks))
-    console.print(_table(tasks, papers))
-    console.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
+    screen.print(_table(tasks, papers))
+    screen.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
     for each in filter(_has_words, tasks):
-        console.print(Padding(f"{each.name}-: {', '.join(map(str, type(each).sizes))}", (0, 0, 0, 4)))
-    console.print("\nPapers:")
+        screen.print(Padding(f"{each.name}-: {', '.join(map(str, type(each).sizes))}", (0, 0, 0, 4)))
+    screen.print("\nPapers:")
     for number, paper in enumerate(papers, 1):
-        console.print(f"[{number}] {paper}")
-
-
-def _console():
-    from rich.console import Console
-
-    return Console(markup=False, highlight=False)
+        screen.print(f"[{number}] {paper}")
 
 
 def _table(tasks: list[Task], papers: list[str]):
@@ -103,17 +98,17 @@ def _table(tasks: list[Task], papers: list[str]):
 
 def _list_presets(args) -> None:
     if args.json:
-        print(json.dumps({name: dataclasses.asdict(preset) for name, preset in PRESETS.items()}, indent=2))
+        tell(json.dumps({name: dataclasses.asdict(preset) for name, preset in PRESETS.items()}, indent=2))
         return
     from rich.padding import Padding
 
-    console = _console()
+    screen = console()
     for name, preset in PRESETS.items():
         flags = "".join(f" --{key} {shlex.quote(as_word(value))}" for key, value in preset.parameters.items())
-        console.print(name, style="bold")
+        screen.print(name, style="bold")
         for line in (preset.task + flags, preset.source, preset.note):
             if line:
-                console.print(Padding(line, (0, 0, 0, 4)))
+                screen.print(Padding(line, (0, 0, 0, 4)))
 
 
 def _has_words(each: Task) -> bool:
@@ -161,9 +156,9 @@ def show(args) -> None:
         from ..show.image import image
 
         image(chosen, input_ids, labels, args.image)
-        print(f"{args.image}: {plural(args.n, 'row')} of {chosen.config_name}")
+        tell(f"{args.image}: {plural(args.n, 'row')} of {chosen.config_name}")
     elif args.json:
-        print(json.dumps(as_json(chosen, input_ids, labels)))
+        tell(json.dumps(as_json(chosen, input_ids, labels)))
     else:
         draw(chosen, input_ids, labels)
 
@@ -179,4 +174,4 @@ def generate(args) -> None:
     size = sum(file.stat().st_size for file in files)
     tokens = args.rows * builder.config.task.max_length
     made = plural(len(files), "Parquet file")
-    print(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
+    tell(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")

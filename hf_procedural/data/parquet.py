@@ -14,6 +14,7 @@ from datasets.utils import tqdm
 
 from ..errors import at_least
 from ..files import whole
+from ..terminal import visible
 from . import blocks
 
 SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
@@ -71,7 +72,7 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     rows = sum(shard.rows for shard in planned)
     done = rows - sum(shard.rows for shard in missing)
-    title = f"Writing {builder.config.name}"
+    title = visible(f"Writing {builder.config.name}")
     with tqdm(desc=title, unit=" rows", unit_scale=True, total=rows, initial=done, disable=not missing) as bar:
         if num_proc == 1 or len(missing) < 2:
             for shard in missing:

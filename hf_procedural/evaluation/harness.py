@@ -20,7 +20,6 @@ import dataclasses
 import datetime
 import functools
 import json
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
@@ -35,6 +34,7 @@ from ..files import write_text
 from ..runs.folder import versions
 from ..runs.stages import on_hub
 from ..tasks import PRESETS, list_tasks, task
+from ..terminal import logger
 from ..text import documents
 from . import suites, yaml_tasks
 from .as_rows import ROWS, Rows, rows_of_run, task_of_run, validation_rows
@@ -55,7 +55,6 @@ from .library import (
 if TYPE_CHECKING:
     from lm_eval.tasks.manager import TaskDict
 
-_LOG = logging.getLogger(__name__)
 
 # What a suite, or names, ask of a checkpoint
 
@@ -165,7 +164,7 @@ def _settle(checkpoint: Checkpoint, name: str, harness_task: HarnessTask, limit:
         raise ValueError(f"apply_chat_template: the tokenizer of {checkpoint.path} has no chat template")
     shots = harness_task.get_config("num_fewshot")
     if options.num_fewshot is not None and shots == 0:
-        _LOG.warning("num_fewshot: %s is defined without any, and stays so", name)
+        logger(__name__).warning("num_fewshot: %s is defined without any, and stays so", name)
     elif options.num_fewshot is not None:
         harness_task.set_config("num_fewshot", options.num_fewshot)
     _set_defaults(harness_task)
@@ -282,7 +281,7 @@ def _measured(name: str, results: dict, chance: float | None) -> Iterator[dict]:
         if metric.endswith("_stderr") or key in _NO_METRICS:
             continue
         if not comma:
-            _LOG.warning("%s: lm-eval gives %r, which is no METRIC,FILTER; left out", name, key)
+            logger(__name__).warning("%s: lm-eval gives %r, which is no METRIC,FILTER; left out", name, key)
             continue
         row = {"metric": metric if filtered == "none" else f"{metric}, {filtered}", "value": float(value)}
         error = results.get(f"{metric}_stderr,{filtered}", "N/A")

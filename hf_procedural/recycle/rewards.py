@@ -17,13 +17,13 @@ logged as ``NAME/unparsable`` where TRL gives a `log_metric`, and the first one 
 Deviation: the reference's F1 must exceed 0.65 by code, reach it by the paper.
 """
 
-import logging
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..models.prompting import fill
 from ..rl.rewards import Reward, text_of
+from ..terminal import logger
 from .pieces import MARKER, after_marker
 
 if TYPE_CHECKING:  # what judges need is loaded by those who have one
@@ -71,7 +71,7 @@ def judged(judge: "Judge", questions: list[str], parse: Callable, name: str, log
     bad = [answer for answer, value in zip(answers, values, strict=True) if value is None]
     if bad and not judge.reported:
         judge.reported = True
-        logging.getLogger(__name__).warning(
+        logger(__name__).warning(
             "%s: %d of the judge's %d answers cannot be parsed and count as 0, such as %r",
             name,
             len(bad),

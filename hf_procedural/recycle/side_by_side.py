@@ -6,15 +6,15 @@ Texts are from the web: nothing in them reaches the browser as markup or the ter
 import base64
 import html
 import io
-import re
 from collections.abc import Iterator
 
 import numpy as np
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..terminal import console, visible
 from .faithfulness import GRAMS, MEASURES, lacking
 
 TITLES = {
@@ -35,7 +35,6 @@ _LISTS = {
     "new_numbers": "new numbers",
     "new_names": "new names",
 }
-_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # controls, also of the direction
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 78em; padding: 0 1em; color: #222; }
@@ -53,19 +52,6 @@ summary span { color: #666; }
 .lost { background: #ffd7d5; color: #a40e26; }
 .new { background: #fff3c4; color: #7a4b00; text-decoration: underline; }
 """
-
-
-def visible(text: str) -> str:
-    """A text whose control characters but tab and line feed are shown instead of obeyed.
-
-    >>> visible("a\\x00b\\u202ec")
-    'a␀b⟨202E⟩c'
-    """
-    return _HIDDEN.sub(lambda hidden: _picture(ord(hidden[0])), text.replace("\r\n", "\n"))
-
-
-def _picture(code: int) -> str:
-    return chr(0x2400 + code) if code < 32 else f"⟨{code:04X}⟩"
 
 
 def segments(one: str, other: str) -> Iterator[tuple[str, bool]]:
@@ -205,14 +191,14 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
 
 def print_report(notes: list[str], groups: dict[str, dict], pairs: list[dict], characters: int = 600) -> None:
     """Prints notes, summaries and `pairs` side by side, of each text the first so many characters. 80 columns do."""
-    console = Console(highlight=False, soft_wrap=False)
+    screen = console(soft_wrap=False)
     for group, measures in groups.items():
         table = Table("measure", title=group, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         for column in _COLUMNS:
             table.add_column(column, justify="right", no_wrap=True)
         for name, values in measures.items():
             table.add_row(TITLES[name], *(_cell(name, column, values[column]) for column in _COLUMNS))
-        console.print(table)
+        screen.print(table)
     for pair in pairs:
         table = Table(box=box.SQUARE, title=Text(visible(f"{pair['id']}: {_in_short(pair)}")), expand=True)
         table.title_justify = "left"
@@ -222,9 +208,9 @@ def print_report(notes: list[str], groups: dict[str, dict], pairs: list[dict], c
         recycled = _coloured(pair["text"], pair["original"], "bold yellow underline", characters)
         table.add_row(original, recycled)
         lists = [Text(visible(f"{title}: {_some(pair[name])}")) for name, title in _LISTS.items() if pair[name]]
-        console.print(Group(table, *lists), "")
+        screen.print(Group(table, *lists), "")
     for note in notes:
-        console.print(Text(visible(note)))
+        screen.print(Text(visible(note)))
 
 
 def _some(things: list[str], most: int = 12) -> str:

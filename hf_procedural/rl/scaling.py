@@ -20,6 +20,7 @@ from ..runs.folder import last_checkpoint
 from ..runs.measured import THRESHOLDS
 from ..runs.read import FLOPS, STATE
 from ..runs.tables import COUNT, POWER, markdown_table
+from ..terminal import visible
 
 FILES = ("scaling.md", "scaling.json", "scaling.png")
 ALPHAS = np.geomspace(1e-3, 10, 401)
@@ -157,7 +158,8 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
 def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color) -> None:
     compute, accuracy = points
     figures = rf"$P^*$ {fitted.P_star:.1%}, $\alpha$ {fitted.alpha:.3g}, $R^2$ {fitted.r_squared:.3f}"
-    label = f"{run}: {fitted.remark.partition(':')[0] or figures}"
+    name = visible(run).replace("$", r"\$")  # its own is no mathematics
+    label = f"{name}: {fitted.remark.partition(':')[0] or figures}"
     curve = np.geomspace(compute.min(), compute.max(), 200)
     axis.plot(compute, 100 * accuracy, "o", color=color, markersize=4)
     axis.plot(curve, 100 * fitted(curve), color=color, label=label)

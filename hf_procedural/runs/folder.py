@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import platform
 import re
 import sys
@@ -15,6 +14,7 @@ import yaml
 from ..files import check_folder, read_mapping, write_text
 from ..models.words import Source, parse_sources
 from ..renamed import with_current_keys
+from ..terminal import logger
 
 if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
     from transformers import TrainingArguments
@@ -52,7 +52,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
         strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
         if strangers:
             raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
-        logging.getLogger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
+        logger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
         return None
     folder, recipe = Path(checkpoint), Path(checkpoint).absolute().parent / RECIPE
     if not (folder / "trainer_state.json").is_file() or not folder.name.startswith("checkpoint-"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..terminal import visible
 from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of
 
 _LOSSES = {"loss": "training", "eval_loss": "validation"}
@@ -40,7 +41,7 @@ def plot(history: list[dict], path, title: str) -> None:
         right.set_ylim(0, 1.02)
     left.set_ylabel("mean reward" if by_reward else "loss (nats per token)")
     right.set_ylabel(label)
-    figure.suptitle(title)
+    figure.suptitle(visible(title), parse_math=False)
     figure.savefig(path, dpi=120)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import check_folder
+from ..terminal import visible
 from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
@@ -173,7 +174,7 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
     Lines of unfinished runs are dashed; the dotted one is the baseline's final value, mean of its seeds. A panel of
     what the logs do not tell stays empty.
     """
-    from matplotlib import colormaps, ticker
+    from matplotlib import colormaps, rc_context, ticker
     from matplotlib.figure import Figure
 
     groups = arms(runs, baseline)
@@ -188,13 +189,14 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
                 for run in members:
                     x, y = run.curve(key, against)
                     style = {"linestyle": "-" if run.finished else "--", "marker": "." if len(x) < 40 else None}
-                    name = label if run is members[0] else None
+                    name = visible(label) if run is members[0] else None
                     axis.plot(x, y, color=colors(index), linewidth=1, label=name, **style)
                 last = finals(members, key)
                 if label in bases and last:
-                    axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=f"{label}, final")
+                    axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=visible(f"{label}, final"))
             name, show = _AXES[against]
-            axis.set(xlabel=name, ylabel=_title(key), title=title)
+            axis.set(xlabel=name, ylabel=_title(key))
+            axis.set_title(visible(title), parse_math=False)
             known = any(run.curve(key, against).size for runs in group.values() for run in runs)
             if sign_of(key) < 0 and known:  # losses fall fast, then slowly
                 axis.set_xscale("log")
@@ -202,7 +204,8 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
                 axis.xaxis.set_minor_formatter(ticker.NullFormatter())
             axis.xaxis.set_major_formatter(show)
             axis.grid(alpha=0.3)
-        row[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+        with rc_context({"text.parse_math": False}):
+            row[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
     figure.savefig(path, dpi=120)
 
 

@@ -5,6 +5,8 @@ import math
 import re
 from pathlib import PurePosixPath
 
+from ..terminal import in_a_line
+
 COUNT, HUNDREDTHS, NATS = "{:,.0f}".format, "{:.2f}".format, "{:.4f}".format
 SHARE, POWER = "{:.1%}".format, "{:.3g}".format
 
@@ -23,10 +25,10 @@ def duration(seconds: float) -> str:
 
 
 def markdown_table(lines: list[dict[str, str]]) -> str:
-    """A markdown table, without the columns that are empty in every line."""
+    """A markdown table, without the columns that are empty in every line; a cell is shown in one line."""
     titles = [title for title in lines[0] if any(line[title] for line in lines)]
     cells = [titles, ["---"] * len(titles), *([line[title] or "-" for title in titles] for line in lines)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
+    return "\n".join("| " + " | ".join(in_a_line(cell).replace("|", "\\|") for cell in line) + " |" for line in cells)
 
 
 def short_paths(value):

@@ -86,7 +86,7 @@ def _png(task, rows, path):
     for number, (axes, (sheet, names)) in enumerate(zip(panels, drawn, strict=True), 1):
         axes.imshow(_colours(_states(task))[sheet], interpolation="nearest")
         title = f"{task.config_name}, row {number}: states and their steps, no loss on the first"
-        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_title(title, loc="left", fontsize=9, parse_math=False)
         axes.set_axis_off()
         for x, y, step in names:
             axes.text(x, y, str(step), fontsize=7, va="bottom", ha="right" if x < -0.5 else "left", color="dimgray")

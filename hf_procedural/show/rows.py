@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from .. import terminal
 from ..tasks import IGNORE, Task
 from ..tasks.mixture import Mixture
 from . import drawings, drawings_of_languages  # noqa: F401  (which register how each family is drawn)
@@ -23,7 +24,7 @@ _ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that ha
 
 def show(task: Task, input_ids, labels, console: Console | None = None) -> None:
     """Prints what `task` asks and how to read its rows, then the rows, arrays ``[n, max_length]``."""
-    console = console or Console()
+    console = console or terminal.console()
     _print(console, _header(task, console))
     for number, (ids, row_labels) in enumerate(zip(input_ids, labels, strict=True), 1):
         name, drawn, row = _read(task, ids, row_labels)

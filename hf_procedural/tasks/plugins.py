@@ -11,6 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from ..terminal import in_a_line
 from .check import check_task
 from .registry import CHECKED, REGISTRY
 
@@ -64,7 +65,8 @@ def load_entry_points() -> None:
                 _checked(key)
         except Exception as error:
             _forget(set(REGISTRY) - before)
-            warnings.warn(f"entry point {point.name} = {point.value}: {type(error).__name__}: {error}", stacklevel=2)
+            place = f"entry point {point.name} = {point.value}"
+            warnings.warn(in_a_line(f"{place}: {type(error).__name__}: {error}"), stacklevel=2)
 
 
 def _checked(name: str) -> None:

@@ -11,7 +11,6 @@ import importlib.util
 import io
 import itertools
 import json
-import logging
 import os
 import re
 import sysconfig
@@ -25,6 +24,7 @@ from pyarrow.parquet import ParquetFile
 
 from .. import upstream
 from ..files import is_hub_id
+from ..terminal import logger
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
@@ -223,7 +223,7 @@ def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -
     if others and not splits:
         return {"train": others}
     if others:
-        logging.getLogger(__name__).warning(
+        logger(__name__).warning(
             "%s: files whose names say no split are left out, such as %s (%d in all)", folder, others[0], len(others)
         )
     return dict(splits)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..models import transfer
 from ..runs.folder import earlier_stages
+from ..terminal import tell
 from .arguments import InitArguments
 
 
@@ -40,9 +41,9 @@ def transfer_and_freeze(init: InitArguments, model, tokenizer, args) -> dict:
 def print_transfer(provenance: dict, args) -> None:
     """Prints what `transfer_and_freeze` did."""
     if args.should_save and "transfer" in provenance:
-        print(provenance["transfer"])
+        tell(provenance["transfer"])
     if args.should_save and "weights" in provenance:
-        print("{trained:,} weights are trained, {frozen:,} are frozen".format(**provenance["weights"]))
+        tell("{trained:,} weights are trained, {frozen:,} are frozen".format(**provenance["weights"]))
 
 
 def rows_per_step(args) -> int:

@@ -1,6 +1,5 @@
 """A run whose loss is not a number: found at its step, before anything of it is saved, and told."""
 
-import logging
 import math
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from transformers import TrainerCallback
 from .. import upstream
 from ..runs.folder import DIVERGED, last_checkpoint
 from ..runs.measured import DIVERGED_STEP
+from ..terminal import logger
 
 _SUM = "transformers:Trainer._tr_loss"
 _LOSSES = ("loss", "eval_loss", "train_loss")
@@ -69,7 +69,7 @@ class WatchLoss(TrainerCallback):
             state.log_history.append({"step": state.global_step, DIVERGED_STEP: step})
         if args.on_nan == "warn":
             if args.should_log and not is_known:
-                logging.getLogger(__name__).warning("%s; it goes on, as on_nan warn says", line)
+                logger(__name__).warning("%s; it goes on, as on_nan warn says", line)
             return
         if not args.should_save:
             raise SystemExit(2)  # the main process tells

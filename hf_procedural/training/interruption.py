@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import program, started_as
 from ..runs.folder import RECIPE
+from ..terminal import tell
 
 
 def tell_how_to_go_on(*arguments) -> None:
@@ -26,7 +27,7 @@ def _end(arguments, otherwise, kind, error, traceback) -> None:
         child.terminate()
     is_first = os.environ.get("RANK", "0") == "0"  # of several processes
     if is_first and all(getattr(each, "should_save", True) for each in arguments):
-        print(f"\n{_line(arguments)}", file=sys.stderr, flush=True)
+        tell(f"\n{_line(arguments)}", error=True)
     sys.exit(128 + signal.SIGINT)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from .. import upstream
 from ..errors import COMMAND, program
+from ..terminal import tell
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -110,7 +111,7 @@ def exit_codes():
     else:
         return
     if code < 0 and -code != signal.SIGINT:
-        print(f"{program()}: error: a process was ended by {signal.Signals(-code).name}", file=sys.stderr)
+        tell(f"{program()}: error: a process was ended by {signal.Signals(-code).name}", error=True)
     sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
 
 

@@ -5,10 +5,10 @@ package that does not work here, a compiler) `optimizers.make` and `StageArgumen
 """
 
 import importlib.util
-import logging
 import os
 
 from ..errors import nearest
+from ..terminal import logger
 from . import declared
 
 OURS = ("muon", "soap")  # optimizers beside those of transformers: see optimizers.py
@@ -86,7 +86,7 @@ def check_resume(optimizer: str, checkpoint: str | None) -> None:
             f"resume_from_checkpoint {checkpoint}: {optimizer} does not keep its state in a checkpoint; begin again in "
             "another output_dir"
         )
-    logging.getLogger(__name__).warning(
+    logger(__name__).warning(
         "optim %s does not keep its state in a checkpoint: this run cannot go on after an interruption", optimizer
     )
 
