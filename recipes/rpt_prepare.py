@@ -25,6 +25,7 @@ from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.terminal import tell
+from hf_procedural.text import sources
 from hf_procedural.training import parser
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
@@ -32,27 +33,16 @@ LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nat
 
 
 @dataclasses.dataclass
-class PrepareArguments:
+class PrepareArguments(sources.ReadingArguments):
     """Which text to ask about, and where."""
 
     _argument_group_name = "questions"
 
-    dataset: str | None = dataclasses.field(
-        default=None,
-        metadata={
-            "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
-            "txt, packed or not; parquet), or a data set of the Hub."
-        },
-    )
-    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
     split: str = dataclasses.field(default="train", metadata={"help": "Split of the data set."})
     text_column: list[str] = dataclasses.field(
-        default_factory=lambda: ["text"],
-        metadata={"help": "Column that holds the text, or several, whose texts a blank line joins."},
+        default_factory=list,
+        metadata={"help": f"{sources.COLUMN_HELP} Or several, whose texts a blank line joins."},
     )
-    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
-    shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
-    skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
     validation_size: int = dataclasses.field(
         default=0, metadata={"help": "Documents for the validation split: the first that are read, after shuffling."}
     )
@@ -91,6 +81,9 @@ class PrepareArguments:
 
     def __post_init__(self):
         required(self, dataset="ORG/TEXT", proxy_model="ORG/SMALL-LM", output_dir="data/rpt")
+        self.dataset, weights = sources.checked_sources(self.dataset, [])
+        if len(self.dataset) > 1 or weights:
+            raise ValueError(f"dataset must be one, without a weight, got {' '.join(map(sources.label, self.dataset))}")
         least = {"limit": 1, "shuffle_buffer": 0, "validation_size": 0, "max_length": 2, "min_context": 0, "seed": 0}
         least |= dict.fromkeys(("continuation_tokens", "positions_per_document", "batch_tokens", "shard_documents"), 1)
         for name, value in least.items():
@@ -133,9 +126,9 @@ GROUP = 1_000  # questions in a row group, which is in memory as a whole
 
 
 def read_documents(args) -> documents.Documents:
-    """The documents. Raises ValueError where all of them would be held out."""
+    """The documents; names their columns in `args`. Raises ValueError where all of them would be held out."""
     texts = documents.open_documents(
-        args.dataset,
+        *args.dataset,
         config=args.dataset_config,
         split=args.split,
         column=args.text_column,
@@ -149,13 +142,15 @@ def read_documents(args) -> documents.Documents:
         raise ValueError(
             f"validation_size must be less than the number of documents, {count}, got {args.validation_size}"
         )
+    args.text_column = texts.columns
     return texts
 
 
 def is_complete(args) -> bool:
     """Whether the output folder is. Raises ValueError where it holds anything that is not of this run."""
     begun = any(Path(args.output_dir).glob("*-*.parquet"))  # before, other arguments may take the place of these
-    free = {"output_dir"} if begun else None
+    found = set() if args.text_column else {"text_column"}  # is yet to be found, in the same data as before
+    free = {"output_dir"} | found if begun else None
     return open_output(Path(args.output_dir), recipe_of(args), COMPLETE, free, DATA)
 
 
@@ -272,7 +267,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
         "versions": versions("hf-procedural", "torch", "transformers", "datasets", "tokenizers", "numpy", "pyarrow"),
     }
     with whole(folder / PLOT) as temporary:
-        draw(everything, temporary, f"{args.dataset}, proxy {args.proxy_model}")
+        draw(everything, temporary, f"{sources.label(*args.dataset)}, proxy {args.proxy_model}")
     if template is not None:
         with whole(folder / DEMONSTRATIONS) as temporary, temporary.open("w", encoding="utf-8") as lines:
             for text in demonstrations(folder, template):

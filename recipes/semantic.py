@@ -8,6 +8,8 @@
         --max_tokens 20_000_000 --output_dir runs/own
     accelerate launch recipes/semantic.py recipes/configs/recycle_400m.yaml \\
         --dataset data/filtered/organic data/filtered/recycled --weights 1 1
+    accelerate launch recipes/semantic.py --dataset allenai/c4:en codeparrot/codeparrot-clean-train --weights 3 1 \\
+        --tokenizer gpt2 --size 12_12_768 --max_tokens 1_000_000_000 --output_dir runs/c4_and_code
     accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
@@ -28,6 +30,7 @@ import math
 from pathlib import Path
 
 from hf_procedural.errors import at_least, user_errors
+from hf_procedural.text import sources
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, StageSettings
 
@@ -35,7 +38,7 @@ MODULES = "modules.json"
 
 
 @dataclasses.dataclass
-class TextArguments:
+class TextArguments(sources.ReadingArguments):
     """What to read, and as which tokens."""
 
     _argument_group_name = "text"
@@ -43,9 +46,13 @@ class TextArguments:
     dataset: list[str] = dataclasses.field(
         default_factory=list,
         metadata={
-            "help": "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, "
-            "txt, packed or not; parquet), the folder of DeepMind-Math, or a data set of the Hub; or several of them."
+            "help": sources.HELP + " Or several of them, or DeepMind-Math alone: its folder, or mathematics_dataset-"
+            "v1.0.tar.gz. In a YAML also mappings with the keys " + ", ".join(sources.KEYS) + "."
         },
+    )
+    text_column: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": f"{sources.COLUMN_HELP} Of several data sets one for all, or one for each."},
     )
     weights: list[float] = dataclasses.field(
         default_factory=list,
@@ -53,18 +60,13 @@ class TextArguments:
             "help": "Shares of the tokens that several data sets give, in their order, such as 3 1. Default: equal."
         },
     )
-    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
     train_split: str = dataclasses.field(default="train", metadata={"help": "Split to train on."})
     validation_split: str | None = dataclasses.field(
         default=None, metadata={"help": "Default: validation where there is one, else every 20th document is held out."}
     )
     validation_dataset: str | None = dataclasses.field(
-        default=None, metadata={"help": "Another data set to validate with."}
+        default=None, metadata={"help": "Another data set to validate with, named as dataset is."}
     )
-    text_column: str = dataclasses.field(default="text", metadata={"help": "Column that holds the text."})
-    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
-    shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
-    skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
     tokenizer: str | None = dataclasses.field(
         default=None,
         metadata={"help": "Folder or Hub id. Default: a byte-level BPE trained on the documents."},
@@ -98,23 +100,28 @@ class TextArguments:
         least = {"tokenizer_size": 257, "sequence_length": 2, "validation_size": 1, "validation_problems": 1}
         for name, value in least.items():
             at_least(name, getattr(self, name), value)
+        self.dataset, self.weights = sources.checked_sources(self.dataset, self.weights)
+        if self.validation_dataset is not None:
+            self.validation_dataset = sources.checked_source(self.validation_dataset)[0]
         number = len(self.dataset)
-        if number and self.weights and (len(self.weights) != number or not all(0 < w < math.inf for w in self.weights)):
-            raise ValueError(f"weights must be {number} positive numbers, one for each dataset, got {self.weights}")
         if number > 1 and self.dataset_config is not None:
-            raise ValueError(f"dataset_config: {number} data sets have none in common, got {self.dataset_config!r}")
+            raise ValueError(
+                f"dataset_config: {number} data sets have none in common, got {self.dataset_config!r}; "
+                f"each may have its own: {sources.FORM}"
+            )
+        if number:
+            sources.columns_of_each(self.text_column, number)
 
     @property
     def name(self) -> str:
         """What the data are called in short."""
-        return "+".join(Path(dataset).stem for dataset in self.dataset)
+        return "+".join(Path(source.name).stem for source in sources.named(self.dataset))
 
     @property
     def is_math(self) -> bool:
-        """Whether `dataset` is the folder of DeepMind-Math."""
-        if len(self.dataset) != 1:
-            return False
-        return any(Path(*self.dataset, split).is_dir() for split in math_archive.DIFFICULTIES)
+        """Whether `dataset` is DeepMind-Math: its folder, the one above, or its packed archive."""
+        named = sources.named(self.dataset)
+        return len(named) == 1 and math_archive.math_folder(named[0].name) is not None
 
 
 @dataclasses.dataclass
@@ -156,8 +163,8 @@ class TextStageArguments(TextStageSettings, StageArguments):
     """All of transformers.TrainingArguments, with the defaults of TextStageSettings."""
 
 
-def load_text(text, seed: int):
-    """Tokenizer, training rows and validation rows of text."""
+def open_text(text, seed: int):
+    """Documents of each data set to train on, and those to validate with; names the columns in `text`."""
     train, validation = documents.train_and_validation_of_each(
         text.dataset,
         dataset_config=text.dataset_config,
@@ -170,6 +177,13 @@ def load_text(text, seed: int):
         seed=seed,
         skip_empty=text.skip_empty,
     )
+    columns = [column for texts in train for column in texts.columns]
+    text.text_column = columns if len(set(columns)) > 1 else columns[:1]
+    return train, validation
+
+
+def load_text(text, seed: int, train, validation):
+    """Tokenizer, training rows and validation rows of what `open_text` gives."""
     weights = text.weights or [1.0] * len(train)
     if text.tokenizer is None:
         tokenizer = tokenizers.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
@@ -190,7 +204,10 @@ def load_math(text, seed: int):
     for name in ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset"):
         if getattr(text, name):
             raise ValueError(f"{name}: DeepMind-Math is read by characters and modules, got {getattr(text, name)!r}")
-    (folder,) = text.dataset
+    (source,) = sources.named(text.dataset)
+    folder = source.name
+    if source != sources.TextSource(folder):
+        raise ValueError(f"dataset: DeepMind-Math has no configuration, split or column, got {text.dataset[0]!r}")
     problems = math_archive.validation_problems(folder, text.validation_problems)
     rows = deepmind_math.MathRows(folder, seed, text.sequence_length)
     validation = deepmind_math.MathValidation(problems)
@@ -279,16 +296,25 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
     args.output_dir = args.output_dir or f"runs/{text.name}"
     args.max_steps = steps_within(text, init, args)
     args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
-    checkpoint = folder.open_run(args, text, init, model_args)
-    load = load_math if text.is_math else load_text
-    tokenizer, train, validation, *problems = load(text, folder.data_seed(args))
+    seed = folder.data_seed(args)
+    is_math = text.is_math
+    if is_math:
+        text.text_column = text.text_column or ["text"]  # as every recipe.yaml says, so that older runs go on
+        checkpoint = folder.open_run(args, text, init, model_args)
+        tokenizer, train, validation, problems = load_math(text, seed)
+    else:
+        opened = open_text(text, seed)
+        checkpoint = folder.open_run(args, text, init, model_args)
+        tokenizer, train, validation = load_text(text, seed, *opened)
     set_seed(args.seed)
     model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
     provenance = begin.transfer_and_freeze(init, model, tokenizer, args)
     provenance["dataset_fingerprints"] = {"train": fingerprint(train), "validation": fingerprint(validation)}
-    if text.is_math:
+    if is_math:
         losses.score_labelled_only(model)
-        derived, extra_metrics = no_metrics, functools.partial(save_modules, text, *problems, validation)
+        validated = dict.fromkeys(module.partition("/")[0] for module in validation.modules)
+        provenance["math_splits"] = {"train": train.difficulties, "validation": list(validated)}
+        derived, extra_metrics = no_metrics, functools.partial(save_modules, text, problems, validation)
     else:
         provenance["bytes_per_token"] = validation.bytes_per_token
         derived, extra_metrics = text_metrics(validation.bytes_per_token), no_metrics
@@ -303,7 +329,7 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
             train_dataset=train,
             eval_dataset=validation,
             processing_class=tokenizer,
-            compute_metrics=math_metrics(validation.modules) if text.is_math else None,
+            compute_metrics=math_metrics(validation.modules) if is_math else None,
             preprocess_logits_for_metrics=finish.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
@@ -312,7 +338,7 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
         callbacks.SavePlace(trainer, checkpoint)
         return trainer
 
-    title = f"{' + '.join(text.dataset)}, {model.config.model_type}"
+    title = f"{' + '.join(map(sources.label, text.dataset))}, {model.config.model_type}"
     return finish.Prepared("semantic", args, make_trainer, checkpoint, provenance, title, extra_metrics)
 
 

@@ -35,7 +35,7 @@ from ..runs.folder import versions
 from ..runs.stages import on_hub
 from ..tasks import PRESETS, list_tasks, task
 from ..terminal import logger
-from ..text import documents
+from ..text import documents, sources
 from . import suites, yaml_tasks
 from .as_rows import ROWS, Rows, rows_of_run, task_of_run, validation_rows
 from .checkpoints import Checkpoint, check_text
@@ -116,7 +116,8 @@ def offline(checkpoint: Checkpoint, limit: int | None) -> list[Asked]:
     recipe = checkpoint.recipe
     _, pydoc = documents.train_and_validation("pydoc")
     texts = {"pydoc": pydoc}
-    is_pydoc = recipe.get("dataset") == "pydoc" and not recipe.get("validation_dataset")
+    names = [source.name for source in sources.named(recipe.get("dataset", []))]
+    is_pydoc = names == ["pydoc"] and not recipe.get("validation_dataset")
     own_text = None if is_pydoc else text_of_run(checkpoint)
     if own_text is not None:
         texts["own validation text"] = own_text

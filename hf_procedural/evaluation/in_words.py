@@ -12,7 +12,7 @@ from ..data import blocks
 from ..data.rows import ValidationRows
 from ..data.tokenization import words
 from ..tasks import IGNORE, Task
-from ..text import documents, readers
+from ..text import documents, readers, sources
 from .as_rows import each_row
 from .checkpoints import Checkpoint
 from .library import ConfigurableTask, HarnessTask, metric, normalize_gen_kwargs
@@ -66,8 +66,8 @@ def text_of_run(checkpoint: Checkpoint) -> Iterable[str] | None:
     if "dataset" not in recipe or not Path(checkpoint.path).is_dir():
         return None
     datasets = recipe["dataset"] if isinstance(recipe["dataset"], list) else [recipe["dataset"]]
-    for dataset in (*datasets, recipe.get("validation_dataset") or datasets[0]):
-        is_here = dataset in readers.CORPORA or Path(dataset).expanduser().exists() or glob.glob(dataset)
+    for source in sources.named([*datasets, recipe.get("validation_dataset") or datasets[0]]):
+        is_here = source.name in readers.CORPORA or Path(source.name).expanduser().exists() or glob.glob(source.name)
         if not is_here:  # on the Hub perhaps, where nothing is fetched from unasked
             return None
     names = ("dataset_config", "train_split", "validation_split", "validation_dataset", "text_column", "skip_empty")

@@ -22,7 +22,7 @@ from ..models.transfer import Entry, TransferReport
 from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
-from ..runs.stages import Stage, data_of, dataset_on_hub, on_hub, stage_of
+from ..runs.stages import Stage, data_of, datasets_on_hub, on_hub, stage_of
 from ..runs.tables import COUNT, NATS, POWER, SHARE, markdown_table, short_paths
 from .cards import Card, merged
 
@@ -106,8 +106,7 @@ def _read(run: Run, name: str) -> dict:
 
 
 def _metadata(run: Run, stage: Stage, evaluated: list[EvalResult], name: str) -> ModelCardData:
-    data = run.recipe[stage.hub_key] if stage.hub_key else []
-    datasets = [name for name in (data if isinstance(data, list) else [data]) if dataset_on_hub(name)]
+    datasets = datasets_on_hub(run.recipe[stage.hub_key]) if stage.hub_key else []
     of_results: dict[str, Any] = {"model_name": name, "eval_results": evaluated} if evaluated else {}
     return ModelCardData(
         library_name="transformers",

@@ -105,7 +105,7 @@ def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
     before = {"seed": 42} | read_recipe(recipe)
     before = {"data_seed": before["seed"]} | before
     for key in (*now, *before):
-        if key in keys and before.get(key) != now.get(key):
+        if key in keys and _plain(before.get(key)) != _plain(now.get(key)):
             raise ValueError(
                 f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r}: "
                 "choose another output_dir, or resume with its own arguments"
@@ -126,11 +126,17 @@ def recipe_of(*arguments) -> dict:
                 resolved[key] = values[key]
     if "max_tokens" in resolved:
         resolved.pop("max_steps", None)  # follows from it
-    if isinstance(resolved.get("dataset"), list) and len(resolved["dataset"]) == 1:
-        (resolved["dataset"],) = resolved["dataset"]
+    for key in ("dataset", "text_column"):
+        if key in resolved:
+            resolved[key] = _plain(resolved[key])
     if "run_name" in resolved and resolved["run_name"] == _name_of(resolved["output_dir"]):
         del resolved["run_name"]  # follows from the folder, another one too
     return json.loads(json.dumps(resolved))
+
+
+def _plain(value):
+    """A list of one as that one: what takes several is written so where there is one."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def read_recipe(file: Path, known=()) -> dict:
@@ -160,7 +166,7 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str] | None
         return False
     before = read_recipe(output / RECIPE, recipe)
     for key in {**recipe, **before}:
-        if free is not None and key not in free and before.get(key) != recipe.get(key):
+        if free is not None and key not in free and _plain(before.get(key)) != _plain(recipe.get(key)):
             raise ValueError(
                 f"output_dir {output} was begun with {key} {before.get(key)!r}, not {recipe.get(key)!r}: "
                 "choose another folder, or go on with its own arguments"

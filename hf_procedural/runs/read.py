@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_mapping
+from ..text import sources
 from .folder import DIVERGED, NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
 from .measured import THRESHOLDS, diverged_step, measure_of
 
@@ -199,6 +200,8 @@ def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
 def _word(value) -> str:
     if isinstance(value, list):
         return "+".join(map(_word, value))
+    if isinstance(value, dict) and "name" in value:  # a data set with its configuration, split or column
+        return sources.label(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 

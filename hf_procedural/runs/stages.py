@@ -12,7 +12,9 @@ from typing import Any
 from ..data.builder import CITATION, PAPER_URL
 from ..files import is_hub_id
 from ..tasks import task
+from ..text.math_archive import DIFFICULTIES, TO_VALIDATE
 from ..text.readers import CORPORA, FILE_NAME
+from ..text.sources import TextSource, label, named
 from .folder import DATA
 from .measured import REWARDS
 from .read import ACCURACY, Run
@@ -60,9 +62,11 @@ def data_of(recipe: dict) -> str:
     return ""
 
 
-def joined(datasets: str | list[str]) -> str:
+def joined(datasets: str | dict | list) -> str:
     """The data set of a recipe, or those of a mixture."""
-    return " + ".join(short_paths(datasets)) if isinstance(datasets, list) else datasets
+    if isinstance(datasets, list):
+        return " + ".join(short_paths(label(dataset)) for dataset in datasets)
+    return label(datasets)
 
 
 def on_hub(name: str) -> bool:
@@ -73,6 +77,11 @@ def on_hub(name: str) -> bool:
 def dataset_on_hub(name: str) -> bool:
     """The same of a name that may be that of a corpus or file, too."""
     return name not in CORPORA and not FILE_NAME.search(name) and on_hub(name)
+
+
+def datasets_on_hub(datasets: str | dict | list) -> list[str]:
+    """The ids of those data sets of a recipe that are on the Hub."""
+    return [source.name for source in named(datasets) if dataset_on_hub(source.name)]
 
 
 def _rows(run: Run) -> str:
@@ -105,7 +114,7 @@ def _text(run: Run) -> str:
 
 def _held_out_text(run: Run, provenance: dict) -> str:
     recipe = run.recipe
-    name = recipe.get("validation_dataset") or joined(recipe["dataset"])
+    name = joined(recipe.get("validation_dataset") or recipe["dataset"])
     split = recipe.get("validation_split")
     where = f"the split `{split}` of `{short_paths(name)}`" if split else f"`{short_paths(name)}`"
     if name in CORPORA and name == recipe["dataset"]:
@@ -117,12 +126,15 @@ def _held_out_text(run: Run, provenance: dict) -> str:
 
 def _text_on_hub(run: Run) -> dict:
     other = run.recipe.get("validation_dataset")
-    name = other or joined(run.recipe["dataset"])
+    validated = other or run.recipe["dataset"]
+    several = named(validated)
+    (source,) = several if len(several) == 1 else [TextSource(joined(validated))]
+    own_split = source.split if other else source.validation_split
     return {
-        "dataset_type": name if name in CORPORA or dataset_on_hub(name) else "text",  # an id, on the Hub
-        "dataset_name": short_paths(name),
-        "dataset_split": run.recipe.get("validation_split"),
-        "dataset_config": None if other else run.recipe.get("dataset_config"),
+        "dataset_type": source.name if source.name in CORPORA or dataset_on_hub(source.name) else "text",  # an id
+        "dataset_name": short_paths(source.name),
+        "dataset_split": own_split or run.recipe.get("validation_split"),
+        "dataset_config": source.config or (None if other else run.recipe.get("dataset_config")),
     }
 
 
@@ -132,7 +144,11 @@ def _problems(run: Run) -> str:
 
 def _held_out_problems(run: Run, provenance: dict) -> str:
     each = run.recipe["validation_problems"]
-    return f"On the first problems of each module in `interpolate` and `extrapolate`, at most {each} of each."
+    splits = provenance.get("math_splits", {"train": DIFFICULTIES, "validation": TO_VALIDATE})
+    where = " and ".join(f"`{split}`" for split in splits["validation"])
+    lacking = [f"`{split}`" for split in DIFFICULTIES if split not in splits["train"]]
+    without = f" Training was without {' and '.join(lacking)}." if lacking else ""
+    return f"On the first problems of each module in {where}, at most {each} of each.{without}"
 
 
 def _mathematics(run: Run) -> dict:

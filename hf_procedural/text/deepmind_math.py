@@ -23,7 +23,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import IGNORE
-from .math_archive import DIFFICULTIES, Problems, find_modules, flat, lines_at
+from .math_archive import DIFFICULTIES, Problems, find_modules, flat, lines_at, present
 from .readers import DataError
 
 Scores = tuple[dict[str, float], dict[str, dict[str, float]]]  # over all problems, and of each module
@@ -115,7 +115,7 @@ class MathRows(IterableDataset):
 
     Every problem is the next one of a file drawn uniformly from all difficulties and modules, by a generator of (seed,
     row); one that does not fit opens the next row, so that long ones are not drawn less often. Labels are not shifted.
-    One process and at most one worker read; memory is constant.
+    One process and at most one worker read; memory is constant. `difficulties` are those that are there.
 
     Args:
         folder: as for `find_modules`, whose errors it raises.
@@ -128,7 +128,8 @@ class MathRows(IterableDataset):
             raise ValueError(f"length must be at least 4 tokens, got {length}")
         files = find_modules(folder)
         self.length = length
-        self._paths = [path for split in DIFFICULTIES for path in files[split].values()]
+        self.difficulties = present(files, DIFFICULTIES, "training")
+        self._paths = [path for split in self.difficulties for path in files[split].values()]
         # Names and sizes, not where the folder lies: a run goes on from another machine's copy.
         sources = [f"{path.parent.name} {path.name} {path.stat().st_size}" for path in self._paths]
         identity = "\n".join([f"{seed} {length}", *sources])

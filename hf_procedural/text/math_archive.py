@@ -1,6 +1,8 @@
 """The archive of DeepMind-Math, mathematics_dataset-v1.0: its files, whether they are whole, and their problems.
 
 Five folders, `SPLITS`, of files module__name.txt, in which the lines are a question, its answer, the next question ...
+It is read as it was published (see `math_packed`), unpacked, or in part: with some of the difficulties to train on, and
+one of the splits to validate with.
 """
 
 import itertools
@@ -9,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import at_least
-from .readers import DataError
+from ..terminal import logger
+from .math_packed import PACKED, unpacked
+from .readers import FILE_NAME, MATH_FILE, DataError
 
 DIFFICULTIES = ("train-easy", "train-medium", "train-hard")
 TO_VALIDATE = ("interpolate", "extrapolate")
@@ -21,27 +25,67 @@ _CHUNK = 2**16  # bytes of a file that are in memory at a time, and more than an
 _READ_WHOLE = 2**20  # bytes up to which a file is checked from beginning to end before anything starts
 
 
+def math_folder(path: str | Path) -> Path | None:
+    """Where DeepMind-Math is: a packed archive, its folder, or the one folder below `path` that holds all text there.
+
+    None where `path` is nothing of the kind. Raises ValueError for one of its splits alone.
+    """
+    path = Path(path).expanduser()
+    if path.is_file() and PACKED.search(path.name):
+        return path
+    if not path.is_dir():
+        return None
+    if path.resolve().name in SPLITS and _modules_in(path):
+        raise ValueError(
+            f"dataset {str(path)!r} is a part of DeepMind-Math: give the folder above, {path.resolve().parent}"
+        )
+    if any((path / split).is_dir() for split in DIFFICULTIES):
+        return path
+    texts = [file for file in path.rglob("*") if FILE_NAME.search(file.name)]
+    roots = {file.parent.parent for file in texts if MATH_FILE.search(file.as_posix())}
+    if len(roots) != 1:
+        return None
+    (root,) = roots
+    beside = any(root not in file.parents for file in texts)
+    return None if beside else root
+
+
 def find_modules(folder: str | Path) -> dict[str, dict[str, Path]]:
-    """The files of each split by module, in the order of `SPLITS` and of names.
+    """The files of each split that is there by module, in the order of `SPLITS` and of names.
 
     Files up to 1 MB are checked whole, of larger ones the beginning, the end and samples; the rest when it is read.
 
+    Args:
+        folder: as for `math_folder`. A packed archive is unpacked first, see `math_packed`.
+
     Raises:
-        ValueError: where there is no such folder, or it lacks a split; and, together, for all modules that one of the
-            training and interpolation splits lacks and another has, and all damaged files.
+        ValueError: where there is no such folder, or no split to train on, or to validate with; and, together, for all
+            modules that one of the training and interpolation splits lacks and another has, and all damaged files.
     """
-    folder = Path(folder)
+    folder = math_folder(folder) or Path(folder)
+    if folder.is_file():
+        folder = unpacked(folder)
     if not folder.is_dir():
         raise ValueError(f"the DeepMind-Math folder {folder} does not exist, or is no folder")
-    absent = [split for split in SPLITS if not (folder / split).is_dir()]
-    if absent:
-        raise ValueError(f"{folder} lacks the folders {', '.join(absent)}: give that which holds {', '.join(SPLITS)}")
-    files = {split: _modules_in(folder / split) for split in SPLITS}
+    files = {split: _modules_in(folder / split) for split in SPLITS if (folder / split).is_dir()}
+    for splits, purpose in ((DIFFICULTIES, "train on"), (TO_VALIDATE, "validate with")):
+        if not files.keys() & set(splits):
+            raise ValueError(f"{folder} lacks the folders {', '.join(splits)}: one of them is needed to {purpose}")
     flaws = {"missing": _missing(files), "damaged": _damaged(files)}
     flaws = [f"{flaw}: {', '.join(places)}" for flaw, places in flaws.items() if places]
     if flaws:
         raise ValueError(f"{folder}: {'; '.join(flaws)}")
     return files
+
+
+def present(files: dict[str, dict[str, Path]], splits: tuple[str, ...], purpose: str) -> list[str]:
+    """Those of `splits` that are there; says in the log which are not."""
+    there = [split for split in splits if split in files]
+    if len(there) < len(splits):
+        lacking = ", ".join(split for split in splits if split not in files)
+        message = "DeepMind-Math: %s missing; %s comes from %s alone"
+        logger(__name__).warning(message, lacking, purpose, ", ".join(there))
+    return there
 
 
 def _modules_in(folder: Path) -> dict[str, Path]:
@@ -50,8 +94,8 @@ def _modules_in(folder: Path) -> dict[str, Path]:
 
 def _missing(files: dict[str, dict[str, Path]]) -> list[str]:
     """Splits without a file, and files that other splits have; extrapolate has modules of its own."""
-    missing = [f"all modules of {split}" for split in SPLITS if not files[split]]
-    alike = [split for split in SPLITS if split != "extrapolate" and files[split]]
+    missing = [f"all modules of {split}" for split in files if not files[split]]
+    alike = [split for split in files if split != "extrapolate" and files[split]]
     modules = sorted(set().union(*(files[split] for split in alike)))
     for split in alike:
         missing += [f"{split}/{module}.txt" for module in modules if module not in files[split]]
@@ -141,13 +185,18 @@ def _flaw(line: bytes) -> str | None:
 def problems(folder: str | Path, split: str, per_module: int | None = None) -> Problems:
     """The problems of a split, or the first `per_module` of each module.
 
-    Raises ValueError for an unknown split, what `find_modules` refuses, and damage.
+    Raises ValueError for a split that is not there, what `find_modules` refuses, and damage.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    files = find_modules(folder)
+    if split not in files:
+        raise ValueError(f"split must be one of {', '.join(files)}, got {split!r}")
+    return _first_problems(files[split], per_module)
+
+
+def _first_problems(paths: dict[str, Path], per_module: int | None) -> Problems:
     at_least("per_module", per_module, 1)
     pairs = {}
-    for module, path in find_modules(folder)[split].items():
+    for module, path in paths.items():
         lines = itertools.chain.from_iterable(_chunks(path))
         texts = [line.decode() for line in itertools.islice(lines, per_module and 2 * per_module)]
         pairs[module] = list(zip(texts[::2], texts[1::2], strict=True))
@@ -157,8 +206,9 @@ def problems(folder: str | Path, split: str, per_module: int | None = None) -> P
 def validation_problems(folder: str | Path, per_module: int) -> Problems:
     """The first `per_module` problems of each module of the splits to validate with, by split/module."""
     chosen = {}
-    for split in TO_VALIDATE:
-        for module, pairs in problems(folder, split, per_module).items():
+    files = find_modules(folder)
+    for split in present(files, TO_VALIDATE, "validation"):
+        for module, pairs in _first_problems(files[split], per_module).items():
             chosen[f"{split}/{module}"] = pairs
     return chosen
 

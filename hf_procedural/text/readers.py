@@ -25,9 +25,12 @@ from pyarrow.parquet import ParquetFile
 from .. import upstream
 from ..files import is_hub_id
 from ..terminal import logger
+from .sources import FORM
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
+# A file of DeepMind-Math, see `math_archive`: its split, and its name.
+MATH_FILE = re.compile(r"(?:^|/)(train-easy|train-medium|train-hard|interpolate|extrapolate)/([^./][^/]*__[^/]*\.txt)$")
 # What datasets 5.2 reads from the names of a folder's files, for a version that does not tell.
 _SPLIT_WORDS = {
     "train": ["train", "training"],
@@ -42,6 +45,8 @@ _NO_DATA = {
     "dummy_data.zip",
     "dataset_dict.json",
 }
+USUAL_COLUMNS = ("text", "content", "raw_content", "document", "article", "body", "code")  # of text, the first wins
+_SEEN = 100  # documents of a JSON file that tell its columns
 _OUR_FILES = {"prepare.json", "recycle.json", "filter.json", "report.json", "damaged.txt"}
 
 
@@ -55,6 +60,30 @@ class Split:
 
     shards: tuple[str, ...]  # what is read, by name
     rows: Callable[[str], Iterator[tuple]]  # of a column
+    columns: Callable[[], dict[str, bool]]  # of the first shard, by name: whether it holds strings
+
+
+def text_column_of(split: Split, usual: Iterable[str] = USUAL_COLUMNS) -> str:
+    """The column of strings that is plainly the text: the first of `usual`, else the only one.
+
+    Says which in the log, unless it is "text". Raises DataError, with the columns that there are, for none or several.
+    """
+    columns = split.columns()
+    strings = [column for column, holds_strings in columns.items() if holds_strings]
+    place = split.shards[0]
+    if not columns:
+        return "text"  # of no document at all, which whoever reads tells
+    chosen = next((column for column in usual if column in strings), None)
+    if chosen is None and len(strings) == 1:
+        (chosen,) = strings
+    if chosen is None and strings:
+        raise DataError(f"text_column is missing: {place} has several columns of strings, {', '.join(strings)}")
+    if chosen is None:
+        raise DataError(f"text_column: {place} has no column of strings, only: {', '.join(columns)}")
+    if chosen != "text":
+        others = ", ".join(column for column in columns if column != chosen) or "no other"
+        logger(__name__).warning("%s: its text is column %r (beside %s)", place, chosen, others)
+    return chosen
 
 
 def is_empty(text: str) -> bool:
@@ -90,12 +119,20 @@ def _corpus(name: str) -> Split:
         _check_column(column, ["text"], name)
         return ((text, place, 1) for place, text in CORPORA[name]())
 
-    return Split((name,), rows)
+    return Split((name,), rows, lambda: {"text": True})
 
 
 def _check_column(column: str, existing, place: str) -> None:
     if column not in existing:
         raise DataError(f"text_column {column!r} is not in {place}, which has: {', '.join(existing)}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+
+
+def _of_schema(schema: pa.Schema) -> dict[str, bool]:
+    return {field.name: _is_text(field.type) for field in schema}
 
 
 def _arrow_texts(tables: Iterable, column: str, place: str) -> Iterator[tuple]:
@@ -104,14 +141,14 @@ def _arrow_texts(tables: Iterable, column: str, place: str) -> Iterator[tuple]:
     for table in tables:
         _check_column(column, table.schema.names, place)
         kind = table.schema.field(column).type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        if not _is_text(kind):
             raise DataError(f"text_column {column!r} of {place} holds {kind}, not text")
         yield from enumerate(table.column(column).to_pylist(), first)
         first += len(table)
 
 
-def _json_texts(stream, column: str, place: str) -> Iterator[tuple]:
-    """(number, text) of JSON Lines, where numbers are lines, or of a file that is one JSON list."""
+def _json_rows(stream, place: str) -> Iterator[tuple]:
+    """(number, row) of JSON Lines, where numbers are lines, or of a file that is one JSON list."""
 
     def parsed(content, number):
         try:
@@ -129,8 +166,7 @@ def _json_texts(stream, column: str, place: str) -> Iterator[tuple]:
     for number, row in rows():
         if not isinstance(row, dict):
             raise DataError(f"{place}, document {number}: {type(row).__name__} instead of an object")
-        _check_column(column, row, f"{place}, document {number}")
-        yield number, row[column]
+        yield number, row
 
 
 def _paragraphs(stream: io.TextIOBase) -> Iterator[str]:
@@ -143,32 +179,63 @@ def _paragraphs(stream: io.TextIOBase) -> Iterator[str]:
             lines = []
 
 
-def _file_texts(file: str, column: str) -> Iterator[tuple]:
-    """(number, text) of a file of any of our formats."""
+def _is_plain(file: str) -> bool:
+    return file.endswith(".txt") or ".txt." in file
+
+
+def _unpacked(file: str) -> io.BufferedReader:
+    """The bytes of a file, unpacked where its name says how; a missing end is an error."""
     if not os.path.getsize(file):
         raise DataError(f"{file} is an empty file")
-    if file.endswith(".parquet"):
-        parquet = ParquetFile(file)
-        _check_column(column, parquet.schema_arrow.names, file)
-        yield from _arrow_texts(parquet.iter_batches(256, columns=[column]), column, file)
-        return
-    with io.BufferedReader(pa.input_stream(file), 2**20) as stream:  # unpacks, and notices a missing end
-        if file.endswith(".txt") or ".txt." in file:
+    return io.BufferedReader(pa.input_stream(file), 2**20)
+
+
+def _file_texts(file: str, column: str) -> Iterator[tuple]:
+    """(number, text) of a file of any of our formats."""
+    with _unpacked(file) as stream:
+        if file.endswith(".parquet"):
+            parquet = ParquetFile(file)
+            _check_column(column, parquet.schema_arrow.names, file)
+            yield from _arrow_texts(parquet.iter_batches(256, columns=[column]), column, file)
+        elif _is_plain(file):
             _check_column(column, ["text"], file)
             yield from enumerate(_paragraphs(io.TextIOWrapper(stream, "utf-8-sig")), 1)
         else:
-            yield from _json_texts(stream, column, file)
+            for number, row in _json_rows(stream, file):
+                _check_column(column, row, f"{file}, document {number}")
+                yield number, row[column]
 
 
-def _located(texts: Iterable[tuple], place: str) -> Iterator[tuple]:
-    """Rows of (number, text) pairs."""
+def _file_columns(file: str) -> dict[str, bool]:
+    """The columns of a file, as `Split.columns`."""
+    if _is_plain(file):
+        return {"text": True}
+    with _unpacked(file) as stream:
+        if file.endswith(".parquet"):
+            return _of_schema(ParquetFile(file).schema_arrow)
+        columns = {}
+        for _, row in itertools.islice(_json_rows(stream, file), _SEEN):
+            for column, value in row.items():
+                columns[column] = columns.get(column, True) and isinstance(value, str | None)
+        return columns
+
+
+@contextlib.contextmanager
+def _reading(place: str):
+    """Turns whatever reading `place` raises into a DataError."""
     try:
-        for number, text in texts:
-            yield text, place, number
+        yield
     except DataError:
         raise
     except Exception as error:  # whatever disk, network, unpacking and parsing raise
         raise DataError(f"{place} cannot be read: {str(error) or type(error).__name__}") from error
+
+
+def _located(texts: Iterable[tuple], place: str) -> Iterator[tuple]:
+    """Rows of (number, text) pairs."""
+    with _reading(place):
+        for number, text in texts:
+            yield text, place, number
 
 
 def _files(files: list[str]) -> Split:
@@ -176,13 +243,26 @@ def _files(files: list[str]) -> Split:
         for file in files:
             yield from _located(_file_texts(file, column), file)
 
-    return Split(tuple(map(os.path.realpath, files)), rows)
+    def columns():
+        with _reading(files[0]):
+            return _file_columns(files[0])
+
+    return Split(tuple(map(os.path.realpath, files)), rows, columns)
 
 
 def _streamed(dataset, place: str) -> Split:
     """A split of a `datasets.IterableDataset`."""
     tables = dataset.with_format("arrow")
-    return Split((place,), lambda column: _located(_arrow_texts(tables.iter(256), column, place), place))
+
+    def rows(column):
+        return _located(_arrow_texts(tables.iter(256), column, place), place)
+
+    def columns():
+        with _reading(place):
+            first = next(tables.iter(1), pa.table({}))
+        return _of_schema(first.schema)
+
+    return Split((place,), rows, columns)
 
 
 def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]] | None:
@@ -213,6 +293,11 @@ def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -
     for path in sorted(path for path in Path(folder).rglob("*") if pattern.search(path.name) and path.is_file()):
         name = path.relative_to(folder).as_posix()
         is_hidden = "/." in f"/{name}"
+        if MATH_FILE.search(path.as_posix()):
+            raise ValueError(
+                f"{argument} {folder!r} holds DeepMind-Math ({name}), which is no prose: recipes/semantic.py reads it "
+                "by characters, where its folder or packed archive is the only data set"
+            )
         if path.name not in no_data and not is_hidden:
             words = set(re.split(r"[-._ 0-9/]", name))
             named = (str(split) for split, keywords in split_words.items() if words.intersection(keywords))
@@ -239,7 +324,10 @@ def splits_of(dataset: str, config: str | None) -> dict[str, Split]:
             return _hub_splits(dataset, config)
         splits = {split: _files(paths) for split, paths in files.items()}
     if config is not None:
-        raise ValueError(f"dataset_config: {dataset} is not a data set of the Hub and has none, got {config!r}")
+        raise ValueError(
+            f"dataset_config: {dataset} is not a data set of the Hub and has none, got {config!r} "
+            f"(in {FORM} a field may be empty)"
+        )
     return splits
 
 

@@ -340,6 +340,13 @@ def test_only_models_of_the_hub_are_base_models(source, base, copy):
     [
         ({"dataset": "allenai/c4", "dataset_config": "en"}, ["allenai/c4"], "allenai/c4", "allenai/c4"),
         ({"dataset": "allenai/c4", "validation_dataset": "mine.jsonl"}, ["allenai/c4"], "text", "mine.jsonl"),
+        ({"dataset": "allenai/c4:en::text"}, ["allenai/c4"], "allenai/c4", "allenai/c4"),
+        (
+            {"dataset": ["allenai/c4:en:train:text", {"name": "me/code", "text_column": "body"}, "web.jsonl::dev"]},
+            ["allenai/c4", "me/code"],
+            "text",
+            "allenai/c4:en:train:text + me/code:::body + web.jsonl::dev",
+        ),
         ({"dataset": "data/web.jsonl.gz"}, None, "text", "data/web.jsonl.gz"),
         ({"dataset": "/home/me/web/*.parquet"}, None, "text", "web/*.parquet"),
         ({"dataset": "runs"}, None, "text", "runs"),
@@ -352,6 +359,8 @@ def test_only_data_sets_of_the_hub_are_data_sets(recipe, datasets, kind, label, 
     data = card_of(folder).data
     assert data.datasets == datasets and data.license is None
     assert {(result.dataset_type, result.dataset_name) for result in data.eval_results} == {(kind, label)}
+    config = "en" if kind == "allenai/c4" else None
+    assert {result.dataset_config for result in data.eval_results} == {config}
 
 
 @pytest.mark.parametrize(

@@ -389,7 +389,7 @@ def test_columns_are_joined_by_a_blank_line(monkeypatch, capsys, tmp_path):
         list(documents.open_documents(file, column=["a", "b"]))
     with pytest.raises(ValueError, match="^text_column 'c' is not in .*ab.parquet, which has: a, b$"):
         documents.open_documents(file, column=["a", "c"])
-    with pytest.raises(ValueError, match="^text_column must name at least one column, got none$"):
+    with pytest.raises(ValueError, match="^text_column is missing: .*ab.parquet has several columns of strings, a, b$"):
         documents.open_documents(file, column=[])
     both = ["--text_column", "title", "content"]
     run_here(monkeypatch, "rpt_prepare", *GPT2, *both, "--output_dir", tmp_path / "made")
@@ -426,10 +426,8 @@ def test_the_yamls(name, monkeypatch, tmp_path):
 
 
 MISTAKES = {
-    "dataset is missing": (
-        ["--dataset", ""],
-        "dataset is missing: give --dataset ORG/TEXT, or a YAML with",
-    ),
+    "dataset without a name": (["--dataset", ""], "dataset '': there is no such file or folder"),
+    "two data sets": (["--dataset", "stdlib", "a:b"], "dataset must be one, without a weight, got stdlib a:b"),
     "no such file": (["--dataset", "no.jsonl"], "dataset 'no.jsonl': there is no such file or folder"),
     "no such split": (["--split", "dev"], "split: text/*.jsonl has no 'dev', only: train"),
     "column": (

@@ -1,5 +1,6 @@
 """Evaluation through lm-eval: against the recipes' own evaluations and plain computations; Core, cards, mistakes."""
 
+import dataclasses
 import functools
 import json
 import math
@@ -521,6 +522,11 @@ def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
     assert list(in_words.text_of_run(checkpoint)) == [line["text"] for line in lines[19::20]]
     names = [asked.name for asked in harness.offline(checkpoint, None)]
     assert names == ["pydoc", "own validation text", *in_words.PROBES]
+    (tmp_path / "code.jsonl").write_text("".join(json.dumps({"code": str(n)}) + "\n" for n in range(20)))
+    mixed = [f"{tmp_path}/own.jsonl::train", {"name": f"{tmp_path}/code.jsonl", "split": "train"}]
+    recipe = checkpoint.recipe | {"dataset": mixed, "text_column": ["text", "code"]}
+    mixture = dataclasses.replace(checkpoint, recipe=recipe)
+    assert list(in_words.text_of_run(mixture)) == [*[line["text"] for line in lines[19::20]], "19"]
     (tmp_path / "own.jsonl").unlink()
     assert in_words.text_of_run(checkpoint) is None
     monkeypatch.setattr(in_words, "TEXT_BYTES", 25)

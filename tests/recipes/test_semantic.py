@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -186,14 +187,27 @@ def test_a_mixture_ends_with_the_same_weights_after_a_kill(monkeypatch, tmp_path
     assert not same_weights(tmp_path / "whole", tmp_path / "without")
 
 
-def test_held_out_documents_are_of_each_source(monkeypatch, tmp_path):
-    run_here(monkeypatch, "semantic", *MIXTURE, "--max_steps", "1", "--output_dir", tmp_path / "run")
-    parts = [documents.train_and_validation(name, text_column="content")[1] for name in MIXED]
-    rows = packing.validation_rows(
-        [text for part in parts for text in part], tokenization.load_tokenizer("tokenizer"), 32, "bos"
-    )
+def test_a_mixture_of_sources_with_columns_of_their_own(monkeypatch, tmp_path):
+    """As it is trained on, validated with, written down and gone on with."""
+    lines = [json.dumps({"title": f"{number} the tree", "url": "x"}) + "\n" for number in range(60)]
+    (tmp_path / "c.jsonl").write_text("".join(lines))
+    mixed = [{"name": MIXED[0], "weight": 3}, {"name": f"{tmp_path}/c.jsonl", "text_column": "title", "weight": 1}]
+    (tmp_path / "mixture.yaml").write_text(yaml.safe_dump({"dataset": mixed}))
+    words = [*TINY, *ROWS, "--tokenizer", "tokenizer", "--validation_size", "999", "--max_steps", "1"]
+    run_here(monkeypatch, "semantic", tmp_path / "mixture.yaml", *words, "--output_dir", tmp_path / "run")
+    _, (first,) = documents.train_and_validation_of_each([MIXED[0]])
+    _, (second,) = documents.train_and_validation_of_each([f"{tmp_path}/c.jsonl"], text_column="title")
+    rows = packing.validation_rows([*first, *second], tokenization.load_tokenizer("tokenizer"), 32, "bos")
     assert provenance(tmp_path / "run")["bytes_per_token"] == rows.bytes_per_token
-    assert f"trained from scratch on text of `{' + '.join(MIXED)}`" in (tmp_path / "run" / "README.md").read_text()
+    recipe = yaml.load((tmp_path / "run" / "recipe.yaml").read_text(), Loader)
+    own = {"name": f"{tmp_path}/c.jsonl", "text_column": "title"}
+    assert recipe["dataset"] == [MIXED[0], own]
+    assert recipe["text_column"] == ["content", "title"] and recipe["weights"] == [3, 1]
+    shown = f"{MIXED[0]} + {tmp_path.name}/c.jsonl:::title"
+    assert f"trained from scratch on text of `{shown}`" in (tmp_path / "run" / "README.md").read_text()
+    words = [tmp_path / "run" / "recipe.yaml", "--max_steps", "2", "--resume_from_checkpoint", "true"]
+    run_here(monkeypatch, "semantic", *words)
+    assert history(tmp_path / "run", "eval_loss")[-1][0] == 2
 
 
 def test_a_budget_in_tokens_is_whole_steps(monkeypatch, tmp_path):
@@ -228,7 +242,15 @@ def test_named_components_come_from_the_source(monkeypatch, tmp_path):
 
 
 def test_deepmind_math_is_scored_by_module(monkeypatch, tmp_path):
-    run_here(monkeypatch, "semantic", *MATH, "--max_steps", "10", "--output_dir", tmp_path / "run")
+    """As it is published, packed, but without some of the difficulties."""
+    archive = tmp_path / "mathematics_dataset-v1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        for split in ("train-easy", "train-hard", "interpolate", "extrapolate"):
+            packed.add(MATHS / split, f"mathematics_dataset-v1.0/{split}")
+    words = ["--dataset", archive, "--max_steps", "10", "--output_dir", tmp_path / "run"]
+    run_here(monkeypatch, "semantic", *MATH, *words)
+    assert provenance(tmp_path / "run")["math_splits"]["train"] == ["train-easy", "train-hard"]
+    assert "Training was without `train-medium`." in (tmp_path / "run" / "README.md").read_text()
     modules = json.loads((tmp_path / "run" / "modules.json").read_text())
     paths = [path for split in ("interpolate", "extrapolate") for path in (MATHS / split).glob("*.txt")]
     assert modules.keys() == {f"{path.parent.name}/{path.stem}" for path in paths}
@@ -385,13 +407,16 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--dataset", MATHS, "--limit", "3"], "limit: DeepMind-Math is read by characters and modules, got 3"),
         (["--metric_for_best_model", "answer_accuracy"], "metric_for_best_model must be one of ('loss',)"),
         (["--transfer", "atn"], "got 'atn': did you mean attn"),
+        (["--dataset", "stdlib", MATHS], "holds DeepMind-Math (extrapolate/algebra__polynomial_roots_big.txt)"),
+        (["--dataset", MATHS / "train-easy"], "is a part of DeepMind-Math: give the folder above"),
+        (["--dataset", f"{MATHS}::train"], "dataset: DeepMind-Math has no configuration, split or column, got"),
         (["--dataset", "lacking"], "lacking: missing: train-hard/algebra__linear_1d.txt"),
         (["--dataset", "damaged"], "algebra__linear_1d.txt (line 3 has no end: the file was cut off)"),
     ],
     ids=lambda value: "_".join(map(str, value))[-50:] if isinstance(value, list) else "",
 )
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, home, monkeypatch, capsys):
-    own = "--tokenizer_size" in words or {MATHS, "lacking", "damaged"} & set(words)
+    own = "--tokenizer_size" in words or {MATHS, f"{MATHS}::train", "lacking", "damaged"} & set(words)
     text = TEXT[:-2] if own else TEXT  # whose last words name a tokenizer
     words = [*text, "--max_steps", "3", "--output_dir", "runs/mistake", *words]
     assert message in error_of(monkeypatch, capsys, home, "semantic", *words)

@@ -1,8 +1,11 @@
 """DeepMind-Math on an excerpt of the published archive (10 problems of each module) and on small archives made here."""
 
 import collections
+import io
 import itertools
 import json
+import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from torch.utils.data import DataLoader, default_collate
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from hf_procedural.text import deepmind_math as dm
-from hf_procedural.text import math_archive
+from hf_procedural.text import documents, math_archive, math_packed
 from hf_procedural.training import finish
 
 ARCHIVE = TESTS / "data" / "deepmind_math"
@@ -117,12 +120,151 @@ def error_of(folder) -> str:
 
 def test_missing_folders_are_named(tmp_path):
     assert error_of(tmp_path / "no") == f"the DeepMind-Math folder {tmp_path / 'no'} does not exist, or is no folder"
-    (archive(tmp_path) / "interpolate").rename(tmp_path / "x")
-    (tmp_path / "train-hard").rename(tmp_path / "y")
-    assert error_of(tmp_path) == (
-        f"{tmp_path} lacks the folders train-hard, interpolate: "
-        "give that which holds train-easy, train-medium, train-hard, interpolate, extrapolate"
-    )
+    archive(tmp_path / "a")
+    for split in math_archive.DIFFICULTIES:
+        shutil.rmtree(tmp_path / "a" / split)
+    splits = "train-easy, train-medium, train-hard"
+    assert error_of(tmp_path / "a") == f"{tmp_path / 'a'} lacks the folders {splits}: one of them is needed to train on"
+    archive(tmp_path / "b")
+    for split in math_archive.TO_VALIDATE:
+        shutil.rmtree(tmp_path / "b" / split)
+    splits = "interpolate, extrapolate"
+    place = tmp_path / "b"
+    assert error_of(place) == f"{place} lacks the folders {splits}: one of them is needed to validate with"
+
+
+def test_some_difficulties_and_one_split_are_enough(tmp_path, caplog):
+    archive(tmp_path)
+    for split in ("train-medium", "train-hard", "extrapolate"):
+        shutil.rmtree(tmp_path / split)
+    rows = dm.MathRows(tmp_path, seed=0, length=40)
+    assert rows.difficulties == ["train-easy"]
+    assert {text for row in take(rows, 20)[0] for text in texts_of(row)} == {
+        "train-easy a__x?<sep>1",
+        "train-easy b__y?<sep>1",
+    }
+    assert set(math_archive.validation_problems(tmp_path, 1)) == {"interpolate/a__x", "interpolate/b__y"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "DeepMind-Math: train-medium, train-hard missing; training comes from train-easy alone",
+        "DeepMind-Math: extrapolate missing; validation comes from interpolate alone",
+    ]
+    with pytest.raises(ValueError, match="^split must be one of train-easy, interpolate, got 'train-hard'$"):
+        math_archive.problems(tmp_path, "train-hard")
+
+
+def test_the_folder_is_found_below_the_one_that_is_given(tmp_path):
+    root = archive(tmp_path / "downloads" / "mathematics_dataset-v1.0")
+    assert math_archive.math_folder(root) == math_archive.math_folder(tmp_path) == root
+    assert math_archive.problems(tmp_path, "train-hard") == math_archive.problems(root, "train-hard")
+    with pytest.raises(ValueError, match=f"^dataset '.*/train-easy' is a part of .*: give the folder above, {root}$"):
+        math_archive.math_folder(root / "train-easy")
+    write(tmp_path, {"web.jsonl": '{"text": "x"}\n'})  # which would be left out
+    assert math_archive.math_folder(tmp_path) is None
+    archive(tmp_path / "other" / "again")
+    assert math_archive.math_folder(tmp_path / "other") is not None and math_archive.math_folder(tmp_path) is None
+
+
+@pytest.mark.parametrize("below", ["", "mathematics_dataset-v1.0", "a/b"])
+def test_it_is_never_read_as_prose(below, tmp_path):
+    archive(tmp_path / below)
+    write(tmp_path, {"web.jsonl": '{"text": "x"}\n'})
+    with pytest.raises(ValueError, match="^dataset '.*' holds DeepMind-Math .*, which is no prose: .*only data set$"):
+        documents.train_and_validation(str(tmp_path))
+    with pytest.raises(ValueError, match="is no prose"):
+        documents.train_and_validation_of_each(["pydoc", str(tmp_path)])
+    with pytest.raises(ValueError, match="is no prose"):
+        documents.train_and_validation("pydoc", validation_dataset=str(tmp_path))
+
+
+# Packed
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The folder into which archives are unpacked."""
+    monkeypatch.setattr(math_packed.config, "EXTRACTED_DATASETS_PATH", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def pack(file, members):
+    """A packed archive of names and contents; instead of these, what changes the member."""
+    with tarfile.open(file, "w" if file.suffix == ".tar" else "w:gz") as packed:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            if callable(content):
+                content(member)
+                packed.addfile(member)
+            else:
+                member.size = len(content)
+                packed.addfile(member, io.BytesIO(content))
+    return file
+
+
+def published(folder):
+    """The members of the archive as it is published, of a folder's files."""
+    paths = sorted(path for path in folder.rglob("*.txt"))
+    return [(f"mathematics_dataset-v1.0/{path.relative_to(folder).as_posix()}", path.read_bytes()) for path in paths]
+
+
+@pytest.mark.parametrize("name", ["mathematics_dataset-v1.0.tar.gz", "m.tgz", "m.tar"])
+def test_the_packed_archive_gives_the_same_rows(name, tmp_path, cache):
+    beside = [("mathematics_dataset-v1.0/train-readme.txt", b"x"), ("._train-easy/._a__x.txt", b"\xff")]
+    file = pack(tmp_path / name, [*beside, *published(ARCHIVE)])
+    rows = dm.MathRows(file, seed=3)
+    np.testing.assert_array_equal(take(rows, 20), take(dm.MathRows(ARCHIVE, seed=3), 20))
+    assert rows.mark(0) == dm.MathRows(ARCHIVE, seed=3).mark(0), "a run goes on from either"
+    assert math_archive.validation_problems(file, 2) == math_archive.validation_problems(ARCHIVE, 2)
+    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    assert math_archive.math_folder(file) == file and math_packed.unpacked(file) == folder
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    math_packed.unpacked(file)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")}.items() <= before.items(), "unpacked once"
+
+
+def link(member):
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+
+
+def long_name(member):
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 2**32
+
+
+GOOD = ("m/train-easy/a__x.txt", b"q\na\n")
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([GOOD, ("/m/train-easy/b__y.txt", b"q\na\n")], "no archive of .* not unpacked: it holds '/m/train-easy/b__y"),
+        ([GOOD, ("m/train-easy/../../../x__y.txt", b"x")], "no archive of .* not unpacked: it holds 'm/train-easy/../"),
+        ([GOOD, ("m/train-hard/b__y.txt", link)], "'m/train-hard/b__y.txt' is no plain file, or is there twice$"),
+        ([GOOD, GOOD], "'m/train-easy/a__x.txt' is no plain file, or is there twice$"),
+        ([GOOD, ("././@LongLink", long_name)], "a name in the archive takes 4294967296 bytes$"),
+        ([("notes.txt", b"x")], "is no archive of DeepMind-Math: it holds no train-easy/module__name.txt$"),
+        ([(str(number), b"") for number in range(10_001)], "is no archive of .*: it holds '10000'$"),
+    ],
+)
+def test_a_hostile_archive_is_refused_and_leaves_nothing(members, message, tmp_path, cache):
+    file = pack(tmp_path / "m.tar.gz", members)
+    with pytest.raises(dm.DataError, match=message):
+        math_archive.find_modules(file)
+    assert not [path for path in tmp_path.rglob("*") if path != file and path.suffix != ".lock" and path != cache]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no gzip"])
+def test_a_damaged_archive_is_named(damage, tmp_path, cache):
+    file = pack(tmp_path / "m.tar.gz", published(ARCHIVE))
+    content = bytearray(file.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    elif damage == "flipped":
+        content[-6] ^= 1  # of the checksum
+    else:
+        content[:2] = b"no"
+    file.write_bytes(content)
+    with pytest.raises(dm.DataError, match=rf"^{file} cannot be unpacked into {cache}\S* \(HF_DATASETS_CACHE\): "):
+        math_archive.find_modules(file)
+    assert not [path for path in cache.iterdir() if path.suffix != ".lock"]
 
 
 def test_missing_modules_are_named_together(tmp_path):

@@ -250,8 +250,8 @@ def test_a_damaged_shard_is_named_when_it_is_met(name, reason, tmp_path, tokeniz
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("a.jsonl", b'{"a": "x", "b": 1}\n', "text_column 'text' is not in FILE, document 1, which has: a, b"),
-        ("a.jsonl", b'{"text": 5}\n', "text_column 'text' of FILE, document 1, holds int, not text"),
+        ("a.jsonl", b'{"a": "x", "b": "y"}\n', "text_column is missing: FILE has several columns of strings, a, b"),
+        ("a.jsonl", b'{"text": 5, "b": []}\n', "text_column: FILE has no column of strings, only: text, b"),
         ("a.jsonl", b'["x"]\n', "FILE, document 1: str instead of an object"),
         ("a.jsonl", b'{"text": "\\ud800"}\n', "FILE, document 1: not valid Unicode (surrogates not allowed)"),
         ("a.jsonl", b'{"text": ""}\n', "FILE, document 1: empty; skip_empty leaves empty documents out"),
@@ -281,7 +281,8 @@ def test_files_that_are_not_what_they_should_be(name, content, message, tmp_path
 def test_columns_of_parquet_files(tmp_path):
     file = parquet(tmp_path, "a.parquet", n=[1], words=["a"])
     with pytest.raises(ValueError, match=r"^text_column 'text' is not in \S*a.parquet, which has: n, words$"):
-        documents.open_documents(file)
+        documents.open_documents(file, column="text")
+    assert list(documents.open_documents(file)) == ["a"]
     with pytest.raises(ValueError, match=r"^text_column 'n' of \S*a.parquet holds int64, not text$"):
         documents.open_documents(file, column="n")
 

@@ -1,0 +1,146 @@
+"""How a data set of text is named: by NAME, NAME:CONFIG:SPLIT:TEXT_COLUMN, or a mapping. Light, for arguments.
+
+    stdlib
+    allenai/c4:en
+    allenai/c4:en:train:text
+    codeparrot/codeparrot-clean-train:::content                    fields may be empty
+    {name: allenai/c4, config: en, text_column: text, weight: 3}   the same as a mapping of a YAML
+
+A field that is not given is that of dataset_config, train_split and text_column, which are for all data sets. Where the
+name of a file or folder has colons of its own, the longest beginning that exists here is the name.
+"""
+
+import dataclasses
+import glob
+import math
+import os
+import re
+from typing import Any
+
+from ..errors import nearest
+
+FORM = "NAME:CONFIG:SPLIT:TEXT_COLUMN"
+KEYS = ("name", "config", "split", "text_column", "validation_split", "weight")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")  # of a path of Windows
+
+
+HELP = (
+    "stdlib (Python's source), pydoc (its reference, in English), a file, folder or glob (json, jsonl, txt, packed or "
+    f"not; parquet), or a data set of the Hub; also as {FORM}, where fields may be empty."
+)
+COLUMN_HELP = "Column that holds the text. Default: text, else what plainly is it, which the log tells."
+
+
+@dataclasses.dataclass
+class ReadingArguments:
+    """What every recipe that reads text asks for."""
+
+    dataset: list[str] = dataclasses.field(default_factory=list, metadata={"help": HELP})
+    dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})
+    limit: int | None = dataclasses.field(default=None, metadata={"help": "Only the first so many documents."})
+    shuffle_buffer: int = dataclasses.field(default=0, metadata={"help": "Draw each document from so many at random."})
+    skip_empty: bool = dataclasses.field(default=False, metadata={"help": "Leave empty documents out; else an error."})
+
+
+@dataclasses.dataclass(frozen=True)
+class TextSource:
+    """A data set of text; None is a field that was not given."""
+
+    name: str
+    config: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    validation_split: str | None = None
+
+
+def parse_source(dataset: str | dict) -> TextSource:
+    """What a data set's name, or its mapping without a weight, says. Raises ValueError, in one line."""
+    if isinstance(dataset, dict):
+        return TextSource(**dataset)
+    pieces = dataset.split(":")
+    length = 2 if _DRIVE.match(dataset) else 1
+    if "://" in dataset:  # an address, which is never a file
+        length = len(pieces)
+    for longer in range(len(pieces), length, -1):
+        if _is_here(":".join(pieces[:longer])):
+            length = longer
+            break
+    name = ":".join(pieces[:length])
+    fields = [piece or None for piece in pieces[length:]]
+    if len(fields) > 3:
+        raise ValueError(f"dataset {dataset!r}: after {name!r} come {len(fields)} fields, of at most 3: {FORM}")
+    return TextSource(name, *fields)
+
+
+def _is_here(path: str) -> bool:
+    path = os.path.expanduser(path)
+    return os.path.exists(path) or (glob.has_magic(path) and any(True for _ in glob.iglob(path, recursive=True)))
+
+
+def checked_source(dataset) -> tuple[Any, float | None]:
+    """A data set as a YAML or a command line names it, with `config` for `configuration`, and its weight, if any.
+
+    Raises ValueError, in one line that says what is accepted.
+    """
+    if isinstance(dataset, str):
+        parse_source(dataset)
+        return dataset, None
+    if not isinstance(dataset, dict):
+        raise ValueError(f"dataset must be {FORM}, or a mapping with the keys {', '.join(KEYS)}, got {dataset!r}")
+    fields = {("config" if key == "configuration" else key): value for key, value in dataset.items()}
+    for key, value in fields.items():
+        if key not in KEYS:
+            close = nearest(str(key), KEYS)
+            raise ValueError(f"dataset: unknown key {key!r}{close} (accepted: {', '.join(KEYS)})")
+        if key != "weight" and not (isinstance(value, str) or value is None):
+            raise ValueError(f"dataset: {key} must be a string, got {value!r}")
+    if not fields.get("name"):
+        raise ValueError(f"dataset: {dataset} has no name (accepted: {', '.join(KEYS)})")
+    weight = fields.pop("weight", None)
+    fields = {key: value for key, value in fields.items() if value}
+    is_name = parse_source(fields["name"]) == TextSource(**fields)
+    return fields["name"] if is_name else fields, weight
+
+
+def checked_sources(datasets: list, weights: list[float]) -> tuple[list, list[float]]:
+    """Data sets as `checked_source` gives them, and their weights, from one of both places; none is equal weights.
+
+    Raises ValueError.
+    """
+    datasets = [datasets] if isinstance(datasets, str | dict) else datasets
+    checked = [checked_source(dataset) for dataset in datasets]
+    own = [weight for _, weight in checked if weight is not None]
+    if own and weights:
+        raise ValueError(f"weights: the data sets have their own weight, {own}; leave one out")
+    if own and len(own) < len(checked):
+        raise ValueError(f"weight: {len(own)} of {len(checked)} data sets have one; give it to all or to none")
+    weights = own or weights
+    numbers = all(isinstance(weight, int | float) and 0 < weight < math.inf for weight in weights)
+    if checked and weights and (len(weights) != len(checked) or not numbers):
+        raise ValueError(f"weights must be {len(checked)} positive numbers, one for each dataset, got {weights}")
+    return [dataset for dataset, _ in checked], [float(weight) for weight in weights]
+
+
+def columns_of_each(text_column: str | list[str] | None, count: int) -> list[str | None]:
+    """A column for each of `count` data sets, of none, one, or one for each. Raises ValueError for another number."""
+    columns = [text_column] if isinstance(text_column, str) else list(text_column or [None])
+    if len(columns) == 1:
+        return columns * count
+    if len(columns) != count:
+        several = f", or {count}, one for each dataset" if count > 1 else ""
+        raise ValueError(f"text_column must be one column{several}, got {columns}")
+    return columns
+
+
+def named(dataset: str | dict | list) -> list[TextSource]:
+    """The data sets of a recipe.yaml: one, or those of a mixture."""
+    return list(map(parse_source, dataset if isinstance(dataset, list) else [dataset]))
+
+
+def label(dataset: str | dict) -> str:
+    """A data set in words: as it was named, or what its mapping says."""
+    if isinstance(dataset, str):
+        return dataset
+    source = parse_source(dataset)
+    fields = [source.name, source.config, source.split, source.text_column]
+    return ":".join(field or "" for field in fields).rstrip(":")
