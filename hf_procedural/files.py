@@ -33,13 +33,14 @@ def write_text(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def no_empty_folders(folder: Path) -> Generator[None]:
-    """Around what may make `folder` and then fail: removes it again, and those above it that were made for it."""
+    """Around what may make `folder` and then fail: removes it again, with folders in it and those made for it."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):  # it holds something, or another process was faster
-            for each in missing:
+        inside = sorted(folder.rglob("*"), reverse=True) if missing else []
+        with contextlib.suppress(OSError):  # there is a file, or another process was faster
+            for each in (*inside, *missing):
                 each.rmdir()
         raise
 

@@ -155,6 +155,8 @@ class ModelArguments:
 
         Raises ValueError for sizes that do not fit.
         """
+        import torch
+
         from ..models.build import new_config, new_model
 
         size = self._size()
@@ -175,6 +177,8 @@ class ModelArguments:
         )
         if self.model_type not in (None, config.model_type):
             raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
+        if self.attn_implementation == "flex_attention" and not torch.accelerator.is_available():
+            raise ValueError("attn_implementation flex_attention trains on GPUs only; sdpa does on CPUs, too")
         return new_model(config, self.attn_implementation)
 
 

@@ -68,6 +68,28 @@ def check(args) -> None:
         installed("use_vllm", ("vllm",), "vllm")
 
 
+def settings_of(args) -> dict:
+    """The settings of muon or soap, those that --optim_args tells among them.
+
+    Raises ValueError for a name or a value that is none.
+    """
+    settings: dict[str, dict] = {
+        "muon": {"momentum": 0.95, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw", "adamw_lr": args.learning_rate},
+        "soap": {"beta1": 0.95, "beta2": 0.95, "precondition_frequency": 10, "max_precondition_dim": 10_000},
+    }
+    chosen = settings[args.optim]
+    for pair in filter(None, (args.optim_args or "").replace(" ", "").split(",")):
+        name, _, value = pair.partition("=")
+        if name not in chosen:
+            known = f"{args.optim} has {', '.join(chosen)}{nearest(name, chosen)}"
+            raise ValueError(f"optim_args {pair}: {known}")
+        try:
+            chosen[name] = type(chosen[name])(value)
+        except ValueError:
+            raise ValueError(f"optim_args {pair}: {name} must be a number, as {chosen[name]}") from None
+    return chosen
+
+
 def check_attention(name: str | None) -> None:
     """Raises ValueError where the package of an attention implementation is not installed."""
     for known, (modules, package) in _ATTENTION.items():
@@ -109,6 +131,8 @@ def _check_optimizer(args) -> None:
         for start, (module, package) in _PACKAGES.items():
             if name.startswith(start):
                 installed(f"optim {name}", (module,), package)
+    if name in OURS:
+        settings_of(args)
     if name.startswith("adamw_torch_") and "block_size" in (args.optim_args or ""):
         raise ValueError(f"optim_args {args.optim_args}: transformers hands block_size on as a word, not as a number")
     if name.startswith(_LOW_RANK) != bool(args.optim_target_modules):

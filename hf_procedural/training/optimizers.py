@@ -16,8 +16,7 @@ from typing import Any, cast
 import torch
 from transformers import Trainer, TrainerCallback
 
-from ..errors import nearest
-from .needs import OURS
+from .needs import OURS, settings_of
 
 
 class Together(torch.optim.Optimizer):
@@ -52,8 +51,7 @@ def muon(model, args, decayed: set[str]) -> torch.optim.Optimizer:
 
     `decayed` are the names of parameters that `args.weight_decay` is for. Raises ValueError where no matrix is trained.
     """
-    settings = {"momentum": 0.95, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw", "adamw_lr": args.learning_rate}
-    settings = _settings(args, settings)
+    settings = settings_of(args)
     adamw_lr = settings.pop("adamw_lr")
     outer = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
     outer = {id(module.weight) for module in (*outer, model.get_output_embeddings()) if module is not None}
@@ -74,8 +72,7 @@ def soap(model, args, decayed: set[str]) -> torch.optim.Optimizer:
     """SOAP, which preconditions matrices of up to `max_precondition_dim` rows or columns; all else is Adam."""
     from pytorch_optimizer import SOAP
 
-    settings = {"beta1": 0.95, "beta2": 0.95, "precondition_frequency": 10, "max_precondition_dim": 10_000}
-    settings = _settings(args, settings)
+    settings = settings_of(args)
     betas = (settings.pop("beta1"), settings.pop("beta2"))
     names = {name for name, _ in model.named_parameters()}
     return SOAP(_groups(model, args, decayed, names), lr=args.learning_rate, betas=betas, **settings)
@@ -89,20 +86,6 @@ def _groups(model, args, decayed: set[str], names: set[str]) -> list[dict]:
         {"params": [p for name, p in trained if name not in decayed], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
-
-
-def _settings(args, settings: dict) -> dict:
-    """`settings`, and over them what --optim_args tells. Raises ValueError for a name or a value that is none."""
-    settings = dict(settings)
-    for pair in filter(None, (args.optim_args or "").replace(" ", "").split(",")):
-        name, _, value = pair.partition("=")
-        if name not in settings:
-            raise ValueError(f"optim_args {pair}: it has {', '.join(settings)}{nearest(name, settings)}")
-        try:
-            settings[name] = type(settings[name])(value)
-        except ValueError:
-            raise ValueError(f"optim_args {pair}: {name} must be a number, as {settings[name]}") from None
-    return settings
 
 
 class AveragedCheckpoints(TrainerCallback):
@@ -133,6 +116,8 @@ def make(trainer: Trainer) -> None:
         decayed = set(trainer.get_decay_parameter_names(cast(torch.nn.Module, trainer.model)))
         # a callable that gives one that takes the model: how the Trainer is told of optimizers that are no plain class
         trainer.optimizer_cls_and_kwargs = cast(Any, (lambda: ours, {"args": args, "decayed": decayed}))
+    if name.startswith("galore") and "8bit" in name and args.device.type != "cuda":
+        raise ValueError(f"optim {name} needs a GPU of NVIDIA or AMD, as its library asks CUDA for one")
     if name.startswith("schedule_free"):
         trainer.add_callback(AveragedCheckpoints())
     if trainer.is_deepspeed_enabled or sharded:

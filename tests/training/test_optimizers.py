@@ -12,6 +12,7 @@ from torch.utils.data import default_collate
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer
 from transformers.training_args import OptimizerNames
 
+import hf_procedural
 from hf_procedural.files import no_empty_folders
 from hf_procedural.models.build import new_model
 from hf_procedural.training import finish, needs, optimizers, parser
@@ -100,6 +101,8 @@ def test_what_is_needed_is_told_before_anything_is_imported(settings, line, monk
         ({"optim": "galore_adamw"}, r"optim_target_modules, .*such as all-linear.*: got None with galore_adamw"),
         ({"optim": "lomo", "gradient_accumulation_steps": 2}, "gradient_accumulation_steps must be 1 with lomo"),
         ({"optim": "adamw_torch_8bit", "optim_args": "block_size=64"}, "optim_args block_size=64: transformers hands"),
+        ({"optim": "muon", "optim_args": "momentum=0.9,ns_step=3"}, "optim_args ns_step=3: .*did you mean ns_steps"),
+        ({"optim": "muon", "optim_args": "momentum"}, "optim_args momentum: momentum must be a number, as 0.95"),
         ({"optim": "adalomo"}, None),
         ({"optim": "muon"}, None),
     ],
@@ -140,12 +143,34 @@ def test_attention_that_is_not_installed(name, package):
             {"fsdp": "true"},
             "fsdp needs several processes, and this is one: accelerate launch --config_file recipes/acc",
         ),
+        (
+            {"activation_checkpointing": True, "activation_checkpointing_kwargs": {"every_n_layers": 2, "layer": 1}},
+            "activation_checkpointing_kwargs {.*}: .*'layer'",
+        ),
         ({"torch_compile_backend": "indoctor"}, "torch_compile with indoctor does not work here: Invalid backend"),
     ],
 )
 def test_what_the_machine_cannot_do(settings, line, tmp_path):
     with pytest.raises(ValueError, match=f"^{line}"):
         StageArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="it works on GPUs")
+def test_attention_without_a_backward_pass():
+    tokenizer = hf_procedural.tokenizer("sort-4")
+    with pytest.raises(ValueError, match="flex_attention trains on GPUs only"):
+        ModelArguments(model_type="llama", size="1_2_8", attn_implementation="flex_attention").build(tokenizer, 9)
+
+
+def test_folders_are_as_they_were_after_a_mistake(tmp_path):
+    with pytest.raises(ValueError, match="x"), no_empty_folders(tmp_path / "runs" / "new"):
+        (tmp_path / "runs" / "new" / "completions").mkdir(parents=True)
+        raise ValueError("x")
+    assert not os.listdir(tmp_path)
+    (tmp_path / "there" / "empty").mkdir(parents=True)
+    with pytest.raises(ValueError, match="x"), no_empty_folders(tmp_path / "there"):
+        raise ValueError("x")
+    assert os.listdir(tmp_path / "there") == ["empty"]
 
 
 def test_muon_is_for_the_matrices_of_layers_and_adamw_for_the_rest(tmp_path):
@@ -227,8 +252,6 @@ def test_schedule_free_checkpoints_and_evaluations_hold_the_average(tmp_path):
 @pytest.mark.parametrize(
     "settings, line",
     [
-        ({"optim": "muon", "optim_args": "momentum=0.9,ns_step=3"}, "optim_args ns_step=3: .*did you mean ns_steps"),
-        ({"optim": "muon", "optim_args": "momentum"}, "optim_args momentum: momentum must be a number, as 0.95"),
         ({"optim": "muon", "optim_args": "adjust_lr_fn=no"}, "optim muon: Adjust learning rate function no is not"),
         ({"optim": "soap", "optim_args": "beta1=2"}, "optim soap: .*beta"),
         ({"optim": "sgd", "optim_args": "momentum=much"}, "optim sgd: could not convert string to float: 'much'"),
