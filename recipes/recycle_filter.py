@@ -303,9 +303,7 @@ def main():
             tell(f"nothing to do:\n{summary(output)}")
             return
         sources = find_sources(args)
-        quality.load_classifier(args.classifier, args.label)
-        if args.num_proc > 1:
-            quality.forget()  # each has a copy of its own
+        quality.check_classifier(args.classifier, args.label)
         if args.tokenizer:
             load_tokenizer(args.tokenizer)
 

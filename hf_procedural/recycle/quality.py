@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import multiprocessing
 import os
-import struct
 from array import array
 from collections.abc import Iterable
 from concurrent import futures
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..moved import old_names
+from . import classifier_file
 from .choices import LABEL, LEAST_WEIGHTS, OTHER
 
 __getattr__ = old_names(__name__)
@@ -36,20 +36,25 @@ QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _PREFIX = "__label__"
 
 
-def load_classifier(path: str, label: str):
-    """A supervised fastText model, which stays in memory for the next call.
+def check_classifier(path: str, label: str) -> None:
+    """Raises ValueError in one line for a file that is no classifier, is damaged, or has not the label.
 
-    Raises ValueError in one line for what is none, is cut short, or has not the label.
+    Another process loads it, which a damaged one may end.
     """
     try:
-        file = os.stat(path)
-        _check(path, file.st_size)
+        labels = _labels_of(path, os.stat(path).st_mtime_ns)
     except OSError as error:
         raise ValueError(f"classifier {path} cannot be read ({error.strerror})") from error
-    model = _load(path, file.st_mtime_ns)
-    if label not in model.labels:
-        raise ValueError(f"label {label!r} is not of {path}, which has: {', '.join(sorted(model.labels))}")
-    return model
+    if label not in labels:
+        raise ValueError(f"label {label!r} is not of {path}, which has: {', '.join(labels)}")
+
+
+def load_classifier(path: str, label: str, is_checked: bool = False):
+    """A supervised fastText model, which stays in memory for the next call. Raises ValueError as `check_classifier`,
+    which is not asked where another process asked it (`is_checked`)."""
+    if not is_checked:
+        check_classifier(path, label)
+    return _load(path, os.stat(path).st_mtime_ns)
 
 
 def forget() -> None:
@@ -58,28 +63,14 @@ def forget() -> None:
 
 
 @functools.lru_cache(1)
+def _labels_of(path: str, _modified: int) -> list[str]:
+    classifier_file.check(path)
+    return classifier_file.labels_of(path)
+
+
+@functools.lru_cache(1)
 def _load(path: str, _modified: int):
     return fasttext.load_model(path)
-
-
-def _check(path: str, size: int) -> None:
-    """Raises ValueError where a file is no whole supervised model: fastText itself hangs or crashes on a part of one.
-
-    A file is: magic number, version, 12 numbers and a double; sizes; dictionary; input matrix; output matrix, [labels,
-    dim]. That the last is where it must be shows that the file is whole.
-    """
-    with open(path, "rb") as file:
-        start = file.read(76)
-        if len(start) < 76 or struct.unpack_from("<i", start)[0] != 793_712_314:
-            raise ValueError(f"classifier {path} is not a fastText model")
-        dim, kind, labels = (struct.unpack_from("<i", start, place)[0] for place in (8, 36, 72))
-        if kind != 3:
-            raise ValueError(f"classifier {path} holds word vectors: train a classifier (fasttext supervised)")
-        file.seek(max(size - 16 - 4 * dim * labels, 0))
-        if file.read(16) != struct.pack("<2q", labels, dim):
-            raise ValueError(
-                f"classifier {path} is cut short or damaged: it does not end with the weights of its labels"
-            )
 
 
 def as_line(text: str) -> str:

@@ -59,7 +59,7 @@ class Score(PipelineStep):
         self.tokenizer = tokenizer
 
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        model = quality.load_classifier(self.model, self.label)
+        model = quality.load_classifier(self.model, self.label, is_checked=True)
         done = 0
         while group := list(itertools.islice(data, quality.BATCH)):
             with self.track_time("batch"):

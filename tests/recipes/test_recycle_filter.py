@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from support.running import error_of, kill_when, run_here
 from transformers import AutoTokenizer
 
-from hf_procedural.recycle import quality, selection
+from hf_procedural.recycle import classifier_file, quality, selection
 from hf_procedural.text import documents, tokenizers
 
 GOOD = np.array(
@@ -136,6 +137,52 @@ def test_models_that_are_none(home):
         quality.load_classifier("quality.bin", "__label__x")
 
 
+def test_counts_that_disagree_with_the_size_are_refused(home, monkeypatch):
+    """Before fastText sees the file: no such file may reach it."""
+    monkeypatch.setattr(classifier_file, "labels_of", lambda path: pytest.fail("fastText was asked"))
+    shutil.copy("quality.bin", "other.bin")
+    with open("other.bin", "rb") as file:
+        header = file.read(92)
+    (words,) = struct.unpack_from("<i", header, 68)
+    wrong = [
+        (8, "<i", 0, "its counts are of no model"),
+        (8, "<i", -16, "its counts are of no model"),
+        (8, "<i", 17, "it has no .* rows of 17 weights where they must be"),
+        (32, "<i", 9, "its counts are of no model"),  # loss
+        (40, "<i", 0, "it has n-grams, and no place for them"),  # buckets
+        (40, "<i", 2**31 - 1, "it has no 2,147,.* rows of .* weights where they must be"),
+        (64, "<3i", (words + 3, words + 1, 2), f"entry {words + 1:,} of its dictionary is none"),
+        (64, "<3i", (words + 1, words - 1, 2), f"entry {words:,} of its dictionary is none"),
+        (64, "<3i", (2**31 - 1, 2**31 - 3, 2), "entry .* of its dictionary is none"),
+        (68, "<i", words + 1, "its counts are of no model"),
+        (72, "<i", 2**31 - 1, "its counts are of no model"),
+        (84, "<q", 2**40, "n-grams that were kept have no rows"),
+        (84, "<q", 3, "n-grams that were kept have no rows|it has no .* rows"),
+    ]
+    for place, form, values, message in wrong:
+        changed = bytearray(header)
+        struct.pack_into(form, changed, place, *(values if isinstance(values, tuple) else (values,)))
+        with open("other.bin", "r+b") as file:
+            file.write(changed)
+        with pytest.raises(ValueError, match=f"^classifier other.bin is cut short or damaged: ({message})$"):
+            quality.check_classifier("other.bin", quality.LABEL)
+
+
+def test_a_process_that_loading_ends_is_one_line(home, monkeypatch):
+    """fastText is a stub here, which does what it does of a file that was made for it."""
+    limits = classifier_file._TRIAL.partition("import fasttext")[0]
+    for does, reason in (
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV ends the process that loads it"),
+        ("bytearray(2**42)", "MemoryError"),
+        ("raise ValueError('two\\nlines')", "lines"),
+    ):
+        monkeypatch.setattr(classifier_file, "_TRIAL", limits + does)
+        quality._labels_of.cache_clear()
+        with pytest.raises(ValueError, match=f"^classifier quality.bin is damaged, or larger than the .*: {reason}$"):
+            quality.load_classifier("quality.bin", quality.LABEL)
+    quality._labels_of.cache_clear()
+
+
 def test_quantised_models_are_read(home):
     model = fasttext.load_model("quality.bin")
     model.quantize(cutoff=1000)
@@ -143,6 +190,10 @@ def test_quantised_models_are_read(home):
     texts = some_texts(50)
     scores = quality.scores(quality.load_classifier("small.ftz", quality.LABEL), texts, quality.LABEL)
     assert scores.tolist() == [plain_score(model, text) for text in texts]
+    whole = Path("small.ftz").read_bytes()
+    Path("cut.ftz").write_bytes(whole[:-1])
+    with pytest.raises(ValueError, match="^classifier cut.ftz is cut short or damaged"):
+        quality.check_classifier("cut.ftz", quality.LABEL)
 
 
 # Thresholds
