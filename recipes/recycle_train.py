@@ -24,7 +24,7 @@ from pathlib import Path
 from hf_procedural.errors import at_least, required, user_errors
 from hf_procedural.recycle.choices import SYSTEM
 from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
-from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.terminal import logger, tell
 from hf_procedural.training import parser
 
@@ -179,7 +179,7 @@ class RecycleSettings(RLSettings):
     )
 
 
-parser.answer_early(__name__, __doc__, TextArguments, RewardArguments, RecycleSettings)
+parser.answer_early(__name__, __doc__, TextArguments, RewardArguments, LoraArguments, RecycleSettings)
 
 import numpy as np
 from datasets import Dataset
@@ -254,7 +254,7 @@ def measured(rows, rewards: dict, weights: dict, trainer) -> dict[str, float]:
     return {"reward": sum(weights[name] * mean for name, mean in by_name.items())} | by_name | {"length_ratio": ratio}
 
 
-def prepare(data, rewarded, args) -> finish.Prepared:
+def prepare(data, rewarded, lora, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     args.output_dir = args.output_dir or "runs/rephraser"
     args.max_completion_length = 2_048 if args.max_completion_length is None else args.max_completion_length
@@ -262,7 +262,7 @@ def prepare(data, rewarded, args) -> finish.Prepared:
         raise ValueError(f"reward_weights: give --quality_weight and the like, got {args.reward_weights}")
     weights = rewarded.weights
     args.reward_weights = [weight for weight in weights.values() if weight]
-    checkpoint = folder.open_run(args, data, rewarded)
+    checkpoint = folder.open_run(args, data, rewarded, lora)
     texts, damaged = load_texts(data)
     if damaged:
         logger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
@@ -292,6 +292,7 @@ def prepare(data, rewarded, args) -> finish.Prepared:
         questions=prompts.RowPrompts(train, show, folder.data_seed(args)),
         measure=functools.partial(measured, asked, rewards, weights),
         tokenizer=tokenizer,
+        lora=lora,
     )
     provenance = {
         "init_from": folder.earlier_stages(data.model_name_or_path),
@@ -322,16 +323,16 @@ def write_demonstrations(data, rewarded) -> str:
 
 def main():
     hide_warning()
-    data, rewarded, args = parser.parse(__doc__, TextArguments, RewardArguments, RecycleArguments)
+    data, rewarded, lora, args = parser.parse(__doc__, TextArguments, RewardArguments, LoraArguments, RecycleArguments)
     if data.demonstrations is not None:
         with user_errors():
             tell(write_demonstrations(data, rewarded))
         return
     begin.hide_mask_warning()
     with user_errors():
-        prepared = prepare(data, rewarded, args)
+        prepared = prepare(data, rewarded, lora, args)
     with user_errors(judges.JudgeError):
-        train_and_publish(prepared, data, rewarded)
+        train_and_publish(prepared, data, rewarded, lora)
 
 
 if __name__ == "__main__":

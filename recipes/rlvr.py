@@ -4,13 +4,15 @@
     accelerate launch recipes/rlvr.py --task reverse-16 --init_from runs/reverse --max_steps 200 --output_dir runs/rl
     accelerate launch recipes/rlvr.py --task sort-16+addition-4 --init_from runs/mixture --max_steps 200
     accelerate launch recipes/rlvr.py recipes/configs/rlvr_instruct.yaml --model_name_or_path ORG/INSTRUCT-MODEL
+    accelerate launch recipes/rlvr.py recipes/configs/rlvr_instruct.yaml --model_name_or_path ORG/MODEL --use_peft
     accelerate launch recipes/rlvr.py runs/rl/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 A checkpoint of recipes/pretrain.py (--init_from) reads a prompt as the task's tokens and answers at once; a model of
 the Hub (--model_name_or_path) reads it in words, by a template, and answers in a \\boxed{}. Any task or mixture with
 `solve` is its own verifier. The trainer is TRL's GRPOTrainer, so that every field of GRPOConfig is a flag: vLLM is
---use_vllm. Evaluation is on prompts of the validation split, which training never sees: exact match (decoded greedily)
-and pass@k (sampled). The output folder is that of recipes/pretrain.py, and completions/*.parquet.
+--use_vllm. With --use_peft low-rank adapters are trained, and merged into the weights at the end. Evaluation is on
+prompts of the validation split, which training never sees: exact match (decoded greedily) and pass@k (sampled). The
+output folder is that of recipes/pretrain.py, and completions/*.parquet.
 """
 
 import dataclasses
@@ -19,7 +21,7 @@ import itertools
 from pathlib import Path
 
 from hf_procedural.errors import user_errors
-from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
 
@@ -76,7 +78,7 @@ class PolicyArguments(InitArguments):
             raise ValueError("give one of --init_from (a run of recipes/pretrain.py) and --model_name_or_path (Hub id)")
 
 
-parser.answer_early(__name__, __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLSettings)
+parser.answer_early(__name__, __doc__, QuestionArguments, PolicyArguments, ModelArguments, LoraArguments, RLSettings)
 
 import numpy as np
 from transformers import set_seed
@@ -146,7 +148,7 @@ def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
     return results | curriculum.metrics() if curriculum else results
 
 
-def prepare(data, policy, model_args, args) -> finish.Prepared:
+def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     task = data.resolve()
     in_box = policy.model_name_or_path is not None
@@ -154,7 +156,13 @@ def prepare(data, policy, model_args, args) -> finish.Prepared:
     graded = answer_reward(task, graded=True, in_box=in_box)
     reward = {"exact": verify, "graded": graded, "zero": zero_reward}[data.reward]
     args.output_dir = args.output_dir or f"runs/rlvr_{task.config_name}"
-    checkpoint = folder.open_run(args, data, policy, model_args)
+    if lora.use_peft and policy.train_components:
+        raise ValueError(f"train_components {policy.train_components}: with --use_peft adapters alone are trained")
+    if lora.save_adapter and not in_box:
+        raise ValueError(
+            "save_adapter: --init_from makes a new model, which is nowhere for an adapter to be loaded onto"
+        )
+    checkpoint = folder.open_run(args, data, policy, model_args, lora)
     model, tokenizer, show, provenance = load_policy(task, policy, model_args, args)
     seed = folder.data_seed(args)
     train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
@@ -170,6 +178,7 @@ def prepare(data, policy, model_args, args) -> finish.Prepared:
         questions=train,
         measure=functools.partial(measured, validation, data.validation_size, verify, curriculum),
         tokenizer=tokenizer,
+        lora=lora,
         callbacks=[curriculum] if curriculum else [],
     )
     return finish.Prepared("rlvr", args, make_trainer, checkpoint, provenance, f"{data.task}, {data.reward} reward")
@@ -182,14 +191,14 @@ def zero_reward(prompts, **columns) -> list[float]:
 
 def main():
     hide_warning()
-    data, policy, model_args, args = parser.parse(
-        __doc__, QuestionArguments, PolicyArguments, ModelArguments, RLArguments
+    data, policy, model_args, lora, args = parser.parse(
+        __doc__, QuestionArguments, PolicyArguments, ModelArguments, LoraArguments, RLArguments
     )
     begin.hide_mask_warning()
     with user_errors():
-        prepared = prepare(data, policy, model_args, args)
+        prepared = prepare(data, policy, model_args, lora, args)
     begin.print_transfer(prepared.provenance, args)
-    train_and_publish(prepared, data, policy, model_args)
+    train_and_publish(prepared, data, policy, model_args, lora)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import functools
 from pathlib import Path
 
 from hf_procedural.errors import at_least, required, user_errors
-from hf_procedural.rl.arguments import RLSettings
+from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.rl.rewards import VARIANTS
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training import parser
@@ -69,7 +69,7 @@ class RPTSettings(RLSettings):
     known = tuple(f"accuracy_{name}" for name in THRESHOLDS)
 
 
-parser.answer_early(__name__, __doc__, QuestionArguments, RPTSettings)
+parser.answer_early(__name__, __doc__, QuestionArguments, LoraArguments, RPTSettings)
 
 import numpy as np
 from transformers import set_seed
@@ -122,11 +122,11 @@ def measured(rows, verify, trainer) -> dict[str, float]:
     return results | {f"pass@{scores.shape[1]}": float((scores == 1).any(1).mean())}
 
 
-def prepare(data, args) -> finish.Prepared:
+def prepare(data, lora, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
     args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
-    checkpoint = folder.open_run(args, data)
+    checkpoint = folder.open_run(args, data, lora)
     set_seed(args.seed)
     model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     longest = longest_prompt(model, args, data.max_prompt_length)
@@ -143,6 +143,7 @@ def prepare(data, args) -> finish.Prepared:
         questions=prompts.RowPrompts(train, show, folder.data_seed(args)),
         measure=functools.partial(measured, rows, prefix_matching_reward(tokenizer)),
         tokenizer=tokenizer,
+        lora=lora,
     )
     provenance = {
         "init_from": folder.earlier_stages(data.model_name_or_path),
@@ -155,11 +156,11 @@ def prepare(data, args) -> finish.Prepared:
 
 def main():
     hide_warning()
-    data, args = parser.parse(__doc__, QuestionArguments, RPTArguments)
+    data, lora, args = parser.parse(__doc__, QuestionArguments, LoraArguments, RPTArguments)
     begin.hide_mask_warning()
     with user_errors():
-        prepared = prepare(data, args)
-    train_and_publish(prepared, data)
+        prepared = prepare(data, lora, args)
+    train_and_publish(prepared, data, lora)
 
 
 if __name__ == "__main__":

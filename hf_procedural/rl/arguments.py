@@ -1,12 +1,21 @@
-"""Our part of the arguments of reinforcement stages: see `RLArguments` in grpo.py. Light: neither torch nor TRL."""
+"""Our part of the arguments of reinforcement stages, see grpo_arguments.py, and LoRA's. Light: no torch, no TRL."""
 
 import dataclasses
+import importlib.util
 from typing import TYPE_CHECKING
 
-from ..errors import at_least
+from ..errors import at_least, nearest
 from ..training.arguments import StageSettings
+from ..training.parser import mapping
 
 CANDIDATES = 16  # tokens that the entropy of a question is taken over
+# Arguments of TRL's that are JSON, in which it names none of them where it is wrong
+_MAPPINGS = (
+    "generation_kwargs",
+    "chat_template_kwargs",
+    "model_init_kwargs",
+    "transformers_continuous_batching_config",
+)
 WAYS = ("standard", "reasoning")  # of predicting the next token
 
 
@@ -68,6 +77,9 @@ class RLSettings(StageSettings):
             raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
         for name, least in (("num_generations_eval", 1), ("max_completion_length", 1)):
             at_least(name, getattr(self, name), least)
+        for name in _MAPPINGS:
+            if isinstance(getattr(self, name), str):
+                setattr(self, name, mapping(name, getattr(self, name)))
         if not self.temperature > 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
@@ -83,3 +95,60 @@ class RLSettings(StageSettings):
         if self.load_best_model_at_end:
             self.metric_for_best_model = self.metric_for_best_model or self.best
         super().__post_init__()
+
+
+@dataclasses.dataclass
+class LoraArguments:
+    """Low-rank adapters in place of all weights (Hu et al. 2021, LoRA, arXiv:2106.09685); the names are TRL's."""
+
+    _argument_group_name = "LoRA, by peft"
+
+    use_peft: bool = dataclasses.field(
+        default=False, metadata={"help": "Train low-rank adapters (LoRA) instead of all weights."}
+    )
+    lora_r: int = dataclasses.field(default=16, metadata={"help": "Their rank."})
+    lora_alpha: int = dataclasses.field(
+        default=32, metadata={"help": "What they add is scaled by lora_alpha / lora_r."}
+    )
+    lora_target_modules: list[str] = dataclasses.field(
+        default_factory=list,
+        metadata={"help": "Names of linear layers that get one, such as q_proj v_proj. Default: all but the head."},
+    )
+    save_adapter: bool = dataclasses.field(
+        default=False,
+        metadata={
+            "help": "Save the adapter alone, which peft loads onto --model_name_or_path. Default: weights with it "
+            "merged in, which load as those of any model."
+        },
+    )
+
+    def __post_init__(self):
+        unused = {"lora_r": 16, "lora_alpha": 32, "lora_target_modules": [], "save_adapter": False}
+        for name, default in unused.items():
+            if getattr(self, name) != default and not self.use_peft:
+                raise ValueError(f"{name}: there is no adapter without --use_peft")
+        for name in ("lora_r", "lora_alpha"):
+            at_least(name, getattr(self, name), 1)
+        if self.use_peft and importlib.util.find_spec("peft") is None:
+            raise ValueError("use_peft: peft is not installed: pip install 'hf-procedural[peft]'")
+
+    def config_for(self, model):
+        """peft's configuration for a model; None where all weights are trained.
+
+        Raises ValueError for a module that the model does not have.
+        """
+        if not self.use_peft:
+            return None
+        from peft import LoraConfig  # takes seconds, for those alone who want it
+
+        last = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+        for name in self.lora_target_modules:
+            if name.rpartition(".")[2] not in last:
+                near = nearest(name, sorted(last))
+                raise ValueError(f"lora_target_modules: a {model.config.model_type} has no module {name!r}{near}")
+        return LoraConfig(
+            task_type="CAUSAL_LM",
+            r=self.lora_r,
+            lora_alpha=self.lora_alpha,
+            target_modules=self.lora_target_modules or "all-linear",
+        )

@@ -1,15 +1,16 @@
 """TRL's GRPOTrainer, with what our recipes add: evaluation by verified answers, and dynamic sampling."""
 
+import bisect
 import contextlib
 import copy
-import dataclasses
 import functools
 import inspect
 import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,15 +19,17 @@ from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import upstream
+from ..files import no_empty_folders
 from ..models import prompting
 from ..models.build import positions_of
 from ..training.callbacks import LogMore
-from ..training.stage_arguments import StageArguments
-from .arguments import RLSettings
+from .arguments import LoraArguments
 
 try:
-    from accelerate.utils import gather_object
-    from trl import GRPOConfig, GRPOTrainer
+    from accelerate.utils import gather_object, is_peft_model
+    from trl import GRPOTrainer
+
+    from .grpo_arguments import RLArguments
 except ImportError as error:
     raise ImportError(f"this recipe needs TRL: pip install 'hf-procedural[rl]' ({error})") from error
 
@@ -39,67 +42,6 @@ ROUNDS = 8  # of generation in a step of dynamic sampling, at most
 def hide_warning() -> None:
     """For the main of a recipe: TRL 1.16 asks transformers 5.23 under an old name, at every generation."""
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
-
-
-@dataclasses.dataclass
-class RLArguments(RLSettings, StageArguments, GRPOConfig):
-    """All of trl.GRPOConfig, `patience`, and when dynamic sampling begins, with the defaults of RLSettings."""
-
-    if TYPE_CHECKING:  # numbers, since TRL's `__post_init__` fills in what is None
-        steps_per_generation: int = dataclasses.field(init=False)
-        generation_batch_size: int = dataclasses.field(init=False)
-
-    def __post_init__(self):
-        try:
-            super().__post_init__()
-        except ValueError as error:
-            self._check_groups(error)  # TRL's words name no flag to change
-            raise
-        self._check_windows()
-
-    def _check_groups(self, error: ValueError) -> None:
-        """Raises ValueError from `error`, TRL's, where batches do not hold whole groups of completions."""
-        batches_are_known = self.steps_per_generation is not None and self.generation_batch_size is not None
-        if not batches_are_known or not hasattr(self, "distributed_state"):
-            return  # it was raised before TRL came to them
-        of_evaluation = self.num_generations_eval or self.num_generations
-        evaluates = self.do_eval and self.eval_strategy != "no"
-        if evaluates and self.per_device_eval_batch_size * self.world_size % of_evaluation:
-            raise ValueError(
-                f"num_generations_eval {of_evaluation} must divide per_device_eval_batch_size "
-                f"{self.per_device_eval_batch_size} x {self.world_size} processes"
-            ) from error
-        if self.generation_batch_size % self.num_generations:
-            raise ValueError(
-                f"num_generations {self.num_generations} must divide the batch, per_device_train_batch_size "
-                f"{self.per_device_train_batch_size} x gradient_accumulation_steps {self.gradient_accumulation_steps} "
-                f"x {self.world_size} processes (or generation_batch_size, where that is given)"
-            ) from error
-
-    def _check_windows(self) -> None:
-        """Raises ValueError where steps that share their completions, or dynamic sampling, do not fit the batch."""
-        window = self.num_iterations * self.steps_per_generation // self.gradient_accumulation_steps
-        if self.save_strategy == "steps" and window > 1 and self.save_steps % window:
-            raise ValueError(
-                f"save_steps must be a multiple of the {window} steps that share their completions, so that a resumed "
-                f"run is the same, got {self.save_steps:g}"
-            )
-        if self.dynamic_sampling_from is not None and self.completions_per_process % self.num_generations:
-            raise ValueError(
-                f"dynamic_sampling_from: each process must have whole groups, but num_generations "
-                f"{self.num_generations} does not divide its {self.completions_per_process} completions"
-            )
-
-    @property
-    def completions_per_process(self) -> int:
-        """Completions that one process generates at a time."""
-        return self.per_device_train_batch_size * self.steps_per_generation
-
-    @property
-    def questions_per_step(self) -> int:
-        """Questions in one optimizer step, over all processes."""
-        completions = self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
-        return completions // self.num_generations // self.num_iterations
 
 
 class GRPO(GRPOTrainer):
@@ -115,7 +57,10 @@ class GRPO(GRPOTrainer):
       arXiv:2503.14476; Dong et al. 2025, RPT, from step 500);
     - numbers positions from the first token that is not padding, as generation does. TRL numbers padding, too, so that
       the log-probabilities of models with absolute positions, such as GPT-2, would not be those of what was sampled;
-    - with `args.beta` compares with the model that it is given. TRL loads one from where its configuration came from.
+    - with `args.beta` compares with the model that it is given. TRL loads one from where its configuration came from;
+    - with `lora` trains adapters, which checkpoints hold alone, and saves the model with them merged in at the end,
+      unless `lora.save_adapter`;
+    - hands the tokenizer to `generate`, so that stop_strings of generation_kwargs end a completion.
     """
 
     model: PreTrainedModel
@@ -124,7 +69,23 @@ class GRPO(GRPOTrainer):
     num_generations: int
     max_completion_length: int
 
-    def __init__(self, model, reward, args: RLArguments, *, questions, measure, tokenizer, callbacks=()):
+    def __init__(
+        self,
+        model,
+        reward,
+        args: RLArguments,
+        *,
+        questions,
+        measure,
+        tokenizer,
+        lora: LoraArguments | None = None,
+        callbacks=(),
+    ):
+        lora = lora or LoraArguments()
+        adapters = lora.config_for(model)
+        self._merges = adapters is not None and not lora.save_adapter
+        if adapters is not None and Path(model.name_or_path).is_dir():
+            model.name_or_path = str(Path(model.name_or_path).absolute())  # which the adapter names as its base
         self.questions = questions
         self.measure = measure
         self._lengths = []  # of the completions that are asked for, in tokens, or None
@@ -134,28 +95,57 @@ class GRPO(GRPOTrainer):
         accelerator_config.dispatch_batches = False  # every process makes its own prompts
         for name in _NAMES:
             upstream.need(f"trl:GRPOTrainer.{name}")
-        with _reference(model, wanted=args.beta != 0):
-            super().__init__(
-                model,
-                reward,
-                args,
-                train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
-                eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
-                processing_class=tokenizer,
-                callbacks=list(callbacks),
-            )
-        if args.dynamic_sampling_from is not None and upstream.of(self, _STEP) is None:
+        with no_empty_folders(Path(cast(str, args.output_dir), "completions")):  # which TRL makes before all else
+            with _reference(model, wanted=args.beta != 0 and adapters is None):
+                super().__init__(
+                    model,
+                    reward,
+                    args,
+                    train_dataset=IterableDataset.from_generator(functools.partial(iter, questions)),
+                    eval_dataset=Dataset.from_dict({"prompt": [""]}),  # only for the Trainer to see that there is one
+                    processing_class=tokenizer,
+                    callbacks=list(callbacks),
+                    peft_config=adapters,
+                )
+            self._settle(tokenizer)
+        LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
+
+    def _settle(self, tokenizer) -> None:
+        """The rest of what makes the trainer ready. Raises ValueError for what cannot work."""
+        if self.args.dynamic_sampling_from is not None and upstream.of(self, _STEP) is None:
             raise upstream.lacking(_STEP)
+        zero = self.accelerator.state.deepspeed_plugin
+        if self._merges and (self.is_fsdp_enabled or (zero is not None and zero.zero_stage == 3)):
+            raise ValueError("use_peft: weights in shards, of FSDP or ZeRO 3, are not merged: add --save_adapter")
         self._open_ended = prompting.open_ended(tokenizer)
-        for policy_or_reference in filter(None, (self.model, self.ref_model)):
+        policy: Any = self._whole_model()
+        for policy_or_reference in filter(None, (policy, self.ref_model)):
             unwrapped = self.accelerator.unwrap_model(policy_or_reference)
             _positions_from_mask(unwrapped, lambda: None not in self._lengths)
-        LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
+        generation: Any = self.args.generation_kwargs or {}
+        self._stop_strings = generation.get("stop_strings") or []
+        if self._stop_strings:
+            policy.generate = functools.partial(policy.generate, tokenizer=tokenizer)
+        if generation and not self.args.use_vllm:
+            self._check_generation()
 
     def train(self, resume_from_checkpoint=None, **kwargs):
         """The Trainer's, without another evaluation before the first step of a run that goes on."""
         self.args.eval_on_start = self.args.eval_on_start and not resume_from_checkpoint
         return super().train(resume_from_checkpoint, **kwargs)
+
+    def _whole_model(self) -> PreTrainedModel:
+        """The model itself, which peft has put adapters into."""
+        model = self.accelerator.unwrap_model(self.model)
+        return model.get_base_model() if is_peft_model(model) else model
+
+    def save_model(self, output_dir=None, _internal_call=False):
+        """The Trainer's; the model of the run itself, which has no `output_dir`, with its adapters merged in."""
+        if output_dir is None and self._merges and is_peft_model(self.model):
+            self.model = self.accelerator.unwrap_model(self.model).merge_and_unload()
+        super().save_model(output_dir, _internal_call)
+        if self.args.should_save and is_peft_model(self.model):  # which the adapter alone does not tell
+            self._whole_model().config.save_pretrained(output_dir or cast(str, self.args.output_dir))
 
     def create_model_card(self, *args, **kwargs):
         """Nothing: the card is ours, see `hub.runs.publish_when_done`."""
@@ -240,9 +230,35 @@ class GRPO(GRPOTrainer):
         if len(outcome) != 2:
             raise upstream.lacking("trl:GRPOTrainer._generate_single_turn")
         completions, logprobs = outcome
+        if self._stop_strings and not self.use_vllm:
+            completions = list(map(self._stopped, completions))
         completions = [ids[:length] for ids, length in zip(completions, self._lengths, strict=True)]
         logprobs = logprobs and [values[:length] for values, length in zip(logprobs, self._lengths, strict=True)]
         return completions, logprobs
+
+    def _stopped(self, ids: list[int]) -> list[int]:
+        """A completion up to the token that completes a stop string: behind it there is padding, perhaps eos."""
+
+        def has_stopped(count: int) -> bool:
+            text = self.processing_class.decode(ids[:count], clean_up_tokenization_spaces=False)
+            return any(stop in text for stop in self._stop_strings)
+
+        if not has_stopped(len(ids)):
+            return ids
+        return ids[: bisect.bisect_left(range(len(ids)), True, key=has_stopped)]
+
+    def _check_generation(self) -> None:
+        """Raises ValueError, from one token for one question, where generation_kwargs do not work with this model."""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return  # the model is not where it will be
+        row = next(iter(self.questions))
+        self._lengths = [1]
+        try:
+            with torch.random.fork_rng(), _attribute(self, "generation_config", copy.deepcopy(self.generation_config)):
+                self._generate_single_turn(*self._tokenize_prompts([row["prompt"]]), 1)
+        except Exception as error:  # of all kinds that settings can be wrong in
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"generation_kwargs {self.args.generation_kwargs}: {reason}") from error
 
     # Dynamic sampling
 

@@ -62,7 +62,8 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
         raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
     now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
-    _check_same_run(recipe, checkpoint, now, (_fields(*others) | {"seed", "data_seed"}) - {"max_tokens"})
+    keys = {*_defaults(*others), "seed", "data_seed"} - {"max_tokens"}
+    _check_same_run(recipe, checkpoint, now, keys, _defaults(*others))
     return checkpoint
 
 
@@ -93,19 +94,23 @@ def open_study(args: "TrainingArguments", *others) -> None:
     if str(args.resume_from_checkpoint).lower() != "true" or not recipe.is_file():
         open_run(args, *others)
     else:
-        keys = {key for key in _fields(*others, args) if not key.startswith(NO_ARM)}
-        _check_same_run(recipe, output, recipe_of(*others, args), keys - {"num_proc", "seeds", "init_from"})
+        keys = {key for key in _defaults(*others, args) if not key.startswith(NO_ARM)}
+        keys -= {"num_proc", "seeds", "init_from"}
+        _check_same_run(recipe, output, recipe_of(*others, args), keys, _defaults(*others))
 
 
-def _fields(*instances) -> set[str]:
-    return {field.name for instance in instances for field in dataclasses.fields(instance)}
+def _defaults(*instances) -> dict:
+    """The fields of dataclasses, with the defaults of those that have plain ones."""
+    fields = [field for instance in instances for field in dataclasses.fields(instance)]
+    return {field.name: None if field.default is dataclasses.MISSING else field.default for field in fields}
 
 
-def _check_same_run(recipe: Path, label, now: dict, keys: set[str]) -> None:
+def _check_same_run(recipe: Path, label, now: dict, keys: set[str], defaults: dict) -> None:
     before = {"seed": 42} | read_recipe(recipe)
     before = {"data_seed": before["seed"]} | before
     for key in (*now, *before):
-        if key in keys and _plain(before.get(key)) != _plain(now.get(key)):
+        default = defaults.get(key) if key in now else None  # of what an older version did not have yet
+        if key in keys and _plain(before.get(key, default)) != _plain(now.get(key)):
             raise ValueError(
                 f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r}: "
                 "choose another output_dir, or resume with its own arguments"
@@ -190,8 +195,7 @@ def save_provenance(args, *others, stage: str, **more) -> None:
     recipe.pop("resume_from_checkpoint", None)
     write_text(output / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
     packages = ["hf-procedural", "torch", "transformers", "datasets", "accelerate", "tokenizers", "numpy", "numba"]
-    if "trl" in sys.modules:
-        packages.append("trl")
+    packages += [package for package in ("trl", "peft") if package in sys.modules]
     provenance = {
         "stage": stage,
         "versions": versions(*packages),

@@ -4,6 +4,7 @@ import copy
 import importlib
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 import types
@@ -28,6 +29,7 @@ from hf_procedural.files import Loader
 from hf_procedural.models import prompting
 from hf_procedural.models.build import new_config, new_model
 from hf_procedural.rl import grpo, prompts
+from hf_procedural.rl.arguments import LoraArguments
 from hf_procedural.rl.grpo import GRPO, RLArguments
 from hf_procedural.tasks import IGNORE, splits
 from hf_procedural.text.tokenizers import END_OF_TEXT, train_tokenizer
@@ -588,6 +590,132 @@ def test_models_of_text_answer_in_a_box(model, seen, monkeypatch, tmp_path):
     )
 
 
+# Settings of generation
+
+
+def test_stop_strings_end_a_completion(seen, monkeypatch, tmp_path):
+    """Behind them there is padding, here eos, which no model has said: neither reward nor loss sees it."""
+    words = [*TEXT, "--model_name_or_path", "base", "--max_steps", "1", "--generation_kwargs"]
+    for stop, end in (('"}"', "}"), ('["x{1", "oxed{"]', "oxed{")):
+        folder = train(monkeypatch, tmp_path / end, *words, f'{{"stop_strings": {stop}}}')
+        said = completions(folder, 1)["completion"]
+        assert len(said) == 32 and all(
+            text.endswith(end) and text.count(end) == 1 for text in said[said != "\\boxed{1"]
+        )
+        lengths = {len(ids) for _, ids in seen.generated if len(ids) > 1}  # one token of the trial before
+        assert lengths == {9 if end == "}" else 7} and all(0 not in ids for _, ids in seen.generated)
+        seen.generated.clear()
+
+
+GENERATION = {
+    "unknown": ('{"stop_string": "}"}', "transformers has no 'stop_string': did you mean stop_strings?"),
+    "flag": ('{"temperature": 2}', "temperature is the flag --temperature, which the loss reads, too"),
+    "other flag": ('{"max_new_tokens": 2}', "max_new_tokens is the flag --max_completion_length"),
+    "value": ('{"early_stopping": 3}', "generation_kwargs {'early_stopping': 3}: `early_stopping` must be"),
+    "type": ('{"stop_strings": [3]}', "stop_strings must be texts that are not empty, got [3]"),
+    "several": ('{"num_return_sequences": 2}', "generation_kwargs {'num_return_sequences': 2}: ValueError: "),
+    "form": ('{"return_dict_in_generate": true}', "generation_kwargs {'return_dict_in_generate': True}: "),
+    "kind": ('{"num_beams": "x"}', "generation_kwargs {'num_beams': 'x'}: "),
+    "no JSON": ("{x", "generation_kwargs must be JSON such as"),
+    "no mapping": ("3", "generation_kwargs must be a mapping of names to values, got 3"),
+}
+
+
+@pytest.mark.parametrize("given, message", GENERATION.values(), ids=GENERATION.keys())
+def test_generation_that_cannot_work_is_found_first(given, message, home, monkeypatch, capsys):
+    assert message in error_of(monkeypatch, capsys, home, "rlvr", *QUICK, "--generation_kwargs", given)
+
+
+def test_stop_strings_and_what_knows_none(home, monkeypatch, capsys):
+    words = [*TEXT, "--model_name_or_path", "base", "--generation_kwargs", '{"stop_strings": "}"}']
+    line = error_of(monkeypatch, capsys, home, "rlvr", *words, "--mask_truncated_completions")
+    assert "generation_kwargs: mask_truncated_completions knows no stop_strings: leave one out" in line
+
+
+# Low-rank adapters
+
+ADAPTERS = ["--use_peft", "--lora_r", "2", "--learning_rate", "1e-1"]
+LOAD_PLAIN = """
+import sys, torch
+sys.modules["hf_procedural"] = sys.modules["peft"] = None
+from transformers import AutoModelForCausalLM
+torch.save(AutoModelForCausalLM.from_pretrained(sys.argv[1])(torch.arange(9)[None]).logits, sys.argv[2])
+"""
+LOAD_ADAPTER = """
+import sys, torch
+sys.modules["hf_procedural"] = None
+from peft import AutoPeftModelForCausalLM
+torch.save(AutoPeftModelForCausalLM.from_pretrained(sys.argv[1])(torch.arange(9)[None]).logits, sys.argv[2])
+"""
+
+
+def test_adapters_are_trained_resumed_and_merged(monkeypatch, tmp_path):
+    """Checkpoints hold adapters alone, the run a plain model; with a KL term, whose reference has none."""
+    words = [*QUICK, *ADAPTERS, "--max_steps", "6", "--save_strategy", "steps", "--save_steps", "2", "--beta", "0.1"]
+    whole = train(monkeypatch, tmp_path / "whole", *words, "--warmup_steps", "0")
+    last = whole / "checkpoint-6"
+    assert (last / "adapter_model.safetensors").is_file() and not (last / "model.safetensors").exists()
+    before, after = weights("sort"), weights(whole)
+    assert before.keys() == after.keys() and not list(whole.glob("adapter_*"))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    ranks = {int(torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3)) for name in moved}
+    assert ranks <= {1, 2} and {name.split(".")[-2] for name in moved} == {"c_attn", "c_proj", "c_fc"}
+    assert history(whole, "kl")[0][1] == pytest.approx(0, abs=1e-6) and history(whole, "kl")[-1][1] > 0
+    killed = tmp_path / "killed"
+    shutil.copytree(whole, killed)
+    for file in [*killed.glob("*.json"), killed / "model.safetensors"]:
+        if file.name != "provenance.json":
+            file.unlink()
+    for step in (4, 6):
+        shutil.rmtree(killed / f"checkpoint-{step}")
+    train(monkeypatch, killed, *words, "--warmup_steps", "0", "--resume_from_checkpoint", "true")
+    assert same_weights(whole, killed) and history(whole, "reward") == history(killed, "reward")
+    starting.run("-c", LOAD_PLAIN, whole, tmp_path / "logits", check=True)
+    ours = AutoModelForCausalLM.from_pretrained(whole)(torch.arange(9)[None]).logits
+    assert torch.equal(torch.load(tmp_path / "logits"), ours)
+
+
+def test_an_adapter_by_itself(monkeypatch, tmp_path):
+    words = [*TEXT, "--model_name_or_path", "base", *ADAPTERS, "--lora_target_modules", "q_proj", "v_proj", "up_proj"]
+    merged = train(monkeypatch, tmp_path / "merged", *words, "--seed", "1")
+    adapter = train(monkeypatch, tmp_path / "adapter", *words, "--seed", "1", "--save_adapter")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert (config["r"], set(config["target_modules"])) == (2, {"q_proj", "v_proj", "up_proj"})
+    assert config["base_model_name_or_path"] == str(Path("base").absolute())
+    assert not (adapter / "model.safetensors").exists() and (adapter / "README.md").is_file()
+    monkeypatch.chdir(tmp_path)
+    starting.run("-c", LOAD_ADAPTER, adapter, tmp_path / "logits", check=True)
+    ours = AutoModelForCausalLM.from_pretrained(merged)(torch.arange(9)[None]).logits
+    assert torch.allclose(torch.load(tmp_path / "logits"), ours, atol=1e-5)
+
+
+ADAPTER_MISTAKES = {
+    "not asked for": (["--lora_r", "4"], "lora_r: there is no adapter without --use_peft"),
+    "rank": (["--use_peft", "--lora_r", "0"], "lora_r must be at least 1, got 0"),
+    "module": (
+        ["--use_peft", "--lora_target_modules", "c_atn"],
+        "lora_target_modules: a gpt2 has no module 'c_atn': did you mean c_attn?",
+    ),
+    "head": (["--use_peft", "--lora_target_modules", "lm_head"], "adapter to `lm_head` is not supported"),
+    "not linear": (["--use_peft", "--lora_target_modules", "ln_1"], "Target module LayerNorm"),
+    "new model": (["--use_peft", "--save_adapter"], "save_adapter: --init_from makes a new model"),
+    "components": (["--use_peft", "--train_components", "mlp"], "train_components ['mlp']: with --use_peft adapters"),
+}
+
+
+@pytest.mark.parametrize("words, message", ADAPTER_MISTAKES.values(), ids=ADAPTER_MISTAKES.keys())
+def test_adapters_that_cannot_be(words, message, home, monkeypatch, capsys):
+    assert message in error_of(monkeypatch, capsys, home, "rlvr", *QUICK, *words)
+
+
+def test_without_peft(home, monkeypatch, capsys):
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, find=importlib.util.find_spec: name != "peft" and find(name) or None
+    )
+    line = error_of(monkeypatch, capsys, home, "rlvr", *QUICK, "--use_peft")
+    assert "use_peft: peft is not installed: pip install 'hf-procedural[peft]'" in line
+
+
 def test_the_template_shows_a_solved_example(home):
     task = hp.task("sort-4", vocab_size=10)
     template = prompting.read_template(RECIPES / "templates" / "rlvr.txt", "prompt")
@@ -701,7 +829,7 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     monkeypatch.syspath_prepend(RECIPES)
     module = importlib.import_module(name.partition("_")[0])
     if module.__name__ == "rlvr":
-        kinds = (module.QuestionArguments, module.PolicyArguments, ModelArguments, RLArguments)
+        kinds = (module.QuestionArguments, module.PolicyArguments, ModelArguments, LoraArguments, RLArguments)
         more = ["--init_from", "x"] if name == "rlvr_sort" else ["--model_name_or_path", "x"]
     else:
         kinds, more = (module.QuestionArguments, module.RPTArguments), []
