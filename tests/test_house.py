@@ -14,6 +14,7 @@ FLOORS = ("tasks metrics", "data text show", "models", "runs", "training", "eval
 GROUND = {
     "compiled",
     "errors",
+    "faults",
     "files",
     "moved",
     "registration",

@@ -3,8 +3,7 @@
 import contextlib
 import dataclasses
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +28,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from ..faults import chain, tried_again
 from .cards import Card, parse_card
 from .dataset_card import PUBLISHED, dataset_card, without
 
@@ -37,7 +37,6 @@ SCORES = f"{constants.EVAL_RESULTS_FOLDER}/hf_procedural.yaml"
 AGAIN = "run the same command again, it goes on where it stopped"
 LATER = "try again later, or without push_to_hub and publish the run afterwards"
 
-_WAITS = (1, 3)  # seconds before the second and third attempt, beside those of huggingface_hub itself
 _OF_SPLIT = ("rows", "fingerprint", "files", "bytes")  # what PUBLISHED holds of each
 
 
@@ -59,23 +58,16 @@ def hub_errors(repo: str, again: str = AGAIN):
         raise
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _reason(error: Exception, repo: str, again: str) -> str | None:
-    chain = list(_chain(error))
-    if any(isinstance(each, OfflineModeIsEnabled) for each in chain):
+    errors = list(chain(error))
+    if any(isinstance(each, OfflineModeIsEnabled) for each in errors):
         return "HF_HUB_OFFLINE is set: unset it to reach the Hub"
     if isinstance(error, LocalTokenNotFoundError):
         return f"no Hugging Face token to write {repo} with: run hf auth login, or set HF_TOKEN"
-    answered = next((each for each in chain if isinstance(each, HfHubHTTPError)), None)
+    answered = next((each for each in errors if isinstance(each, HfHubHTTPError)), None)
     if answered is None:
-        if any(isinstance(each, HTTPError | LocalEntryNotFoundError | ConnectionError) for each in chain):
-            return f"the Hub at {constants.ENDPOINT} does not answer ({type(chain[-1]).__name__}): {again}"
+        if any(isinstance(each, HTTPError | LocalEntryNotFoundError | ConnectionError) for each in errors):
+            return f"the Hub at {constants.ENDPOINT} does not answer ({type(errors[-1]).__name__}): {again}"
         return None
     status = answered.response.status_code
     message = " ".join((answered.server_message or "").split())
@@ -106,15 +98,7 @@ def retrying(call: Callable, repo: str, again: str = AGAIN):
     Raises HubError.
     """
     with hub_errors(repo, again):
-        for wait in _WAITS:
-            try:
-                return call()
-            except HTTPError as error:
-                status = error.response.status_code if isinstance(error, HfHubHTTPError) else 599
-                if status < 500 and status not in (412, 429):
-                    raise
-                time.sleep(wait)
-        return call()
+        return tried_again(call, also=[412])
 
 
 @dataclasses.dataclass

@@ -21,6 +21,7 @@ from datasets.utils import tqdm
 from huggingface_hub import HfFileSystem, hf_hub_download
 from pyarrow.parquet import ParquetFile
 
+from ..faults import reading_on, tried_again
 from ..text.readers import DataError, local_files
 from .choices import KINDS
 
@@ -64,7 +65,7 @@ def find_files(source: str, config: str | None = None, split: str = "train") -> 
 
 def _hub_files(source: str, config: str | None) -> dict[str, list[str]]:
     try:
-        files = load_dataset_builder(source, config).config.data_files
+        files = tried_again(lambda: load_dataset_builder(source, config)).config.data_files
     except Exception as error:  # whatever network and Hub raise
         with_config = f" with dataset_config {config!r}" if config else ""
         raise ValueError(
@@ -97,7 +98,7 @@ def plan(files: list[str], shard_documents: int | None, limit: int | None = None
 
 def _parquet_starts(file: str, shard_documents: int | None, limit: float) -> tuple[list[tuple], int]:
     """Where shards begin, as (first row, None), and the number of rows."""
-    rows = int(min(_parquet_rows(file), limit))
+    rows = int(min(tried_again(lambda: _parquet_rows(file)), limit))
     if not rows:
         return [(0, None)], 0
     return [(first, None) for first in range(0, rows, shard_documents or rows)], rows
@@ -109,7 +110,7 @@ def _line_starts(file: str, shard_documents: int | None, limit: float) -> tuple[
     starts = [(0, None if packed else 0)]
     lines = 0
     offset = 0
-    for line in _lines(file):
+    for line in reading_on(lambda number: itertools.islice(_lines(file), number, None), file):
         if lines == limit:
             break
         if lines and shard_documents and lines % shard_documents == 0:
@@ -190,8 +191,12 @@ def _not_unicode(value, column: str) -> str | None:
 
 def _rows(shard: Shard, text_column: str) -> Iterator[tuple]:
     """(number from 1, row); instead of what cannot be read an exception, or another value of JSON."""
-    rows = _parquet_shard(shard, text_column) if shard.file.endswith(".parquet") else _json_shard(shard)
-    return ((number + 1, row) for number, row in rows)
+
+    def rows(had):
+        numbered = _parquet_shard(shard, text_column) if shard.file.endswith(".parquet") else _json_shard(shard)
+        return itertools.islice(numbered, had, None)
+
+    return ((number + 1, row) for number, row in reading_on(rows, shard.file))
 
 
 # JSON Lines

@@ -23,8 +23,9 @@ from datasets import load_dataset
 from pyarrow.parquet import ParquetFile
 
 from .. import upstream
+from ..faults import reading_on, tried_again
 from ..files import is_hub_id
-from ..terminal import logger
+from ..terminal import in_a_line, logger
 from .sources import FORM
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
@@ -228,7 +229,7 @@ def _reading(place: str):
     except DataError:
         raise
     except Exception as error:  # whatever disk, network, unpacking and parsing raise
-        raise DataError(f"{place} cannot be read: {str(error) or type(error).__name__}") from error
+        raise DataError(f"{place} cannot be read: {in_a_line(error) or type(error).__name__}") from error
 
 
 def _located(texts: Iterable[tuple], place: str) -> Iterator[tuple]:
@@ -251,18 +252,30 @@ def _files(files: list[str]) -> Split:
 
 
 def _streamed(dataset, place: str) -> Split:
-    """A split of a `datasets.IterableDataset`."""
+    """A split of a `datasets.IterableDataset`, which is read on after faults of the network that pass."""
     tables = dataset.with_format("arrow")
 
     def rows(column):
-        return _located(_arrow_texts(tables.iter(256), column, place), place)
+        return _located(enumerate(_shards_texts(tables, column, place), 1), place)
 
     def columns():
         with _reading(place):
-            first = next(tables.iter(1), pa.table({}))
+            first = next(reading_on(lambda number: itertools.islice(tables.iter(1), number, None), place), pa.table({}))
         return _of_schema(first.schema)
 
     return Split((place,), rows, columns)
+
+
+def _shards_texts(tables, column: str, place: str) -> Iterator[str]:
+    """The texts of a stream, a file or shard after the other: of these one is read again where it failed."""
+    for index in range(tables.num_shards):
+        shard = tables.shard(tables.num_shards, index)
+
+        def texts(number, shard=shard):
+            numbered = itertools.islice(_arrow_texts(shard.iter(256), column, place), number, None)
+            return (text for _, text in numbered)
+
+        yield from reading_on(texts, f"{place}, shard {index + 1} of {tables.num_shards}")
 
 
 def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]] | None:
@@ -333,7 +346,7 @@ def splits_of(dataset: str, config: str | None) -> dict[str, Split]:
 
 def _hub_splits(dataset: str, config: str | None) -> dict[str, Split]:
     try:
-        streams = load_dataset(dataset, config, streaming=True)
+        streams = tried_again(lambda: load_dataset(dataset, config, streaming=True))
     except Exception as error:  # whatever network, Hub and damaged data raise
         with_config = f" with dataset_config {config!r}" if config else ""
         packed = importlib.util.find_spec("zstandard") is None
