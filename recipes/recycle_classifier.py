@@ -106,7 +106,7 @@ def read_examples(args, counts: collections.Counter):
     """(text, whether it is good) of all examples; those left out are counted as damaged or unlabelled."""
 
     def damaged(line):
-        counts["damaged"] += 1
+        counts["damaged"] += reading.lost([line])
         tqdm.write(f"left out: {in_a_line(line)}", file=sys.stderr)
 
     piles = {"dataset": None} if args.dataset else {"positive_dataset": True, "negative_dataset": False}

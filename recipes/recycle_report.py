@@ -146,7 +146,7 @@ def notes_of(args, pairs: list[dict], total: int, damaged: list[str]) -> list[st
             f"texts are at the threshold of {args.meaning_threshold:g} or above."
         )
     if damaged:
-        notes.append(f"{len(damaged):,} damaged rows are left out, the first: {damaged[0]}")
+        notes.append(f"{reading.lost(damaged):,} damaged rows are left out, the first: {damaged[0]}")
     return notes
 
 

@@ -265,7 +265,7 @@ def prepare(data, rewarded, lora, args) -> finish.Prepared:
     checkpoint = folder.open_run(args, data, rewarded, lora)
     texts, damaged = load_texts(data)
     if damaged:
-        logger(__name__).warning("%d damaged lines are left out: %s ...", len(damaged), damaged[0])
+        logger(__name__).warning("%d damaged lines are left out: %s ...", reading.lost(damaged), damaged[0])
     set_seed(args.seed)
     model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
     show = show_with(data, tokenizer)
@@ -296,7 +296,7 @@ def prepare(data, rewarded, lora, args) -> finish.Prepared:
     )
     provenance = {
         "init_from": folder.earlier_stages(data.model_name_or_path),
-        "texts": {"train": len(train), "validation": len(held_out), "damaged": len(damaged)},
+        "texts": {"train": len(train), "validation": len(held_out), "damaged": reading.lost(damaged)},
         "dataset_fingerprints": {"train": fingerprint_of(train), "validation": fingerprint_of(held_out)},
     }
     return finish.Prepared("recycle_train", args, make_trainer, checkpoint, provenance, f"paraphrasing {data.dataset}")

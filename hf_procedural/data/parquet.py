@@ -112,9 +112,13 @@ def _is_other_split(metadata: bytes | None, builder) -> bool:
 
 
 def _metadata(file: Path) -> bytes | None:
+    if not file.is_file():  # a pipe would be waited for
+        return None
     try:
         return (pq.read_schema(file).metadata or {}).get(b"hf_procedural")
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk; Arrow's own of damaged files have none
+            raise
         return None
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _FILE_NAME = re.compile(r"\.jsonl?(\.(gz|zst))?$|\.parquet$")
 _PACKED = (".gz", ".zst")
+_LOST = re.compile(r", line (\d+): this and all rows to (\d+) cannot be read")
 _BATCH = 256  # rows of a parquet file in memory
 _BOM = b"\xef\xbb\xbf"
 
@@ -151,19 +152,28 @@ def read(
         damaged(message)
 
 
+def lost(damaged: Iterable[str]) -> int:
+    """How many lines and rows `read` told damaged: of what is lost of a row group, told once, all rows count."""
+    ranges = [_LOST.search(line) for line in damaged]
+    return sum(int(rows[2]) - int(rows[1]) + 1 if rows else 1 for rows in ranges)
+
+
 def check_columns(shards: Iterable[Shard], text_column: str, id_column: str | None = None) -> None:
     """Raises ValueError where there is no row, or none with one of these columns; reads until both were seen."""
     missing = {"text_column": text_column} | ({"id_column": id_column} if id_column else {})
     seen = {}
+    damage = ""
     for shard in shards:
-        for _, row in _rows(shard, text_column):
+        for number, row in _rows(shard, text_column):
             if isinstance(row, dict):
                 seen |= dict.fromkeys(row)
                 missing = {argument: column for argument, column in missing.items() if column not in seen}
                 if not missing:
                     return
+            elif isinstance(row, Exception):
+                damage = damage or f" that can be read ({shard.file}, line {number}: {' '.join(str(row).split())})"
     if not seen:
-        raise ValueError("dataset: there is no document")
+        raise ValueError(f"dataset: there is no document{damage}")
     for argument, column in missing.items():
         raise ValueError(f"{argument} {column!r} is in no document of the dataset, which have: {', '.join(seen)}")
 
@@ -313,6 +323,9 @@ def _parquet_shard(shard: Shard, text_column: str) -> Iterator[tuple]:
 
 
 def _check_schema(schema: pa.Schema, file: str, text_column: str) -> None:
+    twice = _twice(schema)
+    if twice is not None:  # of which a row would have one
+        raise DataError(f"{file} has the column {twice!r} twice")
     if text_column not in schema.names:
         raise DataError(f"text_column {text_column!r} is not in {file}, which has: {', '.join(schema.names)}")
     kind = schema.field(text_column).type
@@ -320,6 +333,20 @@ def _check_schema(schema: pa.Schema, file: str, text_column: str) -> None:
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     if not is_text:
         raise DataError(f"text_column {text_column!r} of {file} holds {kind}, not text")
+
+
+def _twice(fields: Iterable[pa.Field]) -> str | None:
+    """The first name that stands twice, beside one another or inside of a column."""
+    names = set()
+    for field in fields:
+        if field.name in names:
+            return field.name
+        names.add(field.name)
+        inside = [field.type.field(place) for place in range(field.type.num_fields)]
+        twice = _twice(inside)
+        if twice is not None:
+            return twice
+    return None
 
 
 def _damage(error: Exception, what: str = "the file cannot be read") -> ValueError:
@@ -331,9 +358,24 @@ def _damage(error: Exception, what: str = "the file cannot be read") -> ValueErr
 
 def _values(batch: pa.RecordBatch) -> list:
     """The rows of a batch; an exception for one that has values which Python has not, such as text in no UTF-8."""
+    damage = {}  # by row
+    columns = [_column(column, damage) for column in batch.columns]
+    rows: list = [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
+    for row, error in damage.items():
+        rows[row] = error
+    return rows
+
+
+def _column(column: pa.Array, damage: dict[int, Exception]) -> list:
+    """The values of a column; of those that Python has not None, and their error in `damage`."""
     try:
-        return batch.to_pylist()
-    except (ValueError, OverflowError) as error:
-        if len(batch) == 1:
-            return [ValueError(error)]
-        return [_values(batch.slice(row, 1))[0] for row in range(len(batch))]
+        return column.to_pylist()
+    except (ValueError, OverflowError):
+        values = []
+        for row, value in enumerate(column):
+            try:
+                values.append(value.as_py())
+            except (ValueError, OverflowError) as error:
+                damage.setdefault(row, ValueError(error))
+                values.append(None)
+        return values

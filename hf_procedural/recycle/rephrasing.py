@@ -20,7 +20,7 @@ from .. import upstream
 from ..files import whole
 from ..moved import old_names
 from ..runs.folder import versions
-from . import pieces, pipeline
+from . import pieces, pipeline, reading
 from .choices import COMPLETE, ORIGINAL
 from .generation import Generator, Settings
 from .output import DAMAGED, HIDDEN, record_of, shard_file
@@ -224,7 +224,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         "failed_pieces": {reason: counts[reason] for reason in FAILURES},
         "empty_pieces": counts["empty_pieces"],
         "cut_completions": counts["cut_completions"],
-        "damaged_lines": len(damaged),
+        "damaged_lines": reading.lost(damaged),
         "damaged": damaged[:_LISTED],
         "characters": {"in": counts["characters_in"], "out": counts["characters_out"]},
         "length_ratio": counts["characters_out"] / counts["characters_in"] if counts["characters_in"] else None,

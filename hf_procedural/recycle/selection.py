@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ..data.tokenization import load_tokenizer
 from ..moved import old_names
 from ..runs.tables import markdown_table
-from . import pipeline, quality
+from . import pipeline, quality, reading
 from .output import record_of, shard_file
 from .pipeline import Document, PipelineStep
 
@@ -199,7 +199,7 @@ def account(known: Known, rule: str, value: float, tokenizer: str | None) -> dic
         "rule": {rule: value},
         "threshold": None if math.isnan(known.threshold) else known.threshold,
         "at_threshold": int((documents["quality"][kept] == np.float32(known.threshold)).sum()),
-        "damaged_lines": len(known.damaged),
+        "damaged_lines": reading.lost(known.damaged),
         "read": len(documents),
         "kept": int(kept.sum()),
         "dropped": {

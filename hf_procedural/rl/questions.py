@@ -281,7 +281,8 @@ def load_questions(path: str, split: str = "train", columns=()) -> Dataset:
         splits = load_dataset(path)
     except Exception as error:  # missing, unreachable, damaged, of no known kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
-        reason = " ".join((str(error) or type(error).__name__).split())
+        cause = error.__cause__ or error  # datasets' own error of a damaged file tells nothing
+        reason = next(iter(str(cause).splitlines()), type(cause).__name__)
         raise ValueError(f"{path}: no questions there: {where}{reason}") from error
     if split not in splits:
         raise ValueError(f"{path} has no split {split!r}, only: {', '.join(map(str, splits))}")

@@ -109,6 +109,8 @@ def _damaged(files: dict[str, dict[str, Path]]) -> list[str]:
 
 def _damage(path: Path) -> str | None:
     """What is wrong with a file, as far as can be seen without reading much."""
+    if path.is_fifo():  # which would be waited for
+        return f"{path} (a pipe)"
     try:
         size = path.stat().st_size
         if size <= _READ_WHOLE:

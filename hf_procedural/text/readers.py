@@ -197,6 +197,8 @@ def _file_texts(file: str, column: str) -> Iterator[tuple]:
         if file.endswith(".parquet"):
             parquet = ParquetFile(file)
             _check_column(column, parquet.schema_arrow.names, file)
+            if parquet.schema_arrow.names.count(column) > 1:
+                raise DataError(f"{file} has the column {column!r} twice")
             yield from _arrow_texts(parquet.iter_batches(256, columns=[column]), column, file)
         elif _is_plain(file):
             _check_column(column, ["text"], file)
@@ -289,13 +291,25 @@ def local_files(name: str, pattern: re.Pattern, kinds: str, argument: str) -> di
     path = os.path.expanduser(name)
     if os.path.isdir(path):
         return _folder_files(path, pattern, kinds, argument)
-    files = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
+    files = [path] if os.path.lexists(path) else _globbed(path)
     for file in files:
+        if not os.path.isfile(file):
+            raise ValueError(f"{argument}: {file} is no file, but a pipe, a device or a link that leads nowhere")
         if not pattern.search(file):
             raise ValueError(f"{argument}: {file} is not {kinds}")
     if not files and (FILE_NAME.search(path) or not is_hub_id(name)):
         raise ValueError(f"{argument} {name!r}: there is no such file or folder")
     return {"train": files} if files else None
+
+
+def _globbed(pattern: str) -> list[str]:
+    """What a pattern matches beside folders, sorted; by the shortest path, where links to folders give several."""
+    files = {}
+    for path in sorted(glob.glob(pattern, recursive=True), key=len):
+        folder, name = os.path.split(path)
+        if not os.path.isdir(path):
+            files.setdefault((os.path.realpath(folder), name), path)
+    return sorted(files.values())
 
 
 def _folder_files(folder: str, pattern: re.Pattern, kinds: str, argument: str) -> dict[str, list[str]]:

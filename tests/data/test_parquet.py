@@ -1,6 +1,7 @@
 """Parquet files hold the rows of the builder, whoever writes them and however often that is interrupted."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -47,6 +48,23 @@ def assert_same_rows(files, dataset):
     assert ours.column_names == theirs.column_names and ours.num_rows == theirs.num_rows
     for column, other in zip(arrays_of(ours), arrays_of(theirs), strict=True):
         np.testing.assert_array_equal(column, other)
+
+
+def test_what_is_no_parquet_file_is_not_ours(tmp_path):
+    """Also where Arrow raises an OSError, and a pipe, for which nobody waits."""
+    parquet.write(builder_of(), tmp_path)
+    file = tmp_path / "train-00000-of-00001.parquet"
+    whole = file.read_bytes()
+    damaged = bytearray(whole)
+    damaged[-400:-20] = bytes(value ^ 0x5A for value in damaged[-400:-20])
+    for content in (b"", whole[:-9], bytes(damaged)):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="train-00000-of-00001.parquet does not hold these rows: choose another"):
+            parquet.missing_shards(builder_of(), tmp_path)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ValueError, match="does not hold these rows"):
+        parquet.missing_shards(builder_of(), tmp_path)
 
 
 def test_lists_of_any_size_are_files_of_their_own(tmp_path):

@@ -530,6 +530,10 @@ def test_questions_that_are_none(made, tmp_path):
         with pytest.raises(ValueError) as raised:
             questions.load_questions(path, split)
         assert message in str(raised.value) and "\n" not in str(raised.value)
+    twice = pa.table([["a"], ["a"], ["b"]], names=["context", "context", "continuation"])
+    pq.write_table(twice, tmp_path / "train.parquet")
+    with pytest.raises(ValueError, match="no questions there: Multiple matches for FieldRef.Name.context. in context"):
+        questions.load_questions(str(tmp_path))
 
 
 def test_proxies_that_are_none():

@@ -4,9 +4,11 @@ import bz2
 import datetime
 import gzip
 import json
+import os
 import random
 import unicodedata
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pyarrow as pa
@@ -161,10 +163,14 @@ def test_damaged_parquet_costs_what_is_damaged(tmp_path):
         found, damaged = read_all([file], size)
         assert [row["id"] for row in found] == whole
         assert [text.partition(": ")[0] for text in damaged] == [f"{file}, line {number}" for number in told]
+        assert reading.lost(damaged) == 25
     for content in (b"", b"PAR1", bytes(data[:-9])):
         write(tmp_path, "a.parquet", content)
         found, damaged = read_all([file], 10)
         assert found == [] and len(damaged) == 1 and f"{file}, line 1: the file cannot be read (" in damaged[0]
+        assert reading.lost(damaged) == 1  # nobody knows how many there were
+        with pytest.raises(ValueError, match=r"^dataset: there is no document that can be read \(.*a.parquet, line 1"):
+            reading.check_columns(reading.plan([file], 10), "text")
 
 
 def test_values_of_parquet(tmp_path):
@@ -183,6 +189,50 @@ def test_values_of_parquet(tmp_path):
     found, damaged = read_all([str(tmp_path / "a.parquet")], None)
     assert [row["id"] for row in found] == ["a.parquet:1", "a.parquet:3"]
     assert "a.parquet, line 2: 'utf-8' codec can't decode byte 0xff" in damaged[0] and len(damaged) == 1
+
+
+def test_a_column_that_fails_costs_no_other_column(tmp_path):
+    """All others of a batch are read once, and not again row by row: 2 s here, were they."""
+    broken = pa.array([b"\xff"] * 2_000)
+    broken = pa.StringArray.from_buffers(len(broken), *broken.buffers()[1:])
+    columns = {f"n{number}": list(range(2_000)) for number in range(100)}
+    pq.write_table(pa.table({"text": ["good"] * 2_000, "bad": broken} | columns), tmp_path / "a.parquet")
+    with mock.patch.object(reading, "_column", wraps=reading._column) as read:
+        found, damaged = read_all([str(tmp_path / "a.parquet")], None)
+    assert found == [] and len(damaged) == reading.lost(damaged) == 2_000
+    assert read.call_count == 102 * 8  # columns and batches
+
+
+def test_columns_of_one_name_are_an_error(tmp_path):
+    file = str(tmp_path / "a.parquet")
+    inside = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    for columns, name in (
+        ([("text", ["x"]), ("text", ["y"])], "text"),
+        ([("text", ["x"]), ("other", ["y"]), ("other", ["y"])], "other"),
+        ([("text", ["x"]), ("more", inside)], "a"),
+        ([("text", ["x"]), ("more", pa.ListArray.from_arrays([0, 1], inside))], "a"),
+    ):
+        names, values = zip(*columns, strict=True)
+        pq.write_table(pa.table(list(map(pa.array, values)), names=names), file)
+        with pytest.raises(DataError, match=f"^{file} has the column '{name}' twice$"):
+            read_all([file], None)
+
+
+def test_links_and_pipes(tmp_path, monkeypatch):
+    """A folder within itself has each file once; what is no file is named, and not waited for."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "data/z.jsonl", [b'{"text": "x"}'])
+    Path("data/self").symlink_to(".")
+    Path("data/nowhere.jsonl").symlink_to("nowhere.jsonl")
+    assert reading.find_files("data") == ["data/z.jsonl"]
+    assert reading.find_files("data/**/z.jsonl") == ["data/z.jsonl"]
+    Path("link").symlink_to("data")
+    assert reading.find_files("link/z*") == ["link/z.jsonl"]
+    os.mkfifo("data/pipe.jsonl")
+    assert reading.find_files("data") == ["data/z.jsonl"]
+    for name, strange in (("data/pipe.jsonl", "data/pipe.jsonl"), ("data/n*.jsonl", "data/nowhere.jsonl")):
+        with pytest.raises(ValueError, match=f"^dataset: {strange} is no file, but a pipe, a device or a link that"):
+            reading.find_files(name)
 
 
 def test_files(tmp_path):
@@ -223,6 +273,8 @@ def test_what_is_not_there_is_told_at_once(tmp_path):
     ):
         reading.check_columns(shards, "text", "url")
     with pytest.raises(ValueError, match="^dataset: there is no document$"):
+        reading.check_columns(reading.plan([write(tmp_path, "b.jsonl", b"\n \n")], None), "text")
+    with pytest.raises(ValueError, match=r"^dataset: there is no document that can be read \(.*, line 3: not valid"):
         reading.check_columns(reading.plan([write(tmp_path, "b.jsonl", b"\n \n{")], None), "text")
     pq.write_table(pa.table({"body": ["a"], "text": [3]}), tmp_path / "c.parquet")
     for column, message in (

@@ -4,6 +4,7 @@ import collections
 import io
 import itertools
 import json
+import os
 import shutil
 import tarfile
 
@@ -301,8 +302,11 @@ def test_all_damage_is_named_together(tmp_path):
     for name in ("train-easy/a__x.txt", "train-easy/b__y.txt"):
         (tmp_path / name).unlink()
     (tmp_path / "train-easy" / "b__y.txt").mkdir()
+    (tmp_path / "train-hard" / "b__y.txt").unlink()
+    os.mkfifo(tmp_path / "train-hard" / "b__y.txt")
     message = error_of(tmp_path)
-    assert "missing: train-easy/a__x.txt; damaged: " in message and message.count("(") == 3
+    assert "missing: train-easy/a__x.txt; damaged: " in message and message.count("(") == 4
+    assert "train-hard/b__y.txt (a pipe)" in message
     assert "train-easy/b__y.txt (Is a directory)" in message
     assert "train-hard/a__x.txt (line 1" in message and "extrapolate/b__y.txt (the file is empty)" in message
 

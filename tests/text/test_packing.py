@@ -285,6 +285,22 @@ def test_columns_of_parquet_files(tmp_path):
     assert list(documents.open_documents(file)) == ["a"]
     with pytest.raises(ValueError, match=r"^text_column 'n' of \S*a.parquet holds int64, not text$"):
         documents.open_documents(file, column="n")
+    for names in (["text", "n", "n"], ["text", "text", "n"]):
+        pyarrow.parquet.write_table(pa.table([["a"], ["b"], ["c"]], names=names), file)
+        if names.count("text") == 1:  # others are not read
+            assert list(documents.open_documents(file)) == ["a"]
+        else:
+            with pytest.raises(ValueError, match=r"^\S*a.parquet has the column 'text' twice$"):
+                documents.open_documents(file)
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.jsonl")
+    Path("itself").symlink_to("itself")
+    for name in ("pipe.jsonl", "p*.jsonl", "itself", "/dev/null"):
+        with pytest.raises(ValueError, match=r"^dataset: \S+ is no file, but a pipe, a device or a link that leads no"):
+            documents.open_documents(name)
 
 
 @pytest.mark.parametrize(
