@@ -19,8 +19,10 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural import accepted
+from hf_procedural.errors import user_errors
 from hf_procedural.recycle import choices
 from hf_procedural.terminal import in_a_line, tell
 from hf_procedural.training import parser
@@ -31,6 +33,7 @@ class ClassifierArguments:
     """Which examples, and what to make of them."""
 
     _argument_group_name = "examples and classifier"
+    ranges: ClassVar = {"validation_size": accepted.inside(0, 1), "seed": accepted.least(0, 2**31 - 1)}
 
     dataset: list[str] = dataclasses.field(
         default_factory=list,
@@ -70,19 +73,11 @@ class ClassifierArguments:
                 "give --dataset FILE --label_column COLUMN --positive NUMBER_OR_WORD, or --positive_dataset GOOD "
                 "--negative_dataset OTHERS"
             )
-        for name, least in {"word_ngrams": 2, "epoch": 1, "dim": 1, "min_count": 1, "threads": 1}.items():
-            at_least(name, getattr(self, name), least)
         if self.dim * self.bucket < choices.LEAST_WEIGHTS:
             raise ValueError(
                 f"bucket must be at least {-(-choices.LEAST_WEIGHTS // self.dim):,} with dim {self.dim}, got "
                 f"{self.bucket:,}: fastText does not set all weights of a smaller model"
             )
-        if not 0 < self.validation_size < 1:
-            raise ValueError(f"validation_size must be a share between 0 and 1, got {self.validation_size}")
-        if not self.lr > 0:
-            raise ValueError(f"lr must be above 0, got {self.lr}")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed must be from 0 to {2**31 - 1}, got {self.seed}")
         for file in (Path(self.output_file), Path(self.output_file).with_suffix(".json")):
             if file.exists():
                 raise ValueError(f"output_file {file} exists: choose another, or remove it")

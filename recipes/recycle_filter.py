@@ -29,8 +29,9 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural.errors import required, user_errors
 from hf_procedural.recycle import choices
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
@@ -44,6 +45,7 @@ class FilterArguments:
     """Which text to filter, by what, and where."""
 
     _argument_group_name = "filter"
+    ranges: ClassVar = {"threshold": choices.PROBABILITY, "organic_threshold": choices.PROBABILITY}
 
     dataset: str | None = dataclasses.field(
         default=None,
@@ -114,8 +116,6 @@ class FilterArguments:
         self.organic_dataset = None if self.organic_dataset == "none" else self.organic_dataset
         if not self.dataset and not self.organic_dataset:
             raise ValueError("dataset is missing: give --dataset data/recycled, --organic_dataset data/web, or both")
-        for name in ("shard_documents", "num_proc"):
-            at_least(name, getattr(self, name), 1)
         for argument, prefix in (("dataset", ""), ("organic_dataset", "organic_")):
             given = {name: getattr(self, prefix + name) for name in choices.RULES}
             given = {prefix + name: value for name, value in given.items() if value is not None}
@@ -123,15 +123,10 @@ class FilterArguments:
                 raise ValueError(f"give one of {' and '.join(given)}, got {' and '.join(map(str, given.values()))}")
             if given and not getattr(self, argument):
                 raise ValueError(f"{min(given)}: there is no --{argument} to choose from")
-            for name, value in given.items():
-                if name.endswith("threshold") and not 0 <= value <= 1.0001:  # fastText adds 1e-5
-                    raise ValueError(f"{name} must be a probability from 0 to 1, got {value}")
-                if name.endswith("keep_top") and not 0 < value <= 1:
-                    raise ValueError(f"{name} must be a share above 0 and at most 1, got {value}")
-                if name.endswith("tokens"):
-                    at_least(name, value, 1)
-                if name.endswith("tokens") and not self.tokenizer:
-                    raise ValueError(f"{name} needs a tokenizer to count them: add --tokenizer EleutherAI/gpt-neox-20b")
+            if prefix + "tokens" in given and not self.tokenizer:
+                raise ValueError(
+                    f"{prefix}tokens needs a tokenizer to count them: add --tokenizer EleutherAI/gpt-neox-20b"
+                )
 
     def rule(self, source: str) -> tuple[str, float]:
         """Of choices.RULES one, and its value."""

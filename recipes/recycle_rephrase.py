@@ -23,9 +23,10 @@ slurm submits them with a task that writes recycle.json at the end, --executor r
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural import accepted
+from hf_procedural.errors import required, user_errors
 from hf_procedural.recycle import choices, pieces
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
@@ -39,6 +40,7 @@ class RephraseArguments:
     """Which text to rephrase, how, and where."""
 
     _argument_group_name = "rephrasing"
+    ranges: ClassVar = {"temperature": accepted.least(0)}
 
     model_name_or_path: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of the rephraser."}
@@ -128,10 +130,6 @@ class RephraseArguments:
         required(self, model_name_or_path="runs/rephraser", dataset="data/web", output_dir="data/recycled")
         for name in ("chat_template_kwargs", "vllm_options", "executor_options"):
             setattr(self, name, parser.mapping(name, getattr(self, name)))
-        least = dict.fromkeys(("limit", "piece_characters", "max_new_tokens", "max_prompt_length", "batch_pieces"), 1)
-        least |= dict.fromkeys(("cache_tokens", "shard_documents", "num_proc", "threads"), 1) | {"seed": 0}
-        for name, value in least.items():
-            at_least(name, getattr(self, name), value)
         known = {
             "without_marker": (choices.ORIGINAL, choices.DROP),
             "executor": choices.EXECUTORS,

@@ -16,7 +16,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural.errors import required, user_errors
 from hf_procedural.files import check_folder
 from hf_procedural.recycle import choices
 from hf_procedural.training import parser
@@ -59,10 +59,6 @@ class ReportArguments:
 
     def __post_init__(self):
         required(self, dataset="data/recycled", output_dir="data/recycled_report")
-        for name, least in (("limit", 1), ("seed", 0), ("worst", 0)):
-            at_least(name, getattr(self, name), least)
-        if not 0 <= self.meaning_threshold <= 1:
-            raise ValueError(f"meaning_threshold must be from 0 to 1, got {self.meaning_threshold}")
 
 
 parser.answer_early(__name__, __doc__, ReportArguments)

@@ -20,8 +20,10 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
+from typing import ClassVar
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural import accepted
+from hf_procedural.errors import required, user_errors
 from hf_procedural.recycle.choices import SYSTEM
 from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
@@ -36,6 +38,7 @@ class TextArguments:
     """The model to begin with, and the web text that it paraphrases."""
 
     _argument_group_name = "model and text"
+    ranges: ClassVar = {"limit": accepted.least(2)}
 
     model_name_or_path: str | None = dataclasses.field(
         default=None, metadata={"help": "Folder or Hub id of the model to train, best one that follows instructions."}
@@ -74,9 +77,6 @@ class TextArguments:
 
     def __post_init__(self):
         required(self, model_name_or_path="ORG/CHAT-MODEL", dataset="data/web")
-        least = {"limit": 2, "piece_characters": 1, "validation_size": 1, "max_prompt_length": 1}
-        for name, value in least.items():
-            at_least(name, getattr(self, name), value)
         if self.below_score is not None and self.score_column is None:
             raise ValueError("below_score needs score_column, which names the column of the scores")
 
@@ -126,9 +126,6 @@ class RewardArguments:
     )
 
     def __post_init__(self):
-        at_least("judge_batch_size", self.judge_batch_size, 1)
-        if not self.judge_timeout > 0:
-            raise ValueError(f"judge_timeout must be above 0 seconds, got {self.judge_timeout}")
         if not any(self.weights.values()):
             raise ValueError("all weights are 0: nothing is rewarded")
 

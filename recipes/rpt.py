@@ -18,7 +18,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural.errors import required, user_errors
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.rl.rewards import VARIANTS
 from hf_procedural.runs.measured import THRESHOLDS
@@ -55,8 +55,6 @@ class QuestionArguments:
 
     def __post_init__(self):
         required(self, model_name_or_path="ORG/REASONING-MODEL", questions="data/rpt")
-        for name in ("max_prompt_length", "validation_size"):
-            at_least(name, getattr(self, name), 1)
         if self.reward not in VARIANTS:
             raise ValueError(f"reward must be one of {', '.join(VARIANTS)}, got {self.reward!r}")
 

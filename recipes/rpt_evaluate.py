@@ -21,7 +21,8 @@ import json
 import re
 from pathlib import Path
 
-from hf_procedural.errors import Parser, at_least, user_errors
+from hf_procedural import accepted
+from hf_procedural.errors import Parser, user_errors
 from hf_procedural.files import check_folder, write_text
 from hf_procedural.rl.arguments import WAYS
 from hf_procedural.terminal import tell
@@ -64,11 +65,6 @@ def parse():
     parser.add_argument("--seed", type=int, default=42, help="(%(default)s)")
     parser.add_argument("--use_vllm", action="store_true", help="Reason with vLLM, in one process.")
     args = parser.parse_args()
-    for name in ("limit", "samples", "max_prompt_length", "max_new_tokens", "batch_size"):
-        at_least(name, getattr(args, name), 1)
-    if not args.temperature > 0:
-        raise ValueError(f"temperature must be above 0, got {args.temperature}")
-    at_least("seed", args.seed, 0)
     if bool(args.questions) != bool(args.model_name_or_path):
         raise ValueError(
             "questions and models belong together: --questions data/rpt --model_name_or_path before=ORG/MODEL"
@@ -104,7 +100,7 @@ def labelled(models: list[str]) -> dict[str, str]:
     paths = {}
     for word in models:
         label, _, path = word.rpartition("=")
-        label = label or Path(path).name
+        label, path = label or Path(path).name, accepted.at_home(path)
         if not re.fullmatch(r"[\w.+-]+", label):
             raise ValueError(
                 f"model_name_or_path: {word!r} needs a label of letters, digits and . _ + -, such as before={path}"

@@ -20,8 +20,10 @@ import itertools
 import json
 import math
 from pathlib import Path
+from typing import ClassVar
 
-from hf_procedural.errors import at_least, required, user_errors
+from hf_procedural import accepted
+from hf_procedural.errors import required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.terminal import tell
@@ -37,6 +39,7 @@ class PrepareArguments(sources.ReadingArguments):
     """Which text to ask about, and where."""
 
     _argument_group_name = "questions"
+    ranges: ClassVar = {"validation_size": accepted.least(0)}
 
     split: str = dataclasses.field(default="train", metadata={"help": "Split of the data set."})
     text_column: list[str] = dataclasses.field(
@@ -84,10 +87,6 @@ class PrepareArguments(sources.ReadingArguments):
         self.dataset, weights = sources.checked_sources(self.dataset, [])
         if len(self.dataset) > 1 or weights:
             raise ValueError(f"dataset must be one, without a weight, got {' '.join(map(sources.label, self.dataset))}")
-        least = {"limit": 1, "shuffle_buffer": 0, "validation_size": 0, "max_length": 2, "min_context": 0, "seed": 0}
-        least |= dict.fromkeys(("continuation_tokens", "positions_per_document", "batch_tokens", "shard_documents"), 1)
-        for name, value in least.items():
-            at_least(name, getattr(self, name), value)
         if self.min_context >= self.max_length:
             raise ValueError(f"min_context must be below max_length, {self.max_length}, got {self.min_context}")
         if not 0 <= self.min_entropy < LARGEST:

@@ -30,7 +30,7 @@ import os
 import re
 from pathlib import Path
 
-from hf_procedural.errors import at_least, nearest, user_errors
+from hf_procedural.errors import nearest, user_errors
 from hf_procedural.evaluation import suites
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
@@ -135,8 +135,6 @@ class EvaluateArguments:
                 raise ValueError(f"{name}: {self.suite} says itself how it asks; give --tasks instead of --suite")
             if getattr(self, name) and any(task.startswith("core:") for task in self.tasks):
                 raise ValueError(f"{name}: DCLM's Core says itself how it asks; leave core: out of --tasks")
-        for name, least in (("limit", 1), ("num_fewshot", 0), ("batch_size", 1), ("max_length", 2)):
-            at_least(name, getattr(self, name), least)
         if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {self.dtype!r}")
         if self.device is not None:

@@ -28,8 +28,9 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import ClassVar
 
-from hf_procedural.errors import at_least, user_errors
+from hf_procedural.errors import user_errors
 from hf_procedural.text import sources
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, StageSettings
@@ -42,6 +43,7 @@ class TextArguments(sources.ReadingArguments):
     """What to read, and as which tokens."""
 
     _argument_group_name = "text"
+    described: ClassVar = ("dataset", "validation_dataset")
 
     dataset: list[str] = dataclasses.field(
         default_factory=list,
@@ -97,9 +99,6 @@ class TextArguments(sources.ReadingArguments):
     )
 
     def __post_init__(self):
-        least = {"tokenizer_size": 257, "sequence_length": 2, "validation_size": 1, "validation_problems": 1}
-        for name, value in least.items():
-            at_least(name, getattr(self, name), value)
         self.dataset, self.weights = sources.checked_sources(self.dataset, self.weights)
         if self.validation_dataset is not None:
             self.validation_dataset = sources.checked_source(self.validation_dataset)[0]
@@ -138,8 +137,6 @@ class TextStageSettings(StageSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.z_loss < math.inf:
-            raise ValueError(f"z_loss must be at least 0, got {self.z_loss}")
         for name in ("use_liger_kernel", "label_smoothing_factor"):
             if self.z_loss and getattr(self, name):
                 raise ValueError(f"z_loss needs logits and labels, which {name} keeps for itself: leave one out")

@@ -12,6 +12,7 @@ LONGEST = 450  # lines of a file; compiled loops may have more
 # imported by all (GROUND) or by none (the others).
 FLOORS = ("tasks metrics", "data text show", "models", "runs", "training", "evaluation rl", "recycle hub", "cli")
 GROUND = {
+    "accepted",
     "compiled",
     "errors",
     "faults",

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from ..errors import at_least
+from .. import accepted
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
 from ..terminal import tell
@@ -37,6 +37,7 @@ def add_commands(commands) -> None:
     published.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     published.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     add_fixed_size(published)
+    published.ranges |= dict.fromkeys(("seed", *(f"{split}_size" for split in SIZES)), accepted.least(0))
     published.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
     for split, rows in SIZES.items():
         about = f"Rows of the {split} split (default: {rows})."
@@ -62,7 +63,6 @@ def _publish_tasks(args) -> None:
         raise ValueError("name the tasks to publish, such as sort-64, or give --all; one of the two")
     if not args.repo and not args.output_dir:
         raise ValueError("where to? Give --repo USER/NAME, or --output_dir DIR for a folder")
-    at_least("num_proc", args.num_proc, 1)
     configs = _configs(args)
     if args.dry_run:
         _dry_run(args, configs)

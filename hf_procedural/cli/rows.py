@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shlex
 
-from ..errors import at_least
+from .. import accepted
 from ..tasks import PRESETS, Task, list_tasks, task, task_class
 from ..tasks.splits import SIZES
 from ..terminal import console, tell
@@ -54,6 +54,7 @@ def add_commands(commands) -> None:
         one.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     for one in (shown, generated):
         one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
+        one.ranges["seed"] = accepted.least(0)
     generated.add_argument("--rows", type=int, required=True, metavar="N", help="Number of rows.")
     generated.add_argument("--output_dir", required=True, metavar="DIR", help="Folder of the Parquet files.")
     add_fixed_size(generated)
@@ -147,7 +148,6 @@ def show(args) -> None:
     from ..show.rows import as_json
     from ..show.rows import show as draw
 
-    at_least("-n", args.n, 1)
     chosen = builder_of(args.name, args.parameters, seed=args.seed).config.task
     count = -(-args.n // blocks.block_rows(chosen))
     made = [blocks.block(chosen, args.seed, args.split, number) for number in range(count)]
@@ -167,7 +167,6 @@ def generate(args) -> None:
     """Writes rows as Parquet files. Raises ValueError for a mistake, before anything is written."""
     from ..data import parquet
 
-    at_least("--rows", args.rows, 1)
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
     builder = builder_of(args.name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
     files = parquet.write(builder, args.output_dir, args.num_proc)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import multiprocessing
+import shutil
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -19,6 +20,7 @@ from . import blocks
 
 SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
 GROUP_BLOCKS = 64  # blocks in a row group: some 64 MiB in memory
+SMALLEST = 50  # Parquet files of rows are never so many times smaller than the rows in memory; of ours 16 times at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +69,8 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     """
     at_least("num_proc", num_proc, 1)
     folder = Path(folder)
-    planned = shards(builder)
     missing = missing_shards(builder, folder)
+    planned = shards(builder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = sum(shard.rows for shard in planned)
     done = rows - sum(shard.rows for shard in missing)
@@ -88,8 +90,10 @@ def missing_shards(builder, folder) -> list[Shard]:
     """The shards that `folder` does not hold yet.
 
     Raises ValueError where it holds Parquet files of other rows; those of other splits of the same task may be there.
+    And where the disk cannot hold what is asked for.
     """
     folder = Path(folder)
+    _check_room(builder, folder)
     planned = shards(builder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder")
@@ -100,6 +104,19 @@ def missing_shards(builder, folder) -> list[Shard]:
         if not is_wanted and not _is_other_split(metadata, builder):
             raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
     return [shard for shard in planned if not (folder / shard.file).exists()]
+
+
+def _check_room(builder, folder: Path) -> None:
+    """Raises ValueError for more rows than the disk of `folder` can hold in the best case."""
+    rows, width = sum(builder.config.rows().values()), builder.config.task.max_length
+    needed = 2 * 4 * rows * width // SMALLEST
+    there = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise ValueError(
+            f"{rows:,} rows of {width:,} tokens need {needed / 1e9:,.0f} GB at the very least, and {there} has "
+            f"{free / 1e9:,.0f} GB free: ask for fewer"
+        )
 
 
 def _is_other_split(metadata: bytes | None, builder) -> bool:

@@ -1,12 +1,13 @@
 """Runs on the Hub: the model, its tokenizer, its card, its scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import cast
 
 from ..errors import user_errors
 from ..files import no_empty_folders, write_text
 from ..training import optimizers
+from ..training.begin import check_plan
 from ..training.divergence import Diverged
 from ..training.finish import Prepared, train_and_save
 from .cards import Card, parse_card
@@ -23,12 +24,18 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
     """
     with user_errors(), no_empty_folders(Path(cast(str, prepared.args.output_dir))):
         trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
+        check_plan(prepared.args, _rows_of(trainer.train_dataset))
         optimizers.make(trainer)
     with user_errors(ImportError, Diverged):  # ImportError: where another library has changed
         results = train_and_save(trainer, prepared, *arguments)
     with user_errors(HubError):
         publish_when_done(trainer)
     return results
+
+
+def _rows_of(dataset) -> int | None:
+    """The rows of a training set; None where it does not tell, as a stream."""
+    return len(dataset) if isinstance(dataset, Sized) else None
 
 
 def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = AGAIN) -> bool:

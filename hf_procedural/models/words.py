@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..accepted import at_home
 from ..errors import nearest
 
 COMPONENTS = ("attn", "mlp", "ln", "embed")
@@ -69,7 +70,7 @@ def _parse_source(text: str) -> Source:
     components = tuple(match["components"].split("+")) if match["components"] else None
     check_components(components or ())
     noise_of(match["control"])
-    return Source(_plain(match["path"]), components, weight, match["control"])
+    return Source(_plain(at_home(match["path"])), components, weight, match["control"])
 
 
 def _plain(path: str) -> str:

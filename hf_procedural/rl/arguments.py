@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING
 
-from ..errors import at_least, nearest
+from ..errors import nearest
 from ..training.arguments import StageSettings
 from ..training.parser import mapping
 
@@ -75,21 +75,12 @@ class RLSettings(StageSettings):
     def __post_init__(self):
         if self.max_steps < 1:
             raise ValueError(f"max_steps must be at least 1 (questions are drawn without an end), got {self.max_steps}")
-        for name, least in (("num_generations_eval", 1), ("max_completion_length", 1)):
-            at_least(name, getattr(self, name), least)
         for name in _MAPPINGS:
             if isinstance(getattr(self, name), str):
                 setattr(self, name, mapping(name, getattr(self, name)))
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
             if getattr(self, name) != value:
                 raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")
-        if self.num_generations < 2:
-            raise ValueError(
-                f"num_generations must be at least 2, so that completions compare; got {self.num_generations}"
-            )
-        at_least("dynamic_sampling_from", self.dynamic_sampling_from, 0)
         if self.eval_strategy == "steps" and self.num_generations_eval is None:
             self.num_generations_eval = self.num_generations
         if self.load_best_model_at_end:

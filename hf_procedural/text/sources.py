@@ -15,7 +15,7 @@ import glob
 import math
 import os
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import nearest
 
@@ -34,6 +34,8 @@ COLUMN_HELP = "Column that holds the text. Default: text, else what plainly is i
 @dataclasses.dataclass
 class ReadingArguments:
     """What every recipe that reads text asks for."""
+
+    described: ClassVar[tuple[str, ...]] = ("dataset",)  # may be mappings in a YAML
 
     dataset: list[str] = dataclasses.field(default_factory=list, metadata={"help": HELP})
     dataset_config: str | None = dataclasses.field(default=None, metadata={"help": "Of a data set of the Hub."})

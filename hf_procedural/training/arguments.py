@@ -9,12 +9,11 @@ import dataclasses
 from pathlib import Path
 from typing import ClassVar, cast
 
-from .. import metrics
-from ..errors import at_least
+from .. import accepted, metrics
 from ..models.words import check_components, check_embeddings, check_model_type, layer_pairs, parse_size, parse_sources
 from ..tasks import Task, load_task_file, task
 from . import declared, needs
-from .parser import mapping
+from .words import check_words, mapping
 
 
 @dataclasses.dataclass
@@ -58,7 +57,6 @@ class TaskArguments:
         """The task itself. Raises ValueError for a name or parameter that is not one."""
         if self.task is None:
             raise ValueError("task is missing: give --task sort-64, or a YAML with the key task")
-        at_least("validation_size", self.validation_size, 1)
         return task(self.task, **cast(dict, self.task_parameters))
 
     def check(self) -> None:
@@ -78,10 +76,6 @@ class RowArguments(TaskArguments):
     streaming: bool = dataclasses.field(
         default=False, metadata={"help": "Make training rows on the fly, without a cache on disk."}
     )
-
-    def resolve(self) -> Task:
-        at_least("train_size", self.train_size, 1)
-        return super().resolve()
 
 
 @dataclasses.dataclass
@@ -249,13 +243,23 @@ class StageSettings:
     known: ClassVar[tuple[str, ...]] = ("loss", *metrics.NAMES)
 
     logging_steps: float = dataclasses.field(default=50, metadata={"help": "Steps between two logs."})
-    eval_strategy: str = dataclasses.field(default="steps", metadata={"help": "When to evaluate: no, steps or epoch."})
+    eval_strategy: str = dataclasses.field(
+        default="steps", metadata={"help": "When to evaluate: no, steps or epoch.", "choices": ["no", "steps", "epoch"]}
+    )
     eval_steps: float | None = dataclasses.field(default=500, metadata={"help": "Steps between two evaluations."})
     include_num_input_tokens_seen: str = dataclasses.field(
-        default="all", metadata={"help": "Tokens that are counted and logged: all, non_padding or no."}
+        default="all",
+        metadata={
+            "help": "Tokens that are counted and logged: all, non_padding or no.",
+            "choices": ["all", "non_padding", "no"],
+        },
     )
     train_sampling_strategy: str = dataclasses.field(
-        default="sequential", metadata={"help": "Order of rows: sequential or random."}
+        default="sequential",
+        metadata={
+            "help": "Order of rows: sequential or random.",
+            "choices": ["random", "sequential", "group_by_length", "batch_rebalance"],
+        },
     )
     optim: str = dataclasses.field(
         default="adamw_torch_fused",
@@ -282,6 +286,10 @@ class StageSettings:
     on_nan: str = dataclasses.field(
         default="stop", metadata={"help": "What a loss, or gradient, that is not a number does to a run: stop or warn."}
     )
+    do_train: bool = dataclasses.field(default=True, metadata={"help": "Must stay true."})
+    do_eval: bool = dataclasses.field(
+        default=True, metadata={"help": "Must stay true; --eval_strategy no evaluates at the end alone."}
+    )
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
     )
@@ -290,15 +298,15 @@ class StageSettings:
         if str(self.fsdp).lower() in ("true", "false"):  # else a word of FSDP's older settings
             self.fsdp = str(self.fsdp).lower() == "true"
         if self.patience is not None:
-            at_least("patience", self.patience, 1)
             self.metric_for_best_model = self.metric_for_best_model or self.best
             if self.greater_is_better is None:
                 self.greater_is_better = not self.metric_for_best_model.endswith("loss")
             self.restore_callback_states_from_checkpoint = True
-        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
-            at_least(name, getattr(self, name), 1)
-        for name in ("learning_rate", "weight_decay", "dataloader_num_workers"):
-            at_least(name, getattr(self, name), 0)
+        for field in dataclasses.fields(self):
+            accepted.check(field.name, getattr(self, field.name))
+        if vars(self)["output_dir"] == "":  # None is the recipe's own
+            raise ValueError("output_dir is empty: name a folder, or leave it out")
+        check_words(self)
         if self.on_nan not in ("stop", "warn"):
             raise ValueError(f"on_nan must be stop or warn, got {self.on_nan!r}")
         if self.logging_nan_inf_filter:

@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
+from ..accepted import LIFETIME
 from ..models import transfer
 from ..runs.folder import earlier_stages
-from ..terminal import tell
+from ..terminal import logger, tell
 from .arguments import InitArguments
 
 
@@ -44,6 +45,28 @@ def print_transfer(provenance: dict, args) -> None:
         tell(provenance["transfer"])
     if args.should_save and "weights" in provenance:
         tell("{trained:,} weights are trained, {frozen:,} are frozen".format(**provenance["weights"]))
+
+
+def check_plan(args, rows: int | None) -> None:
+    """Raises ValueError for a training that does not end in a lifetime; warns where a step takes all rows.
+
+    `rows` are those of the training set, None where it has no end.
+    """
+    steps = args.max_steps if rows is None else steps_for(args, rows)
+    batches = steps * args.gradient_accumulation_steps
+    if batches > LIFETIME:
+        epochs = f"num_train_epochs {args.num_train_epochs:g} of {rows:,} rows: " if args.max_steps <= 0 else ""
+        raise ValueError(
+            f"{epochs}{steps:.3g} steps with gradient_accumulation_steps {args.gradient_accumulation_steps} are "
+            f"{batches:.3g} batches, which takes more than {batches / 3e10:,.0f} years at 1,000 a second"
+        )
+    if rows is not None and 0 < rows < rows_per_step(args):
+        logger(__name__).warning(
+            "a step takes all %s rows there are, not the %s of per_device_train_batch_size, "
+            "gradient_accumulation_steps and the processes together",
+            f"{rows:,}",
+            f"{rows_per_step(args):,}",
+        )
 
 
 def rows_per_step(args) -> int:

@@ -15,25 +15,14 @@ from pathlib import Path
 
 import yaml
 
+from .. import accepted
 from ..errors import COMMAND, Parser, nearest, started_as, user_errors
 from ..files import Loader
 from ..renamed import current, warn
-from . import declared
+from . import declared, dropped
 from .interruption import tell_how_to_go_on
 from .launch import leave_group, start_cpu_processes
-
-
-def mapping(name: str, value) -> dict:
-    """A mapping, also from its JSON; None is empty. Raises ValueError, with the argument's name, for anything else."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}', got {value!r} ({error})") from None
-    if not isinstance(value or {}, dict):
-        raise ValueError(f"{name} must be a mapping of names to values, got {value!r}")
-    return value or {}
-
+from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
 CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
@@ -90,6 +79,8 @@ class _RecipeParser(Parser):
     Both spellings are read, --max_steps and --max-steps; help shows the first.
     """
 
+    empty_is_none = True
+
     def __init__(self, description: str, kinds):
         started = started_as(f"recipes/{Path(sys.argv[0]).name}")
         super().__init__(
@@ -101,6 +92,8 @@ class _RecipeParser(Parser):
         )
         self.kinds = kinds
         self.options = {}  # by field: how argparse reads it
+        self.mappings = set()  # the fields that may be JSON, or in a YAML keys and values
+        self.described = set()  # those whose value, or each of several, may be keys and values in a YAML
         self.flags = ["--help"]
         self.add_argument("config", nargs="?", metavar="CONFIG.yaml", help="Keys are the flags below, without dashes.")
         for kind in kinds:
@@ -110,14 +103,18 @@ class _RecipeParser(Parser):
         title = getattr(kind, "_argument_group_name", None)
         group = self.add_argument_group(title) if title else self
         hints = typing.get_type_hints(kind)
+        self.ranges |= getattr(kind, "ranges", {})
+        self.described |= set(getattr(kind, "described", ()))
         for field in dataclasses.fields(kind):
             if not field.init:
                 continue
             metadata = dict(field.metadata)  # all that add_argument takes, and aliases
             aliases = metadata.pop("aliases", [])
+            if _takes_mapping(hints[field.name]):
+                self.mappings.add(field.name)
             names = [f"--{field.name}", *([aliases] if isinstance(aliases, str) else aliases)]
             option = metadata | _option(hints[field.name], field)
-            option["help"] = _help(option)
+            option["help"] = _help(option, self.ranges.get(field.name) or accepted.ACCEPTED.get(field.name))
             self.options[field.name] = option
             self.flags += names
             group.add_argument(*names, **option)
@@ -140,10 +137,15 @@ class _RecipeParser(Parser):
         namespace, unknown = self.parse_known_args([*argv[: bool(file)], *words, *argv[bool(file) :]])
         if unknown:
             flag = unknown[0].split("=")[0]
-            raise ValueError(f"unknown argument {flag}{nearest(flag, sorted(self.flags))} (--help lists all)")
+            given = argv[argv.index(unknown[0]) :] if unknown[0] in argv else unknown  # argparse may take its value
+            today = dropped.instead_of(*dropped.flag_and_value(given), self._trainers())
+            hint = today or f"{nearest(flag, sorted(self.flags))} (--help lists all)"
+            raise ValueError(f"unknown argument {flag}{hint}")
         if namespace.config != file:
             raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
         values = vars(namespace)
+        for name in self.mappings:
+            self._check_mapping(name, values[name])
         return [
             kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.init})
             for kind in self.kinds
@@ -162,17 +164,22 @@ class _RecipeParser(Parser):
         for given, value in content.items():
             key = given if given in self.options else current(given, self.options)
             if key not in self.options:
-                raise ValueError(f"{file}: unknown key {given!r}{nearest(str(given), self.options)}")
+                today = dropped.instead_of(str(given), value, self._trainers(), in_yaml=True)
+                raise ValueError(f"{file}: unknown key {given!r}{today or nearest(str(given), self.options)}")
             if key != given:
                 if key in content:
                     raise ValueError(f"{file}: {given} is called {key} now, and both are there")
                 if self.tells_renamed:
                     warn(self.prog, f"{given} in {file}", key)
             option = self.options[key]
-            is_null = value is None and option["default"] is None
-            is_list = isinstance(value, list) and (option.get("nargs") == "+" or key == "report_to")
-            is_mapping = isinstance(value, dict) and option["type"] in (dict, str)
-            if is_null or is_list or is_mapping:
+            if value is None and option["default"] is None:
+                direct[key] = None
+            elif isinstance(value, list | dict) and key in self.described:
+                direct[key] = accepted.at_home(value)
+            elif isinstance(value, list) and (option.get("nargs") == "+" or key == "report_to"):
+                direct[key] = self._list(key, value)
+            elif isinstance(value, dict) and key in self.mappings:
+                accepted.check(key, value)
                 direct[key] = value
             elif value is None or isinstance(value, list | dict):
                 shown = "something else" if key.endswith("_token") else repr(value)
@@ -180,6 +187,35 @@ class _RecipeParser(Parser):
             else:
                 words.append(f"--{key}={value}")
         return words, direct
+
+    def _check_mapping(self, name: str, value) -> None:
+        """Raises ValueError for a word that holds no mapping, and is none of the files that transformers takes."""
+        if name in ("accelerator_config", "fsdp_config") and isinstance(value, str) and not value.startswith("{"):
+            check_file(name, value)
+        elif name != "deepspeed" or isinstance(value, dict):  # its words may be more
+            mapping(name, value)
+
+    def _list(self, key: str, values: list) -> list:
+        """The values of a YAML's list as the command line would have read them. Raises ValueError."""
+        read = []
+        for value in values:
+            if value is None or isinstance(value, list | dict):
+                raise ValueError(f"{key} must be a list of single values, got {values!r}")
+            try:
+                read.append(self.options[key]["type"](value if isinstance(value, str) else str(value)))
+            except ValueError:
+                kind = self.options[key]["type"].__name__
+                raise ValueError(f"{key} must be a list of {kind} values, got {value!r}") from None
+        accepted.check(key, read, self.ranges.get(key))
+        return accepted.at_home(read)
+
+    def _trainers(self) -> dict:
+        """The arguments of a recipe that trains by a Trainer, whose old names are known; of others none."""
+        return self.options if "logging_steps" in self.options else {}
+
+
+def _takes_mapping(hint) -> bool:
+    return any((typing.get_origin(each) or each) is dict for each in (hint, *typing.get_args(hint)))
 
 
 def _option(hint, field: dataclasses.Field) -> dict:
@@ -234,9 +270,11 @@ def _truth(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
 
 
-def _help(option: dict) -> str:
-    """A field's help text, and its default where the text does not tell it."""
-    text = option.get("help", "")
+def _help(option: dict, range_: accepted.Accepted | None) -> str:
+    """A field's help text, what it accepts, and its default where the text does not tell it."""
+    text = option.get("help", "").strip()
+    if range_ is not None:
+        text += f"{'' if text.endswith('.') else '.'} It must be {range_.words}.".replace("%", "%%")
     default = option["default"]
     if "efault: " in text or default in (None, []) or isinstance(default, declared.Unread):
         return text

@@ -320,7 +320,7 @@ def folder(monkeypatch, tmp_path):
         (["--task", "sort-4", "--model_type", "gpt22"], "did you mean gpt2"),
         (["--task", "sort-4", "--model_overrides", '{"n_innner": 3}'], "no configuration field 'n_innner'"),
         (["--task", "sort-4", "--context_length", "3"], "context_length must be at least the row length 9, got 3"),
-        (["--task", "sort-4", "--dropout", "1"], "dropout must be in [0, 1)"),
+        (["--task", "sort-4", "--dropout", "1"], "dropout must be at least 0 and below 1, got 1.0"),
         (["--task", "eca-110", "--curriculum", "true"], "has no parameter length"),
         (["--task", "sort-4", "--curriculum", "true", "--curriculum_start", "9"], "curriculum_start must be in 1..4"),
         (["--task", "sort-1", "--task_parameters", '{"vocab_size": 3}'], "too few distinct prompts"),

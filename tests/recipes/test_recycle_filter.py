@@ -610,8 +610,8 @@ FILTER_MISTAKES = {
         "give one of organic_threshold and organic_keep_top and organic_tokens, got 0.5 and 0.1 and 9",
     ),
     "threshold": (["--threshold", "18"], "threshold must be a probability from 0 to 1, got 18.0"),
-    "share": (["--organic_keep_top", "10"], "organic_keep_top must be a share above 0 and at most 1, got 10.0"),
-    "no share": (["--keep_top", "0"], "keep_top must be a share above 0 and at most 1, got 0.0"),
+    "share": (["--organic_keep_top", "10"], "organic_keep_top must be above 0 and at most 1, got 10.0"),
+    "no share": (["--keep_top", "0"], "keep_top must be above 0 and at most 1, got 0.0"),
     "budget": (["--tokens", "0", "--tokenizer", "tokenizer"], "tokens must be at least 1, got 0"),
     "no tokenizer": (
         ["--organic_tokens", "99"],
@@ -695,14 +695,14 @@ CLASSIFIER_MISTAKES = {
         [*PILES, "--bucket", "1000"],
         "bucket must be at least 83,887 with dim 100, got 1,000: fastText does not",
     ),
-    "held out": ([*PILES, "--validation_size", "1"], "validation_size must be a share between 0 and 1, got 1.0"),
+    "held out": ([*PILES, "--validation_size", "1"], "validation_size must be above 0 and below 1, got 1.0"),
     "nothing held out": (
         [*PILES, "--validation_size", "1e-9"],
         "validation_size 1e-09 gives 0 of 300 good texts to measure on and 300",
     ),
     "lr": ([*PILES, "--lr", "0"], "lr must be above 0, got 0.0"),
     "threads": ([*PILES, "--threads", "0"], "threads must be at least 1, got 0"),
-    "seed": ([*PILES, "--seed", "-1"], "seed must be from 0 to 2147483647, got -1"),
+    "seed": ([*PILES, "--seed", "-1"], "seed must be at least 0, got -1"),
     "label column": (
         ["--dataset", "labels.jsonl", "--label_column", "score", "--positive", "3"],
         "label_column 'score' is in no document of labels.jsonl",

@@ -185,7 +185,7 @@ def test_demonstrations(monkeypatch, capsys, tmp_path):
         ),
         ([*QUICK, "--meaning_weight", "0", "--length_weight", "0", "--format_weight", "0"], "all weights are 0"),
         ([*QUICK, "--reward_weights", "1", "2"], "reward_weights: give --quality_weight and the like"),
-        ([*QUICK, "--judge_timeout", "0"], "judge_timeout must be above 0 seconds, got 0"),
+        ([*QUICK, "--judge_timeout", "0"], "judge_timeout must be above 0, got 0"),
         ([*QUICK, "--judge_batch_size", "0"], "judge_batch_size must be at least 1, got 0"),
         ([*QUICK, "--metric_for_best_model", "pass@1"], "metric_for_best_model must be one of"),
         ([*QUICK, "--output_dir", "used"], "output_dir used is not empty"),

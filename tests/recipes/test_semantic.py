@@ -379,7 +379,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
             ["--dataset", *MIXED, "--weights", "1"],
             "weights must be 2 positive numbers, one for each dataset, got [1.0]",
         ),
-        (["--dataset", *MIXED, "--weights", "1", "0"], "weights must be 2 positive numbers, one for each dataset, got"),
+        (["--dataset", *MIXED, "--weights", "1", "0"], "weights must be above 0, got 0.0"),
         (["--weights", "1", "2"], "weights must be 1 positive numbers, one for each dataset, got [1.0, 2.0]"),
         (["--dataset", MIXED[0], "text/*"], "text/a.jsonl.gz is in both text/a.jsonl.gz and text/*"),
         (["--dataset", *MIXED, "--dataset_config", "en"], "dataset_config: 2 data sets have none in common, got 'en'"),

@@ -227,7 +227,8 @@ def test_the_command_checks_a_recipes_words_before_it_imports_the_launcher(monke
             cli.main()
     assert [words[0] for words in launched] == ["pretrain"]
     seen = capfd.readouterr()
-    line = "hf-procedural pretrain: error: argument --max_steps: invalid int value: 'many'"
+    line = "hf-procedural pretrain: error: argument --max_steps: invalid int value: 'many' "
+    line += "(it must be a whole number, at least 1, or -1 for none)"
     assert (seen.out, seen.err.splitlines()) == ("", [line])
 
 

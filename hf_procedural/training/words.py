@@ -1,0 +1,95 @@
+"""What arguments accept that are no numbers, where the Trainer would say so late or never."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+from .. import accepted
+from ..errors import nearest
+from . import declared
+
+# What a recipe does in any case, or cannot do: scripts of their own read these, the Trainer does not.
+_FIXED = {
+    "do_train": (True, "recipes train; hf-procedural evaluate does not"),
+    "do_eval": (True, "there is an evaluation at the end; eval_strategy no leaves out those before"),
+    "do_predict": (False, "there are no rows to predict but those of the validation"),
+    "prediction_loss_only": (False, "the results hold more than the loss"),
+}
+_LISTS = {"label_names": ("labels",), "include_for_metrics": ("inputs", "loss")}
+_CHECKPOINTING = ("use_reentrant", "preserve_rng_state", "determinism_check", "debug", "early_stop")
+# Of trl.GRPOConfig, whose help texts tell the words that each takes.
+_IN_HELP = ("vllm_mode", "vllm_model_impl", "importance_sampling_level", "multi_objective_aggregation")
+_IN_HELP += ("scale_rewards", "loss_type", "vllm_importance_sampling_mode")
+
+
+def mapping(name: str, value) -> dict:
+    """A mapping, also from its JSON; None is empty. Raises ValueError, with the argument's name, for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}', got {value!r} ({error})") from None
+    value = {} if value is None else value
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError(f"{name} must be a mapping of names to values, got {value!r}")
+    accepted.check(name, value)
+    return value
+
+
+def check_words(args) -> None:
+    """Raises ValueError for a word among the Trainer's arguments that means nothing, or that no recipe would obey."""
+    for name, (value, why) in _FIXED.items():
+        if getattr(args, name) != value:
+            raise ValueError(f"{name} must stay {str(value).lower()}, got {str(not value).lower()}: {why}")
+    for name, known in _LISTS.items():
+        strange = set(getattr(args, name) or []) - set(known)
+        if strange:
+            raise ValueError(f"{name} must be among {', '.join(known)}, got {min(strange)!r}")
+    if args.label_names == []:
+        raise ValueError("label_names must be labels, got none: leave it out")
+    for part in (args.optim_args or "").split(","):
+        if args.optim_args and not re.fullmatch(r"\s*[^=\s]+\s*=\s*[^=\s]+\s*", part):
+            raise ValueError(f"optim_args must be key=value, or several with commas between, got {args.optim_args!r}")
+    for name in ("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"):
+        _check_keys(name, getattr(args, name), dict.fromkeys(_CHECKPOINTING))
+    _check_accelerator(args.accelerator_config)
+    if hasattr(args, "pad_to_multiple_of"):
+        _check_grpo(args)
+
+
+def _check_grpo(args) -> None:
+    multiple = str(args.pad_to_multiple_of)
+    if multiple.lower() not in ("auto", "none", "null") and not re.fullmatch(r"0*[1-9]\d{0,6}", multiple):
+        raise ValueError(f"pad_to_multiple_of must be auto, none or a whole number of at least 1, got {multiple!r}")
+    for field in dataclasses.fields(args):
+        value, text = str(getattr(args, field.name)), field.metadata.get("help")
+        if field.name in _IN_HELP and text and not re.search(rf"\b{re.escape(value)}\b", text):
+            raise ValueError(f"{field.name} knows no {value!r}. {text}")
+
+
+def check_file(name: str, value: str) -> None:
+    """Raises ValueError where an argument, whose value may be JSON or a file of it, names a file that is not there."""
+    if not Path(value).is_file():
+        raise ValueError(f"{name} must be JSON such as '{{\"key\": 1}}' or a file that holds it, got {value!r}")
+
+
+def _check_accelerator(config) -> None:
+    """Raises ValueError for a key of `accelerator_config` that transformers does not know."""
+    try:
+        known = declared.stand_in("transformers.trainer_pt_utils", "AcceleratorConfig").__annotations__
+    except declared.Unreadable:  # transformers tells it, later
+        return
+    _check_keys("accelerator_config", config, known)
+
+
+def _check_keys(name: str, value, known: dict) -> None:
+    """Raises ValueError where a mapping, or the JSON of one, has a key that is not `known`, by its type."""
+    if isinstance(value, str) and not value.startswith("{"):  # a file
+        return
+    given = value if isinstance(value, dict | str | None) else {}  # else transformers has read it
+    for key, each in mapping(name, given).items():
+        if key not in known:
+            raise ValueError(f"{name}: unknown key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
+        if known[key] in (bool, bool | None) and not isinstance(each, bool):
+            raise ValueError(f"{name}: {key} must be true or false, got {each!r}")
