@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-# What has no end in a lifetime: a step takes a millisecond at best, so that so many of them take more than 30 years.
-LIFETIME = 10**12
+# Batches that have no end in a lifetime: at a hundred a second, what a small model does, they take more than 30 years.
+LIFETIME = 10**11
 _INT64 = 2**63 - 1
 _FLOAT32 = 2.0**128  # the first number that is too large
 
@@ -74,6 +74,7 @@ _WINDOW = least(0, 2**31 - 1)
 _TOKENS = least(1, 2**31 - 1)
 _STEPS = Accepted("at least 1, or -1 for none", lambda value: value == -1 or value >= 1, LIFETIME)
 _PORT = least(1, 65_535)
+_WEIGHT = Accepted("from -1,000,000 to 1,000,000", lambda value: -1e6 <= value <= 1e6)
 
 ACCEPTED = {
     # transformers.TrainingArguments
@@ -137,6 +138,10 @@ ACCEPTED = {
     "ref_model_mixup_alpha": _SHARE,
     "ref_model_sync_steps": _COUNT,
     "top_entropy_quantile": _SHARE,
+    "reward_weights": _WEIGHT,
+    "entropy_coef": _WEIGHT,
+    "entropy_coef_min": _WEIGHT,
+    "entropy_coef_max": _WEIGHT,
     "entropy_coef_delta": least(0),
     "entropy_target": least(0),
     "max_tool_calling_iterations": least(0),
@@ -146,6 +151,8 @@ ACCEPTED = {
     "off_policy_mask_threshold": least(0),
     "num_completions_to_print": least(0),
     # Ours
+    "lora_r": _BATCH,
+    "lora_alpha": _BATCH,
     "patience": _COUNT,
     "dynamic_sampling_from": least(0),
     "z_loss": least(0),
@@ -179,6 +186,11 @@ ACCEPTED = {
     "batch_size": _BATCH,
     "batch_pieces": _BATCH,
     "judge_batch_size": _BATCH,
+    "quality_weight": _WEIGHT,
+    "meaning_weight": _WEIGHT,
+    "structure_weight": _WEIGHT,
+    "length_weight": _WEIGHT,
+    "format_weight": _WEIGHT,
     "judge_timeout": above(0, 10**9),
     "shard_documents": _TOKENS,
     "piece_characters": _TOKENS,

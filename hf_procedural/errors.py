@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
     def _check(self, action: argparse.Action, parsed: argparse.Namespace) -> None:
         """Ends the program where an argument has a value that it does not accept; finds its home folder."""
         value = getattr(parsed, action.dest)
-        if value == action.default:
+        if value is action.default or value == action.default:
             return
         spelled = f"--{action.dest}" in action.option_strings or not action.option_strings
         try:

@@ -118,8 +118,6 @@ class LoraArguments:
         for name, default in unused.items():
             if getattr(self, name) != default and not self.use_peft:
                 raise ValueError(f"{name}: there is no adapter without --use_peft")
-        for name in ("lora_r", "lora_alpha"):
-            at_least(name, getattr(self, name), 1)
         if self.use_peft and importlib.util.find_spec("peft") is None:
             raise ValueError("use_peft: peft is not installed: pip install 'hf-procedural[peft]'")
 

@@ -47,6 +47,9 @@ def print_transfer(provenance: dict, args) -> None:
         tell("{trained:,} weights are trained, {frozen:,} are frozen".format(**provenance["weights"]))
 
 
+YEAR = 365.25 * 24 * 60 * 60  # seconds
+
+
 def check_plan(args, rows: int | None) -> None:
     """Raises ValueError for a training that does not end in a lifetime; warns where a step takes all rows.
 
@@ -55,10 +58,12 @@ def check_plan(args, rows: int | None) -> None:
     steps = args.max_steps if rows is None else steps_for(args, rows)
     batches = steps * args.gradient_accumulation_steps
     if batches > LIFETIME:
-        epochs = f"num_train_epochs {args.num_train_epochs:g} of {rows:,} rows: " if args.max_steps <= 0 else ""
+        epochs = (
+            f"num_train_epochs {args.num_train_epochs:g} of {rows:,} rows: " if args.max_steps <= 0 else "max_steps: "
+        )
         raise ValueError(
             f"{epochs}{steps:.3g} steps with gradient_accumulation_steps {args.gradient_accumulation_steps} are "
-            f"{batches:.3g} batches, which takes more than {batches / 3e10:,.0f} years at 1,000 a second"
+            f"{batches:.3g} batches, which takes {batches / (100 * YEAR):,.0f} years at 100 a second"
         )
     if rows is not None and 0 < rows < rows_per_step(args):
         logger(__name__).warning(

@@ -5,7 +5,7 @@ those of 5.23, and of GRPOConfig of 0.14 to 1.0 with those of 1.16. Light.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Collection
 from typing import NamedTuple
 
 
@@ -80,13 +80,14 @@ TRL = {
 }
 
 
-def instead_of(name: str, value, known: Container[str], in_yaml: bool = False) -> str | None:
+def instead_of(name: str, value, known: Collection[str], in_yaml: bool = False) -> str | None:
     """The end of the line about an unknown argument that had this `name` once; None for all others.
 
-    `known` are the arguments of the recipe: where it has not the one of today, the line says only why.
+    `known` are the arguments of a recipe that trains, else none: where it has not the one of today, the line only says
+    why.
     """
     table = TRANSFORMERS | TRL if "num_generations" in known else TRANSFORMERS
-    entry = table.get(name)
+    entry = table.get(name) if known else None
     if entry is None or (entry.name is not None and entry.name not in known and not entry.why):
         return None
     if entry.name is None or entry.name not in known:
