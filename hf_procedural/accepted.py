@@ -151,6 +151,7 @@ ACCEPTED = {
     "off_policy_mask_threshold": least(0),
     "num_completions_to_print": least(0),
     # Ours
+    "max_hours": above(0, 1_000_000),
     "lora_r": _BATCH,
     "lora_alpha": _BATCH,
     "patience": _COUNT,
