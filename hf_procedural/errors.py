@@ -3,12 +3,16 @@
 import argparse
 import contextlib
 import difflib
+import errno
 import os
 import re
+import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 from . import accepted, upstream
+from .faults import chain
 from .renamed import with_current_flags
 from .terminal import in_a_line, tell
 
@@ -117,12 +121,101 @@ def required(arguments, **examples: str) -> None:
             raise ValueError(f"{name} is missing: give --{name} {example}, or a YAML with the key {name}")
 
 
+class DiskError(OSError):
+    """A file that cannot be written: one line with what was needed, what is free, and what goes on."""
+
+
+GOES_ON = "the same command goes on"
+_FULL = {
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "it would be larger than files may be",
+    errno.EROFS: "the file system is read-only",
+}
+_REFUSED = {
+    errno.EACCES: "there is no right to write it",
+    errno.EPERM: "there is no right to write it",
+    errno.EISDIR: "a folder has its name",
+}
+_IN_WORDS = {  # as libraries in Rust and C++ tell it
+    "No space left on device": errno.ENOSPC,
+    "Disk quota exceeded": errno.EDQUOT,
+    "File too large": errno.EFBIG,
+    "Read-only file system": errno.EROFS,
+    r"inline_container.cc:\d+\] \. unexpected pos|PytorchStreamWriter failed writing": errno.ENOSPC,
+}
+
+
+def _reason(error: BaseException, reasons: dict[int, str]) -> str | None:
+    """Why a file could not be written, where an error says that."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and not isinstance(error, DiskError):
+        number = next((number for words, number in _IN_WORDS.items() if re.search(words, str(error))), None)
+    return reasons.get(number or 0)
+
+
+def disk_error(error: BaseException, place=None, needed: str = "", again: str = GOES_ON) -> DiskError | None:
+    """What to raise instead of an error that came from a disk that takes no more; None for any other error.
+
+    `place` is what was written, where that is known, and `needed` its size in words; then it is told, too, where the
+    right to write it is missing. `again` is what the user can do next.
+    """
+    for each in chain(error):
+        if isinstance(each, DiskError):
+            return each
+        reason = _reason(each, _FULL if place is None else _FULL | _REFUSED)
+        if reason is not None:
+            file = place or getattr(each, "filename", None)
+            room = ", ".join(filter(None, [needed, file and _free(Path(file))]))
+            about = f" ({room})" if room else ""
+            return DiskError(f"{file or 'a file'} cannot be written: {reason}{about}; mend that, and {again}")
+    return None
+
+
+def _free(file: Path) -> str:
+    """How much room is free where a file is to be."""
+    above = next(folder for folder in file.absolute().parents if folder.is_dir())
+    return f"{in_bytes(shutil.disk_usage(above).free)} free in {above}"
+
+
+def in_bytes(number: float) -> str:
+    """
+    >>> in_bytes(999), in_bytes(1_250_000), in_bytes(3e12)
+    ('999 bytes', '1.2 MB', '3.0 TB')
+    """
+    if number < 1_000:
+        return f"{number:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        number /= 1_000
+        if number < 1_000:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1_000:.1f} TB"
+
+
+@contextlib.contextmanager
+def writing(place, needed: str = "", again: str = GOES_ON) -> Generator[None]:
+    """Around what writes `place`: raises DiskError where the disk is full, read-only or forbidden; see `disk_error`."""
+    try:
+        yield
+    except Exception as error:  # of each library its own
+        full = disk_error(error, place, needed, again)
+        if full is None or full is error:
+            raise
+        raise full from error
+
+
 @contextlib.contextmanager
 def user_errors(*kinds: type[Exception]):
-    """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2."""
+    """Turns the errors that a user's input causes (or only those of `kinds`) into one line and exit code 2.
+
+    The same for a disk that is full, whoever met it, and as what.
+    """
     kinds = kinds or (ValueError, OSError, ImportError, RuntimeError, MemoryError)
     try:
         yield
-    except kinds as error:
-        tell(f"{program()}: error: {in_a_line(error)}", error=True)
+    except Exception as error:
+        full = disk_error(error)
+        if full is None and not isinstance(error, kinds):
+            raise
+        tell(f"{program()}: error: {in_a_line(full or error)}", error=True)
         sys.exit(2)

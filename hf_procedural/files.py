@@ -1,48 +1,102 @@
-"""Files whole or not at all; files that are read back: YAML without surprises, and one line for what is wrong."""
+"""Files whole or not at all; files that are read back, here alone: one line names what is damaged, and the remedy."""
 
 import contextlib
+import csv
+import hashlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Generator
+import zipfile
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import yaml
 
+from . import locks
+from .errors import disk_error, in_bytes
+
 
 @contextlib.contextmanager
-def whole(file: Path, alone: bool = False) -> Generator[Path]:
+def whole(file: Path, alone: bool = False, size: int | None = None) -> Generator[Path]:
     """A hidden file to write, of this process alone, which becomes `file` when it is complete.
 
     Where no other process writes `file` at the same time (`alone`), the hidden one has the same name at each try, so
-    that what a killed process left is written over instead of lying there for ever.
+    that what a killed process left is written over instead of lying there for ever. Raises DiskError where there is no
+    room, which tells the `size` in bytes, or how many had been written.
     """
     temporary = file.with_name(f".{file.name}.tmp" if alone else f".{file.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, file)
+    except Exception as error:  # of each library its own
+        written = temporary.stat().st_size if temporary.exists() else 0
+        least = f"more than {in_bytes(written)} needed" if written else ""
+        full = disk_error(error, file, least if size is None else f"{in_bytes(size)} needed")
+        if full is None or full is error:
+            raise
+        raise full from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:
     """Writes a text file, UTF-8, whole or not at all."""
-    with whole(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    content = text.encode()
+    with whole(file, size=len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
-@contextlib.contextmanager
-def no_empty_folders(folder: Path) -> Generator[None]:
-    """Around what may make `folder` and then fail: removes it again, with folders in it and those made for it."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    try:
-        yield
-    except BaseException:
-        inside = sorted(folder.rglob("*"), reverse=True) if missing else []
-        with contextlib.suppress(OSError):  # there is a file, or another process was faster
-            for each in (*inside, *missing):
-                each.rmdir()
-        raise
+def write_csv(file: Path, rows: list[dict]) -> None:
+    """Writes a table, whole or not at all; its columns are all keys of the rows, in their order."""
+    with whole(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(dict.fromkeys(itertools.chain(*rows))))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+DIGESTS = "digests.json"  # of the files beside it; it comes last, as the mark that they are whole
+
+
+def write_digests(folder: Path, files: Iterable[Path]) -> None:
+    """Writes the SHA-256 of files in or below a folder, by their names in it."""
+    others = [file for file in sorted(files) if file != folder / DIGESTS]  # which may be there, of an earlier time
+    digests = {file.relative_to(folder).as_posix(): _digest(file) for file in others}
+    write_text(folder / DIGESTS, json.dumps({"sha256": digests}, indent=2) + "\n")
+
+
+def changed_file(folder: Path, pattern: str = "*") -> str | None:
+    """The name of the first file that is gone, or not as it was when the folder's digests were written; None for none.
+
+    Only those of names like `pattern` are read. Raises ValueError for digests that cannot be read.
+    """
+    digests = read_mapping(folder / DIGESTS).get("sha256")
+    if not isinstance(digests, dict):
+        raise ValueError(f"{folder / DIGESTS} holds no digests; {MEND}")
+    for name, digest in digests.items():
+        file = folder / name
+        if file.match(pattern) and not (file.is_file() and _digest(file) == digest):
+            return name
+    return None
+
+
+def check_weights(folder: Path) -> None:
+    """Raises ValueError where a folder has digests, and weights in it are not as they were saved."""
+    if not (folder / DIGESTS).is_file():
+        return
+    changed = changed_file(folder, "*.safetensors")
+    if changed is not None:
+        raise ValueError(
+            f"{folder / changed} is not as it was saved: put back a copy, or remove {folder / DIGESTS} to take it so"
+        )
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def recipes_folder() -> Path:
@@ -60,11 +114,13 @@ def shipped(folder: str, name: str) -> Path | None:
 def check_folder(folder: Path, ours: str = ".*", argument: str = "output_dir") -> None:
     """Raises ValueError, with the argument's name, for a file, and for a folder with names that `ours` does not match.
 
-    `ours` is a regular expression. A folder that is not there is well.
+    The same for a folder that another process is writing. `ours` is a regular expression. A folder that is not there
+    is well.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{argument} {folder} is a file; name a folder")
-    strange = sorted(file.name for file in folder.glob("*") if not re.fullmatch(ours, file.name))
+    locks.check_free(folder, argument)
+    strange = [name for name in locks.names_in(folder) if not re.fullmatch(ours, name)]
     if strange:
         raise ValueError(f"{argument} {folder} holds {strange[0]}, which is not of this recipe: choose another folder")
 
@@ -102,16 +158,86 @@ def _use_yaml_12(loader) -> None:
 _use_yaml_12(Loader)
 
 
-def read_mapping(file: Path) -> dict:
-    """The keys and values of a .json or .yaml file. Raises ValueError, in one line, for a file that holds none."""
+MEND = "mend or remove it"
+
+
+def read_text(file: Path, remedy: str = MEND) -> str:
+    """The text of a UTF-8 file. Raises ValueError, in one line that ends with the remedy, where it cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8")
-        content = json.loads(text) if file.suffix == ".json" else yaml.load(text, Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error, remedy) from None
+
+
+def look_into(file: Path) -> None:
+    """Raises ValueError where a file of tensors tells that it is damaged: by the sums of its parts, or by its size."""
+    if file.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(file, "np"):
+                return
+        except (SafetensorError, OSError) as error:
+            raise _unreadable(file, error, MEND) from error
+    if file.suffix in (".pt", ".pth"):
+        try:
+            with zipfile.ZipFile(file) as parts:
+                damaged = parts.testzip()
+        except (zipfile.BadZipFile, ValueError, OSError) as error:
+            raise _unreadable(file, error, MEND) from error
+        if damaged is not None:
+            raise ValueError(f"{file} cannot be read: its part {damaged} is not as it was saved; {MEND}")
+
+
+def why_unloadable(name: str, error: Exception) -> str:
+    """Why a library could not load the model or tokenizer `name`: the file of the folder that is damaged, if one is."""
+    for pattern in ("config.json", "generation_config.json", "tokenizer*.json", "*.index.json", "*.safetensors"):
+        for file in sorted(Path(name).glob(pattern)):
+            try:
+                if file.suffix == ".safetensors":
+                    look_into(file)
+                elif "model" not in read_mapping(file) and file.name == "tokenizer.json":
+                    return f"{file} holds no tokenizer; {MEND}"
+            except ValueError as damage:
+                return str(damage)
+    reason = str(error) or type(error).__name__
+    return " ".join(reason.split()) if Path(name).is_dir() else reason.splitlines()[0]
+
+
+def read_mapping(file: Path, remedy: str = MEND) -> dict:
+    """The keys and values of a .json or .yaml file. Raises ValueError, in one line, for a file that holds none."""
+    text = read_text(file, remedy)
+    try:
+        content = json.loads(text) if file.suffix == ".json" else load_yaml(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(file, error, remedy) from None
     if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold keys and values, got {type(content).__name__}")
+        raise ValueError(f"{file} must hold keys and values, got {type(content).__name__}; {remedy}")
     return content
+
+
+def _unreadable(file: Path, error: Exception, remedy: str) -> ValueError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    return ValueError(f"{file} cannot be read: {' '.join(str(reason).split())}; {remedy}")
+
+
+@contextlib.contextmanager
+def expected(file: Path, remedy: str = MEND) -> Generator[None]:
+    """Around what uses what was read from a file: raises ValueError, naming the file, where it is of another kind."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise ValueError(f"{file} does not hold what was written there ({reason}); {remedy}") from error
+
+
+def load_yaml(text: str):
+    """What a YAML holds; nothing in it is run. Raises ValueError for all that is not valid."""
+    try:
+        return yaml.load(text, Loader)
+    except Exception as error:  # a tag with a value that is not of its kind ends in any error of Python
+        reason = str(error) if isinstance(error, yaml.YAMLError | ValueError) else f"{type(error).__name__} {error}"
+        raise ValueError(" ".join(reason.split())) from None
 
 
 def is_hub_id(name: str) -> bool:

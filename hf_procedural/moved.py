@@ -82,7 +82,8 @@ MOVED: dict[str, str | dict[str, str]] = {
     "rl.recycling": "recycle.rewards",
     "rows": "data.rows",
     "runs": {
-        "runs.read": "STATE TOKENS FLOPS LOSS ACCURACY Run read_runs arms baseline_of measures crossing efficiency "
+        "runs.checkpoints": "STATE",
+        "runs.read": "TOKENS FLOPS LOSS ACCURACY Run read_runs arms baseline_of measures crossing efficiency "
         "rows_of finals sign_of metric_of verdict controls",
         "files": "read_mapping",
     },

@@ -12,6 +12,7 @@ and report.png: all arms' accuracies, and how much of an arm's gain over scratch
 are not run again, an interrupted one goes on where it stopped.
 """
 
+import contextlib
 import copy
 import dataclasses
 import multiprocessing
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from hf_procedural import metrics
 from hf_procedural.errors import user_errors
+from hf_procedural.locks import holding
 from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
 from hf_procedural.runs.folder import is_finished, open_study, save_provenance
@@ -155,6 +157,17 @@ def main():
         runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written
             pretrain.prepare(*run)
+    args.distributed_state.wait_for_everyone()  # all have looked at the folder
+    with contextlib.ExitStack() as stack:
+        with user_errors():
+            stack.enter_context(holding(args.output_dir, is_main=args.should_save))
+            if args.should_save:
+                open_study(args, study, model_args)  # nobody began it with other arguments meanwhile
+        run_all(study, model_args, args, runs)
+
+
+def run_all(study, model_args, args, runs: list) -> None:
+    """Trains all runs, and reports on them."""
     save_provenance(args, study, model_args, stage="probe")
     jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
     if study.num_proc == 1:

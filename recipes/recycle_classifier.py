@@ -14,6 +14,7 @@ another model, whose scores depend on the share of good texts among its examples
 """
 
 import collections
+import contextlib
 import dataclasses
 import json
 import sys
@@ -94,6 +95,7 @@ from hf_procedural.runs.tables import markdown_table
 
 with user_errors(ImportError):
     from hf_procedural.files import whole, write_text
+    from hf_procedural.locks import holding, lock_of
     from hf_procedural.recycle import quality, reading
 
 
@@ -167,8 +169,10 @@ def table(account: dict) -> str:
 def main():
     (args,) = parser.parse(__doc__, ClassifierArguments)
     output, left_out = Path(args.output_file), collections.Counter()
-    with user_errors(), tempfile.TemporaryDirectory(prefix="recycle_classifier-") as folder:
-        folder = Path(folder)
+    with contextlib.ExitStack() as stack, user_errors():
+        stack.enter_context(holding(output.absolute().parent, "output_file", lock_of(output)))
+        args.__post_init__()  # nobody has written it meanwhile
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recycle_classifier-")))
         counts = quality.write_examples(read_examples(args, left_out), folder, args.validation_size, args.seed)
         counts |= {key: left_out[key] for key in ("unlabelled", "damaged")}
         check(counts, args)

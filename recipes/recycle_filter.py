@@ -31,7 +31,7 @@ import shutil
 from pathlib import Path
 from typing import ClassVar
 
-from hf_procedural.errors import required, user_errors
+from hf_procedural.errors import GOES_ON, required, user_errors
 from hf_procedural.recycle import choices
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
@@ -141,11 +141,12 @@ parser.answer_early(__name__, __doc__, FilterArguments)
 import numpy as np
 
 from hf_procedural.data.tokenization import load_tokenizer
+from hf_procedural.locks import holding
 from hf_procedural.recycle import reading
 from hf_procedural.runs.folder import RECIPE, open_output, recipe_of, versions
 
 with user_errors(ImportError):
-    from hf_procedural.files import whole, write_text
+    from hf_procedural.files import expected, read_mapping, whole, write_text
     from hf_procedural.recycle import duplicates, pipeline, quality, selection
     from hf_procedural.recycle.output import DAMAGED, HIDDEN, OURS, begin, model_digest, planned
 
@@ -283,8 +284,10 @@ def clean(output: Path, sources: list[Source], minhash: Path) -> None:
 
 
 def summary(output: Path) -> str:
-    accounts = json.loads((output / COMPLETE).read_text(encoding="utf-8"))["sources"]
-    return f"{selection.markdown(accounts)}\n\nin {output}, with {REPORT}, {PLOT} and {COMPLETE}"
+    file, remedy = output / COMPLETE, f"remove it, and {GOES_ON}"
+    account = read_mapping(file, remedy)
+    with expected(file, remedy):
+        return f"{selection.markdown(account['sources'])}\n\nin {output}, with {REPORT}, {PLOT} and {COMPLETE}"
 
 
 def main():
@@ -303,7 +306,8 @@ def main():
             load_tokenizer(args.tokenizer)
 
     # 2. Scores, thresholds, what is kept: shard by shard, each once.
-    with user_errors():
+    with user_errors(), holding(output):
+        open_output(output, recipe, COMPLETE, FREE, DATA)  # nobody began it with other arguments meanwhile
         files = [file for source in sources for file in source.files]
         shards = [shard for source in sources for shard in source.shards]
         begin(output, recipe, files, shards)

@@ -160,6 +160,7 @@ class RephraseArguments:
 
 parser.answer_early(__name__, __doc__, RephraseArguments)
 
+from hf_procedural import locks
 from hf_procedural.models import build, prompting
 from hf_procedural.recycle import generation, reading
 from hf_procedural.runs import folder
@@ -226,7 +227,8 @@ def main():
         pipeline.executor(args.executor, steps, output, tasks=1, workers=1, options=args.executor_options)
 
     # 2. Shard by shard, each once.
-    with user_errors():
+    with user_errors(), locks.holding(output):
+        folder.open_output(output, recipe, choices.COMPLETE, FREE, DATA)  # nobody began it with other ones meanwhile
         begin(output, recipe, files, shards, used)
         if run():
             tell(rephrasing.summary(output))

@@ -17,7 +17,8 @@ import json
 from pathlib import Path
 
 from hf_procedural.errors import required, user_errors
-from hf_procedural.files import check_folder
+from hf_procedural.files import check_folder, write_text
+from hf_procedural.locks import holding
 from hf_procedural.recycle import choices
 from hf_procedural.training import parser
 
@@ -149,15 +150,15 @@ def notes_of(args, pairs: list[dict], total: int, damaged: list[str]) -> list[st
 def write(args, notes, groups, pairs) -> None:
     """Both files, the figures last."""
     folder = Path(args.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     rephrased = [pair for pair in pairs if pair["group"] == REPHRASED]
     drawn = side_by_side.histograms(rephrased, args.meaning_threshold) if rephrased else None
     title = f"How faithful is {args.dataset}?"
-    (folder / PAGE).write_text(side_by_side.page(title, notes, groups, drawn, pairs), encoding="utf-8")
     texts = ("text", "original")
     rows = [{key: value for key, value in pair.items() if key not in texts} for pair in pairs]
     content = {"arguments": dataclasses.asdict(args), "notes": notes, "groups": groups, "pairs": rows}
-    (folder / FIGURES).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with holding(folder):
+        write_text(folder / PAGE, side_by_side.page(title, notes, groups, drawn, pairs))
+        write_text(folder / FIGURES, json.dumps(content, indent=1) + "\n")
 
 
 def main():

@@ -183,7 +183,9 @@ from datasets import Dataset
 from transformers import set_seed
 
 from hf_procedural.data.blocks import fingerprint_of
+from hf_procedural.files import whole
 from hf_procedural.hub.runs import train_and_publish
+from hf_procedural.locks import holding, lock_of
 from hf_procedural.models import build, prompting
 from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
@@ -307,8 +309,11 @@ def write_demonstrations(data, rewarded) -> str:
     path = Path(data.demonstrations)
     if path.exists():
         raise ValueError(f"demonstrations: {path} is there already")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    with (
+        holding(path.parent, "demonstrations", lock_of(path)),
+        whole(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         for row in texts:
             answers = [f"{prompting.fill(prompt, text=row['text'])}\n{pieces.MARKER}\n{row['text']}"]
             if row["score"] is not None:

@@ -14,16 +14,15 @@ scaling.png. One command may do both.
 """
 
 import argparse
-import csv
 import importlib
-import itertools
 import json
 import re
 from pathlib import Path
 
 from hf_procedural import accepted
-from hf_procedural.errors import Parser, user_errors
-from hf_procedural.files import check_folder, write_text
+from hf_procedural.errors import GOES_ON, Parser, user_errors
+from hf_procedural.files import check_folder, read_mapping, read_text, write_csv, write_text
+from hf_procedural.locks import holding
 from hf_procedural.rl.arguments import WAYS
 from hf_procedural.terminal import tell
 from hf_procedural.training.launch import start_cpu_processes
@@ -129,7 +128,7 @@ class Answers:
     def __init__(self, folder):
         self.folder = Path(folder)
         stored = self.folder / SETTINGS
-        self.settings = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
+        self.settings = read_mapping(stored) if stored.exists() else {}
 
     def file(self, label: str, way: str) -> Path:
         return self.folder / f"answers-{label}-{way}.jsonl"
@@ -146,13 +145,17 @@ class Answers:
         return file.is_file()
 
     def save(self, label: str, way: str, settings: dict, answers: list[dict]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.settings[self.file(label, way).name] = settings
         write_text(self.folder / SETTINGS, json.dumps(self.settings, indent=2) + "\n")
         write_text(self.file(label, way), "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers))
 
     def read(self, label: str, way: str) -> list[dict]:
-        return [json.loads(line) for line in self.file(label, way).read_text(encoding="utf-8").split("\n")[:-1]]
+        file, remedy = self.file(label, way), f"remove it, and {GOES_ON}"
+        lines = read_text(file, remedy).split("\n")[:-1]
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise ValueError(f"{file} cannot be read: {error}; {remedy}") from error
 
 
 def ask(path: str, way: str, prompts: list[list[int]], questions, args, title: str) -> list[dict]:
@@ -178,10 +181,7 @@ def save_accuracy(rows: list[dict], questions, args) -> str:
     text = "\n\n".join([source, accuracy.table(rows), MEANS.format(**THRESHOLDS)]) + "\n"
     write_text(output / "accuracy.md", f"# Next-token prediction accuracy\n\n{text}")
     write_text(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
-    with (output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain(*rows))))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(output / "accuracy.csv", rows)
     return text
 
 
@@ -209,18 +209,20 @@ def main():
         for (label, way), settings in wanted.items():
             if not answers.has(label, way, settings):
                 prompts[label, way] = accuracy.token_prompts(models[label], way, questions, template)
-        if args.runs and main_process:
-            tell(scaling.write(args.runs, args.output_dir))
-        for (label, way), asked in prompts.items():
-            given = ask(models[label], way, asked, questions, args, f"{label}, {way}")
-            if main_process:
-                answers.save(label, way, wanted[label, way], given)
-    if models and main_process:
-        rows = []
-        for label, way in wanted:
-            name = {"label": label, "model": models[label], "way": way}
-            rows += [name | row for row in accuracy.measure(questions, answers.read(label, way))]
-        tell(save_accuracy(rows, questions, args))
+        processes().wait_for_everyone()  # all have looked at the folder
+        with holding(args.output_dir, is_main=main_process):
+            if args.runs and main_process:
+                tell(scaling.write(args.runs, args.output_dir))
+            for (label, way), asked in prompts.items():
+                given = ask(models[label], way, asked, questions, args, f"{label}, {way}")
+                if main_process:
+                    answers.save(label, way, wanted[label, way], given)
+            if models and main_process:
+                rows = []
+                for label, way in wanted:
+                    name = {"label": label, "model": models[label], "way": way}
+                    rows += [name | row for row in accuracy.measure(questions, answers.read(label, way))]
+                tell(save_accuracy(rows, questions, args))
 
 
 if __name__ == "__main__":

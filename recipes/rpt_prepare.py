@@ -15,6 +15,7 @@ answer in a box. A run that was cut short goes on where it was when it is starte
 """
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from hf_procedural import accepted
-from hf_procedural.errors import required, user_errors
+from hf_procedural.errors import GOES_ON, required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.terminal import tell
@@ -108,7 +109,8 @@ import yaml
 from datasets.utils import tqdm
 
 from hf_procedural import upstream
-from hf_procedural.files import whole, write_text
+from hf_procedural.files import expected, read_mapping, whole, write_text
+from hf_procedural.locks import holding
 from hf_procedural.models import prompting
 from hf_procedural.rl import questions
 from hf_procedural.rl.questions import COMPLETE, SCHEMA, Proxy
@@ -271,8 +273,7 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
         with whole(folder / DEMONSTRATIONS) as temporary, temporary.open("w", encoding="utf-8") as lines:
             for text in demonstrations(folder, template):
                 lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-    with whole(folder / COMPLETE) as temporary:
-        temporary.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / COMPLETE, json.dumps(account, indent=2) + "\n")
 
 
 def demonstrations(folder: Path, template: str):
@@ -314,12 +315,14 @@ def draw(counted: dict, path: Path, title: str) -> None:
 
 def summary(folder: Path) -> str:
     """What a complete folder holds, a line for each split."""
-    account, lines = json.loads((folder / COMPLETE).read_text(encoding="utf-8")), []
-    for split in ("train", "validation"):
-        if split in account:
-            sizes = ", ".join(f"{account[split][name]:,} {name} (> {least})" for name, least in THRESHOLDS.items())
-            lines.append("{}: {questions:,} questions from {documents:,} documents".format(split, **account[split]))
-            lines[-1] += f"; {sizes}"
+    file, remedy = folder / COMPLETE, f"remove it, and {GOES_ON}"
+    account, lines = read_mapping(file, remedy), []
+    with expected(file, remedy):
+        for split in ("train", "validation"):
+            if split in account:
+                sizes = ", ".join(f"{account[split][name]:,} {name} (> {least})" for name, least in THRESHOLDS.items())
+                lines.append("{}: {questions:,} questions from {documents:,} documents".format(split, **account[split]))
+                lines[-1] += f"; {sizes}"
     return "\n".join([*lines, f"in {folder}, with {PLOT} and {COMPLETE}"])
 
 
@@ -346,10 +349,19 @@ def main():
         tell(f"max_length: {args.proxy_model} has {proxy.max_length} positions; so many tokens of a document are read")
     state.wait_for_everyone()
 
-    # 2. Every process asks about its share of the shards.
+    # 2. Every process asks about its share of the shards, while one holds the folder for all.
+    with contextlib.ExitStack() as stack:
+        with user_errors(ValueError):
+            stack.enter_context(holding(folder, is_main=state.is_main_process))
+            is_complete(args)  # nobody began it with other arguments meanwhile
+        make(args, state, proxy, texts, template)
+
+
+def make(args, state, proxy: Proxy, texts, template: str | None) -> None:
+    """Writes the folder, as far as it is not there."""
+    folder = Path(args.output_dir)
     with user_errors(documents.DataError, questions.ProxyError, OSError):
         if state.is_main_process:
-            folder.mkdir(parents=True, exist_ok=True)
             write_text(folder / RECIPE, yaml.safe_dump(recipe_of(args), sort_keys=False))
         state.wait_for_everyone()
         with tqdm(total=args.limit, unit=" documents", disable=not state.is_main_process) as bar:
@@ -360,7 +372,6 @@ def main():
                 bar.update(done + len(some) - bar.n)
     state.wait_for_everyone()
 
-    # 3. What is known of all
     if state.is_main_process:
         with user_errors():
             finish(args, proxy, template)

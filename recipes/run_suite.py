@@ -150,6 +150,7 @@ parser.answer_early(__name__, __doc__, EvaluateArguments)
 from hf_procedural.files import write_text
 from hf_procedural.hub.model_card import EVALUATION, place_in
 from hf_procedural.hub.runs import write_card
+from hf_procedural.locks import holding, lock_of
 from hf_procedural.runs.folder import RECIPE
 from hf_procedural.runs.read import STATE, read_runs
 from hf_procedural.training.launch import processes
@@ -239,7 +240,6 @@ def evaluate(checkpoint, asked: list, args, samples: dict | None) -> list[dict]:
 
 def save(file: Path, report: dict, model: str, samples: dict | None) -> None:
     """Writes a model's figures, what was asked, and its card, if it is a run's folder and its own figures are there."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     if samples is not None:
         report["samples"] = harness.save_samples(file.parent, samples)
     write_text(file, json.dumps(report, indent=2) + "\n")
@@ -269,17 +269,17 @@ def run(args) -> None:
     labels, reports = labels_of(models), {}
     names = ("batch_size", "dtype", "max_length", "task_parameters", "data", "num_fewshot", "apply_chat_template")
     settings = {name: getattr(args, name) for name in names}
+    is_main = processes().is_main_process
     for model, checkpoint in checkpoints.items():
         tasks, missing = asked[model]
+        file = files[model]
         samples = {} if args.log_samples else None
-        with user_errors(ValueError, ImportError):
+        with user_errors(ValueError, ImportError), holding(file.parent, name=lock_of(file), is_main=is_main):
             rows = evaluate(checkpoint, tasks, args, samples)
-        if processes().is_main_process:
-            reports[labels[model]] = harness.report(
-                checkpoint, args.suite or "tasks", rows, args.limit, missing, **settings
-            )
-            with user_errors():
-                save(files[model], reports[labels[model]], model, samples)
+            if is_main:
+                of_model = harness.report(checkpoint, args.suite or "tasks", rows, args.limit, missing, **settings)
+                save(file, of_model, model, samples)
+                reports[labels[model]] = of_model
     if reports:
         show(reports, files, args.limit)
 

@@ -147,6 +147,7 @@ parser.answer_early(__name__, __doc__, TextArguments, InitArguments, ModelArgume
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
 from hf_procedural.data import tokenization
+from hf_procedural.files import write_text
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
@@ -280,7 +281,7 @@ def save_modules(text, problems, validation, trainer) -> dict[str, float]:
         answered = (trainer.model, trainer.processing_class, problems, args.eval_batch_size)
         overall, generated = deepmind_math.greedy_exact_match(*answered)
         modules = {module: scores | generated[module] for module, scores in modules.items()}
-    Path(args.output_dir, MODULES).write_text(json.dumps(modules, indent=2) + "\n", encoding="utf-8")
+    write_text(Path(args.output_dir, MODULES), json.dumps(modules, indent=2) + "\n")
     return overall
 
 

@@ -17,6 +17,7 @@ GROUND = {
     "errors",
     "faults",
     "files",
+    "locks",
     "moved",
     "registration",
     "renamed",

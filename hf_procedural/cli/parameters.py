@@ -2,10 +2,8 @@
 
 import dataclasses
 
-import yaml
-
 from ..errors import nearest, options_of
-from ..files import Loader
+from ..files import load_yaml
 from ..tasks import PRESETS, list_tasks, task_class
 
 _SHARED = {"shuffle_tokens", "weights"}  # of every task, and of every mixture
@@ -53,8 +51,8 @@ def value_of(text: str):
     if text.lower() in _CONSTANTS:
         return _CONSTANTS[text.lower()]
     try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except ValueError:
         return text
 
 

@@ -1,9 +1,12 @@
 """hf-procedural publish: rows and tokenizers, or a run, to the Hub or to a folder."""
 
+import contextlib
 import shlex
 from pathlib import Path
 
 from .. import accepted
+from ..files import check_folder
+from ..locks import holding
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
 from ..terminal import tell
@@ -89,13 +92,21 @@ def _configs(args) -> dict[str, tuple]:
 
 def _publish_configs(args, configs: dict[str, tuple]) -> None:
     from ..data import parquet
-    from ..hub import datasets, repos
-    from ..hub.dataset_card import tokenizer_repo
+    from ..hub import repos
 
     if args.output_dir:  # what cannot be written is found before anything is
+        check_folder(Path(args.output_dir))
         for config, (builder, _) in configs.items():
             parquet.missing_shards(builder, Path(args.output_dir, config))
         repos.read_folder(args.output_dir)
+    with holding(args.output_dir) if args.output_dir else contextlib.nullcontext():
+        _publish_each(args, configs)
+
+
+def _publish_each(args, configs: dict[str, tuple]) -> None:
+    from ..hub import datasets
+    from ..hub.dataset_card import tokenizer_repo
+
     if args.repo:
         repo, private = datasets.open_dataset(args.repo, args.private, args.revision)
     nothing = True

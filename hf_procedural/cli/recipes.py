@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from ..errors import nearest
-from ..files import check_folder, recipes_folder, shipped
+from ..files import check_folder, recipes_folder, shipped, whole
+from ..locks import holding
 from ..terminal import console, tell
 from .command import FORMAT, add_command
 
@@ -146,10 +147,12 @@ def copy(args) -> None:
     for target in targets.values():
         if target.exists():
             raise ValueError(f"{target} is there already: choose another folder, or remove it")
-    for source, target in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        tell(target)
+    with holding(Path(args.folder), "DIR"):
+        for source, target in targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole(target, size=source.stat().st_size) as temporary:
+                shutil.copyfile(source, temporary)
+            tell(target)
     start = "accelerate launch" if args.name in TRAIN else "python"
     tell(f"Run it: {start} {' '.join(map(str, command))}{'' if args.config else ' --help'}")
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
 from ..errors import at_least
-from ..files import whole
+from ..files import check_folder, whole
+from ..locks import holding
 from ..terminal import visible
 from . import blocks
 
@@ -69,9 +70,14 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     """
     at_least("num_proc", num_proc, 1)
     folder = Path(folder)
-    missing = missing_shards(builder, folder)
+    missing_shards(builder, folder)
+    with holding(folder):
+        return _write_missing(builder, folder, num_proc)
+
+
+def _write_missing(builder, folder: Path, num_proc: int) -> list[Path]:
     planned = shards(builder)
-    folder.mkdir(parents=True, exist_ok=True)
+    missing = missing_shards(builder, folder)
     rows = sum(shard.rows for shard in planned)
     done = rows - sum(shard.rows for shard in missing)
     title = visible(f"Writing {builder.config.name}")
@@ -95,8 +101,7 @@ def missing_shards(builder, folder) -> list[Shard]:
     folder = Path(folder)
     _check_room(builder, folder)
     planned = shards(builder)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; name a folder")
+    check_folder(folder)
     wanted = {shard.file: shard.metadata for shard in planned}
     for file in sorted(folder.glob("*.parquet")):
         metadata = _metadata(file)

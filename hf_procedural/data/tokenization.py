@@ -3,6 +3,7 @@
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ..files import why_unloadable
 from ..tasks import Task, task
 
 
@@ -32,8 +33,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ValueError(f"tokenizer {name!r} cannot be loaded: {' '.join(str(error).split())}") from error
+    except Exception as error:  # missing, unreachable, damaged in any manner
+        raise ValueError(f"tokenizer {name!r} cannot be loaded: {why_unloadable(name, error)}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
     if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:

@@ -17,8 +17,9 @@ from huggingface_hub import EvalResult, ModelCardData
 from transformers import AutoConfig
 
 from ..evaluation import suites
-from ..files import read_mapping
+from ..files import MEND, read_mapping, read_text
 from ..models.transfer import Entry, TransferReport
+from ..runs.checkpoints import STATE
 from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
@@ -95,7 +96,8 @@ def _damage(folder):
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder} has a file that no recipe wrote: {type(error).__name__} {error}") from error
+        reason = f"{type(error).__name__} {error} ({RECIPE}, {PROVENANCE}, {STATE} or one of results)"
+        raise ValueError(f"{folder} has a file that no recipe wrote: {reason}; {MEND}") from error
 
 
 def _read(run: Run, name: str) -> dict:
@@ -229,7 +231,7 @@ def _architecture(run: Run) -> str:
         return "A language model"
     try:
         config = AutoConfig.from_pretrained(run.folder)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged in any manner
         raise ValueError(f"{run.folder / 'config.json'} is not the configuration of a model") from error
     values = {text: getattr(config, key, None) for key, text in _SIZES.items()}
     sizes = [text.format(value) for text, value in values.items() if value is not None]
@@ -274,7 +276,7 @@ def _evaluation(reports: list[dict]) -> str:
 def place_in(folder) -> str | None:
     """Where the card in a run's folder says that the model is loaded from; None where there is no card, or no place."""
     file = Path(folder, "README.md")
-    place = _PLACE.search(file.read_text(encoding="utf-8")) if file.is_file() else None
+    place = _PLACE.search(read_text(file)) if file.is_file() else None
     return place and place[1]
 
 

@@ -29,6 +29,7 @@ from huggingface_hub.errors import (
 )
 
 from ..faults import chain, tried_again
+from ..files import read_text
 from .cards import Card, parse_card
 from .dataset_card import PUBLISHED, dataset_card, without
 
@@ -128,7 +129,7 @@ def _place(where: str, texts: dict[str, str], files: set[str], commit: str | Non
 def read_folder(folder) -> Place:
     """The `Place` of a folder; empty where there is none. Raises ValueError for files that are damaged."""
     folder = Path(folder)
-    texts = {name: (folder / name).read_text("utf-8") for name in (PUBLISHED, README) if (folder / name).is_file()}
+    texts = {name: read_text(folder / name) for name in (PUBLISHED, README) if (folder / name).is_file()}
     return _place(str(folder), texts, {path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet")})
 
 

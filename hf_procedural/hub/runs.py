@@ -1,11 +1,16 @@
 """Runs on the Hub: the model, its tokenizer, its card, its scores."""
 
+import contextlib
 from collections.abc import Callable, Sized
 from pathlib import Path
-from typing import cast
+
+from accelerate import PartialState
 
 from ..errors import user_errors
-from ..files import no_empty_folders, write_text
+from ..files import read_text, write_text
+from ..locks import holding
+from ..runs.checkpoints import CheckpointError
+from ..runs.folder import check_still
 from ..training import optimizers
 from ..training.begin import check_plan
 from ..training.divergence import Diverged
@@ -20,16 +25,23 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
     """The last lines of every recipe that trains: the Trainer, its run, its card, and the push where that is asked for.
 
     `arguments` are those of the recipe that recipe.yaml tells, beside `prepared.args`. Gives the results of the
-    evaluation. What can be wrong before training, or on the Hub, ends the program with one line.
+    evaluation. What can be wrong before training, or on the Hub, ends the program with one line; so does a run folder
+    that another process writes meanwhile.
     """
-    with user_errors(), no_empty_folders(Path(cast(str, prepared.args.output_dir))):
-        trainer = trainer_with_repo(prepared.make_trainer, prepared.args)
-        check_plan(prepared.args, _rows_of(trainer.train_dataset))
-        optimizers.make(trainer)
-    with user_errors(ImportError, Diverged):  # ImportError: where another library has changed
-        results = train_and_save(trainer, prepared, *arguments)
-    with user_errors(HubError):
-        publish_when_done(trainer)
+    args = prepared.args
+    PartialState().wait_for_everyone()  # all have looked at the folder
+    with contextlib.ExitStack() as stack:
+        with user_errors():
+            stack.enter_context(holding(args.output_dir, is_main=args.should_save))
+            if args.should_save:
+                check_still(args, prepared.checkpoint, *arguments)
+            trainer = trainer_with_repo(prepared.make_trainer, args)
+            check_plan(args, _rows_of(trainer.train_dataset))
+            optimizers.make(trainer)
+        with user_errors(ImportError, Diverged, CheckpointError):  # ImportError: where another library has changed
+            results = train_and_save(trainer, prepared, *arguments)
+        with user_errors(HubError):
+            publish_when_done(trainer)
     return results
 
 
@@ -54,7 +66,7 @@ def write_card(folder, repo: str | None = None, before: Card | None = None) -> N
     """Writes the model card of a run, and its scores, into its folder: over the card `before`, or the one in it."""
     file = Path(folder, README)
     if before is None and file.is_file():
-        before = parse_card(file.read_text(encoding="utf-8"), str(folder))
+        before = parse_card(read_text(file), str(folder))
     write_text(file, model_card(folder, repo, before))
     write_scores(folder, repo)
 

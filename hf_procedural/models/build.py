@@ -10,6 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, 
 from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..errors import nearest
+from ..files import check_weights, why_unloadable
 from . import attention
 from .words import check_model_type
 
@@ -79,8 +80,9 @@ def _default_config(config_name: str | None, model_type: str):
         try:
             return AutoConfig.from_pretrained(config_name)
         except Exception as error:  # missing, unreachable, damaged, of an unknown kind
+            reason = why_unloadable(config_name, error)
             where = "" if Path(config_name).is_dir() else "there is no such folder, and on the Hub: "
-            raise ValueError(f"{config_name} has no configuration of a model: {where}{_first_line(error)}") from error
+            raise ValueError(f"{config_name} has no configuration of a model: {where}{reason}") from error
     check_model_type(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     return CONFIG_MAPPING[model_type]()
 
@@ -101,10 +103,6 @@ def _fields_of_size(config, width: int, heads: int) -> dict:
     if "layer_types" in config.to_dict():
         fields["layer_types"] = None  # a list with an entry for each layer, made anew for the new number of layers
     return fields
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
@@ -138,10 +136,11 @@ def load_pretrained(name: str, **keywords):
     Raises ValueError where one of them is not there, or the model is no causal language model: BERT's and T5's kin
     would load with some weights left over or new.
     """
+    check_weights(Path(name))
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
-        raise ValueError(f"{name}: no model there ({_first_line(error)})") from error
+        raise ValueError(f"{name}: no model there ({why_unloadable(name, error)})") from error
     causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if not causal.intersection(config.architectures or ()) or config.is_encoder_decoder:
         kind = ", ".join(config.architectures or [config.model_type])
@@ -149,7 +148,7 @@ def load_pretrained(name: str, **keywords):
     try:
         model = AutoModelForCausalLM.from_pretrained(name, config=config, trust_remote_code=False, **keywords)
     except Exception as error:
-        raise ValueError(f"{name}: the model cannot be loaded: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{name}: the model cannot be loaded: {why_unloadable(name, error)}") from error
     return model, load_tokenizer(name)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tokenizers.processors import TemplateProcessing
 
-from ..files import shipped
+from ..files import read_text, shipped
 
 
 def read_template(path, *required: str) -> str:
@@ -16,11 +16,11 @@ def read_template(path, *required: str) -> str:
 
     Raises ValueError for a file that is not there, is not text, or has no such place.
     """
+    file = Path(path) if Path(path).exists() else shipped("templates", str(path)) or Path(path)
     try:
-        file = Path(path) if Path(path).exists() else shipped("templates", str(path)) or Path(path)
-        template = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"template {path} cannot be read: {error}") from error
+        template = read_text(file, "name another")
+    except ValueError as error:
+        raise ValueError(f"template {error}") from error
     for name in required:
         if f"{{{name}}}" not in template:
             raise ValueError(f"template {path} has no place {{{name}}}, where the {name} goes")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from ..files import is_hub_id
+from ..files import check_weights, is_hub_id, why_unloadable
 from .words import Source, noise_of
 
 LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -113,11 +113,12 @@ def _pretrained(source: str) -> PreTrainedModel:
         raise ValueError(f"{source} is not a model's folder: it has no config.json")
     if not folder.is_dir() and not is_hub_id(source):
         raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
+    check_weights(folder)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
-        raise ValueError(f"{source} cannot be loaded: {where}{str(error).splitlines()[0]}") from error
+        raise ValueError(f"{source} cannot be loaded: {where}{why_unloadable(source, error)}") from error
     model, loading = loaded
     if loading["missing_keys"]:
         raise ValueError(f"{source} lacks {min(loading['missing_keys'])} and cannot be a source")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from ..files import write_text
+from ..errors import GOES_ON
+from ..files import expected, read_mapping, write_text
 from ..renamed import with_current_keys
 from ..runs.folder import RECIPE
 from . import reading
@@ -18,6 +19,7 @@ from . import reading
 HIDDEN = ".datatrove"  # the folder of the plan, and of datatrove's logs, statistics and marks
 DAMAGED = "damaged.txt"
 OURS = rf"README\.md|{DAMAGED}|{re.escape(HIDDEN)}"  # in every folder of a recycling step, beside its data
+_ANEW = "choose another folder"
 METADATA = b"hf_procedural"  # the key under which a file has the record of its shard
 
 
@@ -32,7 +34,7 @@ def planned(
     file = plan_file(output)
     if not file.is_file():
         return reading.plan(files, shard_documents, limit)
-    plan = json.loads(file.read_text(encoding="utf-8"))
+    plan = read_plan(output)
     in_one = sorted({*files} ^ {*plan["sizes"]})
     if in_one:
         was = "was not" if in_one[0] in files else "was"
@@ -77,6 +79,17 @@ def plan_file(output: Path) -> Path:
     return Path(output, HIDDEN, "plan.json")
 
 
+def read_plan(output: Path) -> dict:
+    """The plan that a folder was begun with. Raises ValueError, in one line, where it is damaged."""
+    file = plan_file(output)
+    plan = read_mapping(file, _ANEW)
+    with expected(file, _ANEW):
+        shards = [len(shard) == len(dataclasses.fields(reading.Shard)) for shard in plan["shards"]]
+        if not (all(shards) and isinstance(plan["sizes"], dict) and isinstance(plan["used"], dict)):
+            raise TypeError("no plan")
+    return plan
+
+
 def _size(file: str) -> int | None:
     """Of a local file; those of the Hub are of one revision, which does not change."""
     return None if "://" in file else os.path.getsize(file)
@@ -89,4 +102,7 @@ def shard_file(output, rank: int, shards: int) -> Path:
 
 def record_of(file: Path) -> dict:
     """What the steps of a shard had put on record when its file was complete."""
-    return json.loads(pq.read_metadata(file).metadata[METADATA])
+    try:
+        return json.loads(pq.read_metadata(file).metadata[METADATA])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is not a file of this step ({error}); remove it, and {GOES_ON}") from error

@@ -34,7 +34,7 @@ from ..files import whole
 from ..moved import old_names
 from ..training.launch import end_with_parent
 from . import choices, reading
-from .output import HIDDEN, METADATA, plan_file, shard_file
+from .output import HIDDEN, METADATA, read_plan, shard_file
 
 __getattr__ = old_names(__name__)
 
@@ -69,7 +69,7 @@ class Read(PipelineStep):
         # Now, and not when the first document is asked for, which is after other steps have begun their records.
         self.record.clear()  # this process may have had another shard
         self.record["damaged"] = damaged = []
-        plan = json.loads(plan_file(self.output).read_text(encoding="utf-8"))
+        plan = read_plan(self.output)
         return self._documents(reading.Shard(*plan["shards"][rank]), damaged)
 
     def _documents(self, shard: reading.Shard, damaged: list[str]) -> Iterator[Document]:

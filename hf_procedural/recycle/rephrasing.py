@@ -17,7 +17,8 @@ import pyarrow as pa
 import torch
 
 from .. import upstream
-from ..files import whole
+from ..errors import GOES_ON
+from ..files import expected, read_mapping, read_text, write_text
 from ..moved import old_names
 from ..runs.folder import versions
 from . import pieces, pipeline, reading
@@ -96,8 +97,7 @@ class Rephrase(PipelineStep):
             for document, own in group:
                 yield self._together(document, own, list(itertools.islice(of_documents, len(own))), counts)
             done += len(group)
-        with whole(_seconds_file(self.output, rank)) as temporary:
-            temporary.write_text(str(seconds))  # not on record, which is the same in every run
+        write_text(_seconds_file(self.output, rank), str(seconds))  # not on record, which is the same in every run
         pipeline.tell_progress(self.output, rank, None)
 
     def _groups(self, data) -> Iterator[list[tuple[Document, list[str]]]]:
@@ -204,6 +204,15 @@ def _seconds_file(output: Path, rank: int) -> Path:
     return folder / str(rank)
 
 
+def _seconds_of(output: Path, rank: int) -> float:
+    file = _seconds_file(output, rank)
+    remedy = f"write 0 into it, and {GOES_ON}"
+    try:
+        return float(read_text(file, remedy))
+    except ValueError as error:
+        raise ValueError(str(error) if str(file) in str(error) else f"{file} holds no number; {remedy}") from error
+
+
 # What a run was like
 
 
@@ -216,7 +225,7 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
         record = record_of(shard_file(output, rank, shards))
         counts.update(record["counts"])
         damaged += record["damaged"]
-        seconds += float(_seconds_file(output, rank).read_text())
+        seconds += _seconds_of(output, rank)
     account = {
         "documents": counts["documents"],
         "documents_with_failure": counts["documents_with_failure"],
@@ -239,12 +248,9 @@ def finish(output: Path, shards: int, settings: Settings) -> None:
     for file in output.glob(".*.tmp"):
         file.unlink()
     if damaged:
-        with whole(output / DAMAGED) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in damaged), encoding="utf-8")
-    with whole(output / CARD) as temporary:
-        temporary.write_text(_card(account), encoding="utf-8")
-    with whole(output / COMPLETE) as temporary:
-        temporary.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
+        write_text(output / DAMAGED, "".join(f"{line}\n" for line in damaged))
+    write_text(output / CARD, _card(account))
+    write_text(output / COMPLETE, json.dumps(account, indent=2) + "\n")
 
 
 def _card(account: dict) -> str:
@@ -270,7 +276,13 @@ was rephrased to; of {account["pieces"]:,} pieces {sum(account["failed_pieces"].
 
 def summary(output: Path) -> str:
     """What a complete folder holds, as lines."""
-    account = json.loads((output / COMPLETE).read_text(encoding="utf-8"))
+    file, remedy = output / COMPLETE, f"remove it, and {GOES_ON}"
+    account = read_mapping(file, remedy)
+    with expected(file, remedy):
+        return _in_lines(account, output)
+
+
+def _in_lines(account: dict, output: Path) -> str:
     failed = {reason: number for reason, number in account["failed_pieces"].items() if number}
     lines = {
         "documents": f"{account['documents']:,}, {account['documents_with_failure']:,} of them with a failed piece",

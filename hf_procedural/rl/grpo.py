@@ -19,7 +19,7 @@ from datasets.utils import tqdm
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import upstream
-from ..files import no_empty_folders
+from ..locks import no_empty_folders
 from ..models import prompting
 from ..models.build import positions_of
 from ..training.callbacks import LogMore

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files import read_mapping
+from ..files import read_mapping, whole, write_text
+from ..locks import holding
 from ..runs.folder import last_checkpoint
 from ..runs.measured import THRESHOLDS
 from ..runs.read import FLOPS, STATE
@@ -152,7 +153,7 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
         axis.grid(alpha=0.3)
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
     figure.suptitle(r"$P(C) = A\,/\,C^{\alpha} + P^*$, with $P^*$ dashed")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, format="png")
 
 
 def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color) -> None:
@@ -215,8 +216,9 @@ def write(folders, output) -> str:
         f"share.\n\n{table}\n"
     )
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / FILES[0]).write_text(f"# Accuracy over compute\n\n![fit]({FILES[2]})\n\n{text}", encoding="utf-8")
-    (output / FILES[1]).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    draw(points, fits, output / FILES[2])
+    with holding(output):
+        write_text(output / FILES[0], f"# Accuracy over compute\n\n![fit]({FILES[2]})\n\n{text}")
+        write_text(output / FILES[1], json.dumps(rows, indent=2) + "\n")
+        with whole(output / FILES[2]) as temporary:
+            draw(points, fits, temporary)
     return text

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from ..files import check_folder, read_mapping, write_text
+from ..files import check_folder, expected, read_mapping, write_text
+from ..locks import names_in
 from ..models.words import Source, parse_sources
 from ..renamed import with_current_keys
 from ..terminal import logger
+from . import checkpoints
+from .checkpoints import STATE
 
 if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none of it
     from transformers import TrainingArguments
@@ -33,38 +36,56 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     """Checks the run folder and gives the checkpoint to resume from, if any. Writes nothing.
 
     Trackers show the run under the folder's name, unless `args.run_name` is set.
-    Raises ValueError where the folder holds anything and no resume was asked for, is a file, or is another run's.
+    Raises ValueError where the folder holds anything and no resume was asked for, is a file, is another run's, or is
+    being written by another process, and CheckpointError where no checkpoint is whole.
     """
+    args.run_name = args.run_name or _name_of(_output_of(args))
+    chosen = _choose(args, *others)
+    if chosen.note:
+        logger(__name__).warning(chosen.note)
+    return chosen.name
+
+
+def check_still(args: "TrainingArguments", checkpoint: str | None, *others) -> None:
+    """Raises ValueError where another process has written the run folder since `open_run` gave `checkpoint`."""
+    if _choose(args, *others).name != checkpoint:
+        raise ValueError(f"output_dir {args.output_dir} has another checkpoint by now: run the same command again")
+
+
+def _choose(args: "TrainingArguments", *others) -> checkpoints.Chosen:
+    """What `open_run` gives, and what it tells."""
     output = _output_of(args)
     wanted = args.resume_from_checkpoint
-    args.run_name = args.run_name or _name_of(output)
     check_folder(output)
     if str(wanted).lower() in ("none", "false", ""):
-        if output.is_dir() and any(output.iterdir()):
+        if names_in(output):
             raise ValueError(
                 f"output_dir {output} is not empty: choose another, or go on with --resume_from_checkpoint true"
             )
-        return None
+        return checkpoints.Chosen(None)
     automatic = str(wanted).lower() == "true"
-    checkpoint = last_checkpoint(output) if automatic else wanted
-    if checkpoint is None:
+    chosen = checkpoints.newest(output) if automatic else checkpoints.Chosen(Path(cast(str, wanted)))
+    if chosen.folder is None:
         ours = re.compile(rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|\..*\.tmp|checkpoint-\d+|completions")
-        strangers = [file.name for file in output.glob("*") if not ours.fullmatch(file.name)]
+        strangers = [name for name in names_in(output) if not ours.fullmatch(name)]
         if strangers:
-            raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from")
-        logger(__name__).warning("no checkpoint in %s yet: starting from the beginning", output)
-        return None
-    folder, recipe = Path(checkpoint), Path(checkpoint).absolute().parent / RECIPE
-    if not (folder / "trainer_state.json").is_file() or not folder.name.startswith("checkpoint-"):
+            why = f" ({chosen.note})" if chosen.note else ""
+            raise ValueError(f"output_dir {output} holds {strangers[0]} but no checkpoint to resume from{why}")
+        start = f"no checkpoint in {output} yet: starting from the beginning"
+        return checkpoints.Chosen(None, "; ".join(filter(None, [chosen.note, start])))
+    checkpoint = wanted if not automatic else chosen.folder
+    folder, recipe = chosen.folder, chosen.folder.absolute().parent / RECIPE
+    if not (folder / STATE).is_file() or not folder.name.startswith("checkpoint-"):
         raise ValueError(f"resume_from_checkpoint {checkpoint} is not a checkpoint-N folder of the Trainer")
     if not recipe.is_file():
         raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
-    if folder.absolute().parent != output.absolute() and output.is_dir() and any(output.iterdir()):
+    if folder.absolute().parent != output.absolute() and names_in(output):
         raise ValueError(f"output_dir {output} is not empty, and {checkpoint} is of another run folder")
     now = recipe_of(*others) | {"seed": args.seed, "data_seed": data_seed(args)}
     keys = {*_defaults(*others), "seed", "data_seed"} - {"max_tokens"}
     _check_same_run(recipe, checkpoint, now, keys, _defaults(*others))
-    return checkpoint
+    checkpoints.check(folder, "--resume_from_checkpoint true takes the newest whole one")
+    return chosen
 
 
 def _output_of(args: "TrainingArguments") -> Path:
@@ -76,10 +97,10 @@ def _name_of(folder) -> str:
 
 
 def last_checkpoint(output: Path) -> str | None:
-    """The last whole checkpoint: its trainer_state.json comes last, and is not there where a kill cut it short."""
-    states = [path for path in output.glob("checkpoint-*/trainer_state.json") if path.parent.name[11:].isdigit()]
-    whole = [path.parent for path in states if path.read_bytes().rstrip().endswith(b"}")]
-    return str(max(whole, key=lambda folder: int(folder.name[11:]))) if whole else None
+    """The last checkpoint that was saved to its end, to read how far a run is; `open_run` compares digests, too."""
+    ended = [path for path in output.glob("checkpoint-*") if path.name[11:].isdigit() and (path / STATE).is_file()]
+    ended = [path for path in ended if checkpoints.cut_short(path) is None]
+    return str(max(ended, key=lambda folder: int(folder.name[11:]))) if ended else None
 
 
 def is_finished(folder) -> bool:
@@ -112,7 +133,7 @@ def _check_same_run(recipe: Path, label, now: dict, keys: set[str], defaults: di
         default = defaults.get(key) if key in now else None  # of what an older version did not have yet
         if key in keys and _plain(before.get(key, default)) != _plain(now.get(key)):
             raise ValueError(
-                f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r}: "
+                f"{label} belongs to a run with {key} {before.get(key)!r}, not {now.get(key)!r} ({RECIPE}): "
                 "choose another output_dir, or resume with its own arguments"
             )
 
@@ -166,7 +187,7 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str] | None
     """
     check_folder(output, rf"{data}|{RECIPE}|{re.escape(complete)}|\..*\.tmp")
     if not (output / RECIPE).is_file():
-        if any(file.name[0] != "." for file in output.glob("*")):
+        if any(name[0] != "." for name in names_in(output)):
             raise ValueError(f"output_dir {output} is not empty and has no {RECIPE}: choose another folder")
         return False
     before = read_recipe(output / RECIPE, recipe)
@@ -228,11 +249,16 @@ def _earlier_stage(source: Source) -> dict:
     if (run / RECIPE).is_file():
         recipe = read_recipe(run / RECIPE)
         stage |= {key: recipe[key] for key in (*DATA, "task_parameters") if key in recipe}
-    if (folder / "trainer_state.json").is_file():
-        state = read_mapping(folder / "trainer_state.json")
-        before = {other["path"]: other for other in _earlier_sources(run)}  # one may be named for several components
-        for key, logged in (("tokens", "num_input_tokens_seen"), ("flops", "total_flos")):
-            stage[key] = state[logged] + sum(other.get(key, 0) for other in before.values())
+    if (folder / STATE).is_file():
+        state = read_mapping(folder / STATE)
+        with expected(run / PROVENANCE):
+            before = {
+                other["path"]: other for other in _earlier_sources(run)
+            }  # one may be named for several components
+            earlier = {key: sum(other.get(key, 0) for other in before.values()) for key in ("tokens", "flops")}
+        with expected(folder / STATE):
+            stage["tokens"] = state["num_input_tokens_seen"] + earlier["tokens"]
+            stage["flops"] = state["total_flos"] + earlier["flops"]
     return stage
 
 

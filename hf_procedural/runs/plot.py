@@ -1,7 +1,10 @@
 """The curves of a run, as its folder keeps them in training.png."""
 
+from pathlib import Path
+
 import numpy as np
 
+from ..files import whole
 from ..terminal import visible
 from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of
 
@@ -42,7 +45,8 @@ def plot(history: list[dict], path, title: str) -> None:
     left.set_ylabel("mean reward" if by_reward else "loss (nats per token)")
     right.set_ylabel(label)
     figure.suptitle(visible(title), parse_math=False)
-    figure.savefig(path, dpi=120)
+    with whole(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
 
 
 def _points(history: list[dict], key: str) -> np.ndarray:

@@ -20,10 +20,10 @@ import numpy as np
 from ..errors import nearest
 from ..files import read_mapping
 from ..text import sources
+from .checkpoints import STATE
 from .folder import DIVERGED, NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
 from .measured import THRESHOLDS, diverged_step, measure_of
 
-STATE = "trainer_state.json"
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
 _EVALUATED = ("bits_per_byte", "answer_accuracy", "exact_match", *(f"accuracy_{name}" for name in THRESHOLDS))
 _LARGEST_EXPONENT = 700  # of which math.exp is finite
@@ -118,9 +118,9 @@ def _read(folder: Path) -> Run:
     source = recipe.get("init_from") or recipe.get("model_name_or_path")
     if source:
         init = read_mapping(folder / PROVENANCE).get("init_from")
-        if not isinstance(init, dict) or not init.get("sources"):
+        sources = init.get("sources") if isinstance(init, dict) else None
+        if not isinstance(sources, list) or not sources or not all(isinstance(each, dict) for each in sources):
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
-        sources = init["sources"]
     # a checkpoint after the run's own state: a finished run that was resumed for more steps
     states = [(*_history(path), path == folder / STATE) for path in _states(folder)]
     _, history, finished = max(states, key=lambda state: state[0])

@@ -3,7 +3,6 @@
 What the runs came to and how they compare is read in `read`; here it is written and drawn.
 """
 
-import csv
 import itertools
 import math
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import check_folder
+from ..files import check_folder, whole, write_csv, write_text
+from ..locks import holding
 from ..terminal import visible
 from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
@@ -206,7 +206,7 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
             axis.grid(alpha=0.3)
         with rc_context({"text.parse_math": False}):
             row[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, format="png")
 
 
 def write(
@@ -221,13 +221,11 @@ def write(
     for title, group in arms(runs, baseline).items():
         rows += [{"group": title} | row for row in rows_of(group, baseline, threshold)]
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / FILES[0]).write_text(f"# Comparison of runs\n\n![curves]({FILES[2]})\n\n{text}", encoding="utf-8")
-    with (output / FILES[1]).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain(*rows))))
-        writer.writeheader()
-        writer.writerows(rows)
-    draw(runs, output / FILES[2], baseline, metric)
+    with holding(output):
+        write_text(output / FILES[0], f"# Comparison of runs\n\n![curves]({FILES[2]})\n\n{text}")
+        write_csv(output / FILES[1], rows)
+        with whole(output / FILES[2]) as temporary:
+            draw(runs, temporary, baseline, metric)
     return text
 
 

@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
-from transformers import TrainerCallback, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerState
 
 from .. import upstream
-from ..files import write_text
+from ..files import expected, read_mapping, write_digests, write_text
+from ..runs import checkpoints
 from .begin import rows_per_step
 
 _HANDLER = "transformers:Trainer.callback_handler"
 _RESTORE = "transformers:Trainer._load_rng_state"
 _FLOPS = "transformers:Trainer.store_flos"
+_OTHER = "go on from another checkpoint"
 
 
 class LogMore(TrainerCallback):
@@ -51,10 +53,11 @@ class SavePlace(TrainerCallback):
             upstream.need(_RESTORE)
             step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step
             mark = Path(checkpoint) / self.FILE
-            known = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
-            row = known["row"] if known else step * rows_per_step(trainer.args)
-            self.ahead = row - step * rows_per_step(trainer.args)
-            self.rows.start_at(row, known)
+            known = read_mapping(mark, _OTHER) if mark.exists() else None
+            with expected(mark, _OTHER):
+                row = known["row"] if known is not None else step * rows_per_step(trainer.args)
+                self.ahead = row - step * rows_per_step(trainer.args)
+                self.rows.start_at(row, known)
             trainer.args.ignore_data_skip = True  # the rows before it are not read again
 
     def on_step_begin(self, args, state, control, **kwargs):
@@ -66,3 +69,30 @@ class SavePlace(TrainerCallback):
         if state.is_world_process_zero:
             mark = self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
             write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
+
+
+class Seal(TrainerCallback):
+    """Writes the digests of each checkpoint of `trainer`, and compares those of the best one before it is loaded.
+
+    It is the last callback, after those that add files to a checkpoint.
+    """
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+        self.has_begun = False  # all that a run goes on from is loaded
+        trainer.add_callback(self)
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.has_begun = True
+
+    def on_save(self, args, state, control, **kwargs):
+        self.trainer.accelerator.wait_for_everyone()  # each process has files of its own
+        if args.should_save:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_digests(folder, [file for file in folder.rglob("*") if file.is_file()])
+
+    def on_log(self, args, state, control, logs, **kwargs):
+        at_end = "train_runtime" in logs  # right before the best one is loaded
+        if at_end and args.load_best_model_at_end and state.best_model_checkpoint is not None:
+            again = "--resume_from_checkpoint true --load_best_model_at_end false keeps the last model"
+            checkpoints.check(Path(state.best_model_checkpoint), again)

@@ -1,9 +1,12 @@
 """The last lines of a recipe: training, evaluation, all that is saved."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import json
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +14,16 @@ import torch
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from .. import metrics
+from ..errors import disk_error, in_bytes, writing
+from ..files import write_digests, write_text
 from ..models import losses
+from ..runs.checkpoints import CheckpointError, is_marked
 from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
+from .callbacks import Seal
 from .divergence import Diverged, WatchLoss
+from .interruption import resuming
 from .needs import check_resume
 
 
@@ -64,20 +72,59 @@ class Prepared:
 def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     """Trains, and finishes the run. Gives the results of the last evaluation.
 
-    recipe.yaml, which tells `arguments`, and provenance.json are there before the first step. Raises Diverged.
+    recipe.yaml, which tells `arguments`, and provenance.json are there before the first step. Raises Diverged, and
+    CheckpointError where the checkpoint cannot be gone on from, or the best one is damaged, and DiskError where there
+    is no room.
     """
     args = trainer.args
+    output = Path(cast(str, args.output_dir))
     save_provenance(args, *arguments, stage=prepared.stage, **prepared.provenance)
     losses.zero_without_labels(trainer.model)
     WatchLoss(trainer)
     if args.should_save:
-        (Path(cast(str, args.output_dir)) / DIVERGED).unlink(missing_ok=True)  # of an earlier try
+        (output / DIVERGED).unlink(missing_ok=True)  # of an earlier try
     try:
-        trained = trainer.train(resume_from_checkpoint=prepared.checkpoint).metrics
+        with _saving(trainer, output):
+            trained = _train(trainer, prepared.checkpoint)
     except Diverged:
-        plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", prepared.title)
+        plot(trainer.state.log_history, f"{output}/{PLOT}", prepared.title)
         raise
-    return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
+    with writing(output, again=f"this goes on: {resuming(output)}"):
+        return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
+
+
+def _train(trainer: Trainer, checkpoint: str | None) -> dict:
+    seal = Seal(trainer)
+    try:
+        return trainer.train(resume_from_checkpoint=checkpoint).metrics
+    except Exception as error:  # of any kind, where a file is whole and holds something else
+        if checkpoint is None or seal.has_begun or isinstance(error, ImportError):
+            raise
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise CheckpointError(
+            f"{checkpoint} cannot be gone on from ({reason}): name an older one, or begin anew"
+        ) from error
+
+
+@contextlib.contextmanager
+def _saving(trainer: Trainer, output: Path) -> Generator[None]:
+    """Around training: where there is no room for a checkpoint, its half is removed, and a DiskError tells it."""
+    try:
+        yield
+    except Exception as error:  # of each library its own
+        checkpoint = output / f"checkpoint-{trainer.state.global_step}"
+        is_half = checkpoint.is_dir() and not is_marked(checkpoint)
+        size = sum(
+            weight.numel() * weight.element_size() for weight in cast(PreTrainedModel, trainer.model).parameters()
+        )
+        optimizer = 0 if trainer.args.save_only_model else 2  # Adam's; others have fewer states
+        needed = f"about {in_bytes((1 + optimizer) * size)} needed"
+        full = disk_error(error, checkpoint if is_half else None, needed, f"this goes on: {resuming(output)}")
+        if full is None or full is error:
+            raise
+        if is_half and trainer.args.should_save:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        raise full from error
 
 
 def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[[], dict] = dict) -> dict:
@@ -87,7 +134,7 @@ def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[
     names get an ``eval_``. Gives the results of the evaluation.
     """
     args = trainer.args
-    trainer.save_metrics("train", trained)
+    output = Path(cast(str, args.output_dir))
     results = trainer.evaluate()
     results |= {f"eval_{name}": value for name, value in extra_metrics().items()}
     trainer.log_metrics("eval", results)
@@ -98,6 +145,9 @@ def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[
     internal: dict[str, Any] = {"_internal_call": True} if may_push_later else {}
     trainer.save_model(**internal)
     if args.should_save:
+        write_digests(output, output.glob("*.safetensors"))
         plot(trainer.state.log_history, f"{args.output_dir}/{PLOT}", title)
-    trainer.save_metrics("eval", results)
+    if trainer.is_world_process_zero():
+        for name, metrics in {"train": trained, "all": trained | results, "eval": results}.items():
+            write_text(output / f"{name}_results.json", json.dumps(metrics, indent=4, sort_keys=True))
     return results

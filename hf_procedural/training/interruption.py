@@ -32,10 +32,14 @@ def _end(arguments, otherwise, kind, error, traceback) -> None:
 
 
 def _line(arguments) -> str:
-    """What is told. recipe.yaml stands in the folder of a run from its first step on, and is its own command's YAML."""
+    """What is told. recipe.yaml stands in the folder of a run from its first step on."""
     for each in arguments:
-        recipe = Path(getattr(each, "output_dir", None) or "") / RECIPE
-        if hasattr(each, "resume_from_checkpoint") and recipe.is_file():
-            again = f"{started_as()} {shlex.quote(str(recipe))} --resume_from_checkpoint true"
-            return f"{program()}: interrupted; this goes on from the last checkpoint: {again}"
+        output = Path(getattr(each, "output_dir", None) or "")
+        if hasattr(each, "resume_from_checkpoint") and (output / RECIPE).is_file():
+            return f"{program()}: interrupted; this goes on from the last checkpoint: {resuming(output)}"
     return f"{program()}: interrupted; run the same command again"
+
+
+def resuming(output: Path) -> str:
+    """The command that goes on with the run of a folder, whose recipe.yaml is its own command's YAML."""
+    return f"{started_as()} {shlex.quote(str(output / RECIPE))} --resume_from_checkpoint true"

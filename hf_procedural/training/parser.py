@@ -13,11 +13,9 @@ import types
 import typing
 from pathlib import Path
 
-import yaml
-
 from .. import accepted
 from ..errors import COMMAND, Parser, nearest, started_as, user_errors
-from ..files import Loader
+from ..files import load_yaml
 from ..renamed import current, warn
 from . import declared, dropped
 from .interruption import tell_how_to_go_on
@@ -288,15 +286,16 @@ def _help(option: dict, range_: accepted.Accepted | None) -> str:
 
 
 def _read_yaml(file: str) -> dict:
+    path = Path(file)
+    if not path.exists():
+        near = nearest(path.name, [other.name for other in path.parent.glob("*.yaml")])
+        raise ValueError(f"no configuration file {file}{near}")
+    if path.is_dir():
+        raise ValueError(f"{file} is a folder, not a YAML file")
     try:
-        content = yaml.load(Path(file).read_text(encoding="utf-8"), Loader)
-    except FileNotFoundError:
-        near = nearest(Path(file).name, [other.name for other in Path(file).parent.glob("*.yaml")])
-        raise ValueError(f"no configuration file {file}{near}") from None
-    except IsADirectoryError:
-        raise ValueError(f"{file} is a folder, not a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file} must hold keys and values (key: value), got {type(content).__name__}")
     return content

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer
 from transformers.training_args import OptimizerNames
 
 import hf_procedural
-from hf_procedural.files import no_empty_folders
+from hf_procedural.locks import no_empty_folders
 from hf_procedural.models.build import new_model
 from hf_procedural.training import finish, needs, optimizers, parser
 from hf_procedural.training.arguments import ModelArguments, StageSettings

@@ -193,7 +193,7 @@ def test_only_the_same_run_is_resumed(tmp_path):
     args = StageArguments(str(tmp_path), resume_from_checkpoint="true")
     folder.save_provenance(args, *run, ModelArguments(context_length=20), stage="pretrain")
     (tmp_path / "checkpoint-4").mkdir()
-    (tmp_path / "checkpoint-4" / "trainer_state.json").write_text("{}")
+    (tmp_path / "checkpoint-4" / "trainer_state.json").write_text('{"global_step": 4, "log_history": []}')
     assert folder.open_run(args, *run, ModelArguments(context_length=20)).endswith("checkpoint-4")
     for others, key in (
         ([RowArguments("sort-4"), run[1], ModelArguments(context_length=20)], "task_parameters"),
