@@ -41,7 +41,7 @@ def math_folder(path: str | Path) -> Path | None:
         )
     if any((path / split).is_dir() for split in DIFFICULTIES):
         return path
-    texts = [file for file in path.rglob("*") if FILE_NAME.search(file.name)]
+    texts = [file for file in path.rglob("[!.]*") if FILE_NAME.search(file.name)]
     roots = {file.parent.parent for file in texts if MATH_FILE.search(file.as_posix())}
     if len(roots) != 1:
         return None

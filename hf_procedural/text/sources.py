@@ -6,8 +6,9 @@
     codeparrot/codeparrot-clean-train:::content                    fields may be empty
     {name: allenai/c4, config: en, text_column: text, weight: 3}   the same as a mapping of a YAML
 
-A field that is not given is that of dataset_config, train_split and text_column, which are for all data sets. Where the
-name of a file or folder has colons of its own, the longest beginning that exists here is the name.
+A field that is not given is that of dataset_config, train_split and text_column, which are for all data sets. Names of
+files and folders may have colons of their own: what has a slash or ends as a file does belongs to the name, and so does
+the longest beginning that exists here. A column with a slash or a colon can be named in a mapping.
 """
 
 import dataclasses
@@ -21,7 +22,8 @@ from ..errors import nearest
 
 FORM = "NAME:CONFIG:SPLIT:TEXT_COLUMN"
 KEYS = ("name", "config", "split", "text_column", "validation_split", "weight")
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")  # of a path of Windows
+# A piece with a slash or the end of a file's name belongs to the name: C:\\x, a/12:30/x, x:y.jsonl, hf://a.
+_OF_A_PATH = re.compile(r"[/\\]|\.(jsonl?|txt|parquet|gz|zst|bz2|lz4|tar|tgz)$")
 
 
 HELP = (
@@ -60,9 +62,7 @@ def parse_source(dataset: str | dict) -> TextSource:
     if isinstance(dataset, dict):
         return TextSource(**dataset)
     pieces = dataset.split(":")
-    length = 2 if _DRIVE.match(dataset) else 1
-    if "://" in dataset:  # an address, which is never a file
-        length = len(pieces)
+    length = 1 + max((place for place, piece in enumerate(pieces) if _OF_A_PATH.search(piece)), default=0)
     for longer in range(len(pieces), length, -1):
         if _is_here(":".join(pieces[:longer])):
             length = longer

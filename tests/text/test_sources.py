@@ -48,7 +48,8 @@ def in_folder(tmp_path, monkeypatch):
         ("12:30/*.jsonl::train", TextSource("12:30/*.jsonl", None, "train")),
         ("C:\\data\\web.jsonl", TextSource("C:\\data\\web.jsonl")),
         ("c:/data/web.jsonl::train", TextSource("c:/data/web.jsonl", None, "train")),
-        ("hf://datasets/a/b", TextSource("hf://datasets/a/b")),
+        ("gone/12:30/x:y.jsonl::train", TextSource("gone/12:30/x:y.jsonl", None, "train")),
+        ("hf://datasets/a/b:en", TextSource("hf://datasets/a/b", "en")),
     ],
 )
 def test_a_name_and_its_fields(text, source):
