@@ -80,8 +80,8 @@ def dataset_on_hub(name: str) -> bool:
 
 
 def datasets_on_hub(datasets: str | dict | list) -> list[str]:
-    """The ids of those data sets of a recipe that are on the Hub."""
-    return [source.name for source in named(datasets) if dataset_on_hub(source.name)]
+    """The ids of those data sets of a recipe that are on the Hub, each once."""
+    return list(dict.fromkeys(source.name for source in named(datasets) if dataset_on_hub(source.name)))
 
 
 def _rows(run: Run) -> str:

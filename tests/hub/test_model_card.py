@@ -342,10 +342,10 @@ def test_only_models_of_the_hub_are_base_models(source, base, copy):
         ({"dataset": "allenai/c4", "validation_dataset": "mine.jsonl"}, ["allenai/c4"], "text", "mine.jsonl"),
         ({"dataset": "allenai/c4:en::text"}, ["allenai/c4"], "allenai/c4", "allenai/c4"),
         (
-            {"dataset": ["allenai/c4:en:train:text", {"name": "me/code", "text_column": "body"}, "web.jsonl::dev"]},
-            ["allenai/c4", "me/code"],
+            {"dataset": ["allenai/c4:en::text", "allenai/c4:de", {"name": "me/x", "text_column": "b"}, "w.jsonl::dev"]},
+            ["allenai/c4", "me/x"],
             "text",
-            "allenai/c4:en:train:text + me/code:::body + web.jsonl::dev",
+            "allenai/c4:en::text + allenai/c4:de + me/x:::b + w.jsonl::dev",
         ),
         ({"dataset": "data/web.jsonl.gz"}, None, "text", "data/web.jsonl.gz"),
         ({"dataset": "/home/me/web/*.parquet"}, None, "text", "web/*.parquet"),
