@@ -19,6 +19,7 @@ from ..terminal import logger
 from .readers import MATH_FILE, DataError
 
 PACKED = re.compile(r"\.(tar|tar\.gz|tgz)$")
+_VERSION = 1  # rises whenever other files come out of an archive: those of before are in the cache
 _MEMBERS = 10_000  # of an archive at most; the published one has 265
 _NAMES = 2**20  # bytes of an extended header, which is in memory as a whole
 _LONG_NAMES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME)
@@ -32,7 +33,7 @@ def unpacked(archive: Path) -> Path:
     """
     archive = archive.resolve()
     state = archive.stat()
-    key = hashlib.blake2b(f"{archive} {state.st_size} {state.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+    key = hashlib.blake2b(f"{archive} {state.st_size} {state.st_mtime_ns} {_VERSION}".encode(), digest_size=8).hexdigest()
     folder = Path(config.EXTRACTED_DATASETS_PATH, f"{archive.name}-{key}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
