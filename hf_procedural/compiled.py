@@ -26,7 +26,6 @@ _NAMES = (
     f"{_CACHING}:FunctionCache",
     f"{_CACHING}:FunctionCache._impl_class",
     f"{_CACHING}:CompileResultCacheImpl._locator_classes",
-    f"{_CACHING}:UserProvidedCacheLocator",
 )
 _OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
 _OURS = re.compile(r".*(kernels|_ids)\.py")  # in tasks/: loops, and what else they import
@@ -143,9 +142,13 @@ def _cache_in(folder: Path):
     if missing:
         _tell(missing[0], "it is not there")
         return None
-    cache, results, _, locator = map(upstream.need, _NAMES)
+    cache, results, _ = map(upstream.need, _NAMES)
 
-    class Locator(locator):
+    class Locator:
+        def __init__(self, function, file):
+            self._py_file = file  # which warnings name
+            self.line = function.__code__.co_firstlineno
+
         @classmethod
         def from_function(cls, function, file):
             return cls(function, file)
@@ -153,8 +156,14 @@ def _cache_in(folder: Path):
         def get_cache_path(self):
             return str(folder)
 
+        def ensure_cache_path(self):
+            folder.mkdir(parents=True, exist_ok=True)
+
         def get_source_stamp(self):
             return folder.name
+
+        def get_disambiguator(self):
+            return str(self.line)
 
     class Results(results):
         _locator_classes = [Locator]  # noqa: RUF012

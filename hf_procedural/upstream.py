@@ -306,7 +306,6 @@ _lean(
     "numba.core.caching:FunctionCache",
     "numba.core.caching:FunctionCache._impl_class",
     "numba.core.caching:CompileResultCacheImpl._locator_classes",
-    "numba.core.caching:UserProvidedCacheLocator",
     "numba.core.dispatcher:Dispatcher._cache",
     why="compiled loops that are kept under a digest of all their sources",
     until="numba's cache notices a change in a function of another file",

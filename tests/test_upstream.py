@@ -682,7 +682,6 @@ def _(take, name):
     "numba.core.caching:FunctionCache",
     "numba.core.caching:FunctionCache._impl_class",
     "numba.core.caching:CompileResultCacheImpl._locator_classes",
-    "numba.core.caching:UserProvidedCacheLocator",
     "numba.core.dispatcher:Dispatcher._cache",
 )
 def _(take, name):

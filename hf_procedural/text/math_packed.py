@@ -33,7 +33,8 @@ def unpacked(archive: Path) -> Path:
     """
     archive = archive.resolve()
     state = archive.stat()
-    key = hashlib.blake2b(f"{archive} {state.st_size} {state.st_mtime_ns} {_VERSION}".encode(), digest_size=8).hexdigest()
+    identity = f"{archive} {state.st_size} {state.st_mtime_ns} {_VERSION}"
+    key = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
     folder = Path(config.EXTRACTED_DATASETS_PATH, f"{archive.name}-{key}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
