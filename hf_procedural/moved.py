@@ -21,7 +21,8 @@ MOVED: dict[str, str | dict[str, str]] = {
     "arguments": {
         "training.arguments": "*",
         "training.stage_arguments": "StageArguments",
-        "training.parser": "mapping parse",
+        "training.parser": "parse",
+        "training.words": "mapping",
         "files": "Loader",
     },
     "attention": "models.attention",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import whole
 from ..tasks import Task, automata, nca
 
 _WIDTH = 9  # inches of a PNG
@@ -23,7 +24,9 @@ def image(task: Task, input_ids, labels, path) -> None:
     draw = {".png": _png, ".gif": _gif}.get(Path(path).suffix.lower())
     if draw is None:
         raise ValueError(f"image must be a file that ends in .png or .gif, got {str(path)!r}")
-    draw(task, [frames(task, row) for row in np.atleast_2d(input_ids)], path)
+    drawn = [frames(task, row) for row in np.atleast_2d(input_ids)]
+    with whole(Path(path)) as temporary:
+        draw(task, drawn, temporary)
 
 
 @functools.singledispatch
@@ -90,7 +93,7 @@ def _png(task, rows, path):
         axes.set_axis_off()
         for x, y, step in names:
             axes.text(x, y, str(step), fontsize=7, va="bottom", ha="right" if x < -0.5 else "left", color="dimgray")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, format="png")
 
 
 @functools.singledispatch
@@ -132,7 +135,7 @@ def _gif(task, rows, path):
         picture = Image.fromarray(sheet.repeat(size, axis=0).repeat(size, axis=1))
         picture.putpalette(_colours(states)[:256].tobytes())
         pictures.append(picture)
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=_DURATION, loop=0)
+    pictures[0].save(path, "GIF", save_all=True, append_images=pictures[1:], duration=_DURATION, loop=0)
 
 
 @functools.singledispatch

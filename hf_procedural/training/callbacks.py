@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from transformers import Trainer, TrainerCallback, TrainerState
+from transformers import Trainer, TrainerCallback
 
 from .. import upstream
 from ..files import expected, read_mapping, write_digests, write_text
@@ -51,7 +51,7 @@ class SavePlace(TrainerCallback):
         trainer.add_callback(self)
         if checkpoint is not None:
             upstream.need(_RESTORE)
-            step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step
+            step = checkpoints.check_state(Path(checkpoint) / checkpoints.STATE)["global_step"]
             mark = Path(checkpoint) / self.FILE
             known = read_mapping(mark, _OTHER) if mark.exists() else None
             with expected(mark, _OTHER):

@@ -1,6 +1,9 @@
 """Each file of a run, damaged in each manner: what reads it says so in one line that names it, or never needed it."""
 
+import json
+import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from support.running import TESTS
@@ -10,10 +13,15 @@ from hf_procedural.errors import DiskError
 from hf_procedural.evaluation.checkpoints import open_checkpoint
 from hf_procedural.hub.runs import write_card
 from hf_procedural.models.build import load_pretrained, new_config
+from hf_procedural.recycle import output
+from hf_procedural.recycle.choices import COMPLETE
 from hf_procedural.runs import folder, read, report
+from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments
+from hf_procedural.training.callbacks import SavePlace
 from hf_procedural.training.stage_arguments import StageArguments
 
+rephrasing = pytest.importorskip("hf_procedural.recycle.rephrasing")
 OLD = TESTS / "data" / "run_0_1_0" / "sort"
 
 
@@ -64,6 +72,7 @@ READERS = {  # by name: what reads a run, and which of its files; other ones nee
     "go on from it": (lambda run: folder.earlier_stages(str(run)), ["recipe.yaml", "provenance.json", STATES[0]]),
     "load": (lambda run: load_pretrained(str(run)), [*WEIGHTS, "tokenizer.json", "tokenizer_config.json"]),
     "evaluate": (lambda run: open_checkpoint(str(run)), ["recipe.yaml"]),
+    "name it as YAML": (lambda run: parser._read_yaml(str(run / "recipe.yaml")), ["recipe.yaml"]),
     "copy its configuration": (lambda run: new_config(TOKENIZER, 9, config_name=str(run)), ["config.json"]),
 }
 TOKENIZER = tokenizer(task("sort-4", vocab_size=10))
@@ -90,3 +99,61 @@ def test_one_line_names_the_file_or_it_was_not_needed(reader, manner, tmp_path):
             file.rmdir()
         file.write_bytes(content)
     read_it(run)
+
+
+class Rows:
+    """What SavePlace asks of rows."""
+
+    def start_at(self, row, mark):
+        self.start = row - mark["row"] + mark["tokens"]
+
+
+def mended(folder):
+    """A checkpoint that goes on from row 8 of text."""
+    shutil.copytree(OLD / "checkpoint-4", folder, dirs_exist_ok=True)
+    (folder / "rows.json").write_text(json.dumps({"row": 8, "tokens": 2, "epoch": 0, "document": 1}))
+
+
+def begin_at_place(folder):
+    args = SimpleNamespace(train_batch_size=1, gradient_accumulation_steps=1, world_size=1)
+    SavePlace(SimpleNamespace(train_dataset=Rows(), add_callback=lambda callback: None, args=args), str(folder))
+
+
+def planned(folder):
+    file = output.plan_file(folder)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"sizes": {}, "shards": [], "used": {}}))
+
+
+def complete(folder):
+    folder.mkdir()
+    (folder / COMPLETE).write_text(json.dumps(ACCOUNT))
+
+
+COUNTS = ("documents", "documents_with_failure", "pieces", "cut_completions", "damaged_lines", "seconds")
+ACCOUNT = dict.fromkeys(COUNTS, 1) | {"failed_pieces": {}, "tokens": {"completions": 1}, "length_ratio": 1.0}
+ACCOUNT |= {"characters": {"in": 1, "out": 1}, "tokens_per_second": 1.0}
+OTHERS = {  # of other folders: what makes one, what reads it, and which file
+    "place in the text": (mended, begin_at_place, "rows.json"),
+    "state beside it": (mended, begin_at_place, "trainer_state.json"),
+    "plan": (planned, output.read_plan, ".datatrove/plan.json"),
+    "account": (complete, lambda folder: rephrasing.summary(folder), COMPLETE),
+}
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_same_for_other_folders(other, manner, tmp_path):
+    make, read_it, name = OTHERS[other]
+    make(tmp_path / "a")
+    read_it(tmp_path / "a")
+    file, change = tmp_path / "a" / name, MANNERS[manner]
+    content = file.read_bytes()
+    file.unlink()
+    if change is None:
+        file.mkdir()
+    else:
+        file.write_bytes(change(content))
+    with pytest.raises(ValueError, match=re.escape(file.name)) as error:
+        read_it(tmp_path / "a")
+    assert "\n" not in str(error.value)
