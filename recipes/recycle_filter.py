@@ -142,6 +142,7 @@ import numpy as np
 
 from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.locks import holding
+from hf_procedural.models.suited import check_text
 from hf_procedural.recycle import reading
 from hf_procedural.runs.folder import RECIPE, open_output, recipe_of, versions
 
@@ -303,7 +304,7 @@ def main():
         sources = find_sources(args)
         quality.check_classifier(args.classifier, args.label)
         if args.tokenizer:
-            load_tokenizer(args.tokenizer)
+            check_text(args.tokenizer, load_tokenizer(args.tokenizer))
 
     # 2. Scores, thresholds, what is kept: shard by shard, each once.
     with user_errors(), holding(output):

@@ -161,7 +161,7 @@ class RephraseArguments:
 parser.answer_early(__name__, __doc__, RephraseArguments)
 
 from hf_procedural import locks
-from hf_procedural.models import build, prompting
+from hf_procedural.models import build, prompting, suited
 from hf_procedural.recycle import generation, reading
 from hf_procedural.runs import folder
 
@@ -174,8 +174,10 @@ DATA = rf"\d{{5,}}\.parquet|{OURS}"
 
 def prepare(args):
     """The settings with an engine that knows the model. Raises ValueError or ImportError; loads no weights."""
-    model, tokenizer = build.load_pretrained(args.model_name_or_path, device_map="meta")
+    model, tokenizer = build.load_text_model(args.model_name_or_path, device_map="meta")
     args.engine = generation.choose_engine(model, args.engine)
+    if args.engine == "vllm":  # which reads weights as they lie there
+        suited.check_place(args.model_name_or_path)
     settings, positions = args.settings, build.positions_of(model.config)
     if positions is not None and (bare := len(generation.token_ids([""], settings, tokenizer)[0])) >= positions:
         raise ValueError(

@@ -186,7 +186,7 @@ from hf_procedural.data.blocks import fingerprint_of
 from hf_procedural.files import whole
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.locks import holding, lock_of
-from hf_procedural.models import build, prompting
+from hf_procedural.models import build, prompting, suited
 from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
 from hf_procedural.runs import folder
@@ -261,12 +261,16 @@ def prepare(data, rewarded, lora, args) -> finish.Prepared:
         raise ValueError(f"reward_weights: give --quality_weight and the like, got {args.reward_weights}")
     weights = rewarded.weights
     args.reward_weights = [weight for weight in weights.values() if weight]
+    if lora.save_adapter:
+        suited.check_place(data.model_name_or_path)  # an adapter's model would not be what ours belongs to
     checkpoint = folder.open_run(args, data, rewarded, lora)
     texts, damaged = load_texts(data)
     if damaged:
         logger(__name__).warning("%d damaged lines are left out: %s ...", reading.lost(damaged), damaged[0])
     set_seed(args.seed)
-    model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    model, tokenizer = build.load_text_model(
+        data.model_name_or_path, ends=True, dtype="float32"
+    )  # steps of 1e-6 need it
     show = show_with(data, tokenizer)
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing texts"):

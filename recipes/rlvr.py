@@ -86,7 +86,7 @@ from transformers import set_seed
 import hf_procedural
 from hf_procedural.data import blocks
 from hf_procedural.hub.runs import train_and_publish
-from hf_procedural.models import build, prompting
+from hf_procedural.models import build, prompting, suited
 from hf_procedural.rl import answer_reward, prompts
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
@@ -100,7 +100,7 @@ with user_errors(ImportError):
 def load_policy(task, policy, model_args, args):
     """Model, tokenizer, how a prompt is shown, and where the weights come from, for provenance.json."""
     if policy.model_name_or_path is not None:
-        model, tokenizer = build.load_pretrained(policy.model_name_or_path, dtype="float32")
+        model, tokenizer = build.load_text_model(policy.model_name_or_path, ends=True, dtype="float32")
         show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
         args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
         check_room(task, show, model, tokenizer, policy, args)
@@ -162,6 +162,8 @@ def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
         raise ValueError(
             "save_adapter: --init_from makes a new model, which is nowhere for an adapter to be loaded onto"
         )
+    if lora.save_adapter:
+        suited.check_place(policy.model_name_or_path)  # an adapter's model would not be what ours belongs to
     checkpoint = folder.open_run(args, data, policy, model_args, lora)
     model, tokenizer, show, provenance = load_policy(task, policy, model_args, args)
     seed = folder.data_seed(args)

@@ -74,7 +74,7 @@ from transformers import set_seed
 
 from hf_procedural.data.blocks import fingerprint_of
 from hf_procedural.hub.runs import train_and_publish
-from hf_procedural.models import build, prompting
+from hf_procedural.models import build, prompting, suited
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
@@ -124,9 +124,13 @@ def prepare(data, lora, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     args.output_dir = args.output_dir or f"runs/rpt_{Path(data.model_name_or_path).name}"
     args.max_completion_length = 8_192 if args.max_completion_length is None else args.max_completion_length
+    if lora.save_adapter:
+        suited.check_place(data.model_name_or_path)  # an adapter's model would not be what ours belongs to
     checkpoint = folder.open_run(args, data, lora)
     set_seed(args.seed)
-    model, tokenizer = build.load_pretrained(data.model_name_or_path, dtype="float32")  # steps of 1e-6 need it
+    model, tokenizer = build.load_text_model(
+        data.model_name_or_path, ends=True, dtype="float32"
+    )  # steps of 1e-6 need it
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)

@@ -87,7 +87,7 @@ if __name__ == "__main__":  # --help and mistakes, before the imports that take 
 from accelerate import PartialState
 
 from hf_procedural.data.tokenization import load_tokenizer
-from hf_procedural.models import generation
+from hf_procedural.models import generation, suited
 from hf_procedural.models.prompting import read_template
 from hf_procedural.rl import accuracy, scaling
 from hf_procedural.runs.measured import THRESHOLDS
@@ -194,6 +194,8 @@ def main():
         main_process = processes().is_main_process
         models, answers, prompts = labelled(args.model_name_or_path), Answers(args.output_dir), {}
         if models:  # all that can be wrong is found before anything is written
+            for path in models.values():
+                suited.check_place(path, adapters=not args.use_vllm)
             template = read_template(args.template, "context")
             questions = accuracy.read_questions(args.questions, args.split, args.limit, args.seed)
             if "reasoning" in args.ways:

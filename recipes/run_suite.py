@@ -151,6 +151,7 @@ from hf_procedural.files import write_text
 from hf_procedural.hub.model_card import EVALUATION, place_in
 from hf_procedural.hub.runs import write_card
 from hf_procedural.locks import holding, lock_of
+from hf_procedural.models.suited import ADAPTER
 from hf_procedural.runs.folder import RECIPE
 from hf_procedural.runs.read import STATE, read_runs
 from hf_procedural.training.launch import processes
@@ -164,7 +165,8 @@ def models_of(names: list[str]) -> list[str]:
     """The models that are named, and the finished runs of a study. Raises ValueError for a study that has none."""
     models = []
     for name in names:
-        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        is_model = any(Path(name, file).is_file() for file in ("config.json", ADAPTER))
+        if Path(name).is_dir() and not is_model:
             runs = [str(run.folder) for run in read_runs([name]) if run.finished]
             if not runs:
                 raise ValueError(f"model_name_or_path {name}: none of its runs is finished")

@@ -149,7 +149,7 @@ from transformers import EarlyStoppingCallback, Trainer, default_data_collator, 
 from hf_procedural.data import tokenization
 from hf_procedural.files import write_text
 from hf_procedural.hub.runs import train_and_publish
-from hf_procedural.models import losses
+from hf_procedural.models import losses, suited
 from hf_procedural.runs import folder
 from hf_procedural.text import deepmind_math, documents, math_archive, mixing, packing, tokenizers
 from hf_procedural.training import begin, callbacks, finish
@@ -187,6 +187,7 @@ def load_text(text, seed: int, train, validation):
         tokenizer = tokenizers.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
     else:
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
+        suited.check_text(text.tokenizer, tokenizer)
     rows = (tokenizer, text.sequence_length, text.separator)
     if len(train) == 1:
         packed = packing.PackedRows(*train, *rows)

@@ -1,10 +1,14 @@
 """Fast tokenizers: a task's vocabulary, whose tokens are words separated by spaces, and others by name."""
 
+from pathlib import Path
+
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ..files import why_unloadable
 from ..tasks import Task, task
+
+_FILES = ("tokenizer*", "*.model", "vocab*", "spiece*", "*.tiktoken")  # of a tokenizer, whatever its kind
 
 
 def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
@@ -31,6 +35,8 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
+    if Path(name).is_dir() and not any(any(Path(name).glob(pattern)) for pattern in _FILES):
+        raise ValueError(f"{name} has no tokenizer with it: no tokenizer.json")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # missing, unreachable, damaged in any manner

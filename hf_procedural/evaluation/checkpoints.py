@@ -15,6 +15,7 @@ from transformers.utils import cached_file
 from .. import upstream
 from ..models import prompting
 from ..models.build import load_pretrained, positions_of
+from ..models.suited import adapter_base
 from ..runs.folder import RECIPE, read_recipe
 from . import suites
 from .library import HFLM
@@ -69,8 +70,10 @@ def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "au
     kind = TextModel if checkpoint.reads_text else RowModel
     if kind is RowModel and upstream.of(kind, _LOGITS) is None:
         raise upstream.lacking(_LOGITS)
+    base = adapter_base(checkpoint.path)
     return kind(
-        pretrained=checkpoint.path,
+        pretrained=base or checkpoint.path,
+        peft=None if base is None else checkpoint.path,
         tokenizer=prompting.open_ended(tokenizer) if checkpoint.reads_text else tokenizer,
         backend="causal",
         dtype=dtype,

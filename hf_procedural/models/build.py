@@ -12,6 +12,7 @@ from ..data.tokenization import load_tokenizer
 from ..errors import nearest
 from ..files import check_weights, why_unloadable
 from . import attention
+from .suited import adapter_base, check_place, check_text, check_vocabulary, tokenizer_of
 from .words import check_model_type
 
 BACKEND = "transformers:PreTrainedModel._supports_attention_backend"
@@ -77,6 +78,8 @@ def new_config(
 def _default_config(config_name: str | None, model_type: str):
     """The configuration in a folder or on the Hub, or else that of an architecture. Raises ValueError for neither."""
     if config_name is not None:
+        if not Path(config_name).is_file():  # else a configuration by itself
+            check_place(config_name)
         try:
             return AutoConfig.from_pretrained(config_name)
         except Exception as error:  # missing, unreachable, damaged, of an unknown kind
@@ -133,9 +136,15 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
 def load_pretrained(name: str, **keywords):
     """The causal language model and the fast tokenizer in a folder or on the Hub; keywords are `from_pretrained`'s.
 
+    An adapter of peft in a folder is merged into the model that it belongs to.
+
     Raises ValueError where one of them is not there, or the model is no causal language model: BERT's and T5's kin
     would load with some weights left over or new.
     """
+    check_place(name, adapters=True)
+    base = adapter_base(name)
+    if base is not None:
+        return _with_adapter(name, base, **keywords)
     check_weights(Path(name))
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
@@ -149,7 +158,39 @@ def load_pretrained(name: str, **keywords):
         model = AutoModelForCausalLM.from_pretrained(name, config=config, trust_remote_code=False, **keywords)
     except Exception as error:
         raise ValueError(f"{name}: the model cannot be loaded: {why_unloadable(name, error)}") from error
-    return model, load_tokenizer(name)
+    tokenizer = load_tokenizer(name)
+    check_vocabulary(name, model, tokenizer)
+    return model, tokenizer
+
+
+def _with_adapter(name: str, base: str, **keywords):
+    """The model `base` with an adapter merged in, or on the device meta without it; and the tokenizer."""
+    try:
+        from peft import PeftModel  # an extra, for those alone who have adapters
+    except ImportError as error:
+        raise ValueError(f"{name} is an adapter of {base}: pip install 'hf-procedural[peft]' to load it") from error
+    try:
+        model, _ = load_pretrained(base, **keywords)
+        if keywords.get("device_map") != "meta":
+            model = PeftModel.from_pretrained(model, name).merge_and_unload().requires_grad_(True)
+    except Exception as error:  # of peft, for an adapter of another model
+        raise ValueError(
+            f"{name} is an adapter of {base}, and they do not load: {why_unloadable(name, error)}"
+        ) from error
+    tokenizer = tokenizer_of(name)
+    check_vocabulary(name, model, tokenizer)
+    return model, tokenizer
+
+
+def load_text_model(name: str, ends: bool = False, **keywords):
+    """`load_pretrained` for a model that is to read text, and that `ends` what it writes.
+
+    Raises ValueError, before weights are read, for one that cannot.
+    """
+    without_weights = {"device_map": "meta"}
+    model, tokenizer = load_pretrained(name, **without_weights)
+    check_text(name, tokenizer, ends)
+    return (model, tokenizer) if keywords == without_weights else load_pretrained(name, **keywords)
 
 
 def positions_of(config) -> int | None:

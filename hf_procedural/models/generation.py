@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 from transformers import GenerationConfig
 
-from .build import load_pretrained
+from .build import load_text_model
 
 
 def load(path: str, device):
@@ -19,7 +19,7 @@ def load(path: str, device):
     Of its generation settings only the tokens that end a text are kept: penalties, top_k and the like would change what
     is measured.
     """
-    model, tokenizer = load_pretrained(path, dtype="auto")
+    model, tokenizer = load_text_model(path, dtype="auto")
     ends = model.generation_config.eos_token_id  # one, several or None
     ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
     pad = tokenizer.pad_token_id

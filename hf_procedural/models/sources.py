@@ -15,6 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from ..files import check_weights, is_hub_id, why_unloadable
+from .suited import check_place
 from .words import Source, noise_of
 
 LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -109,10 +110,9 @@ def load_state(source, target: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 def _pretrained(source: str) -> PreTrainedModel:
     folder = Path(source)
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise ValueError(f"{source} is not a model's folder: it has no config.json")
-    if not folder.is_dir() and not is_hub_id(source):
+    if not folder.exists() and not is_hub_id(source):
         raise ValueError(f"no checkpoint {source}: neither a folder nor a Hub id such as ORG/NAME")
+    check_place(source)
     check_weights(folder)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)

@@ -22,6 +22,7 @@ from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..models import generation, prompting
 from ..models.build import BACKEND, positions_of
+from ..models.suited import adapter_base
 from ..moved import old_names
 from .choices import SYSTEM
 
@@ -72,7 +73,7 @@ class Generator:
             model, self.tokenizer = generation.load(settings.model, PartialState().device)
             engine = {"continuous": _continuous, "padded": _padded}[settings.engine]
             self._run = functools.partial(engine, model, settings)
-        self.positions = positions_of(AutoConfig.from_pretrained(settings.model))
+        self.positions = positions_of(AutoConfig.from_pretrained(adapter_base(settings.model) or settings.model))
 
     def ask(self, texts: list[str]) -> list[list[int]]:
         """The tokens of the prompt for each text."""

@@ -16,6 +16,7 @@ from transformers.utils import logging
 from .. import upstream
 from ..data.tokenization import load_tokenizer
 from ..models.build import positions_of
+from ..models.suited import check_place, check_text, check_vocabulary
 
 if importlib.util.find_spec("bert_score") is None:
     raise ImportError("BERTScore needs bert-score: pip install 'hf-procedural[recycle]'")
@@ -36,6 +37,7 @@ class BertScore:
     """
 
     def __init__(self, model: str, layer: int, device=None, batch_size: int = 32):
+        check_place(model)
         try:
             config = AutoConfig.from_pretrained(model, trust_remote_code=False)
         except Exception as error:  # missing, unreachable, damaged, of an unknown kind
@@ -49,6 +51,7 @@ class BertScore:
         config.num_hidden_layers = layer
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = load_tokenizer(model)
+        check_text(model, self.tokenizer)
         self.batch_size = batch_size
         level = logging.get_verbosity()
         logging.set_verbosity_error()  # the head and the layers above are left over: they are to be
@@ -59,6 +62,7 @@ class BertScore:
             raise ValueError(f"{model}: the model cannot be loaded: {' '.join(str(error).split())}") from error
         finally:
             logging.set_verbosity(level)
+        check_vocabulary(model, self.model, self.tokenizer)
         positions = _positions(self.model)
         if positions is not None:
             self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, positions)

@@ -90,6 +90,7 @@ def quality_reward(judge: "Judge", request: str) -> Reward:
     and 1,894 tokens, beginning and end.
     """
     others = _tokens(judge, request, text="")
+    judge.shorten("", 20_000, 1_894, others)  # which tells now if there is no room
 
     def question(text: str) -> str:
         return fill(request, text=judge.shorten(_NOISE.sub("", text), 20_000, 1_894, others))
@@ -118,6 +119,8 @@ def structure_reward(judge: "Judge", request: str) -> Reward:
     def shorten(text: str) -> str:
         room = 947 if judge.positions is None else (judge.positions - judge.max_tokens - others - 2) // 2
         return judge.shorten(text, 10_000, min(947, room), others)
+
+    shorten("")  # as above
 
     def structure_reward(prompts, completions, text, log_metric=None, **columns) -> list[float]:
         pairs = zip(text, map(rephrased, completions), strict=True)

@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Dataset
 
 from ..models import prompting
-from ..models.build import load_pretrained, positions_of
+from ..models.build import load_text_model, positions_of
 from ..runs.measured import THRESHOLDS
 from ..runs.tables import markdown_table
 from .questions import load_questions
@@ -52,7 +52,7 @@ def short_enough(paths, questions: Dataset, template: str, max_prompt_length: in
     kept = np.ones(len(questions), bool)
     for path in paths:
         lengths = np.array([len(ids) for ids in token_prompts(path, "reasoning", questions, template)])
-        model, _ = load_pretrained(path, device_map="meta")
+        model, _ = load_text_model(path, device_map="meta")
         positions = positions_of(model.config)
         room = max_prompt_length if positions is None else positions - max_new_tokens
         kept &= lengths <= min(max_prompt_length, room)
@@ -70,7 +70,7 @@ def token_prompts(path: str, way: str, questions: Dataset, template: str) -> lis
     A bare context loses its beginning where the model has fewer positions, a reasoning prompt does not: see
     `short_enough`. Raises ValueError for what is no causal language model, and for an empty prompt.
     """
-    model, tokenizer = load_pretrained(path, device_map="meta")
+    model, tokenizer = load_text_model(path, device_map="meta")
     positions = positions_of(model.config)
     contexts = questions["context"][:]
     if way == "standard":

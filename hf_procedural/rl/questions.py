@@ -113,7 +113,7 @@ class Proxy:
 
     def __init__(self, name: str, dtype: str = "float32", max_length: int = 4096, device="cpu"):
         self.name, self.device = name, device
-        model, self.tokenizer = build.load_pretrained(name, dtype=dtype)
+        model, self.tokenizer = build.load_text_model(name, dtype=dtype)
         self.model = model.eval().to(device)
         self.positions = build.positions_of(model.config)
         self.max_length = min(max_length, self.positions or max_length)

@@ -374,7 +374,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--tokenizer", "runs/nowhere"], "tokenizer 'runs/nowhere' cannot be loaded"),
         (["--tokenizer_size", "100"], "tokenizer_size must be at least 257, got 100"),
         (["--separator", "comma"], "separator must be one of eos, bos, none, got 'comma'"),
-        (["--tokenizer", "runs/source"], "separator 'bos': the tokenizer has no bos token"),
+        (["--tokenizer", "runs/source"], "runs/source: text is to be read, and its tokenizer knows 32 words"),
         (
             ["--dataset", *MIXED, "--weights", "1"],
             "weights must be 2 positive numbers, one for each dataset, got [1.0]",
