@@ -28,7 +28,8 @@ class Accepted:
     def check(self, name: str, value: float) -> None:
         """Raises ValueError for a number that is none of these."""
         if not (self.takes(value) and value <= self.cap):
-            cap = f" and at most {self.cap:,}" if value > self.cap and self.takes(self.cap) else ""
+            most = f"{self.cap:,}" if self.cap < 1e15 else f"{self.cap:g}"
+            cap = f" and at most {most}" if value > self.cap and self.takes(self.cap) else ""
             raise ValueError(f"{name} must be {self.words}{cap}, got {value}")
 
 
@@ -83,7 +84,7 @@ ACCEPTED = {
     "gradient_accumulation_steps": _BATCH,
     "num_train_epochs": above(0, LIFETIME),
     "max_steps": _STEPS,
-    "learning_rate": least(0, 1_000),
+    "learning_rate": least(0, _FLOAT32),
     "warmup_steps": _steps(between(0, 1)),
     "weight_decay": least(0, 1_000),
     "adam_beta1": between(0, 1),

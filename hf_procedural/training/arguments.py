@@ -306,12 +306,12 @@ class StageSettings:
             accepted.check(field.name, getattr(self, field.name))
         if vars(self)["output_dir"] == "":  # None is the recipe's own
             raise ValueError("output_dir is empty: name a folder, or leave it out")
-        check_words(self)
         if self.on_nan not in ("stop", "warn"):
             raise ValueError(f"on_nan must be stop or warn, got {self.on_nan!r}")
         if self.logging_nan_inf_filter:
             raise ValueError("logging_nan_inf_filter must stay false: on_nan says what such a loss does")
         needs.check(self)
+        check_words(self)
         optimizer = self.optim
         if optimizer in needs.OURS:
             self.optim = "adamw_torch"  # transformers takes its own names only; optimizers.make tells the Trainer

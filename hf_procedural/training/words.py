@@ -17,7 +17,6 @@ _FIXED = {
     "prediction_loss_only": (False, "the results hold more than the loss"),
 }
 _LISTS = {"label_names": ("labels",), "include_for_metrics": ("inputs", "loss")}
-_CHECKPOINTING = ("use_reentrant", "preserve_rng_state", "determinism_check", "debug", "early_stop")
 # Of trl.GRPOConfig, whose help texts tell the words that each takes.
 _IN_HELP = ("vllm_mode", "vllm_model_impl", "importance_sampling_level", "multi_objective_aggregation")
 _IN_HELP += ("scale_rewards", "loss_type", "vllm_importance_sampling_mode")
@@ -51,8 +50,6 @@ def check_words(args) -> None:
     for part in (args.optim_args or "").split(","):
         if args.optim_args and not re.fullmatch(r"\s*[^=\s]+\s*=\s*[^=\s]+\s*", part):
             raise ValueError(f"optim_args must be key=value, or several with commas between, got {args.optim_args!r}")
-    for name in ("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"):
-        _check_keys(name, getattr(args, name), dict.fromkeys(_CHECKPOINTING))
     _check_accelerator(args.accelerator_config)
     if hasattr(args, "pad_to_multiple_of"):
         _check_grpo(args)
@@ -75,21 +72,16 @@ def check_file(name: str, value: str) -> None:
 
 
 def _check_accelerator(config) -> None:
-    """Raises ValueError for a key of `accelerator_config` that transformers does not know."""
+    """Raises ValueError for a key of `accelerator_config`, or of the JSON of one, that transformers does not know."""
+    if isinstance(config, str) and not config.startswith("{"):  # a file
+        return
     try:
         known = declared.stand_in("transformers.trainer_pt_utils", "AcceleratorConfig").__annotations__
     except declared.Unreadable:  # transformers tells it, later
         return
-    _check_keys("accelerator_config", config, known)
-
-
-def _check_keys(name: str, value, known: dict) -> None:
-    """Raises ValueError where a mapping, or the JSON of one, has a key that is not `known`, by its type."""
-    if isinstance(value, str) and not value.startswith("{"):  # a file
-        return
-    given = value if isinstance(value, dict | str | None) else {}  # else transformers has read it
-    for key, each in mapping(name, given).items():
+    given = config if isinstance(config, dict | str | None) else {}  # else transformers has read it
+    for key, value in mapping("accelerator_config", given).items():
         if key not in known:
-            raise ValueError(f"{name}: unknown key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
-        if known[key] in (bool, bool | None) and not isinstance(each, bool):
-            raise ValueError(f"{name}: {key} must be true or false, got {each!r}")
+            raise ValueError(f"accelerator_config: unknown key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
+        if known[key] in (bool, bool | None) and not isinstance(value, bool):
+            raise ValueError(f"accelerator_config: {key} must be true or false, got {value!r}")

@@ -11,6 +11,7 @@ import typing
 
 import pytest
 from accelerate.commands.launch import launch_command_parser
+from support.arguments import OF_DATACLASSES, SCRIPTS
 from support.running import RECIPES, ROOT, error_of
 from transformers import HfArgumentParser
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -22,8 +23,6 @@ from hf_procedural.training.arguments import InitArguments, ModelArguments, RowA
 from hf_procedural.training.stage_arguments import StageArguments
 
 PRETRAIN = (RowArguments, InitArguments, ModelArguments, StageArguments)
-SCRIPTS = sorted(path.stem for path in RECIPES.glob("[!_]*.py"))
-OF_DATACLASSES = [name for name in SCRIPTS if "parser.answer_early(" in (RECIPES / f"{name}.py").read_text()]
 WORDS = ["3", "0.5", "-1e-4", "true", "No", "steps", "adamw_torch", "{}", "", "underflow_overflow"]
 
 
