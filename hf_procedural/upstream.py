@@ -146,6 +146,13 @@ _lean(
 )
 _lean(
     _TRANSFORMERS,
+    "transformers:Trainer._track_num_input_tokens",
+    why="a count of tokens without padding that takes an end that is scored, or pads, for a token",
+    until="the Trainer counts labelled tokens",
+    without="tokens with the id of the padding are not counted",
+)
+_lean(
+    _TRANSFORMERS,
     "transformers:Trainer._load_rng_state",
     why="a run that goes on as if it had not stopped",
     until="the Trainer restores random numbers after the data loader has started",

@@ -25,7 +25,7 @@ from hf_procedural.errors import user_errors
 from hf_procedural.locks import holding
 from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
-from hf_procedural.runs.folder import is_finished, open_study, save_provenance
+from hf_procedural.runs.folder import PROJECT, is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
@@ -151,6 +151,8 @@ def main():
     begin.hide_mask_warning()
     with user_errors():
         args.output_dir = args.output_dir or "runs/probe"
+        if args.project == PROJECT:  # of trackio: one for the study
+            args.project = Path(args.output_dir).absolute().name
         if study.num_proc < 1 or (study.num_proc > 1 and args.world_size > 1):
             raise ValueError(f"num_proc must be at least 1, and 1 with several processes, got {study.num_proc}")
         open_study(args, study, model_args)
@@ -176,9 +178,13 @@ def run_all(study, model_args, args, runs: list) -> None:
         threads = max(1, torch.get_num_threads() // study.num_proc)
         pool = ProcessPoolExecutor(study.num_proc, multiprocessing.get_context("spawn"), start_worker)
         lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
-    for line in lines:
-        if args.should_save:
-            tell(line, flush=True)
+    try:
+        for line in lines:
+            if args.should_save:
+                tell(line, flush=True)
+    finally:
+        if study.num_proc > 1:  # where a run has ended otherwise, no other begins
+            pool.shutdown(cancel_futures=True)
     if args.should_save:
         tell(report.write(read_runs([args.output_dir]), args.output_dir))
 

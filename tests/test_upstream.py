@@ -389,6 +389,14 @@ def _(take, name):
     assert state.log_history == [{"step": 3, "diverged_step": 3}]  # that of the log
 
 
+@case("transformers:Trainer._track_num_input_tokens")
+def _(take, name):
+    take.hide(name)
+    trainer, _ = _trainer(take, include_num_input_tokens_seen="non_padding")
+    callbacks.count_without_padding(trainer)
+    assert "_track_num_input_tokens" not in vars(trainer)  # the Trainer's own
+
+
 @case("transformers:Trainer._load_rng_state")
 def _(take, name):
     take.away(Trainer, "_load_rng_state")

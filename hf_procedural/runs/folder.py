@@ -26,8 +26,10 @@ if TYPE_CHECKING:  # it takes seconds to import, and what reads runs needs none 
 NO_ARM = ("seed", "data_seed", "output_dir", "run_name", "resume_", "logging_", "log_", "save_", "report_to", "hub_")
 NO_ARM += ("eval_steps", "eval_strategy", "eval_delay", "eval_on_start", "eval_accumulation", "per_device_eval")
 NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_proc", "project", "trackio_", "on_nan")
+NO_ARM += ("max_hours", "enable_jit")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+PROJECT = "huggingface"  # of TrainingArguments
 DIVERGED = "diverged.json"  # the state of a run that ended since its loss is not a number
 DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that name what a run learns; input before 0.2
 
@@ -35,11 +37,14 @@ DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that na
 def open_run(args: "TrainingArguments", *others) -> str | None:
     """Checks the run folder and gives the checkpoint to resume from, if any. Writes nothing.
 
-    Trackers show the run under the folder's name, unless `args.run_name` is set.
+    Trackers show the run under the folder's name, unless `args.run_name` is set, and trackio in the project of the
+    folder above, unless `args.project` is.
     Raises ValueError where the folder holds anything and no resume was asked for, is a file, is another run's, or is
     being written by another process, and CheckpointError where no checkpoint is whole.
     """
     args.run_name = args.run_name or _name_of(_output_of(args))
+    if args.project == PROJECT:
+        args.project = _study_of(_output_of(args))
     chosen = _choose(args, *others)
     if chosen.note:
         logger(__name__).warning(chosen.note)
@@ -94,6 +99,10 @@ def _output_of(args: "TrainingArguments") -> Path:
 
 def _name_of(folder) -> str:
     return Path(folder).absolute().name
+
+
+def _study_of(folder) -> str:
+    return Path(folder).absolute().parent.name
 
 
 def last_checkpoint(output: Path) -> str | None:
@@ -157,6 +166,8 @@ def recipe_of(*arguments) -> dict:
             resolved[key] = _plain(resolved[key])
     if "run_name" in resolved and resolved["run_name"] == _name_of(resolved["output_dir"]):
         del resolved["run_name"]  # follows from the folder, another one too
+    if "project" in resolved and resolved["project"] == _study_of(resolved["output_dir"]):
+        del resolved["project"]  # likewise
     return json.loads(json.dumps(resolved))
 
 

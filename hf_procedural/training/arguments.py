@@ -229,7 +229,7 @@ class InitArguments:
 
 @dataclasses.dataclass
 class StageSettings:
-    """Our part of StageArguments: `patience`, `on_nan`, and other defaults.
+    """Our part of StageArguments: `patience`, `on_nan`, `max_hours`, and other defaults.
 
     Those that differ: output_dir (runs/TASK), logging_steps (50), eval_strategy (steps), eval_steps (500), report_to
     (none), dataloader_pin_memory (with a GPU), ddp_find_unused_parameters (false), include_num_input_tokens_seen (all),
@@ -290,6 +290,16 @@ class StageSettings:
     do_eval: bool = dataclasses.field(
         default=True, metadata={"help": "Must stay true; --eval_strategy no evaluates at the end alone."}
     )
+    max_hours: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "End with a checkpoint rather than run longer than so many hours; --resume_from_checkpoint true "
+            "goes on."
+        },
+    )
+    enable_jit_checkpoint: bool = dataclasses.field(
+        default=False, metadata={"help": "The same at SIGTERM, as Slurm sends it before it kills."}
+    )
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
     )
@@ -310,6 +320,11 @@ class StageSettings:
             raise ValueError(f"on_nan must be stop or warn, got {self.on_nan!r}")
         if self.logging_nan_inf_filter:
             raise ValueError("logging_nan_inf_filter must stay false: on_nan says what such a loss does")
+        ends_early = self.max_hours is not None or self.enable_jit_checkpoint
+        if ends_early and getattr(self, "save_only_model"):  # noqa: B009  (a field of the class that it `extends`)
+            raise ValueError(
+                "save_only_model: with max_hours or enable_jit_checkpoint a run is to go on from checkpoints"
+            )
         needs.check(self)
         check_words(self)
         optimizer = self.optim

@@ -1,18 +1,22 @@
 """Callbacks that every recipe gives its Trainer."""
 
+import contextlib
 import json
 from pathlib import Path
 
 from transformers import Trainer, TrainerCallback
+from transformers.integrations import get_reporting_integration_callbacks
 
 from .. import upstream
 from ..files import expected, read_mapping, write_digests, write_text
 from ..runs import checkpoints
+from ..tasks import IGNORE
 from .begin import rows_per_step
 
 _HANDLER = "transformers:Trainer.callback_handler"
 _RESTORE = "transformers:Trainer._load_rng_state"
 _FLOPS = "transformers:Trainer.store_flos"
+_TOKENS = "transformers:Trainer._track_num_input_tokens"
 _OTHER = "go on from another checkpoint"
 
 
@@ -96,3 +100,38 @@ class Seal(TrainerCallback):
         if at_end and args.load_best_model_at_end and state.best_model_checkpoint is not None:
             again = "--resume_from_checkpoint true --load_best_model_at_end false keeps the last model"
             checkpoints.check(Path(state.best_model_checkpoint), again)
+
+
+def count_without_padding(trainer) -> None:
+    """With include_num_input_tokens_seen non_padding, counts tokens that are not padding, or are scored.
+
+    Our rows have no attention mask, and the Trainer takes every token with the id of the padding for such: the ends of
+    documents, where the tokenizer pads with them, and answers that are padded, which are learned.
+    """
+    track = upstream.of(trainer, _TOKENS)
+    if track is None or trainer.args.include_num_input_tokens_seen != "non_padding":
+        return
+
+    def track_tokens(inputs):
+        is_token = (inputs["input_ids"] != trainer.processing_class.pad_token_id) | (inputs["labels"] != IGNORE)
+        track(inputs | {"attention_mask": is_token})
+
+    trainer._track_num_input_tokens = track_tokens
+
+
+@contextlib.contextmanager
+def one_tracked_run(trainer):
+    """Leaves trackers (W&B, TensorBoard, trackio ...) open behind training, so that what follows is of the same run.
+
+    transformers 5.23 closes them at the end of `train`; what is evaluated after that would open another run or file.
+    """
+    handler = upstream.of(trainer, _HANDLER)
+    kinds = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
+    trackers = [callback for callback in (handler.callbacks if handler else ()) if isinstance(callback, kinds)]
+    for tracker in trackers:
+        tracker.on_train_end = lambda *_, **__: None
+    yield
+    for tracker in trackers:
+        del tracker.on_train_end
+        things = {"model": trainer.model, "processing_class": trainer.processing_class}
+        tracker.on_train_end(trainer.args, trainer.state, trainer.control, **things)

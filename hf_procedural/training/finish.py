@@ -21,10 +21,11 @@ from ..runs.checkpoints import CheckpointError, is_marked
 from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
-from .callbacks import Seal
+from .callbacks import Seal, count_without_padding, one_tracked_run
 from .divergence import Diverged, WatchLoss
-from .interruption import resuming
+from .interruption import OutOfTime, resuming
 from .needs import check_resume
+from .outlook import Outlook
 
 
 def predictions(logits, labels) -> torch.Tensor:
@@ -73,24 +74,30 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     """Trains, and finishes the run. Gives the results of the last evaluation.
 
     recipe.yaml, which tells `arguments`, and provenance.json are there before the first step. Raises Diverged, and
-    CheckpointError where the checkpoint cannot be gone on from, or the best one is damaged, and DiskError where there
-    is no room.
+    OutOfTime for a run that is not done, of which there is no more than a checkpoint; CheckpointError where the
+    checkpoint cannot be gone on from, or the best one is damaged, and DiskError where there is no room.
     """
     args = trainer.args
     output = Path(cast(str, args.output_dir))
     save_provenance(args, *arguments, stage=prepared.stage, **prepared.provenance)
     losses.zero_without_labels(trainer.model)
     WatchLoss(trainer)
+    outlook = Outlook(trainer)
+    count_without_padding(trainer)
     if args.should_save:
         (output / DIVERGED).unlink(missing_ok=True)  # of an earlier try
-    try:
-        with _saving(trainer, output):
-            trained = _train(trainer, prepared.checkpoint)
-    except Diverged:
-        plot(trainer.state.log_history, f"{output}/{PLOT}", prepared.title)
-        raise
-    with writing(output, again=f"this goes on: {resuming(output)}"):
-        return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
+    with one_tracked_run(trainer):
+        try:
+            with _saving(trainer, output):
+                trained = _train(trainer, prepared.checkpoint)
+        except Diverged:
+            plot(trainer.state.log_history, f"{output}/{PLOT}", prepared.title)
+            raise
+        if outlook.ended is None:
+            with writing(output, again=f"this goes on: {resuming(output)}"):
+                return finish(trainer, trained, prepared.title, functools.partial(prepared.extra_metrics, trainer))
+    trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
+    raise OutOfTime(outlook.ended)
 
 
 def _train(trainer: Trainer, checkpoint: str | None) -> dict:

@@ -50,6 +50,9 @@ def test_batches_add_up():
 def test_nothing_to_score_raises(name):
     with pytest.raises(ValueError, match="references: every label is -100, there is nothing to score"):
         metrics.load(name).compute(predictions=[[1, 2]], references=[[-100, -100]])
+    for nothing in ([], [[]]):
+        with pytest.raises(ValueError, match="references: every label is -100, there is nothing to score"):
+            metrics.load(name)._compute(nothing, nothing)  # as compute calls it, which takes a second to raise
 
 
 @pytest.mark.parametrize("name", metrics.NAMES)

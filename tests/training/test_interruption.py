@@ -49,6 +49,15 @@ def test_before_the_first_step_there_is_nothing_to_go_on_from(arguments, tmp_pat
     assert end_of(tmp_path, arguments) == (130, "\nrecipe.py: interrupted; run the same command again\n")
 
 
+def test_a_planned_end_is_no_error(tmp_path):
+    ending = "raise OutOfTime('ended at step 3 of 9, as max_hours 1 asks')"
+    script = SCRIPT.format(arguments="", signal="SIGINT").replace("signal.raise_signal(signal.SIGINT)", ending)
+    (tmp_path / "recipe.py").write_text(script.replace("import tell", "import OutOfTime, tell"))
+    done = subprocess.run([sys.executable, "recipe.py"], cwd=tmp_path, capture_output=True, text=True)
+    line = "\nrecipe.py: ended at step 3 of 9, as max_hours 1 asks; run the same command again\n"
+    assert (done.returncode, done.stderr) == (0, line)
+
+
 @pytest.mark.parametrize(
     ("rank", "lines"), [("0", "\nrecipe.py: interrupted; run the same command again\n"), ("1", "")]
 )

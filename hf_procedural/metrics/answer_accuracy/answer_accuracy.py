@@ -32,8 +32,8 @@ class AnswerAccuracy(evaluate.Metric):
     def _compute(self, predictions, references):
         if [len(row) for row in predictions] != [len(row) for row in references]:
             raise ValueError("predictions and references: rows must be equally long, pair by pair")
-        predictions = np.concatenate(predictions)
-        references = np.concatenate(references)
+        predictions = np.concatenate([[], *predictions])
+        references = np.concatenate([[], *references])
         scored = references != -100
         if not scored.any():
             raise ValueError("references: every label is -100, there is nothing to score")
