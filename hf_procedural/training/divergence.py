@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
 from .. import upstream
@@ -54,7 +55,8 @@ class WatchLoss(TrainerCallback):
 
     def _has_numbers(self, model) -> bool:
         """Whether all weights are numbers, in all processes."""
-        own = [weight.detach().isfinite().all() for weight in model.parameters()]
+        device = self.finite_steps.device
+        own = [_local(weight.detach()).isfinite().all().to(device) for weight in model.parameters()]
         return bool(self.trainer.accelerator.gather(torch.stack(own).all().reshape(1)).all())
 
     def _first_step(self, state) -> int:
@@ -77,3 +79,8 @@ class WatchLoss(TrainerCallback):
         checkpoint = last_checkpoint(Path(args.output_dir))
         before = f"{checkpoint} is of before" if checkpoint else "there is no checkpoint of before"
         raise Diverged(f"{line}, and ends here: {before}. Try a lower learning_rate; --on_nan warn goes on")
+
+
+def _local(weight: torch.Tensor) -> torch.Tensor:
+    """What this process has of a weight that is sharded."""
+    return weight.to_local() if isinstance(weight, DTensor) else weight
