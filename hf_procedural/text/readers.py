@@ -61,11 +61,11 @@ class Split:
 
     shards: tuple[str, ...]  # what is read, by name
     rows: Callable[[str], Iterator[tuple]]  # of a column
-    columns: Callable[[], dict[str, bool]]  # of the first shard, by name: whether it holds strings
+    columns: Callable[[], dict[str, bool]]  # of the first documents, by name: whether it holds strings
 
 
-def text_column_of(split: Split, usual: Iterable[str] = USUAL_COLUMNS) -> str:
-    """The column of strings that is plainly the text: the first of `usual`, else the only one.
+def text_column_of(split: Split) -> str:
+    """The column of strings that is plainly the text: the first of `USUAL_COLUMNS`, else the only one.
 
     Says which in the log, unless it is "text". Raises DataError, with the columns that there are, for none or several.
     """
@@ -74,7 +74,7 @@ def text_column_of(split: Split, usual: Iterable[str] = USUAL_COLUMNS) -> str:
     place = split.shards[0]
     if not columns:
         return "text"  # of no document at all, which whoever reads tells
-    chosen = next((column for column in usual if column in strings), None)
+    chosen = next((column for column in USUAL_COLUMNS if column in strings), None)
     if chosen is None and len(strings) == 1:
         (chosen,) = strings
     if chosen is None and strings:
@@ -247,8 +247,12 @@ def _files(files: list[str]) -> Split:
             yield from _located(_file_texts(file, column), file)
 
     def columns():
-        with _reading(files[0]):
-            return _file_columns(files[0])
+        for file in files:
+            with _reading(file):
+                of_file = _file_columns(file)
+            if of_file:
+                return of_file
+        return {}
 
     return Split(tuple(map(os.path.realpath, files)), rows, columns)
 

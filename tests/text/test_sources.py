@@ -152,6 +152,9 @@ def test_the_column_of_a_parquet_file():
     ):
         documents.open_documents("x.parquet")
     assert list(documents.open_documents("x.parquet", column="q")) == ["a"]
+    Path("w.jsonl").write_text("\n")
+    pyarrow.parquet.write_table(pa.table(columns), "x.parquet")
+    assert list(documents.open_documents("[wx].*")) == ["a"], "of the first file that has any"
 
 
 def rows_of(column, letter, **more):
