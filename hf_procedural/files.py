@@ -191,6 +191,8 @@ def look_into(file: Path) -> None:
 
 def why_unloadable(name: str, error: Exception) -> str:
     """Why a library could not load the model or tokenizer `name`: the file of the folder that is damaged, if one is."""
+    if "trust_remote_code" in str(error):
+        return "it is of a kind that transformers does not have, and needs code of its own, which is never run"
     for pattern in ("config.json", "generation_config.json", "tokenizer*.json", "*.index.json", "*.safetensors"):
         for file in sorted(Path(name).glob(pattern)):
             try:

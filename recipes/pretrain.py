@@ -93,7 +93,7 @@ def prepare(data, init, model_args, args) -> finish.Prepared:
         return trainer
 
     title = f"{data.task}, {model.config.model_type}"
-    return finish.Prepared("pretrain", args, make_trainer, checkpoint, provenance, title)
+    return finish.Prepared("pretrain", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
 
 
 def main():

@@ -74,6 +74,8 @@ class StudyArguments(InitArguments):
             RowArguments(name, self.task_parameters, validation_size=self.validation_size).check()
         for arm in self.init_from:
             InitArguments(init_from=arm).check()
+        if self.layers and {*self.init_from} == {SCRATCH}:
+            raise ValueError(f"layers {' '.join(self.layers)}: there is no model to copy them from; give --init_from")
 
 
 parser.answer_early(__name__, __doc__, StudyArguments, ModelArguments, StageSettings)
@@ -100,9 +102,8 @@ def runs_of(study, model_args, args):
         if len(set(values)) < len(getattr(study, name)):
             raise ValueError(f"{name}: something is named twice in {' '.join(map(str, getattr(study, name)))}")
     sources = [arm for arm in study.init_from if arm != SCRATCH]
-    if sources and not any((model_args.size, model_args.config_name, model_args.hidden_size)):  # one size for all arms
-        like = InitArguments(init_from=sources[0]).config_source()
-        model_args = dataclasses.replace(model_args, config_name=like)
+    if sources:  # one model for all arms
+        model_args = model_args.like(InitArguments(init_from=sources[0]).config_source())
     for task in study.task:
         data = RowArguments(
             task, study.task_parameters, study.task_file, validation_size=study.validation_size, streaming=True

@@ -29,12 +29,13 @@ from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.terminal import logger, tell
 from hf_procedural.training import parser
+from hf_procedural.training.arguments import WeightArguments
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclasses.dataclass
-class TextArguments:
+class TextArguments(WeightArguments):
     """The model to begin with, and the web text that it paraphrases."""
 
     _argument_group_name = "model and text"
@@ -76,6 +77,7 @@ class TextArguments:
     )
 
     def __post_init__(self):
+        super().__post_init__()
         required(self, model_name_or_path="ORG/CHAT-MODEL", dataset="data/web")
         if self.below_score is not None and self.score_column is None:
             raise ValueError("below_score needs score_column, which names the column of the scores")
@@ -268,9 +270,8 @@ def prepare(data, rewarded, lora, args) -> finish.Prepared:
     if damaged:
         logger(__name__).warning("%d damaged lines are left out: %s ...", reading.lost(damaged), damaged[0])
     set_seed(args.seed)
-    model, tokenizer = build.load_text_model(
-        data.model_name_or_path, ends=True, dtype="float32"
-    )  # steps of 1e-6 need it
+    dtype = data.dtype or "float32"  # which steps of 1e-6 need
+    model, tokenizer = build.load_text_model(data.model_name_or_path, ends=True, dtype=dtype)
     show = show_with(data, tokenizer)
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing texts"):
@@ -302,7 +303,8 @@ def prepare(data, rewarded, lora, args) -> finish.Prepared:
         "texts": {"train": len(train), "validation": len(held_out), "damaged": reading.lost(damaged)},
         "dataset_fingerprints": {"train": fingerprint_of(train), "validation": fingerprint_of(held_out)},
     }
-    return finish.Prepared("recycle_train", args, make_trainer, checkpoint, provenance, f"paraphrasing {data.dataset}")
+    title = f"paraphrasing {data.dataset}"
+    return finish.Prepared("recycle_train", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
 
 
 def write_demonstrations(data, rewarded) -> str:

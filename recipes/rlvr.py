@@ -100,7 +100,8 @@ with user_errors(ImportError):
 def load_policy(task, policy, model_args, args):
     """Model, tokenizer, how a prompt is shown, and where the weights come from, for provenance.json."""
     if policy.model_name_or_path is not None:
-        model, tokenizer = build.load_text_model(policy.model_name_or_path, ends=True, dtype="float32")
+        dtype = model_args.dtype or "float32"
+        model, tokenizer = build.load_text_model(policy.model_name_or_path, ends=True, dtype=dtype)
         show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
         args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
         check_room(task, show, model, tokenizer, policy, args)
@@ -183,7 +184,8 @@ def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
         lora=lora,
         callbacks=[curriculum] if curriculum else [],
     )
-    return finish.Prepared("rlvr", args, make_trainer, checkpoint, provenance, f"{data.task}, {data.reward} reward")
+    title = f"{data.task}, {data.reward} reward"
+    return finish.Prepared("rlvr", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
 
 
 def zero_reward(prompts, **columns) -> list[float]:

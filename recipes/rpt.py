@@ -23,12 +23,13 @@ from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.rl.rewards import VARIANTS
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training import parser
+from hf_procedural.training.arguments import WeightArguments
 
 TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
 
 
 @dataclasses.dataclass
-class QuestionArguments:
+class QuestionArguments(WeightArguments):
     """The model to begin with, what it is asked, and what is rewarded."""
 
     _argument_group_name = "model, questions and reward"
@@ -54,6 +55,7 @@ class QuestionArguments:
     validation_size: int = dataclasses.field(default=200, metadata={"help": "Held-out questions to evaluate with."})
 
     def __post_init__(self):
+        super().__post_init__()
         required(self, model_name_or_path="ORG/REASONING-MODEL", questions="data/rpt")
         if self.reward not in VARIANTS:
             raise ValueError(f"reward must be one of {', '.join(VARIANTS)}, got {self.reward!r}")
@@ -128,9 +130,8 @@ def prepare(data, lora, args) -> finish.Prepared:
         suited.check_place(data.model_name_or_path)  # an adapter's model would not be what ours belongs to
     checkpoint = folder.open_run(args, data, lora)
     set_seed(args.seed)
-    model, tokenizer = build.load_text_model(
-        data.model_name_or_path, ends=True, dtype="float32"
-    )  # steps of 1e-6 need it
+    dtype = data.dtype or "float32"  # which steps of 1e-6 need
+    model, tokenizer = build.load_text_model(data.model_name_or_path, ends=True, dtype=dtype)
     longest = longest_prompt(model, args, data.max_prompt_length)
     with args.main_process_first(desc="choosing questions"):
         train, show = load_questions(data, tokenizer, "train", data.min_entropy, longest)
@@ -153,7 +154,7 @@ def prepare(data, lora, args) -> finish.Prepared:
         "dataset_fingerprints": {"train": fingerprint_of(train), "validation": fingerprint_of(held_out)},
     }
     title = f"{data.questions}, {model.config.model_type}"
-    return finish.Prepared("rpt", args, make_trainer, checkpoint, provenance, title)
+    return finish.Prepared("rpt", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
 
 
 def main():

@@ -338,7 +338,8 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
         return trainer
 
     title = f"{' + '.join(map(sources.label, text.dataset))}, {model.config.model_type}"
-    return finish.Prepared("semantic", args, make_trainer, checkpoint, provenance, title, extra_metrics)
+    described = (provenance, title, extra_metrics)
+    return finish.Prepared("semantic", args, model, tokenizer, make_trainer, checkpoint, *described)
 
 
 def main():

@@ -34,7 +34,10 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
-    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none."""
+    """The fast tokenizer in a folder or on the Hub. Raises ValueError where there is none.
+
+    It names no code of its own, which would be missing beside it where it is saved.
+    """
     if Path(name).is_dir() and not any(any(Path(name).glob(pattern)) for pattern in _FILES):
         raise ValueError(f"{name} has no tokenizer with it: no tokenizer.json")
     try:
@@ -43,6 +46,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         raise ValueError(f"tokenizer {name!r} cannot be loaded: {why_unloadable(name, error)}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
+    tokenizer.init_kwargs.pop("auto_map", None)
     if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
         raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
     return tokenizer

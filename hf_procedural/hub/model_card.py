@@ -230,7 +230,7 @@ def _architecture(run: Run) -> str:
     if not (run.folder / "config.json").is_file():
         return "A language model"
     try:
-        config = AutoConfig.from_pretrained(run.folder)
+        config = AutoConfig.from_pretrained(run.folder, trust_remote_code=False)
     except Exception as error:  # damaged in any manner
         raise ValueError(f"{run.folder / 'config.json'} is not the configuration of a model") from error
     values = {text: getattr(config, key, None) for key, text in _SIZES.items()}

@@ -115,7 +115,9 @@ def _pretrained(source: str) -> PreTrainedModel:
     check_place(source)
     check_weights(folder)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
     except Exception as error:  # missing, unreachable, damaged, of an unknown kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
         raise ValueError(f"{source} cannot be loaded: {where}{why_unloadable(source, error)}") from error

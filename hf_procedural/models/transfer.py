@@ -355,7 +355,7 @@ def _rows(strategy: str, value, parameter, vocabularies, generator, reason: str)
 def _vocabulary(path, tokenizer, argument: str = "tokenizer") -> dict[str, int]:
     if tokenizer is None and isinstance(path, str):
         with contextlib.suppress(OSError, ValueError):
-            tokenizer = AutoTokenizer.from_pretrained(path)
+            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     if tokenizer is None:
         raise ValueError(f"embeddings by_token: {argument} is missing (a .pth brings none)")
     return tokenizer.get_vocab()

@@ -12,6 +12,7 @@ from ..accepted import at_home
 from ..errors import nearest
 
 COMPONENTS = ("attn", "mlp", "ln", "embed")
+SIZE = ("num_hidden_layers", "num_attention_heads", "hidden_size")
 EMBEDDINGS = ("average", "partial", "retain", "by_token", "resample", "reinit")
 
 
@@ -136,11 +137,31 @@ def layer_pairs(layers) -> list[tuple[int, int]] | None:
     return pairs
 
 
-def check_model_type(model_type: str, known) -> None:
-    """Raises ValueError for what is none of the `known` architectures."""
-    if model_type not in known:
-        hint = nearest(model_type, known, most=3) or ": such as gpt2, llama, qwen3"
-        raise ValueError(f"model_type must be a causal language model of transformers, got {model_type!r}{hint}")
+# Where transformers lists what reads a text from both sides, some of which it has with a causal head, too.
+ENCODERS = (
+    "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES",
+)
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def check_model_type(model_type: str, causal, encoders, argument: str = "model_type") -> None:
+    """Raises ValueError for what is none of the `causal` architectures, or is among the `encoders`, too."""
+    if model_type not in causal or model_type in encoders:
+        others = [each for each in causal if each not in encoders]
+        hint = nearest(model_type, others, most=3) or ": such as gpt2, llama, qwen3"
+        encoder = ", an encoder or with one" if model_type in encoders else ""
+        raise ValueError(
+            f"{argument} must be a causal language model of transformers, got {model_type!r}{encoder}{hint}"
+        )
+
+
+def check_dtype(dtype: str | None) -> str:
+    """The number type of weights; None is float32. Raises ValueError for what is none."""
+    if dtype not in (None, *DTYPES):
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+    return dtype or "float32"
 
 
 def parse_size(size: str) -> dict[str, int]:
@@ -154,4 +175,4 @@ def parse_size(size: str) -> dict[str, int]:
     layers, heads, width = map(int, size.split("_"))
     if not layers or not heads or width % heads or width < heads:
         raise ValueError(f"size: the width must be a multiple of the heads, and none may be 0, got {size!r}")
-    return {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": width}
+    return dict(zip(SIZE, (layers, heads, width), strict=True))

@@ -73,7 +73,8 @@ class Generator:
             model, self.tokenizer = generation.load(settings.model, PartialState().device)
             engine = {"continuous": _continuous, "padded": _padded}[settings.engine]
             self._run = functools.partial(engine, model, settings)
-        self.positions = positions_of(AutoConfig.from_pretrained(adapter_base(settings.model) or settings.model))
+        place = adapter_base(settings.model) or settings.model
+        self.positions = positions_of(AutoConfig.from_pretrained(place, trust_remote_code=False))
 
     def ask(self, texts: list[str]) -> list[list[int]]:
         """The tokens of the prompt for each text."""

@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from .. import upstream
 from ..data.tokenization import load_tokenizer
+from ..files import why_unloadable
 from ..models.build import positions_of
 from ..models.suited import check_place, check_text, check_vocabulary
 
@@ -41,8 +42,7 @@ class BertScore:
         try:
             config = AutoConfig.from_pretrained(model, trust_remote_code=False)
         except Exception as error:  # missing, unreachable, damaged, of an unknown kind
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ValueError(f"{model}: no model for BERTScore there ({reason})") from error
+            raise ValueError(f"{model}: no model for BERTScore there ({why_unloadable(model, error)})") from error
         layers = 0 if config.is_encoder_decoder else getattr(config, "num_hidden_layers", 0)
         if not layers:
             raise ValueError(f"{model} is a {config.model_type}; BERTScore takes an encoder, such as BERT or DeBERTa")
@@ -56,8 +56,8 @@ class BertScore:
         level = logging.get_verbosity()
         logging.set_verbosity_error()  # the head and the layers above are left over: they are to be
         try:
-            options = {"config": config, "dtype": torch.float32, "trust_remote_code": False}
-            self.model = AutoModel.from_pretrained(model, **options).eval().to(self.device)
+            loaded = AutoModel.from_pretrained(model, config=config, dtype=torch.float32, trust_remote_code=False)
+            self.model = loaded.eval().to(self.device)
         except Exception as error:
             raise ValueError(f"{model}: the model cannot be loaded: {' '.join(str(error).split())}") from error
         finally:

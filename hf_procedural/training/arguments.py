@@ -6,11 +6,24 @@ stage_arguments.py, is the whole.
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 from pathlib import Path
 from typing import ClassVar, cast
 
 from .. import accepted, metrics
-from ..models.words import check_components, check_embeddings, check_model_type, layer_pairs, parse_size, parse_sources
+from ..errors import at_least
+from ..models.words import (
+    ENCODERS,
+    SIZE,
+    check_components,
+    check_dtype,
+    check_embeddings,
+    check_model_type,
+    layer_pairs,
+    parse_size,
+    parse_sources,
+)
 from ..tasks import Task, load_task_file, task
 from . import declared, needs
 from .words import check_words, mapping
@@ -79,7 +92,23 @@ class RowArguments(TaskArguments):
 
 
 @dataclasses.dataclass
-class ModelArguments:
+class WeightArguments:
+    """The number type of the weights, in every recipe that trains a model."""
+
+    dtype: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Number type of the weights: float32, bfloat16 or float16. Default: float32, in whatever type a "
+            "checkpoint or configuration was stored; mixed precision is --bf16."
+        },
+    )
+
+    def __post_init__(self):
+        check_dtype(self.dtype)
+
+
+@dataclasses.dataclass
+class ModelArguments(WeightArguments):
     """Which model to train."""
 
     _argument_group_name = "model"
@@ -98,11 +127,15 @@ class ModelArguments:
             "2_4_16."
         },
     )
-    num_hidden_layers: int | None = dataclasses.field(default=None, metadata={"help": "Layers, instead of --size."})
-    num_attention_heads: int | None = dataclasses.field(
-        default=None, metadata={"help": "Attention heads, instead of --size."}
+    num_hidden_layers: int | None = dataclasses.field(
+        default=None, metadata={"help": "Layers, instead of those of --size or --init_from."}
     )
-    hidden_size: int | None = dataclasses.field(default=None, metadata={"help": "Width, instead of --size."})
+    num_attention_heads: int | None = dataclasses.field(
+        default=None, metadata={"help": "Attention heads, instead of those of --size or --init_from."}
+    )
+    hidden_size: int | None = dataclasses.field(
+        default=None, metadata={"help": "Width, instead of that of --size or --init_from."}
+    )
     config_name: str | None = dataclasses.field(
         default=None, metadata={"help": "Hub id or folder of a configuration, instead of --model_type and --size."}
     )
@@ -121,6 +154,7 @@ class ModelArguments:
     )
 
     def __post_init__(self):
+        super().__post_init__()
         self.model_overrides = mapping("model_overrides", self.model_overrides)
 
     def check(self) -> None:
@@ -128,34 +162,64 @@ class ModelArguments:
         self._size()
         if self.model_type is not None:
             with contextlib.suppress(declared.Unreadable):  # else transformers tells it, later
-                known = declared.keys_of("transformers.models.auto.modeling_auto", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
-                check_model_type(self.model_type, known)
+                auto = functools.partial(declared.keys_of, "transformers.models.auto.modeling_auto")
+                encoders = itertools.chain.from_iterable(map(auto, ENCODERS))
+                check_model_type(self.model_type, auto("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"), [*encoders])
         needs.check_attention(self.attn_implementation)
+
+    @property
+    def _parts(self) -> dict[str, int]:
+        """Those of layers, heads and width that are given one by one."""
+        return {name: getattr(self, name) for name in SIZE if getattr(self, name) is not None}
 
     def _size(self) -> dict[str, int]:
         """Layers, heads and width; empty where neither --size nor one of them is given."""
-        names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = self._parts
         if not given and not self.size:
             return {}
         if self.config_name is not None:
-            raise ValueError("config_name: a configuration has a size of its own; leave size and its parts out")
+            raise ValueError(
+                "config_name: a configuration has a size of its own; leave size and its parts out, or change it by "
+                "model_overrides"
+            )
         size = parse_size(self.size or "2_4_16") | given
-        parse_size("_".join(str(size[name]) for name in names))
+        parse_size("_".join(str(size[name]) for name in SIZE))
         return size
 
-    def build(self, tokenizer, row_length: int, like: str | None = None):
-        """A new model for rows of `row_length` tokens; of the size of the model `like` where none is given.
+    def like(self, source: str | None) -> "ModelArguments":
+        """What these leave open, taken from the model in `source`, a folder or Hub id.
 
-        Raises ValueError for sizes that do not fit.
+        That is its whole configuration, with another number of layers or the like where only that is given, or else,
+        of another size, its architecture.
+        """
+        parts = self._parts
+        if source is None or self.config_name is not None:
+            return self
+        from ..models.build import model_type_of, stretch_of
+
+        if self.size or len(parts) == len(SIZE):
+            model_type = self.model_type or model_type_of(source)
+            return self if model_type == "gpt2" else dataclasses.replace(self, model_type=model_type)
+        overrides = cast(dict, self.model_overrides)
+        for name, value in parts.items():
+            at_least(name, value, 1)
+            _check_agreement(name, value, overrides.get(name, value))
+        overrides = stretch_of(source) | parts | overrides
+        return dataclasses.replace(self, config_name=source, model_overrides=overrides, **dict.fromkeys(SIZE, None))
+
+    def build(self, tokenizer, row_length: int, like: str | None = None):
+        """A new model for rows of `row_length` tokens; what is not given is as of the model in `like`.
+
+        Raises ValueError for sizes that do not fit, together or into this machine.
         """
         import torch
 
         from ..models.build import new_config, new_model
 
-        size = self._size()
-        config_name = self.config_name or (None if size else like)
-        if config_name is None and not size:
+        chosen = self.like(like)
+        size = chosen._size()
+        given = size
+        if chosen.config_name is None and not size:
             size = parse_size("2_4_16")
         positions = row_length if self.context_length is None else self.context_length
         if positions < row_length:
@@ -163,17 +227,24 @@ class ModelArguments:
         config = new_config(
             tokenizer,
             positions,
-            model_type=self.model_type or "gpt2",
-            config_name=config_name,
+            model_type=chosen.model_type,
+            config_name=chosen.config_name,
             dropout=self.dropout,
-            overrides=cast(dict, self.model_overrides),
+            dtype=self.dtype,
+            overrides=cast(dict, chosen.model_overrides),
             **size,
         )
-        if self.model_type not in (None, config.model_type):
-            raise ValueError(f"model_type {self.model_type}: {config_name} is a {config.model_type}; give a size, too")
         if self.attn_implementation == "flex_attention" and not torch.accelerator.is_available():
             raise ValueError("attn_implementation flex_attention trains on GPUs only; sdpa does on CPUs, too")
+        for name, value in given.items():
+            _check_agreement(name, value, getattr(config, name, value))
         return new_model(config, self.attn_implementation)
+
+
+def _check_agreement(name: str, value: int, other) -> None:
+    """Raises ValueError where model_overrides say something else of the size than the flags do."""
+    if value != other:
+        raise ValueError(f"{name} is {value} by its flag or --size, and {other} by model_overrides: give one of them")
 
 
 SCRATCH = "scratch"
@@ -217,9 +288,11 @@ class InitArguments:
         layer_pairs(self.layers)
 
     def check(self) -> None:
-        """Raises ValueError for a source that is none."""
+        """Raises ValueError for a source that is none, and for layers without a source."""
         if self.init_from is not None:
             parse_sources(self.init_from)
+        elif self.layers:
+            raise ValueError(f"layers {' '.join(self.layers)}: there is no model to copy them from; give --init_from")
 
     def config_source(self) -> str | None:
         """The folder or Hub id of the first source, if it has a configuration."""

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from .. import metrics
 from ..errors import disk_error, in_bytes, writing
 from ..files import write_digests, write_text
 from ..models import losses
+from ..models.saving import prove_saving
 from ..runs.checkpoints import CheckpointError, is_marked
 from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
@@ -56,10 +57,15 @@ def metric_function(extra_metrics: Callable[[], dict] = dict):
 
 @dataclasses.dataclass
 class Prepared:
-    """What a recipe makes ready before anything is written."""
+    """What a recipe makes ready before anything is written.
+
+    Raises ValueError for a model or tokenizer that could not be saved, or loaded again, after training.
+    """
 
     stage: str  # its recipe
     args: TrainingArguments
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
     make_trainer: Callable[[], Trainer]
     checkpoint: str | None  # to go on from
     provenance: dict  # for provenance.json
@@ -68,6 +74,8 @@ class Prepared:
 
     def __post_init__(self):
         check_resume(getattr(self.args.optim, "value", self.args.optim), self.checkpoint)
+        if self.args.process_index == 0:  # transformers saves nothing in others
+            prove_saving(self.model, self.tokenizer)
 
 
 def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:

@@ -1,0 +1,50 @@
+"""Whether a model fits into this machine, found before it is made: counted without its weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+_COUNTED = 1_000  # layers at most that are made, without weights, to count them; more are as the second one
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container, Slurm's among
+
+
+def of_machine() -> int:
+    """Bytes of memory that this process may use at most."""
+    memory = psutil.virtual_memory().total
+    for file in map(Path, _LIMITS):
+        limit = file.read_text().strip() if file.is_file() else ""
+        if limit.isdigit():
+            memory = min(memory, int(limit))
+    return memory
+
+
+def check_fits(make: Callable[[int], PreTrainedConfig], layers: int, dtype: torch.dtype) -> None:
+    """Raises ValueError where the weights of the model with the configuration ``make(layers)`` do not fit."""
+    try:
+        if layers <= _COUNTED:
+            number = _parameters(make(layers))
+        else:
+            first, second = _parameters(make(1)), _parameters(make(2))
+            number = first + (layers - 1) * (second - first)
+    except Exception:  # of what cannot be made without weights, making it tells more
+        return
+    needed, memory = number * dtype.itemsize, of_machine()
+    if needed > memory:
+        kind = str(dtype).removeprefix("torch.")
+        raise ValueError(
+            f"a model of {layers:,} layers and {number:,} parameters takes {gigabytes(needed)} in {kind}, and this "
+            f"machine has {gigabytes(memory)}: choose a smaller one"
+        )
+
+
+def gigabytes(number: int) -> str:
+    """Bytes, for people."""
+    return f"{number / 1e9:,.1f} GB"
+
+
+def _parameters(config: PreTrainedConfig) -> int:
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
