@@ -417,7 +417,8 @@ def _(take, name):
 def _(take, name):
     saved = []
     trainer = types.SimpleNamespace(
-        args=types.SimpleNamespace(should_save=False),
+        args=types.SimpleNamespace(should_save=False, output_dir=str(take.folder)),
+        is_world_process_zero=lambda: False,
         model=types.SimpleNamespace(config=types.SimpleNamespace()),
         evaluate=lambda: {"eval_loss": 1.0},
         save_model=lambda: saved.append(True),
@@ -465,7 +466,8 @@ def _(take, name):
 
 
 def _grpo_arguments(**more):
-    return types.SimpleNamespace(accelerator_config=types.SimpleNamespace(), beta=0.0, patience=None, **more)
+    config = types.SimpleNamespace()
+    return types.SimpleNamespace(output_dir="run", accelerator_config=config, beta=0.0, patience=None, **more)
 
 
 @case(
@@ -485,7 +487,7 @@ def _(take, name):
 def _(take, name):
     from hf_procedural.rl import grpo
 
-    take.monkeypatch.setattr(grpo.GRPOTrainer, "__init__", lambda *_, **__: None)
+    take.monkeypatch.setattr(grpo.GRPOTrainer, "__init__", lambda self, *given, **_: setattr(self, "args", given[2]))
     with take.error(name):
         grpo.GRPO(None, None, _grpo_arguments(dynamic_sampling_from=0), questions=[], measure=None, tokenizer=None)
 
