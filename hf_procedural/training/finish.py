@@ -22,6 +22,7 @@ from ..runs.checkpoints import CheckpointError, is_marked
 from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
+from . import optimizers
 from .callbacks import Seal, count_without_padding, one_tracked_run
 from .divergence import Diverged, WatchLoss
 from .interruption import OutOfTime, resuming
@@ -94,6 +95,7 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     count_without_padding(trainer)
     if args.should_save:
         (output / DIVERGED).unlink(missing_ok=True)  # of an earlier try
+    optimizers.average_checkpoints(trainer)  # after all that may ask for one
     with one_tracked_run(trainer):
         try:
             with _saving(trainer, output):

@@ -135,6 +135,8 @@ def _check_optimizer(args) -> None:
         settings_of(args)
     if name.startswith("adamw_torch_") and "block_size" in (args.optim_args or ""):
         raise ValueError(f"optim_args {args.optim_args}: transformers hands block_size on as a word, not as a number")
+    if name == "stable_adamw" and "=false" in (args.optim_args or "").lower():
+        raise ValueError(f"optim_args {args.optim_args}: transformers reads any word as true; leave out what is false")
     if name.startswith(_LOW_RANK) != bool(args.optim_target_modules):
         raise ValueError(
             f"optim_target_modules, the layers to train at low rank (such as all-linear), go with optim galore_... and "

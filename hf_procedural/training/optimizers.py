@@ -101,6 +101,12 @@ class AveragedCheckpoints(TrainerCallback):
     on_epoch_end = on_step_end
 
 
+def average_checkpoints(trainer: Trainer) -> None:
+    """Gives `trainer` AveragedCheckpoints, for Schedule-Free; it must be the last of the callbacks."""
+    if getattr(trainer.args.optim, "value", trainer.args.optim).startswith("schedule_free"):
+        trainer.add_callback(AveragedCheckpoints())
+
+
 def make(trainer: Trainer) -> None:
     """Makes the optimizer, as train() would a moment later, which then takes this one.
 
@@ -118,8 +124,6 @@ def make(trainer: Trainer) -> None:
         trainer.optimizer_cls_and_kwargs = cast(Any, (lambda: ours, {"args": args, "decayed": decayed}))
     if name.startswith("galore") and "8bit" in name and args.device.type != "cuda":
         raise ValueError(f"optim {name} needs a GPU of NVIDIA or AMD, as its library asks CUDA for one")
-    if name.startswith("schedule_free"):
-        trainer.add_callback(AveragedCheckpoints())
     if trainer.is_deepspeed_enabled or sharded:
         return  # they make it themselves, of the model that they have cut up
     try:
