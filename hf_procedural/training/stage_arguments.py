@@ -2,9 +2,10 @@
 
 import dataclasses
 import os
-from typing import cast
+from typing import Any, cast
 
 import torch
+from torch.utils.checkpoint import checkpoint
 from transformers import TrainingArguments, get_scheduler
 from transformers.training_args import ParallelMode
 
@@ -40,6 +41,14 @@ class StageArguments(StageSettings, TrainingArguments):
             raise ValueError(f"fsdp needs several processes, and this is one: {CONFIGURATION.format('fsdp')}")
         if self.use_liger_kernel and self.device.type == "cpu":
             raise ValueError("use_liger_kernel needs a GPU")
+        if self.activation_checkpointing:
+            given = cast(dict, self.activation_checkpointing_kwargs or {})
+            pytorchs: dict[str, Any] = {"use_reentrant": False}
+            pytorchs |= {key: value for key, value in given.items() if key not in ("every_n_layers", "offload")}
+            try:
+                checkpoint(torch.neg, torch.zeros(1, requires_grad=True), **pytorchs)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"activation_checkpointing_kwargs {given}: {error}") from error
         if self.torch_compile:
             try:  # a trial: without a C++ compiler, say, it would fail at the first step
                 backend = cast(str, self.torch_compile_backend)

@@ -150,6 +150,10 @@ def test_attention_that_is_not_installed(name, package):
             {"fsdp": "true"},
             "fsdp needs several processes, and this is one: accelerate launch --config_file recipes/acc",
         ),
+        (
+            {"activation_checkpointing": True, "activation_checkpointing_kwargs": {"every_n_layers": 2, "layer": 1}},
+            "activation_checkpointing_kwargs {.*}: .*'layer'",
+        ),
         ({"torch_compile_backend": "indoctor"}, "torch_compile with indoctor does not work here: Invalid backend"),
     ],
 )
