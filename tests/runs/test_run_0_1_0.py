@@ -7,13 +7,16 @@ which its training_args.bin is here).
 
 import json
 import shutil
+import types
 
 import pytest
 import torch
 from support.running import TESTS, history, run_here, weights
 
 from hf_procedural.hub.runs import write_card
+from hf_procedural.rl.arguments import LoraArguments
 from hf_procedural.runs import read, report
+from hf_procedural.runs.folder import open_run, read_recipe
 
 OLD = TESTS / "data" / "run_0_1_0"
 TEXT_LOSS = 5.14798  # of the run of 0.1.0 that nobody killed
@@ -104,3 +107,16 @@ def test_their_arguments_are_read(name, kind, steps, runs):
     args = torch.load(runs / name / "training_args.bin", weights_only=False)  # our own file
     assert type(args).__name__ == kind and (args.max_steps, args.output_dir) == (steps, f"runs/{name}")
     assert args.to_dict()["patience"] is None
+
+
+def test_arguments_that_are_new_have_their_defaults_in_them(runs):
+    """A run of then goes on where nobody gives them, and not where somebody does."""
+    checkpoint, args = (
+        "runs/sort/checkpoint-4",
+        types.SimpleNamespace(seed=42, data_seed=None, run_name=None, project="x"),
+    )
+    args.output_dir, args.resume_from_checkpoint = "runs/sort", checkpoint
+    assert not {"use_peft", "lora_r"} & read_recipe(runs / "sort" / "recipe.yaml").keys()
+    assert open_run(args, LoraArguments()) == checkpoint
+    with pytest.raises(ValueError, match="belongs to a run with use_peft None, not True"):
+        open_run(args, LoraArguments(use_peft=True))
