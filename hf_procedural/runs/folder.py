@@ -46,7 +46,7 @@ def open_run(args: "TrainingArguments", *others) -> str | None:
     if args.project == PROJECT:
         args.project = _study_of(_output_of(args))
     chosen = _choose(args, *others)
-    if chosen.note:
+    if chosen.note and args.should_save:
         logger(__name__).warning(chosen.note)
     return chosen.name
 
