@@ -15,7 +15,7 @@ from transformers.training_args import OptimizerNames
 import hf_procedural
 from hf_procedural.locks import no_empty_folders
 from hf_procedural.models.build import new_model
-from hf_procedural.training import finish, needs, optimizers, parser
+from hf_procedural.training import needs, optimizers, parser
 from hf_procedural.training.arguments import ModelArguments, StageSettings
 from hf_procedural.training.stage_arguments import StageArguments
 
@@ -297,12 +297,11 @@ def test_muon_without_a_matrix_to_train(tmp_path):
 
 @pytest.mark.parametrize("name", ["grokadamw", "galore_adamw_layerwise", "apollo_adamw", "adalomo"])
 def test_optimizers_whose_state_no_checkpoint_keeps(name, caplog):
-    args = types.SimpleNamespace(optim=name)
     with caplog.at_level(logging.WARNING):
-        finish.Prepared("pretrain", args, print, None, {}, "")
+        needs.check_resume(name, None)
     assert f"optim {name} does not keep its state in a checkpoint" in caplog.text
     with pytest.raises(
         ValueError, match=f"^resume_from_checkpoint runs/a/checkpoint-5: {name} does not keep its state"
     ):
-        finish.Prepared("pretrain", args, print, "runs/a/checkpoint-5", {}, "")
-    assert finish.Prepared("pretrain", types.SimpleNamespace(optim="muon"), print, "runs/a/checkpoint-5", {}, "")
+        needs.check_resume(name, "runs/a/checkpoint-5")
+    needs.check_resume("muon", "runs/a/checkpoint-5")
