@@ -75,6 +75,8 @@ class Prepared:
 
     def __post_init__(self):
         check_resume(getattr(self.args.optim, "value", self.args.optim), self.checkpoint)
+        if self.args.fp16 and self.model.dtype == torch.float16:
+            raise ValueError("dtype float16 with fp16: mixed precision trains float32 weights; leave one of them out")
         if self.args.process_index == 0:  # transformers saves nothing in others
             prove_saving(self.model, self.tokenizer)
 

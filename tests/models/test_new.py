@@ -3,6 +3,7 @@
 import ast
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import hf_procedural
 from hf_procedural.data.tokenization import load_tokenizer
 from hf_procedural.models import build, fields, memory, saving
 from hf_procedural.text.tokenizers import train_tokenizer
+from hf_procedural.training import finish
 from hf_procedural.training.arguments import InitArguments, ModelArguments
 
 TOKENIZER = hf_procedural.tokenizer("set-8", vocab_size=20)
@@ -289,3 +291,10 @@ def test_sizes_of_a_plain_model_are_those_of_transformers(tmp_path):
     plain = GPT2Config(**kinds, bos_token_id=None, eos_token_id=None, activation_function="gelu_pytorch_tanh")
     expected = AutoModelForCausalLM.from_config(plain, dtype=torch.float32, trust_remote_code=False).config.to_dict()
     assert {name: value for name, value in ours.to_dict().items() if expected.get(name) != value} == {}
+
+
+def test_mixed_precision_wants_float32_weights(tmp_path):
+    model = made(tmp_path, size="1_2_8", dtype="float16")
+    args = SimpleNamespace(optim="adamw_torch", fp16=True, process_index=0)
+    with pytest.raises(ValueError, match="dtype float16 with fp16: mixed precision trains float32 weights"):
+        finish.Prepared("pretrain", args, model, TOKENIZER, lambda: None, None, {}, "")

@@ -159,7 +159,7 @@ def test_a_saved_study_is_a_configuration():
             ["--init_from", "runs/sauce"],
             "runs/sauce has no configuration of a model: there is no such folder, and on the Hub",
         ),
-        (["--init_from", "scratch", "empty"], "empty has no configuration of a model: Unrecognized model"),
+        (["--init_from", "scratch", "empty"], "empty is not a model's folder: it has no config.json"),
         (["--init_from", "missing.pth"], "no checkpoint missing.pth"),
         (["--init_from", "shuffled:runs/source"], "control must be permuted, statistics, or noise"),
         (["--init_from", "atn=runs/source"], "'atn': did you mean attn?"),
