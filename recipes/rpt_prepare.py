@@ -228,7 +228,8 @@ def finish(args, proxy: Proxy, template: str | None) -> None:
     """
     folder, splits = Path(args.output_dir), {}
     for file in sorted(folder.glob("*-*.parquet")):
-        counted = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
+        with expected(file, f"remove it, and {GOES_ON}"):
+            counted = json.loads(pq.read_schema(file).metadata[METADATA.encode()])
         splits.setdefault(file.name.partition("-")[0], []).append(counted)
     splits = {split: together(parts) for split, parts in sorted(splits.items())}
     for split, counted in splits.items():

@@ -128,9 +128,13 @@ def _is_other_split(metadata: bytes | None, builder) -> bool:
     """Whether a file is of the same task, but of a split that is not written now."""
     if metadata is None:
         return False
-    origin = json.loads(metadata)
-    is_same = origin["task"] == builder.config.task.key and origin.get("fixed_size", True) == builder.config.fixed_size
-    return is_same and origin["split"] not in builder.config.rows()
+    try:
+        origin = json.loads(metadata)
+        task, split, fixed_size = origin["task"], origin["split"], origin.get("fixed_size", True)
+    except (ValueError, KeyError, TypeError, AttributeError):  # not of ours
+        return False
+    is_same = task == builder.config.task.key and fixed_size == builder.config.fixed_size
+    return is_same and split not in builder.config.rows()
 
 
 def _metadata(file: Path) -> bytes | None:

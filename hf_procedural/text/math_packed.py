@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from datasets import config
 from filelock import FileLock
 
+from ..errors import writing
 from ..terminal import logger
 from .readers import MATH_FILE, DataError
 
@@ -41,7 +42,8 @@ def unpacked(archive: Path) -> Path:
         with FileLock(f"{folder}.lock"):
             if not folder.is_dir():
                 logger(__name__).warning("unpacking %s into %s, once", archive, folder)
-                _unpack_whole(archive, folder)
+                with writing(folder):
+                    _unpack_whole(archive, folder)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         reason = str(error) or type(error).__name__
         raise DataError(f"{archive} cannot be unpacked into {folder} (HF_DATASETS_CACHE): {reason}") from error

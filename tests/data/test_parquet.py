@@ -67,6 +67,14 @@ def test_what_is_no_parquet_file_is_not_ours(tmp_path):
         parquet.missing_shards(builder_of(), tmp_path)
 
 
+@pytest.mark.parametrize("told", [b"{}", b"[1]", b"{", b"1", b'{"task": []}'])
+def test_a_file_that_tells_something_else_is_not_ours(told, tmp_path):
+    file = tmp_path / "test-00000-of-00001.parquet"
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({"hf_procedural": told}), file)
+    with pytest.raises(ValueError, match="does not hold these rows: choose another folder, or remove it"):
+        parquet.missing_shards(builder_of(train_size=8), tmp_path)
+
+
 def test_lists_of_any_size_are_files_of_their_own(tmp_path):
     loose, fixed = builder_of(fixed_size=False), builder_of()
     assert parquet.write(loose, tmp_path / "loose") and parquet.missing_shards(loose, tmp_path / "loose") == []
