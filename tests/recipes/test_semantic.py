@@ -397,7 +397,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
             ["--max_tokens", "9999", "--substitutive", "true", "--init_from", "attn=runs/source,mlp=runs/uncounted"],
             "the tokens behind init_from attn=runs/source,mlp=runs/uncounted are not known",
         ),
-        (["--init_from", "runs/sauce"], "runs/sauce has no configuration of a model: there is no such folder, and on the Hub"),
+        (["--init_from", "runs/sauce"], "runs/sauce has no configuration of a model: there is no such folder"),
         ([*BEGIN, "--size", "2_2_32"], "runs/source has shape [16], the target [32]"),
         (["--patience", "0"], "patience must be at least 1, got 0"),
         (["--dataloader_num_workers", "2"], "dataloader_num_workers must be 0"),
