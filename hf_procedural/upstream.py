@@ -146,6 +146,13 @@ _lean(
 )
 _lean(
     _TRANSFORMERS,
+    "transformers:Trainer._run_epoch",
+    why="no step more where a run that is done is resumed",
+    until="the Trainer asks whether steps are left before it takes one",
+    without="a step more, as by the stock Trainer",
+)
+_lean(
+    _TRANSFORMERS,
     "transformers:Trainer._track_num_input_tokens",
     why="a count of tokens without padding that takes an end that is scored, or pads, for a token",
     until="the Trainer counts labelled tokens",

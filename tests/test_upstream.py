@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from transformers import GPT2Config, Trainer, TrainingArguments, default_data_collator
+from transformers import GPT2Config, Trainer, TrainerControl, TrainerState, TrainingArguments, default_data_collator
 from transformers.loss.loss_utils import ForCausalLMLoss
 
 from hf_procedural import compiled, registration, upstream
@@ -395,6 +395,15 @@ def _(take, name):
     trainer, _ = _trainer(take, include_num_input_tokens_seen="non_padding")
     callbacks.count_without_padding(trainer)
     assert "_track_num_input_tokens" not in vars(trainer)  # the Trainer's own
+
+
+@case("transformers:Trainer._run_epoch")
+def _(take, name):
+    take.hide(name)
+    trainer, _ = _trainer(take)
+    control = TrainerControl()
+    callbacks.StopWhereDone(trainer, {}).on_train_begin(trainer.args, TrainerState(global_step=4, max_steps=4), control)
+    assert "_run_epoch" not in vars(trainer) and not control.should_training_stop
 
 
 @case("transformers:Trainer._load_rng_state")

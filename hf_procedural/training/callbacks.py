@@ -16,6 +16,7 @@ from .begin import rows_per_step
 _HANDLER = "transformers:Trainer.callback_handler"
 _RESTORE = "transformers:Trainer._load_rng_state"
 _FLOPS = "transformers:Trainer.store_flos"
+_EPOCH = "transformers:Trainer._run_epoch"
 _TOKENS = "transformers:Trainer._track_num_input_tokens"
 _OTHER = "go on from another checkpoint"
 
@@ -100,6 +101,31 @@ class Seal(TrainerCallback):
         if at_end and args.load_best_model_at_end and state.best_model_checkpoint is not None:
             again = "--resume_from_checkpoint true --load_best_model_at_end false keeps the last model"
             checkpoints.check(Path(state.best_model_checkpoint), again)
+
+
+class StopWhereDone(TrainerCallback):
+    """Takes no step where `trainer` resumes from a checkpoint of the last one, where transformers 5.23 takes one more.
+
+    It asks whether steps are left behind each step alone. The figures of training stay as `trained` has them, those of
+    the run that ended; of no step there would be a loss of 0.
+    """
+
+    def __init__(self, trainer, trained: dict):
+        self.trainer, self.trained = trainer, trained
+        self.is_done = False
+        trainer.add_callback(self)
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.is_done = state.global_step >= state.max_steps and upstream.of(self.trainer, _EPOCH) is not None
+        if self.is_done:
+            self.trainer._run_epoch = lambda *_, **__: None
+            control.should_training_stop = True
+
+    def on_log(self, args, state, control, logs, **kwargs):
+        if self.is_done and "train_runtime" in logs:
+            of_no_step = state.log_history.pop()
+            if self.trained:
+                state.log_history.append(of_no_step | self.trained)
 
 
 def count_without_padding(trainer) -> None:

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, Trainer, Trai
 
 from .. import metrics
 from ..errors import disk_error, in_bytes, writing
-from ..files import write_digests, write_text
+from ..files import read_mapping, write_digests, write_text
 from ..models import losses
 from ..models.saving import prove_saving
 from ..runs.checkpoints import CheckpointError, is_marked
@@ -23,7 +23,7 @@ from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
 from . import optimizers
-from .callbacks import Seal, count_without_padding, one_tracked_run
+from .callbacks import Seal, StopWhereDone, count_without_padding, one_tracked_run
 from .divergence import Diverged, WatchLoss
 from .interruption import OutOfTime, resuming
 from .needs import check_resume
@@ -113,9 +113,11 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
 
 
 def _train(trainer: Trainer, checkpoint: str | None) -> dict:
+    before = Path(cast(str, trainer.args.output_dir)) / "train_results.json"
+    stop = StopWhereDone(trainer, read_mapping(before) if checkpoint is not None and before.exists() else {})
     seal = Seal(trainer)
     try:
-        return trainer.train(resume_from_checkpoint=checkpoint).metrics
+        trained = trainer.train(resume_from_checkpoint=checkpoint).metrics
     except Exception as error:  # of any kind, where a file is whole and holds something else
         if checkpoint is None or seal.has_begun or isinstance(error, ImportError):
             raise
@@ -123,6 +125,7 @@ def _train(trainer: Trainer, checkpoint: str | None) -> dict:
         raise CheckpointError(
             f"{checkpoint} cannot be gone on from ({reason}): name an older one, or begin anew"
         ) from error
+    return stop.trained if stop.is_done else trained
 
 
 @contextlib.contextmanager

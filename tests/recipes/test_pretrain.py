@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -218,6 +219,19 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(extra, monkeypatch, t
     if "--curriculum" in extra:
         lengths = [length for _, length in history(tmp_path / "whole", "eval_curriculum_length")]
         assert lengths[0] == 2 and lengths == sorted(lengths) and lengths[-1] == 6
+
+
+def test_a_run_that_is_done_is_resumed_without_a_step(monkeypatch, tmp_path):
+    words = [*SORT, *TINY, "--max_steps", "4", "--save_steps", "4", "--lr_scheduler_type", "constant"]
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "before")
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "run", "--resume_from_checkpoint", "true")
+    assert same_weights(tmp_path / "run", tmp_path / "before")
+    for name in ("train_results.json", "all_results.json"):
+        done, again = (json.loads((tmp_path / folder / name).read_text()) for folder in ("before", "run"))
+        assert done["train_loss"] == again["train_loss"] and done.keys() == again.keys()
+    assert json.loads((tmp_path / "run" / "trainer_state.json").read_text())["global_step"] == 4
+    assert history(tmp_path / "run", "train_loss") == history(tmp_path / "before", "train_loss")
 
 
 def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
