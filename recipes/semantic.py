@@ -101,7 +101,9 @@ class TextArguments(sources.ReadingArguments):
     def __post_init__(self):
         self.dataset, self.weights = sources.checked_sources(self.dataset, self.weights)
         if self.validation_dataset is not None:
-            self.validation_dataset = sources.checked_source(self.validation_dataset)[0]
+            self.validation_dataset, weight = sources.checked_source(self.validation_dataset)
+            if weight is not None:
+                raise ValueError(f"validation_dataset: it is alone, and has no weight, got {weight!r}")
         number = len(self.dataset)
         if number > 1 and self.dataset_config is not None:
             raise ValueError(
@@ -200,8 +202,11 @@ def load_text(text, seed: int, train, validation):
 
 def load_math(text, seed: int):
     """Tokenizer, training rows and validation rows of DeepMind-Math, and the problems of these by split/module."""
-    for name in ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset"):
-        if getattr(text, name):
+    unused = ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset")
+    unused += ("dataset_config", "train_split", "validation_split", "text_column")
+    usual = {"train_split": "train", "text_column": ["text"]}  # as every recipe.yaml says
+    for name in unused:
+        if getattr(text, name) not in (None, False, 0, usual.get(name)):
             raise ValueError(f"{name}: DeepMind-Math is read by characters and modules, got {getattr(text, name)!r}")
     (source,) = sources.named(text.dataset)
     folder = source.name

@@ -117,7 +117,8 @@ def _check_room(builder, folder: Path) -> None:
     needed = 2 * 4 * rows * width // SMALLEST
     there = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
     free = shutil.disk_usage(there).free
-    if needed > free:
+    done = sum(file.stat().st_size for file in folder.glob("*.parquet")) if folder.is_dir() else 0
+    if needed > free + done:
         raise ValueError(
             f"{rows:,} rows of {width:,} tokens need {needed / 1e9:,.0f} GB at the very least, and {there} has "
             f"{free / 1e9:,.0f} GB free: ask for fewer"

@@ -25,9 +25,10 @@ _SHAPE, _QUANTIZED, _CENTROIDS = struct.Struct("<2q"), struct.Struct("<?2qi"), s
 _TRIAL = """
 import json, resource, sys
 path, memory, seconds, sys.path[:] = json.loads(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory)):
+    hard = resource.getrlimit(kind)[1]  # which may be lower already, and cannot be raised
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (least, least))
 import fasttext
 model = fasttext.load_model(path)
 model.predict(["a line of text", ""], k=-1)

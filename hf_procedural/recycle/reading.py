@@ -22,7 +22,7 @@ from huggingface_hub import HfFileSystem, hf_hub_download
 from pyarrow.parquet import ParquetFile
 
 from ..faults import reading_on, tried_again
-from ..text.readers import DataError, local_files
+from ..text.readers import DataError, is_text, local_files
 from .choices import KINDS
 
 if TYPE_CHECKING:
@@ -329,9 +329,7 @@ def _check_schema(schema: pa.Schema, file: str, text_column: str) -> None:
     if text_column not in schema.names:
         raise DataError(f"text_column {text_column!r} is not in {file}, which has: {', '.join(schema.names)}")
     kind = schema.field(text_column).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not is_text:
+    if not is_text(kind):
         raise DataError(f"text_column {text_column!r} of {file} holds {kind}, not text")
 
 

@@ -93,5 +93,5 @@ class _Member(tarfile.TarInfo):
     def frombuf(cls, buf, encoding, errors):
         member = super().frombuf(buf, encoding, errors)
         if member.type in _LONG_NAMES and member.size > _NAMES:
-            raise DataError(f"a name in the archive takes {member.size} bytes")
+            raise tarfile.ReadError(f"a name in it takes {member.size:,} bytes")
         return member

@@ -128,12 +128,14 @@ def _check_column(column: str, existing, place: str) -> None:
         raise DataError(f"text_column {column!r} is not in {place}, which has: {', '.join(existing)}")
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds strings, each once and numbered (categories of pandas) or as they are."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _of_schema(schema: pa.Schema) -> dict[str, bool]:
-    return {field.name: _is_text(field.type) for field in schema}
+    return {field.name: is_text(field.type) or pa.types.is_null(field.type) for field in schema}
 
 
 def _arrow_texts(tables: Iterable, column: str, place: str) -> Iterator[tuple]:
@@ -142,7 +144,7 @@ def _arrow_texts(tables: Iterable, column: str, place: str) -> Iterator[tuple]:
     for table in tables:
         _check_column(column, table.schema.names, place)
         kind = table.schema.field(column).type
-        if not _is_text(kind):
+        if not (is_text(kind) or pa.types.is_null(kind)):
             raise DataError(f"text_column {column!r} of {place} holds {kind}, not text")
         yield from enumerate(table.column(column).to_pylist(), first)
         first += len(table)

@@ -5,6 +5,7 @@
     allenai/c4:en:train:text
     codeparrot/codeparrot-clean-train:::content                    fields may be empty
     {name: allenai/c4, config: en, text_column: text, weight: 3}   the same as a mapping of a YAML
+    {name: allenai/c4:en, weight: 3}                               or in both ways
 
 A field that is not given is that of dataset_config, train_split and text_column, which are for all data sets. Names of
 files and folders may have colons of their own: what has a slash or ends as a file does belongs to the name, and so does
@@ -100,8 +101,18 @@ def checked_source(dataset) -> tuple[Any, float | None]:
         raise ValueError(f"dataset: {dataset} has no name (accepted: {', '.join(KEYS)})")
     weight = fields.pop("weight", None)
     fields = {key: value for key, value in fields.items() if value}
-    is_name = parse_source(fields["name"]) == TextSource(**fields)
-    return fields["name"] if is_name else fields, weight
+    named = dataclasses.asdict(parse_source(fields["name"]))
+    named = {key: value for key, value in named.items() if value}
+    twice = sorted(named.keys() & fields.keys() - {"name"})
+    if twice or "name" not in named:
+        reason = (
+            f"says its {twice[0]}, and so does {twice[0]}: {fields[twice[0]]}"
+            if twice
+            else "has no name before a colon"
+        )
+        raise ValueError(f"dataset: name {fields['name']!r} {reason}")
+    only_name = len(named) == len(fields) == 1
+    return fields["name"] if only_name else fields | named, weight
 
 
 def checked_sources(datasets: list, weights: list[float]) -> tuple[list, list[float]]:
@@ -117,7 +128,7 @@ def checked_sources(datasets: list, weights: list[float]) -> tuple[list, list[fl
     if own and len(own) < len(checked):
         raise ValueError(f"weight: {len(own)} of {len(checked)} data sets have one; give it to all or to none")
     weights = own or weights
-    numbers = all(isinstance(weight, int | float) and 0 < weight < math.inf for weight in weights)
+    numbers = all(type(weight) in (int, float) and 0 < weight < math.inf for weight in weights)
     if checked and weights and (len(weights) != len(checked) or not numbers):
         raise ValueError(f"weights must be {len(checked)} positive numbers, one for each dataset, got {weights}")
     return [dataset for dataset, _ in checked], [float(weight) for weight in weights]
@@ -126,6 +137,8 @@ def checked_sources(datasets: list, weights: list[float]) -> tuple[list, list[fl
 def columns_of_each(text_column: str | list[str] | None, count: int) -> list[str | None]:
     """A column for each of `count` data sets, of none, one, or one for each. Raises ValueError for another number."""
     columns = [text_column] if isinstance(text_column, str) else list(text_column or [None])
+    if "" in columns:
+        raise ValueError("text_column is empty: name a column, or leave it out")
     if len(columns) == 1:
         return columns * count
     if len(columns) != count:

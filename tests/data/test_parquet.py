@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -251,6 +252,15 @@ def break_(file, how):
         pq.write_table(pa.table({"x": [1]}), file)
     else:
         file.write_bytes({"cut": content[:-100], "empty": b"", "text": b"PAR1 is all that it has"}[how])
+
+
+def test_what_is_there_needs_no_room(five, tmp_path, monkeypatch):
+    parquet.write(five, tmp_path)
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    assert parquet.missing_shards(five, tmp_path) == []
+    with pytest.raises(ValueError, match="at the very least, and .* has 0 GB free: ask for fewer$"):
+        parquet.missing_shards(five, tmp_path / "other")
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "text", "of somebody else"])

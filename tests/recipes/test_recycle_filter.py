@@ -183,6 +183,13 @@ def test_a_process_that_loading_ends_is_one_line(home, monkeypatch):
     quality._labels_of.cache_clear()
 
 
+def test_lower_limits_of_the_system_stay(home, monkeypatch):
+    """As of a batch system: they cannot be raised, and a classifier that fits is loaded."""
+    lower = "import resource; resource.setrlimit(resource.RLIMIT_CPU, (50, 50))\n"
+    monkeypatch.setattr(classifier_file, "_TRIAL", lower + classifier_file._TRIAL)
+    assert classifier_file.labels_of("quality.bin") == [quality.OTHER, quality.LABEL]
+
+
 def test_quantised_models_are_read(home):
     model = fasttext.load_model("quality.bin")
     model.quantize(cutoff=1000)

@@ -410,14 +410,20 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--dataset", "stdlib", MATHS], "holds DeepMind-Math (extrapolate/algebra__polynomial_roots_big.txt)"),
         (["--dataset", MATHS / "train-easy"], "is a part of DeepMind-Math: give the folder above"),
         (["--dataset", f"{MATHS}::train"], "dataset: DeepMind-Math has no configuration, split or column, got"),
+        (
+            ["--dataset", MATHS, "--validation_split", "extrapolate"],
+            "validation_split: DeepMind-Math is read by characters",
+        ),
+        (["--dataset", MATHS, "--train_split", "train-hard"], "train_split: DeepMind-Math is read by characters"),
         (["--dataset", "lacking"], "lacking: missing: train-hard/algebra__linear_1d.txt"),
         (["--dataset", "damaged"], "algebra__linear_1d.txt (line 3 has no end: the file was cut off)"),
     ],
     ids=lambda value: "_".join(map(str, value))[-50:] if isinstance(value, list) else "",
 )
 def test_a_mistake_ends_with_one_line_and_changes_nothing(words, message, home, monkeypatch, capsys):
-    own = "--tokenizer_size" in words or {MATHS, f"{MATHS}::train", "lacking", "damaged"} & set(words)
-    text = TEXT[:-2] if own else TEXT  # whose last words name a tokenizer
+    is_math = {MATHS, f"{MATHS}::train", "lacking", "damaged"} & set(words)
+    text = TEXT[:-2] if "--tokenizer_size" in words else TEXT  # whose last words name a tokenizer
+    text = [*TINY, *ROWS] if is_math and "stdlib" not in words else text
     words = [*text, "--max_steps", "3", "--output_dir", "runs/mistake", *words]
     assert message in error_of(monkeypatch, capsys, home, "semantic", *words)
 

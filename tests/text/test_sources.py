@@ -67,6 +67,9 @@ def test_a_mapping_says_the_same():
     assert checked_source({"name": "pydoc"}) == ("pydoc", None)
     assert named([dataset, "pydoc"]) == [parse_source(dataset), TextSource("pydoc")]
     assert named(dataset) == [parse_source(dataset)] and named("pydoc") == [TextSource("pydoc")]
+    both = {"name": "allenai/c4:en", "text_column": "text", "weight": 3}
+    assert checked_source(both) == (dataset, 3), "a name that says the rest, and a weight"
+    assert checked_source({"name": "12:30/x.jsonl", "weight": 1}) == ("12:30/x.jsonl", 1)
     odd = {"name": "a", "text_column": "dc:title", "validation_split": "dev"}
     assert checked_sources(odd, []) == ([odd], [])
 
@@ -91,6 +94,13 @@ ACCEPTED = ", ".join(KEYS)
         ([{"config": "en"}], [], f"dataset: {{'config': 'en'}} has no name (accepted: {ACCEPTED})"),
         ([{"name": "a", "config": 2024}], [], "dataset: config must be a string, got 2024"),
         ([{"name": "a", "weight": 0}], [], "weights must be 1 positive numbers, one for each dataset, got [0]"),
+        ([{"name": "a", "weight": True}], [], "weights must be 1 positive numbers, one for each dataset, got [True]"),
+        (
+            [{"name": "a/b:en", "config": "de"}],
+            [],
+            "dataset: name 'a/b:en' says its config, and so does config: de",
+        ),
+        ([{"name": ":en"}], [], "dataset: name ':en' has no name before a colon"),
         ([{"name": "a", "weight": "2"}], [], "weights must be 1 positive numbers, one for each dataset, got ['2']"),
         ([{"name": "a", "weight": 1}, "b"], [], "weight: 1 of 2 data sets have one; give it to all or to none"),
         ([{"name": "a", "weight": 1}], [2.0], "weights: the data sets have their own weight, [1]; leave one out"),
@@ -112,6 +122,8 @@ def test_columns_of_each():
         columns_of_each(["a", "b"], 3)
     with pytest.raises(ValueError, match=r"^text_column must be one column, got \['a', 'b'\]$"):
         columns_of_each(["a", "b"], 1)
+    with pytest.raises(ValueError, match="^text_column is empty: name a column, or leave it out$"):
+        columns_of_each([""], 2)
 
 
 # Which column is the text
@@ -146,6 +158,9 @@ def test_the_column_of_a_parquet_file():
     columns = {"n": [1], "large": pa.array(["a"], pa.large_string()), "tags": [["x"]]}
     pyarrow.parquet.write_table(pa.table(columns), "x.parquet")
     assert list(documents.open_documents("x.parquet")) == ["a"]
+    for kind in (pa.string_view(), pa.dictionary(pa.int32(), pa.string())):
+        pyarrow.parquet.write_table(pa.table({"n": [1], "words": pa.array(["a"], kind)}), "k.parquet")
+        assert list(documents.open_documents("k.parquet")) == ["a"]
     pyarrow.parquet.write_table(pa.table({"q": ["a"], "a": ["b"], "n": [1]}), "x.parquet")
     with pytest.raises(
         ValueError, match=r"^text_column is missing: \S*x.parquet has several columns of strings, q, a$"
