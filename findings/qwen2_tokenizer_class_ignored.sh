@@ -4,7 +4,8 @@
 # A tokenizer that was saved as TokenizersBackend is loaded as a Qwen2Tokenizer where config.json says qwen2 (its
 # MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS), with Qwen's way of cutting a text: the word 10 of a tokenizer of words
 # comes back as 1 and 0, and an <|endoftext|> is added behind the model's vocabulary. No word is said; beside a llama
-# the same files are read right. Whoever trains a small qwen2 with a tokenizer of his own evaluates it on other tokens.
+# the same files are read right. Whoever trains a small qwen2 with a tokenizer of his own evaluates it on other tokens;
+# PreTrainedTokenizerFast.from_pretrained reads it right.
 #
 # Output seen:
 #   transformers 5.23.0 llama TokenizersBackend [1, 10] 12 qwen2 Qwen2Tokenizer [1, 1, 0] 13

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from ..files import why_unloadable
 from ..tasks import Task, task
@@ -41,7 +42,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if Path(name).is_dir() and not any(any(Path(name).glob(pattern)) for pattern in _FILES):
         raise ValueError(f"{name} has no tokenizer with it: no tokenizer.json")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        # transformers 5.23 takes the tokenizer beside a qwen2 (and a few more) for Qwen's, whatever was saved there.
+        kind = PreTrainedTokenizerFast if _is_of_no_model(name) else AutoTokenizer
+        tokenizer = kind.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # missing, unreachable, damaged in any manner
         raise ValueError(f"tokenizer {name!r} cannot be loaded: {why_unloadable(name, error)}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -50,6 +53,18 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
         raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
     return tokenizer
+
+
+def is_misread(folder: str) -> bool:
+    """Whether AutoTokenizer takes the tokenizer in a folder, which was saved as no model's own, for that of a model."""
+    if not _is_of_no_model(folder):
+        return False
+    return type(AutoTokenizer.from_pretrained(folder, trust_remote_code=False)) is not PreTrainedTokenizerFast
+
+
+def _is_of_no_model(name: str) -> bool:
+    """Whether a tokenizer was saved as one that its tokenizer.json tells whole, without a class of a model's."""
+    return get_tokenizer_config(name).get("tokenizer_class") in ("TokenizersBackend", "PreTrainedTokenizerFast")
 
 
 def words(task: Task, prompt_ids: list[int]) -> str:

@@ -16,6 +16,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 from transformers import AutoConfig
 
+from ..data.tokenization import is_misread
 from ..evaluation import suites
 from ..files import MEND, read_mapping, read_text
 from ..models.transfer import Entry, TransferReport
@@ -350,11 +351,12 @@ def _transferred(init: dict, entries: list[dict]) -> list[str]:
 def _loading(run: Run, place: str) -> str:
     if not (run.folder / "config.json").is_file():
         return ""
+    reader = "PreTrainedTokenizerFast" if is_misread(str(run.folder)) else "AutoTokenizer"
     return f"""```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, {reader}
 
 model = AutoModelForCausalLM.from_pretrained({json.dumps(place)})
-tokenizer = AutoTokenizer.from_pretrained({json.dumps(place)})
+tokenizer = {reader}.from_pretrained({json.dumps(place)})
 ```
 
 No package but transformers, with PyTorch, is needed."""

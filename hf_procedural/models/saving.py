@@ -4,12 +4,19 @@ import contextlib
 import tempfile
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
 from ..data.tokenization import load_tokenizer
 from ..files import why_unloadable
-from ..terminal import in_a_line
+from ..terminal import in_a_line, logger
 
 _SENTENCE = "It's 4,321 o'clock  in the na\u00efve caf\u00e9;\n\n\tdef x2(y):  return [y]*10 # \u4e16\u754c"
 _WRITTEN = 64 * 2**20  # bytes of weights at most that are written; of more, only names and shapes are compared
@@ -35,16 +42,20 @@ def prove_saving(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> 
         except Exception as error:  # each architecture has errors of its own
             raise ValueError(f"this {kind} could not be saved after training: {in_a_line(error)}") from error
         try:
-            loaded, read_by = _load(folder, writes), load_tokenizer(folder)
-            alike = _read_alike(tokenizer, read_by)
+            loaded = _load(folder, writes)
+            alike = _read_alike(tokenizer, load_tokenizer(folder))
+            by_transformers = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except Exception as error:
             raise ValueError(
                 f"this {kind} could not be loaded after training: {why_unloadable(folder, error)}"
             ) from error
     if not alike:
-        raise ValueError(
-            f"transformers would load the tokenizer of this {kind} as a {type(read_by).__name__}, which reads other "
-            "tokens: choose another model_type, such as qwen3, or a tokenizer of that kind"
+        raise ValueError(f"the tokenizer of this {kind} would not be loaded as it is saved: it reads other tokens")
+    if not _read_alike(tokenizer, by_transformers):
+        logger(__name__).warning(
+            f"AutoTokenizer of transformers {transformers.__version__} takes the tokenizer of a {kind} for a "
+            f"{type(by_transformers).__name__}, which reads other tokens: load it with PreTrainedTokenizerFast, as all "
+            "recipes here do, or choose another model_type, such as qwen3"
         )
     ours, theirs = model.state_dict(), loaded.state_dict()
     for name in sorted(ours.keys() | theirs.keys()):
@@ -60,7 +71,7 @@ def _load(folder: str, with_weights: bool) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
-def _read_alike(first: PreTrainedTokenizerFast, second: PreTrainedTokenizerFast) -> bool:
+def _read_alike(first: PreTrainedTokenizerFast, second) -> bool:
     """Whether two tokenizers have the same tokens and find the same in a text: a sentence, and their own tokens."""
     if first.get_vocab() != second.get_vocab():
         return False

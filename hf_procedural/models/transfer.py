@@ -18,8 +18,9 @@ import re
 from typing import NamedTuple
 
 import torch
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
+from ..data.tokenization import load_tokenizer
 from .sources import LAYER, blend, label_of, layer_of, seeded, state_of
 from .words import COMPONENTS, check_components, check_embeddings, layer_pairs, noise_of, parse_sources
 
@@ -354,8 +355,8 @@ def _rows(strategy: str, value, parameter, vocabularies, generator, reason: str)
 
 def _vocabulary(path, tokenizer, argument: str = "tokenizer") -> dict[str, int]:
     if tokenizer is None and isinstance(path, str):
-        with contextlib.suppress(OSError, ValueError):
-            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        with contextlib.suppress(ValueError):
+            tokenizer = load_tokenizer(path)
     if tokenizer is None:
         raise ValueError(f"embeddings by_token: {argument} is missing (a .pth brings none)")
     return tokenizer.get_vocab()
