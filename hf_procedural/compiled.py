@@ -2,7 +2,8 @@
 
 Numba's own cache (`cache=True`) follows the file of a function, not those of the functions that it calls: after an
 upgrade it gives loops with an older version's helpers in them. Here a function is kept in a folder that is named by a
-digest: of numba's version, of the sources of all our loops, and of the files of the function and of what it calls.
+digest: of numba's version, of the sources of all our loops, and of the files of the function and of what it calls. The
+name of its own file there follows from the numbers that it takes from elsewhere, which are compiled into it.
 """
 
 import contextlib
@@ -15,8 +16,10 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType, ModuleType
 
 import numba
+import numpy as np
 
 from . import upstream
 from .terminal import logger
@@ -28,6 +31,7 @@ _NAMES = (
     f"{_CACHING}:CompileResultCacheImpl._locator_classes",
 )
 _OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
+_TASKS = os.path.join(os.path.dirname(__file__), "tasks")
 _OURS = re.compile(r".*(kernels|_ids)\.py")  # in tasks/: loops, and what else they import
 _FOLDERS = 16  # so many are kept, those that were used last: of versions, checkouts, and tasks of other people
 
@@ -35,8 +39,8 @@ _FOLDERS = 16  # so many are kept, those that were used last: of versions, check
 def njit(**options) -> Callable:
     """As ``numba.njit(cache=True, **options)``, for functions that call compiled ones of other files, too.
 
-    Those must be in the module by names of their own, not as ``module.function``. Loops are kept below
-    NUMBA_CACHE_DIR, else in the user's cache folder, or beside the package where that cannot be written.
+    Those must be in its module, by names of their own or as ``module.function``. Loops are kept below NUMBA_CACHE_DIR,
+    else in the user's cache folder, or beside the package where that cannot be written.
     """
     compiled = numba.njit(**options)
 
@@ -51,8 +55,9 @@ def njit(**options) -> Callable:
 
 def _keep(dispatcher) -> None:
     """Gives a function its cache; without one it is compiled in each process, which is slow and right."""
-    folder = _folder(frozenset(_files(dispatcher)))
-    make = _cache_in(folder) if folder else None
+    files, numbers = _made_of(dispatcher)
+    folder = _folder(files)
+    make = _cache_in(folder, numbers) if folder else None
     if folder is None or make is None:
         return
     cache = make(dispatcher.py_func)
@@ -67,19 +72,49 @@ def _keep(dispatcher) -> None:
 _tell = functools.cache(upstream.tell)
 
 
-def _files(dispatcher) -> set[str]:
-    """The file of a compiled function, and those of the ones that are in its module, of which it may call any."""
+def _made_of(dispatcher) -> tuple[frozenset[str], str]:
+    """What a compiled function is made of: files, and a digest of numbers ("" for none, as of ours).
+
+    They are of the function and of the ones that are in its module, or in one that it imports: it may call any.
+    """
     files = set()
+    numbers = set()
     waiting = [dispatcher.py_func]
     while waiting:
         function = waiting.pop()
         file = function.__code__.co_filename
+        values = list(function.__globals__.values())
+        if os.path.dirname(file) != _TASKS:  # of ours all sources are in the digest
+            numbers.update(_numbers(function.__code__, function.__globals__))
+            values += [value for module in values if isinstance(module, ModuleType) for value in vars(module).values()]
         if file not in files:
             files.add(file)
             linecache.lazycache(file, function.__globals__)  # where it is in a zip, only its loader can read it
-            called = [value for value in function.__globals__.values() if isinstance(value, type(dispatcher))]
-            waiting += [other.py_func for other in called]
-    return files
+            waiting += [value.py_func for value in values if isinstance(value, type(dispatcher))]
+    return frozenset(files), hashlib.sha256("\n".join(sorted(numbers)).encode()).hexdigest()[:16] if numbers else ""
+
+
+def _numbers(code: CodeType, names: dict) -> Iterator[str]:
+    """Name and value of what a function takes from its module, or one that is there, and Numba compiles into it."""
+    for name in code.co_names:
+        value = names.get(name)
+        inside = vars(value) if isinstance(value, ModuleType) else {}
+        for place in ({name: value}, {attribute: inside.get(attribute) for attribute in code.co_names}):
+            yield from (f"{key} {_exact(number)}" for key, number in place.items() if isinstance(number, _FROZEN))
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _numbers(inner, names)
+
+
+_FROZEN = (int, float, complex, str, bytes, tuple, np.generic, np.ndarray)
+
+
+def _exact(value) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_exact, value))})"
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    return repr(value)
 
 
 @functools.cache
@@ -101,10 +136,15 @@ def _folder(files: frozenset[str]) -> Path | None:
         if is_new:
             _forget_oldest(place)
         return folder
+    _tell_none()
+    return None
+
+
+@functools.cache
+def _tell_none() -> None:
     logger(__name__).warning(
         "no folder for compiled loops can be written, so that each process compiles them: set NUMBA_CACHE_DIR"
     )
-    return None
 
 
 def _digest(sources: list[bytes]) -> str:
@@ -136,8 +176,8 @@ def _forget_oldest(place: Path) -> None:
 
 
 @functools.cache
-def _cache_in(folder: Path):
-    """Numba's class of a function's cache, for this folder; None where this version has none such."""
+def _cache_in(folder: Path, numbers: str):
+    """Numba's class of a function's cache, for this folder and digest of numbers; None where it has none such."""
     missing = [name for name in _NAMES if upstream.get(name) is None]
     if missing:
         _tell(missing[0], "it is not there")
@@ -163,7 +203,7 @@ def _cache_in(folder: Path):
             return folder.name
 
         def get_disambiguator(self):
-            return str(self.line)
+            return f"{self.line}{numbers and '-'}{numbers}"
 
     class Results(results):
         _locator_classes = [Locator]  # noqa: RUF012

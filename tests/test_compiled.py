@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numba
+import numpy as np
 import pytest
 from support.running import ROOT
 
@@ -47,6 +48,52 @@ def shown(folder, **environment) -> list[str]:
         [sys.executable, "-c", SHOW], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout.split()
+
+
+SHARED = """
+import own_helpers
+from own_numbers import K, TABLE
+from hf_procedural.tasks.kernels import njit
+
+@njit
+def loop(x):
+    return own_helpers.double(x) + K * TABLE[1] + own_helpers.ONE
+"""
+
+
+def test_what_a_module_has_and_numbers_of_other_files_make_new_loops(tmp_path):
+    """Each is seen, and what did not change is not compiled again."""
+    (tmp_path / "own_helpers.py").write_text(HELPERS + "\nONE = 1\n")
+    (tmp_path / "own_numbers.py").write_text("import numpy as np\nK = 10\nTABLE = np.array([0, 1])\n")
+    (tmp_path / "shared.py").write_text(SHARED)
+    show = "from shared import loop; print(loop(1), sum(loop.stats.cache_hits.values()))"
+
+    def shown():
+        environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run([sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True)
+        return tuple(map(int, done.stdout.split()))
+
+    assert shown() == (13, 0)
+    for file, before, after, result in (
+        ("own_helpers", "2 * x", "3 * x", 14),
+        ("own_numbers", "[0, 1]", "[0, 2]", 24),
+    ):
+        changed(tmp_path / f"{file}.py", before, after)
+        assert shown() == (result, 0)
+    assert shown() == (24, 1)
+
+
+def test_the_numbers_of_a_function():
+    values = {"K": 3, "TABLE": np.arange(3), "PAIR": (1, np.ones(1)), "np": np, "f": len, "OTHER": 4}
+
+    def own(x):
+        return [K + TABLE[0] * np.pi + PAIR[0] + f(x) for _ in range(UNKNOWN)]  # noqa: F821
+
+    first = set(compiled._numbers(own.__code__, values))
+    assert sorted(number.split()[0] for number in first) == ["K", "PAIR", "TABLE", "pi"]
+    for name, value in (("K", 4), ("K", 3.0), ("TABLE", np.arange(3) + 1), ("PAIR", (1, np.zeros(1)))):
+        assert len(first - set(compiled._numbers(own.__code__, values | {name: value}))) == 1
+    assert set(compiled._numbers(own.__code__, values | {"OTHER": 5})) == first
 
 
 def changed(file, before: str, after: str) -> None:
@@ -95,6 +142,7 @@ def test_all_that_loops_are_made_of_is_in_the_digest():
 @pytest.fixture
 def fresh(monkeypatch):
     """Folders that are looked for again."""
+    compiled._tell_none.cache_clear()
     compiled._folder.cache_clear()
     yield monkeypatch
     compiled._folder.cache_clear()
