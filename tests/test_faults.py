@@ -17,7 +17,7 @@ import huggingface_hub.errors
 import pyarrow as pa
 import pytest
 import requests
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from support import hub_server
@@ -26,6 +26,7 @@ from yarl import URL
 
 from hf_procedural import faults
 from hf_procedural.recycle import reading
+from hf_procedural.rl import questions
 from hf_procedural.text import documents, readers
 
 
@@ -289,6 +290,13 @@ def test_opening_is_tried_again(monkeypatch, server, waits):
     call = failing(2, ConnectionResetError())
     monkeypatch.setattr(readers, "load_dataset", lambda *_, **__: call() and stream)
     assert list(documents.open_documents("who/what")) == ALL and waits == [1, 3]
+
+
+def test_questions_are_asked_for_again(monkeypatch, waits):
+    rows = Dataset.from_dict({"context": ["a"], "continuation": ["b"]})
+    call = failing(2, ConnectionResetError())
+    monkeypatch.setattr(questions, "load_dataset", lambda _: call() and {"train": rows})
+    assert questions.load_questions("who/what") is rows and waits == [1, 3]
 
 
 def test_documents_to_rephrase_are_read_on(monkeypatch, tmp_path):

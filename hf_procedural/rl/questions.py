@@ -18,6 +18,7 @@ import pyarrow as pa
 import torch
 from datasets import Dataset, load_dataset
 
+from ..faults import tried_again
 from ..models import build
 from ..moved import old_names
 from ..runs.measured import THRESHOLDS
@@ -278,7 +279,7 @@ def load_questions(path: str, split: str = "train", columns=()) -> Dataset:
     if folder.is_dir() and (folder / "recipe.yaml").is_file() and not (folder / COMPLETE).is_file():
         raise ValueError(f"{path} is not complete: run recipes/rpt_prepare.py with its arguments again")
     try:
-        splits = load_dataset(path)
+        splits = tried_again(lambda: load_dataset(path))
     except Exception as error:  # missing, unreachable, damaged, of no known kind
         where = "" if folder.is_dir() else "there is no such folder, and on the Hub: "
         cause = error.__cause__ or error  # datasets' own error of a damaged file tells nothing
