@@ -13,6 +13,7 @@ from ..data.builder import CITATION, PAPER_URL
 from ..files import is_hub_id
 from ..tasks import task
 from ..text.math_archive import DIFFICULTIES, TO_VALIDATE
+from ..text.math_packed import PACKED
 from ..text.readers import CORPORA, FILE_NAME
 from ..text.sources import TextSource, label, named
 from .folder import DATA
@@ -76,7 +77,8 @@ def on_hub(name: str) -> bool:
 
 def dataset_on_hub(name: str) -> bool:
     """The same of a name that may be that of a corpus or file, too."""
-    return name not in CORPORA and not FILE_NAME.search(name) and on_hub(name)
+    is_file = FILE_NAME.search(name) or PACKED.search(name)
+    return name not in CORPORA and not is_file and on_hub(name)
 
 
 def datasets_on_hub(datasets: str | dict | list) -> list[str]:

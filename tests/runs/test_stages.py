@@ -78,5 +78,14 @@ def test_the_data_of_a_stage(stage, data):
 def test_only_what_could_be_there_is_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "local").mkdir()
-    names = ("allenai/c4", "c4", "pydoc", "web.jsonl", "a/b/c", "web/*", "local")
+    names = (
+        "allenai/c4",
+        "c4",
+        "pydoc",
+        "web.jsonl",
+        "data/mathematics_dataset-v1.0.tar.gz",
+        "a/b/c",
+        "web/*",
+        "local",
+    )
     assert [name for name in names if dataset_on_hub(name)] == ["allenai/c4", "c4"]
