@@ -75,13 +75,18 @@ def is_passing(error: BaseException, also: Container[int] = ()) -> bool:
 
 
 def tried_again(call: Callable[[], Item], also: Container[int] = ()) -> Item:
-    """What `call()` gives, which is called twice more at most, after faults that pass. It must be idempotent."""
-    for wait in _WAITS:
+    """What `call()` gives, which is called twice more at most, after faults that pass. It must be idempotent.
+
+    Each fault is told in the log: the Hub's client may have waited half a minute for it.
+    """
+    for attempt, wait in enumerate(_WAITS, 2):
         try:
             return call()
         except Exception as error:
             if not is_passing(error, also):
                 raise
+            reason = f"{type(error).__name__}: {in_a_line(error)}"
+            logger(__name__).warning("%s; attempt %d of %d", reason, attempt, len(_WAITS) + 1)
         time.sleep(wait)
     return call()
 

@@ -120,8 +120,9 @@ def failing(times: int, error: Exception):
     return call
 
 
-def test_a_call_is_tried_again(waits):
+def test_a_call_is_tried_again(waits, caplog):
     assert faults.tried_again(failing(2, TimeoutError())) == 3 and waits == [1, 3]
+    assert "TimeoutError: ; attempt 2 of 3" in caplog.text and "attempt 3 of 3" in caplog.text
     call = failing(3, TimeoutError("slow"))
     with pytest.raises(TimeoutError, match="slow"):
         faults.tried_again(call)
