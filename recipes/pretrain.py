@@ -52,9 +52,16 @@ def build_rows(data, task, args):
     if not (data.streaming or data.curriculum):
         sizes: dict[str, Any] = {"train_size": data.train_size, "validation_size": data.validation_size, "test_size": 0}
         registration.register()
-        with args.main_process_first(desc="making rows"):
-            rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)
+        try:
+            with args.main_process_first(desc="making rows"):
+                rows = load_dataset("procedural", data.task, seed=seed, **sizes, **data.task_parameters)
+        except OSError as error:
+            if "disk space" not in str(error):
+                raise
+            needed = str(error).partition(" (")[0]
+            raise ValueError(f"train_size {data.train_size:,}: {needed}; --streaming keeps no rows on it") from error
         return rows["train"].with_format("torch"), rows["validation"].with_format("torch")
+    begin.check_end(args, data.train_size)
     args.max_steps = begin.steps_for(args, data.train_size)
     args.accelerator_config.dispatch_batches = False  # every process makes its own rows
     batch = args.train_batch_size * args.world_size

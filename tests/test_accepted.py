@@ -1,6 +1,7 @@
 """Numbers of arguments: what each takes, in every recipe and command, and the line about those that it does not."""
 
 import dataclasses
+import json
 import math
 import types
 
@@ -215,6 +216,21 @@ LISTS = {
     "accelerator_config: {split_batches: 1}": "accelerator_config: split_batches must be true or false, got 1",
     "accelerator_config: none.json": "accelerator_config must be JSON such as '{\"key\": 1}' or a file that holds it, "
     "got 'none.json'",
+    "accelerator_config: {even_batches: null}": "accelerator_config: even_batches must be true or false, got None",
+    "accelerator_config: {gradient_accumulation_kwargs: 3}": "accelerator_config: gradient_accumulation_kwargs must be "
+    "a mapping",
+    "accelerator_config: {gradient_accumulation_kwargs: {num_steps: 0}}": "accelerator_config: "
+    "gradient_accumulation_kwargs: num_steps must be at least 1, got 0",
+    "dataloader_persistent_workers: true": "dataloader_persistent_workers: there are none to keep",
+    "eval_do_concat_batches: false": "eval_do_concat_batches must stay true, got false",
+    "metric_for_best_model: ''": "metric_for_best_model must be one of loss, answer_accuracy, exact_match, got ''",
+    "optim: sgd\noptim_args: momentun=0.9": "optim_args momentun=0.9: sgd has momentum, dampening, weight_decay, "
+    "nesterov: did you mean momentum?",
+    "optim: sgd\noptim_args: momentum=5": "optim_args momentum=5: momentum must be at least 0 and below 1, got 5.0",
+    "optim: sgd\noptim_args: momentum=fast": "optim_args momentum=fast: momentum must be a number, as 0.0",
+    "optim: sgd\noptim_args: nesterov=maybe": "optim_args nesterov=maybe: nesterov must be true or false",
+    "optim: muon\noptim_args: ns_steps=0": "optim_args ns_steps=0: ns_steps must be at least 1 and below 100, got 0",
+    "optim: muon\noptim_args: adamw_lr=inf": "optim_args adamw_lr=inf: adamw_lr must be at least 0 and at most 3",
     "lr_scheduler_kwargs: fast": "lr_scheduler_kwargs must be JSON such as",
     "lr_scheduler_kwargs: 'false'": "lr_scheduler_kwargs must be a mapping of names to values, got False",
     "optim: sgd\noptim_args: fast": "optim_args must be key=value, or several with commas between, got 'fast'",
@@ -244,7 +260,28 @@ def test_words_of_grpo_are_those_of_its_help(name, capsys):
     words = NEEDED["rlvr"].split()
     assert read("rlvr", *words)[name] == options("rlvr")[name]["default"]
     line = line_of(capsys, "rlvr", *words, f"--{name}=best")
-    assert line.startswith(f"{name} knows no 'best'. ") and options("rlvr")[name]["help"][:30] in line
+    assert line.startswith(f"{name} must be one of ") and line.endswith(", got 'best'")
+    assert f" {options('rlvr')[name]['default']}" in line and len(line) < 150
+
+
+@pytest.mark.parametrize("recipe", ["rlvr", "rpt", "recycle_train"])
+@pytest.mark.parametrize(("given", "read_as"), [("true", "group"), ("False", "none"), ("batch", "batch")])
+def test_rewards_are_scaled_as_trls_documentation_says_it(recipe, given, read_as, tmp_path):
+    assert read(recipe, *NEEDED[recipe].split(), f"--scale_rewards={given}")["scale_rewards"] == read_as
+    file = tmp_path / "some.yaml"
+    file.write_text(f"scale_rewards: {given}")
+    assert read(recipe, file, *NEEDED[recipe].split())["scale_rewards"] == read_as
+
+
+def test_a_mapping_alone_is_json_on_the_command_line(capsys):
+    words = [*NEEDED["pretrain"].split(), "--liger_kernel_config"]
+    assert read("pretrain", *words, '{"rope": true}')["liger_kernel_config"] == {"rope": True}
+    assert "liger_kernel_config must be a mapping of names to values, got 3" in line_of(capsys, "pretrain", *words, "3")
+
+
+def test_what_accelerates_documentation_has_is_taken():
+    chosen = {"dispatch_batches": None, "gradient_accumulation_kwargs": {"num_steps": 2, "sync_each_batch": True}}
+    assert read("pretrain", *NEEDED["pretrain"].split(), "--accelerator_config", json.dumps(chosen))
 
 
 def test_home_is_found_where_no_shell_sees_it(monkeypatch, tmp_path):
@@ -295,7 +332,7 @@ def test_defaults_are_not_checked_and_given_values_are(value):
 
 def plan(**changes):
     given = {"max_steps": -1, "num_train_epochs": 3.0, "gradient_accumulation_steps": 1, "train_batch_size": 8}
-    return types.SimpleNamespace(**given | {"world_size": 1} | changes)
+    return types.SimpleNamespace(**given | {"world_size": 1, "dataloader_drop_last": False} | changes)
 
 
 @pytest.mark.parametrize(
@@ -316,6 +353,14 @@ def plan(**changes):
 def test_a_plan_without_an_end_is_refused_with_its_number(args, rows, line):
     with pytest.raises(ValueError, match=line):
         begin.check_plan(args, rows)
+
+
+def test_rows_that_are_all_left_out_are_no_training():
+    with pytest.raises(
+        ValueError, match="dataloader_drop_last leaves out all 7 rows, which are fewer than a batch of 8"
+    ):
+        begin.check_plan(plan(dataloader_drop_last=True), 7)
+    begin.check_plan(plan(dataloader_drop_last=True), 8)
 
 
 def test_a_plan_with_an_end_is_none_of_a_fault_and_a_batch_of_all_rows_is_told(caplog):

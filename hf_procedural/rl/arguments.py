@@ -70,6 +70,7 @@ class RLSettings(StageSettings):
     if TYPE_CHECKING:  # of trl.GRPOConfig
         temperature: float = dataclasses.field(init=False)
         num_generations: int = dataclasses.field(init=False)
+        scale_rewards: str = dataclasses.field(init=False)
         load_best_model_at_end: bool = dataclasses.field(init=False)
 
     def __post_init__(self):
@@ -78,6 +79,8 @@ class RLSettings(StageSettings):
         for name in _MAPPINGS:
             if isinstance(getattr(self, name), str):
                 setattr(self, name, mapping(name, getattr(self, name)))
+        truths = {"true": "group", "false": "none"}  # as TRL reads them, of which a parser of words sees none
+        self.scale_rewards = truths.get(str(self.scale_rewards).lower(), self.scale_rewards)
         for name, value in (("remove_unused_columns", False), ("include_num_input_tokens_seen", "no")):
             if getattr(self, name) != value:
                 raise ValueError(f"{name} must stay {value}, got {getattr(self, name)}")

@@ -44,9 +44,11 @@ class RLArguments(RLSettings, StageArguments, GRPOConfig):
             if name not in known:
                 raise ValueError(f"generation_kwargs: transformers has no {name!r}{nearest(str(name), sorted(known))}")
         stops = given.get("stop_strings") or []
-        given |= {"stop_strings": [stops] if isinstance(stops, str) else stops} if stops else {}
-        if stops and not all(isinstance(stop, str) and stop for stop in given["stop_strings"]):
+        stops = [stops] if isinstance(stops, str) else stops
+        if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
             raise ValueError(f"generation_kwargs: stop_strings must be texts that are not empty, got {stops!r}")
+        if stops:
+            given["stop_strings"] = stops
         for name in ("use_transformers_continuous_batching", "mask_truncated_completions"):
             if stops and getattr(self, name):
                 raise ValueError(f"generation_kwargs: {name} knows no stop_strings: leave one out")

@@ -398,8 +398,8 @@ class StageSettings:
             raise ValueError(
                 "save_only_model: with max_hours or enable_jit_checkpoint a run is to go on from checkpoints"
             )
-        needs.check(self)
         check_words(self)
+        needs.check(self)
         optimizer = self.optim
         if optimizer in needs.OURS:
             self.optim = "adamw_torch"  # transformers takes its own names only; optimizers.make tells the Trainer
@@ -408,5 +408,6 @@ class StageSettings:
             self.optim = optimizer
         if self.patience is not None and self.eval_strategy == "no":
             raise ValueError("patience: there is nothing to wait for with eval_strategy no")
-        if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in self.known:
-            raise ValueError(f"metric_for_best_model must be one of {self.known}, got {self.metric_for_best_model!r}")
+        best = self.metric_for_best_model
+        if best is not None and best.removeprefix("eval_") not in self.known:
+            raise ValueError(f"metric_for_best_model must be one of {', '.join(self.known)}, got {best!r}")

@@ -50,8 +50,8 @@ def print_transfer(provenance: dict, args) -> None:
 YEAR = 365.25 * 24 * 60 * 60  # seconds
 
 
-def check_plan(args, rows: int | None) -> None:
-    """Raises ValueError for a training that does not end in a lifetime; warns where a step takes all rows.
+def check_end(args, rows: int | None) -> None:
+    """Raises ValueError for a training that does not end in a lifetime.
 
     `rows` are those of the training set, None where it has no end.
     """
@@ -64,6 +64,16 @@ def check_plan(args, rows: int | None) -> None:
         raise ValueError(
             f"{epochs}{steps:.3g} steps with gradient_accumulation_steps {args.gradient_accumulation_steps} are "
             f"{batches:.3g} batches, which takes {batches / (100 * YEAR):,.0f} years at 100 a second"
+        )
+
+
+def check_plan(args, rows: int | None) -> None:
+    """As `check_end`; also for a training without a step. Warns where a step takes all rows."""
+    check_end(args, rows)
+    batch = args.train_batch_size * args.world_size
+    if rows is not None and args.dataloader_drop_last and rows < batch:
+        raise ValueError(
+            f"dataloader_drop_last leaves out all {rows:,} rows, which are fewer than a batch of {batch:,}"
         )
     if rows is not None and 0 < rows < rows_per_step(args):
         logger(__name__).warning(

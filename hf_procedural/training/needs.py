@@ -7,6 +7,7 @@ package that does not work here, a compiler) `optimizers.make` and `StageArgumen
 import importlib.util
 import os
 
+from .. import accepted
 from ..errors import nearest
 from ..terminal import logger
 from . import declared
@@ -68,25 +69,48 @@ def check(args) -> None:
         installed("use_vllm", ("vllm",), "vllm")
 
 
+# What optimizers read of optim_args, with defaults. What else its own are told transformers leaves out, without a word.
+_SCHEDULE_FREE = {"weight_lr_power": 2.0, "r": 0.0}
+_SETTINGS: dict[str, dict] = {
+    "muon": {"momentum": 0.95, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw", "adamw_lr": 0.0},
+    "soap": {"beta1": 0.95, "beta2": 0.95, "precondition_frequency": 10, "max_precondition_dim": 10_000},
+    "sgd": {"momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
+    "adagrad": {"lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10},
+    "rmsprop": {"momentum": 0.0, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "centered": False},
+    **dict.fromkeys(("schedule_free_adamw", "schedule_free_radam", "schedule_free_sgd"), _SCHEDULE_FREE),
+}
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_RANGES = {
+    "momentum": accepted.between(0, 1),
+    "alpha": accepted.between(0, 1),
+    "ns_steps": accepted.between(1, 100),  # torch takes no more
+    "adamw_lr": accepted.ACCEPTED["learning_rate"],
+}
+
+
 def settings_of(args) -> dict:
-    """The settings of muon or soap, those that --optim_args tells among them.
+    """The settings of an optimizer of `_SETTINGS`, those that --optim_args tells among them.
 
     Raises ValueError for a name or a value that is none.
     """
-    settings: dict[str, dict] = {
-        "muon": {"momentum": 0.95, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw", "adamw_lr": args.learning_rate},
-        "soap": {"beta1": 0.95, "beta2": 0.95, "precondition_frequency": 10, "max_precondition_dim": 10_000},
-    }
-    chosen = settings[args.optim]
+    chosen = dict(_SETTINGS[args.optim])
+    if "adamw_lr" in chosen:
+        chosen["adamw_lr"] = args.learning_rate
     for pair in filter(None, (args.optim_args or "").replace(" ", "").split(",")):
         name, _, value = pair.partition("=")
         if name not in chosen:
             known = f"{args.optim} has {', '.join(chosen)}{nearest(name, chosen)}"
             raise ValueError(f"optim_args {pair}: {known}")
+        if isinstance(chosen[name], bool):
+            if value.lower() not in _TRUTH:
+                raise ValueError(f"optim_args {pair}: {name} must be true or false")
+            chosen[name] = _TRUTH[value.lower()]
+            continue
         try:
             chosen[name] = type(chosen[name])(value)
         except ValueError:
             raise ValueError(f"optim_args {pair}: {name} must be a number, as {chosen[name]}") from None
+        accepted.check(name, chosen[name], _RANGES.get(name), f"optim_args {pair}: {name}")
     return chosen
 
 
@@ -131,7 +155,7 @@ def _check_optimizer(args) -> None:
         for start, (module, package) in _PACKAGES.items():
             if name.startswith(start):
                 installed(f"optim {name}", (module,), package)
-    if name in OURS:
+    if name in _SETTINGS:
         settings_of(args)
     if name.startswith("adamw_torch_") and "block_size" in (args.optim_args or ""):
         raise ValueError(f"optim_args {args.optim_args}: transformers hands block_size on as a word, not as a number")

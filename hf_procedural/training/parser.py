@@ -240,6 +240,8 @@ def _option(hint, field: dataclasses.Field) -> dict:
         return needed | {"type": _truth}
     if is_list:
         return needed | {"type": typing.get_args(hint)[0], "nargs": "+"}
+    if (typing.get_origin(hint) or hint) is dict:
+        return needed | {"type": functools.partial(_mapping, field.name)}
     return needed | {"type": hint}
 
 
@@ -258,6 +260,13 @@ def _one_of(hint):
 def _choice(values) -> dict:
     by_text = {str(value): value for value in values}
     return {"choices": list(values), "type": lambda text: by_text.get(text, text)}
+
+
+def _mapping(name: str, text: str) -> dict:
+    try:
+        return mapping(name, text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _truth(text: str) -> bool:

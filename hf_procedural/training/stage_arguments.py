@@ -5,6 +5,7 @@ import os
 from typing import Any, cast
 
 import torch
+from accelerate.utils import GradientAccumulationPlugin
 from torch.utils.checkpoint import checkpoint
 from transformers import TrainingArguments, get_scheduler
 from transformers.training_args import ParallelMode
@@ -25,14 +26,30 @@ class StageArguments(StageSettings, TrainingArguments):
         if self.hub_token is not None:  # huggingface_hub finds it there; here it would be saved with the arguments
             os.environ["HF_TOKEN"], self.hub_token = self.hub_token, None
         given = self.output_dir
-        super().__post_init__()
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            if self.ddp_backend and "process group has not been initialized" in str(error):
+                raise ValueError(
+                    f"ddp_backend {self.ddp_backend} is how several processes talk, and this is one: leave it out"
+                ) from error
+            raise
         if given is None:
             self.output_dir = None  # which the recipe names; transformers would have trainer_output
         self._check_machine()
-        try:  # a trial, so that settings that do not belong to the schedule are found now
-            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-            get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, cast(dict | None, self.lr_scheduler_kwargs))
-        except (TypeError, ValueError) as error:
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        """Raises ValueError for settings that do not belong to the schedule, from a trial of ten steps."""
+        try:
+            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=self.learning_rate)
+            settings = cast(dict | None, self.lr_scheduler_kwargs)
+            schedule = get_scheduler(self.lr_scheduler_type, optimizer, 1, 10, settings)
+            if isinstance(schedule, torch.optim.lr_scheduler.LambdaLR):  # the others wait for a metric
+                for _ in range(10):
+                    optimizer.step()
+                    schedule.step()
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise ValueError(f"lr_scheduler_kwargs {self.lr_scheduler_kwargs}: {error}") from error
 
     def _check_machine(self) -> None:
@@ -49,6 +66,11 @@ class StageArguments(StageSettings, TrainingArguments):
                 checkpoint(torch.neg, torch.zeros(1, requires_grad=True), **pytorchs)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"activation_checkpointing_kwargs {given}: {error}") from error
+        accumulation: dict[str, Any] = cast(Any, self.accelerator_config).gradient_accumulation_kwargs or {}
+        try:
+            GradientAccumulationPlugin(**accumulation)
+        except TypeError as error:
+            raise ValueError(f"accelerator_config: gradient_accumulation_kwargs {accumulation}: {error}") from error
         if self.torch_compile:
             try:  # a trial: without a C++ compiler, say, it would fail at the first step
                 backend = cast(str, self.torch_compile_backend)

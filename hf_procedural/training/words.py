@@ -15,6 +15,7 @@ _FIXED = {
     "do_eval": (True, "there is an evaluation at the end; eval_strategy no leaves out those before"),
     "do_predict": (False, "there are no rows to predict but those of the validation"),
     "prediction_loss_only": (False, "the results hold more than the loss"),
+    "eval_do_concat_batches": (True, "metrics are of all rows together"),
 }
 _LISTS = {"label_names": ("labels",), "include_for_metrics": ("inputs", "loss")}
 # Of trl.GRPOConfig, whose help texts tell the words that each takes.
@@ -50,6 +51,8 @@ def check_words(args) -> None:
     for part in (args.optim_args or "").split(","):
         if args.optim_args and not re.fullmatch(r"\s*[^=\s]+\s*=\s*[^=\s]+\s*", part):
             raise ValueError(f"optim_args must be key=value, or several with commas between, got {args.optim_args!r}")
+    if args.dataloader_persistent_workers and not args.dataloader_num_workers:
+        raise ValueError("dataloader_persistent_workers: there are none to keep, dataloader_num_workers is 0")
     _check_accelerator(args.accelerator_config)
     if hasattr(args, "pad_to_multiple_of"):
         _check_grpo(args)
@@ -59,10 +62,18 @@ def _check_grpo(args) -> None:
     multiple = str(args.pad_to_multiple_of)
     if multiple.lower() not in ("auto", "none", "null") and not re.fullmatch(r"0*[1-9]\d{0,6}", multiple):
         raise ValueError(f"pad_to_multiple_of must be auto, none or a whole number of at least 1, got {multiple!r}")
+    names = {field.name for field in dataclasses.fields(args)}
     for field in dataclasses.fields(args):
-        value, text = str(getattr(args, field.name)), field.metadata.get("help")
-        if field.name in _IN_HELP and text and not re.search(rf"\b{re.escape(value)}\b", text):
-            raise ValueError(f"{field.name} knows no {value!r}. {text}")
+        if field.name in _IN_HELP:
+            _check_quoted(field, getattr(args, field.name), names)
+
+
+def _check_quoted(field: dataclasses.Field, value: str, fields: set[str]) -> None:
+    """Raises ValueError for a value that is none of the words that a field's help has in quotes, but other fields."""
+    quoted = re.findall(r"(?<!=)[`'](\w+)[`']", field.metadata.get("help", ""))
+    known = [word for word in dict.fromkeys(quoted) if word not in fields | {"True", "False"}]
+    if field.default in known and value not in known:  # else the help is written in a way of its own
+        raise ValueError(f"{field.name} must be one of {', '.join(known)}, got {value!r}{nearest(value, known)}")
 
 
 def check_file(name: str, value: str) -> None:
@@ -83,5 +94,16 @@ def _check_accelerator(config) -> None:
     for key, value in mapping("accelerator_config", given).items():
         if key not in known:
             raise ValueError(f"accelerator_config: unknown key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
-        if known[key] in (bool, bool | None) and not isinstance(value, bool):
+        is_none = value is None and known[key] == bool | None
+        if known[key] in (bool, bool | None) and not isinstance(value, bool) and not is_none:
             raise ValueError(f"accelerator_config: {key} must be true or false, got {value!r}")
+        if key == "gradient_accumulation_kwargs":
+            _check_steps(f"accelerator_config: {key}", value)
+
+
+def _check_steps(name: str, value) -> None:
+    """Raises ValueError for no mapping, and for a number of steps that gradient_accumulation_steps does not take."""
+    steps = mapping(name, value).get("num_steps", 1)
+    if not isinstance(steps, int):
+        raise ValueError(f"{name}: num_steps must be a whole number, got {steps!r}")
+    accepted.check("gradient_accumulation_steps", steps, shown=f"{name}: num_steps")

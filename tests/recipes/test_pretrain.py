@@ -337,6 +337,11 @@ def folder(monkeypatch, tmp_path):
         (["--task", "sort-4", "--dropout", "1"], "dropout must be at least 0 and below 1, got 1.0"),
         (["--task", "eca-110", "--curriculum", "true"], "has no parameter length"),
         (["--task", "sort-4", "--curriculum", "true", "--curriculum_start", "9"], "curriculum_start must be in 1..4"),
+        (
+            ["--task", "sort-4", "--train_size", str(10**17)],
+            "train_size 100,000,000,000,000,000: Not enough disk space",
+        ),
+        (["--task", "sort-4", "--train_size", str(10**17), "--streaming"], "num_train_epochs 3 of 100,000,000,000,000"),
         (["--task", "sort-1", "--task_parameters", '{"vocab_size": 3}'], "too few distinct prompts"),
     ],
     ids=lambda value: "_".join(value)[-50:] if isinstance(value, list) else "",

@@ -613,6 +613,7 @@ GENERATION = {
     "other flag": ('{"max_new_tokens": 2}', "max_new_tokens is the flag --max_completion_length"),
     "value": ('{"early_stopping": 3}', "generation_kwargs {'early_stopping': 3}: `early_stopping` must be"),
     "type": ('{"stop_strings": [3]}', "stop_strings must be texts that are not empty, got [3]"),
+    "number": ('{"stop_strings": 3}', "stop_strings must be texts that are not empty, got 3"),
     "several": ('{"num_return_sequences": 2}', "generation_kwargs {'num_return_sequences': 2}: ValueError: "),
     "form": ('{"return_dict_in_generate": true}', "generation_kwargs {'return_dict_in_generate': True}: "),
     "kind": ('{"num_beams": "x"}', "generation_kwargs {'num_beams': 'x'}: "),

@@ -154,12 +154,39 @@ def test_attention_that_is_not_installed(name, package):
             {"activation_checkpointing": True, "activation_checkpointing_kwargs": {"every_n_layers": 2, "layer": 1}},
             "activation_checkpointing_kwargs {.*}: .*'layer'",
         ),
+        ({"ddp_backend": "gloo"}, "ddp_backend gloo is how several processes talk, and this is one"),
+        (
+            {"accelerator_config": {"gradient_accumulation_kwargs": {"steps": 2}}},
+            "accelerator_config: gradient_accumulation_kwargs {'steps': 2}: .*'steps'",
+        ),
+        (
+            {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": "two"}},
+            "lr_scheduler_kwargs {'num_cycles': 'two'}: could not convert",
+        ),
+        (
+            {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"lr_end": 0.1}},
+            r"lr_scheduler_kwargs {'lr_end': 0.1}: .*smaller than initial lr \(5e-05\)",
+        ),
         ({"torch_compile_backend": "indoctor"}, "torch_compile with indoctor does not work here: Invalid backend"),
     ],
 )
 def test_what_the_machine_cannot_do(settings, line, tmp_path):
     with pytest.raises(ValueError, match=f"^{line}"):
         StageArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"lr_end": 1.0}, "learning_rate": 2.0},
+        {"lr_scheduler_type": "cosine", "learning_rate": 0.0},
+        {"lr_scheduler_type": "reduce_lr_on_plateau"},
+        {"lr_scheduler_type": "greedy"},
+        {"accelerator_config": {"gradient_accumulation_kwargs": {"num_steps": 2, "sync_each_batch": True}}},
+    ],
+)
+def test_what_it_can_do(settings, tmp_path):
+    StageArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="it works on GPUs")
@@ -278,7 +305,7 @@ def test_the_best_model_of_schedule_free_scores_as_it_did(tmp_path):
     [
         ({"optim": "muon", "optim_args": "adjust_lr_fn=no"}, "optim muon: Adjust learning rate function no is not"),
         ({"optim": "soap", "optim_args": "beta1=2"}, "optim soap: .*beta"),
-        ({"optim": "sgd", "optim_args": "momentum=much"}, "optim sgd: could not convert string to float: 'much'"),
+        ({"optim": "sgd", "optim_args": "nesterov=true"}, "optim sgd: Nesterov momentum requires a momentum"),
     ],
 )
 def test_settings_that_are_none_are_told_before_the_run(settings, line, tmp_path):
