@@ -226,8 +226,8 @@ def of(name: str, kind: type) -> Accepted:
 def check(name: str, value, accepted: Accepted | None = None, shown: str | None = None) -> None:
     """Raises ValueError, in one line, where an argument holds a number that it does not accept.
 
-    Numbers in lists count, a nan at any depth of a mapping, and a word of spaces alone. `accepted` comes before the
-    table. `shown` is what the line calls the argument.
+    Numbers in lists count, a nan at any depth of a mapping, a word of spaces alone, and in a list one of nothing.
+    `accepted` comes before the table. `shown` is what the line calls the argument.
     """
     shown = shown or name
     if isinstance(value, Mapping):
@@ -235,6 +235,8 @@ def check(name: str, value, accepted: Accepted | None = None, shown: str | None 
     elif isinstance(value, list | tuple):
         for each in value:
             check(name, each, accepted, shown)
+            if each == "":
+                raise ValueError(f"{shown} holds a value that is empty: leave it out")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         (accepted or of(name, type(value))).check(shown, value)
     elif isinstance(value, str) and value.isspace():

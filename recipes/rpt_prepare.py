@@ -27,7 +27,7 @@ from hf_procedural import accepted
 from hf_procedural.errors import GOES_ON, required, user_errors
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
-from hf_procedural.terminal import tell
+from hf_procedural.terminal import tell, visible
 from hf_procedural.text import sources
 from hf_procedural.training import parser
 
@@ -308,7 +308,8 @@ def draw(counted: dict, path: Path, title: str) -> None:
         share = counted["positions_above"][name] / counted["positions"]
         axis.axvline(least, color=color, label=f"{name}: {share:.1%} above {least}")
     axis.set(xlabel="entropy of the 16 likeliest next tokens (nats)", ylabel=f"positions in {drawn * BIN:g} nats")
-    axis.set(title=title, xlim=(0, edges[-1]))
+    axis.set_title(visible(title), parse_math=False)
+    axis.set_xlim(0, edges[-1])
     axis.grid(alpha=0.3)
     axis.legend()
     figure.savefig(path, dpi=120, format="png")

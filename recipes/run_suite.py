@@ -123,6 +123,8 @@ class EvaluateArguments:
             )
         if bool(self.suite) == bool(self.tasks):
             raise ValueError("give one of --suite (core or offline) and --tasks (names, such as haystack-30)")
+        if twice := [name for name in self.tasks if self.tasks.count(name) > 1]:
+            raise ValueError(f"tasks: {twice[0]} is named twice")
         if self.suite and self.suite not in suites.SUITES:
             raise ValueError(f"suite must be core or offline, got {self.suite!r}{nearest(self.suite, suites.SUITES)}")
         self.task_parameters = TaskArguments(

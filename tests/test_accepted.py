@@ -241,6 +241,7 @@ LISTS = {
     "output_dir: ''": "output_dir is empty: name a folder, or leave it out",
     "output_dir: '  '": "output_dir is empty: give a value, or leave it out",
     "run_name: ' '": "run_name is empty: give a value, or leave it out",
+    "transfer: [attn, '']": "transfer holds a value that is empty: leave it out",
     "eval_strategy: often": "argument --eval_strategy: invalid choice: 'often'",
     "include_num_input_tokens_seen: some": "argument --include_num_input_tokens_seen: invalid choice: 'some'",
 }
@@ -314,6 +315,14 @@ def test_numbers_of_commands(command, capsys):
         cli.parse(command.split())
     (line,) = capsys.readouterr().err.splitlines()
     assert exit_.value.code == 2 and f": error: {COMMANDS[command]}" in line
+
+
+def test_a_command_takes_no_name_that_is_empty(capsys):
+    command = Parser("command")
+    command.add_argument("runs", nargs="+")
+    with pytest.raises(SystemExit):
+        command.parse_args(["some", ""])
+    assert "runs holds a value that is empty: leave it out" in capsys.readouterr().err
 
 
 def test_rows_of_a_command_may_have_any_seed_and_be_none():

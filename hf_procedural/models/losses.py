@@ -41,6 +41,22 @@ def zero_without_labels(model) -> None:
     model.register_forward_hook(after_model, with_kwargs=True)
 
 
+def zero_smoothed_without_labels(trainer) -> None:
+    """As `zero_without_labels`, for the loss of label_smoothing_factor, which a Trainer computes from logits itself."""
+    smoother = trainer.label_smoother
+    if smoother is None:
+        return
+
+    def smoothed(outputs, labels, shift_labels=False, **keywords):
+        is_without = ((labels[:, 1:] if shift_labels else labels) == IGNORE).all()
+        number = keywords.get("num_items_in_batch")
+        if number is not None:
+            keywords["num_items_in_batch"] = number + (number == 0)
+        return smoother(outputs, labels.masked_fill(is_without, 0), shift_labels, **keywords) * ~is_without
+
+    trainer.label_smoother = smoothed
+
+
 def add_z_loss(model, coefficient: float) -> None:
     """Adds `coefficient` times the mean of log(Z)^2 over labelled tokens to the loss in training, by a hook on `model`.
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from ..data.tokenization import load_tokenizer
 from ..moved import old_names
 from ..runs.tables import markdown_table
+from ..terminal import visible
 from . import pipeline, quality, reading
 from .output import record_of, shard_file
 from .pipeline import Document, PipelineStep
@@ -281,6 +282,7 @@ def draw(known: dict[str, Known], path) -> None:
     full = {source: own.documents[~np.isnan(own.documents["quality"])] for source, own in known.items()}
     for column, field in enumerate(("quality", "characters")):
         seen = np.concatenate([rows[field] for rows in full.values()])
+        seen = seen[seen > 0]  # a text of nothing, and one without a known word, are no places of a logarithmic axis
         edges = np.geomspace(seen.min(), seen.max() * (1 + 1e-6), 61) if len(seen) else [1, 2]
         for axis, (source, rows) in zip(grid[:, column], full.items(), strict=True):
             kept = rows[rows["kept"]]
@@ -290,7 +292,8 @@ def draw(known: dict[str, Known], path) -> None:
             least = known[source].threshold
             if field == "quality" and not math.isnan(least):
                 axis.axvline(least, color="tab:red", linestyle="--", label=f"threshold: {least:.4g}")
-            axis.set(title=source, ylabel="documents")
+            axis.set_title(visible(source), parse_math=False)
+            axis.set_ylabel("documents")
             if len(seen):
                 axis.set(xscale="log", yscale="log")
             axis.grid(alpha=0.3)

@@ -92,6 +92,7 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     output = Path(cast(str, args.output_dir))
     save_provenance(args, *arguments, stage=prepared.stage, **prepared.provenance)
     losses.zero_without_labels(trainer.model)
+    losses.zero_smoothed_without_labels(trainer)
     WatchLoss(trainer)
     outlook = Outlook(trainer)
     count_without_padding(trainer)

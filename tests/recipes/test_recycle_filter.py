@@ -252,6 +252,15 @@ def test_a_threshold_at_the_exact_score_keeps_the_document():
         assert not known.documents["kept"][place]
 
 
+@pytest.mark.parametrize("quality", [[0, 0, 0], [0, 0.5, 1]])
+def test_a_figure_of_any_source_and_of_any_quality(quality, tmp_path):
+    documents = np.zeros(3, selection.DOCUMENT)  # of no characters
+    documents["quality"] = quality
+    known = selection.Known(documents, [0, 3], [])
+    selection.draw({"a $\\nothing$ of \x1b[31m": known}, tmp_path / "some.png")
+    assert (tmp_path / "some.png").stat().st_size
+
+
 def test_ties_are_kept_and_told():
     known = known_of([0.9, 0.5, 0.5, 0.5, 0.1], 10)
     for rule, value in (("tokens", 15), ("keep_top", 0.4)):

@@ -794,6 +794,7 @@ MISTAKES = {
     "no such model": (["--model_name_or_path", "no/such", *OFFLINE], "no/such: no model there ("),
     "empty folder": (["--model_name_or_path", "nothing", *OFFLINE], "nothing holds no run: "),
     "twice": (["--model_name_or_path", "text", "text/", *OFFLINE], "model_name_or_path: text is named twice"),
+    "task twice": (["--model_name_or_path", "text", "--tasks", "piqa", "piqa"], "tasks: piqa is named twice"),
     "bert": (
         ["--model_name_or_path", "bert", *OFFLINE],
         "bert is no causal language model of transformers but BertForMaskedLM",

@@ -125,13 +125,19 @@ def test_a_batch_without_a_label_teaches_nothing(number, prepare):
     )
 
 
-def test_nor_does_it_spoil_a_training_or_an_evaluation(tmp_path):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_nor_does_it_spoil_a_training_or_an_evaluation(smoothing, tmp_path):
     ids = torch.arange(8)
     rows = [{"input_ids": ids, "labels": torch.full((8,), IGNORE) if number % 2 else ids} for number in range(6)]
     options = {"per_device_train_batch_size": 1, "per_device_eval_batch_size": 1, "logging_nan_inf_filter": False}
+    options["label_smoothing_factor"] = smoothing
     args = TrainingArguments(str(tmp_path), max_steps=6, use_cpu=True, report_to="none", disable_tqdm=True, **options)
     trainer = Trainer(model(), args, train_dataset=rows, eval_dataset=rows, data_collator=default_data_collator)
+    with_labels = dict(default_data_collator(rows[:1]))
+    as_ever = trainer.compute_loss(trainer.model, dict(with_labels))
     losses.zero_without_labels(trainer.model)
+    losses.zero_smoothed_without_labels(trainer)
+    assert trainer.compute_loss(trainer.model, with_labels) == as_ever
     assert trainer.train().training_loss > 0
     assert 0 < trainer.evaluate()["eval_loss"] < 3
 
