@@ -241,6 +241,9 @@ LISTS = {
     "output_dir: ''": "output_dir is empty: name a folder, or leave it out",
     "output_dir: '  '": "output_dir is empty: give a value, or leave it out",
     "run_name: ' '": "run_name is empty: give a value, or leave it out",
+    "model_overrides: [1]": "model_overrides must be a mapping of names to values, got [1]",
+    "optim_target_modules: [q_proj]": "optim_target_modules, the layers to train at low rank (such as all-linear), go "
+    "with optim galore_... and apollo_...: got ['q_proj'] with adamw_torch_fused",
     "transfer: [attn, '']": "transfer holds a value that is empty: leave it out",
     "eval_strategy: often": "argument --eval_strategy: invalid choice: 'often'",
     "include_num_input_tokens_seen: some": "argument --include_num_input_tokens_seen: invalid choice: 'some'",

@@ -23,6 +23,7 @@ from .launch import leave_group, start_cpu_processes
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
+_WORD_OR_WORDS = ("report_to", "optim_target_modules")  # on the command line one alone, as HfArgumentParser has it
 CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
 
 
@@ -174,14 +175,15 @@ class _RecipeParser(Parser):
                 direct[key] = None
             elif isinstance(value, list | dict) and key in self.described:
                 direct[key] = accepted.at_home(value)
-            elif isinstance(value, list) and (option.get("nargs") == "+" or key == "report_to"):
+            elif isinstance(value, list) and (option.get("nargs") == "+" or key in _WORD_OR_WORDS):
                 direct[key] = self._list(key, value)
             elif isinstance(value, dict) and key in self.mappings:
                 accepted.check(key, value)
                 direct[key] = value
             elif value is None or isinstance(value, list | dict):
                 shown = "something else" if key.endswith("_token") else repr(value)
-                raise ValueError(f"{file}: {key} must be a single value, got {shown}")
+                kind = "a mapping of names to values" if key in self.mappings else "a single value"
+                raise ValueError(f"{file}: {key} must be {kind}, got {shown}")
             else:
                 words.append(f"--{key}={value}")
         return words, direct
