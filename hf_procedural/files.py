@@ -233,13 +233,26 @@ def expected(file: Path, remedy: str = MEND) -> Generator[None]:
         raise ValueError(f"{file} does not hold what was written there ({reason}); {remedy}") from error
 
 
-def load_yaml(text: str):
-    """What a YAML holds; nothing in it is run. Raises ValueError for all that is not valid."""
+def load_yaml(text: str, loader=Loader):
+    """What a YAML holds; nothing in it is run. Raises ValueError for all that is not valid, and for loops."""
     try:
-        return yaml.load(text, Loader)
+        content = yaml.load(text, loader)
+        _check_loops(content, (), set())
+        return content
     except Exception as error:  # a tag with a value that is not of its kind ends in any error of Python
         reason = str(error) if isinstance(error, yaml.YAMLError | ValueError) else f"{type(error).__name__} {error}"
         raise ValueError(" ".join(reason.split())) from None
+
+
+def _check_loops(value, above: tuple, seen: set[int]) -> None:
+    """Raises ValueError for a list or mapping within itself, which an alias makes."""
+    if any(value is each for each in above):
+        raise ValueError("a value holds itself")
+    if not isinstance(value, dict | list) or id(value) in seen:
+        return
+    for each in value.values() if isinstance(value, dict) else value:
+        _check_loops(each, (*above, value), seen)
+    seen.add(id(value))
 
 
 def is_hub_id(name: str) -> bool:

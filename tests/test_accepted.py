@@ -259,6 +259,13 @@ def test_values_that_are_no_numbers(text, tmp_path, capsys):
     assert line.removeprefix(f"{file}: ").startswith(LISTS[text]), line
 
 
+@pytest.mark.parametrize("text", ["model_overrides: &all {all: *all}", "dataset: &all [*all]"])
+def test_a_value_that_holds_itself(text, tmp_path, capsys):
+    file = tmp_path / "some.yaml"
+    file.write_text(text)
+    assert line_of(capsys, "semantic", file) == f"{file} is not valid YAML: a value holds itself"
+
+
 @pytest.mark.parametrize("name", ["loss_type", "scale_rewards", "vllm_mode", "importance_sampling_level"])
 def test_words_of_grpo_are_those_of_its_help(name, capsys):
     words = NEEDED["rlvr"].split()

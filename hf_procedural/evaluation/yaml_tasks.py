@@ -14,6 +14,7 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from .. import upstream
+from ..files import load_yaml
 from .library import TaskManager, metric_registry
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ def _read(file: Path, run_code: bool, inside: tuple[Path, ...] = ()) -> dict:
     if file in inside:
         raise ValueError(f"tasks: {file} includes itself")
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"tasks: {file} cannot be read: {' '.join(str(error).split())}") from None
+        content = load_yaml(file.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"tasks: {file} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"tasks: {file} must hold keys and values, got {type(content).__name__}")
     included = content.pop("include", None) or []
@@ -133,8 +134,9 @@ def _script_of(task: dict) -> str | None:
     for metric in metrics if isinstance(metrics, list) else []:
         if not isinstance(metric, dict) or isinstance(metric.get("metric"), _Python):
             continue  # told elsewhere
-        if metric.get("hf_evaluate") or metric.get("metric") not in metric_registry:
-            return str(metric.get("metric"))
+        name = str(metric.get("metric"))
+        if metric.get("hf_evaluate") or name not in metric_registry:
+            return name
     return None
 
 

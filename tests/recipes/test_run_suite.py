@@ -475,6 +475,8 @@ REFUSED = {
     "yaml": ("task: [a", "cannot be read: while parsing"),
     "list": ("- task", "must hold keys and values, got list"),
     "no task": ("x: 1", "has no task of lm-eval: no YAML with the key task or group"),
+    "loop": ("task: a\nmetric_list: &a [*a]", "wrong.yaml cannot be read: a value holds itself"),
+    "metrics": ("task: a\nmetric_list: [{metric: [acc]}]", """the metric "['acc']" is none of lm-eval's"""),
     "itself": ("include: wrong.yaml\ntask: a", "includes itself"),
     "column": ('include: base\ntask: a\ndoc_to_text: "{{ quest }}"', "UndefinedError: 'quest' is undefined"),
     "key": ("include: base\ntask: a\nnum_fewshots: 3", "num_fewshots"),
