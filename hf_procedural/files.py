@@ -111,14 +111,22 @@ def shipped(folder: str, name: str) -> Path | None:
     return next((file for file in (recipes_folder() / folder).glob("*.*") if file.stem == name), None)
 
 
+_LONGEST_NAME = 255  # bytes, of all common file systems
+
+
 def check_folder(folder: Path, ours: str = ".*", argument: str = "output_dir") -> None:
     """Raises ValueError, with the argument's name, for a file, and for a folder with names that `ours` does not match.
 
-    The same for a folder that another process is writing. `ours` is a regular expression. A folder that is not there
-    is well.
+    The same for a folder that another process is writing, and for one that cannot be made. `ours` is a regular
+    expression. A folder that is not there is well.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{argument} {folder} is a file; name a folder")
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), Path())
+    if not there.is_dir():
+        what = "a file" if there.exists() else "a link to nothing"
+        below = "" if there == folder else f"below {there}, "
+        raise ValueError(f"{argument} {folder} is {below}{what}; name a folder")
+    if too_long := [part for part in folder.parts if len(os.fsencode(part)) > _LONGEST_NAME]:
+        raise ValueError(f"{argument} has a name of {len(too_long[0])} characters, {too_long[0][:20]}...: too long")
     locks.check_free(folder, argument)
     strange = [name for name in locks.names_in(folder) if not re.fullmatch(ours, name)]
     if strange:

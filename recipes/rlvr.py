@@ -131,9 +131,11 @@ def check_room(task, show, model, tokenizer, policy, args) -> None:
     asked = [row["prompt"] for row in first_rows(task, show, args)]
     longest = max(map(len, prompting.token_ids(asked, tokenizer)))
     if positions is not None and longest + args.max_completion_length > positions:
+        room = positions - longest
+        remedy = f"choose at most {room}" if room > 0 else "take a shorter template or task, or another model"
         raise ValueError(
             f"max_completion_length {args.max_completion_length} behind a prompt of {longest} tokens is more than the "
-            f"{positions} positions of {policy.model_name_or_path}: choose at most {max(positions - longest, 0)}"
+            f"{positions} positions of {policy.model_name_or_path}: {remedy}"
         )
 
 
@@ -161,7 +163,8 @@ def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
         raise ValueError(f"train_components {policy.train_components}: with --use_peft adapters alone are trained")
     if lora.save_adapter and not in_box:
         raise ValueError(
-            "save_adapter: --init_from makes a new model, which is nowhere for an adapter to be loaded onto"
+            "save_adapter: --init_from makes a new model, which is nowhere for an adapter to be loaded onto: leave "
+            "save_adapter out"
         )
     if lora.save_adapter:
         suited.check_place(policy.model_name_or_path)  # an adapter's model would not be what ours belongs to

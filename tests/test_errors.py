@@ -2,11 +2,12 @@
 
 import errno
 import os
+import re
 
 import pytest
 
 from hf_procedural.errors import DiskError, at_least, disk_error, nearest, user_errors
-from hf_procedural.files import whole, write_text
+from hf_procedural.files import check_folder, whole, write_text
 
 
 def test_nearest_names_as_many_as_are_asked_for_and_alike():
@@ -86,3 +87,22 @@ def test_a_full_disk_is_known_through_other_libraries_words(text):
 def test_other_errors_are_no_full_disk():
     assert disk_error(PermissionError(errno.EACCES, "of a file that was read", "x")) is None
     assert disk_error(ValueError("size must be 3")) is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("file", "is a file; name a folder"),
+        ("file/a/b", "file/a/b is below {}/file, a file; name a folder"),
+        ("link", "is a link to nothing; name a folder"),
+        ("link/a", "link/a is below {}/link, a link to nothing; name a folder"),
+        ("a" * 256, "output_dir has a name of 256 characters, aaaaaaaaaaaaaaaaaaaa...: too long"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_before_it_is_tried(folder, line, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=re.escape(line.format(tmp_path))):
+        check_folder(tmp_path / folder)
+    check_folder(tmp_path / ("a" * 255) / "b")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "link"]

@@ -127,13 +127,14 @@ def _publish_each(args, configs: dict[str, tuple]) -> None:
 
 
 def _publish_run(args, folder: str) -> None:
-    from ..hub.runs import push_run
+    from ..hub.runs import check_run, push_run
 
     if not Path(folder, "config.json").is_file():
         raise ValueError(f"{folder} is neither a task nor the folder of a run (it has no config.json)")
     if not args.repo:
         raise ValueError(f"where to? Give --repo USER/NAME for the run {folder}")
     if args.dry_run:
+        check_run(folder, args.repo)
         tell(f"{folder} would be pushed to the model repo {args.repo}")
         return
     changed = push_run(folder, args.repo, args.private, args.revision)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
-from ..errors import at_least
+from ..errors import at_least, in_bytes
 from ..files import check_folder, whole
 from ..locks import holding
 from ..terminal import visible
@@ -120,8 +120,8 @@ def _check_room(builder, folder: Path) -> None:
     done = sum(file.stat().st_size for file in folder.glob("*.parquet")) if folder.is_dir() else 0
     if needed > free + done:
         raise ValueError(
-            f"{rows:,} rows of {width:,} tokens need {needed / 1e9:,.0f} GB at the very least, and {there} has "
-            f"{free / 1e9:,.0f} GB free: ask for fewer"
+            f"{rows:,} rows of {width:,} tokens need {in_bytes(needed)} at the very least, and {there} has "
+            f"{in_bytes(free)} free: ask for fewer"
         )
 
 

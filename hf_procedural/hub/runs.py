@@ -7,7 +7,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from ..errors import user_errors
-from ..files import read_text, write_text
+from ..files import check_weights, read_text, write_text
 from ..locks import holding
 from ..runs.checkpoints import CheckpointError
 from ..runs.folder import check_still
@@ -50,12 +50,18 @@ def _rows_of(dataset) -> int | None:
     return len(dataset) if isinstance(dataset, Sized) else None
 
 
+def check_run(folder, repo: str) -> None:
+    """Raises ValueError for a folder that is no run, or whose files are damaged."""
+    model_card(folder, repo)
+    check_weights(Path(folder))
+
+
 def push_run(folder, repo: str, private: bool | None = None, revision: str | None = None, again: str = AGAIN) -> bool:
     """Pushes the run of a folder, its checkpoints apart, with its model card; whether anything was new.
 
-    What others wrote into the card on the Hub stays. Raises HubError, and ValueError for a folder that is no run.
+    What others wrote into the card on the Hub stays. Raises HubError, and what `check_run` raises.
     """
-    model_card(folder, repo)  # what is wrong with the folder is found first
+    check_run(folder, repo)
     name = open_repo(repo, private, revision, again=again)
     on_hub = retrying(lambda: read_repo(name, revision, "model"), name, again)
     write_card(folder, name, on_hub.card)

@@ -81,7 +81,10 @@ def _choose(args: "TrainingArguments", *others) -> checkpoints.Chosen:
     checkpoint = wanted if not automatic else chosen.folder
     folder, recipe = chosen.folder, chosen.folder.absolute().parent / RECIPE
     if not (folder / STATE).is_file() or not folder.name.startswith("checkpoint-"):
-        raise ValueError(f"resume_from_checkpoint {checkpoint} is not a checkpoint-N folder of the Trainer")
+        raise ValueError(
+            f"resume_from_checkpoint {checkpoint} is not a checkpoint-N folder of the Trainer: give "
+            "true for the newest one of output_dir, or such a folder"
+        )
     if not recipe.is_file():
         raise ValueError(f"resume_from_checkpoint {checkpoint} has no {RECIPE} beside it: leave it in its run folder")
     if folder.absolute().parent != output.absolute() and names_in(output):

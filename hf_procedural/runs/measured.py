@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from .tables import COUNT, HUNDREDTHS, NATS, POWER, SHARE, duration, si
 
@@ -93,16 +93,17 @@ def measure_of(logged: str) -> Measure | None:
     return None
 
 
-def diverged_step(history: Iterable[dict], is_float16: bool = False) -> int | None:
+def diverged_step(history: Collection[dict], is_float16: bool = False) -> int | None:
     """The step from which on the losses of a log, entries by ascending step, are no numbers; None where they all are.
 
     Older logs tell it by the norm of the gradient alone, which of float16 may be no number in a step that is left out.
     """
+    for entry in history:  # first, since of one step the loss stands before it
+        if DIVERGED_STEP in entry:
+            return entry[DIVERGED_STEP]
     for entry in history:
         losses = [entry.get(key, 0) for key in ("loss", "eval_loss", "train_loss")]
         norm = 0 if is_float16 else entry.get("grad_norm", 0)
-        if DIVERGED_STEP in entry:
-            return entry[DIVERGED_STEP]
         if not all(map(math.isfinite, losses)) or math.isnan(norm):
             return entry["step"]
     return None

@@ -62,6 +62,7 @@ def _draw(axis, history: list[dict], curves: dict[str, str]) -> None:
         if len(steps):
             axis.plot(steps, values, label=label, marker="." if len(steps) < _FEW else None)
     axis.set_xlabel("optimizer step")
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # a run of one point, too, has no half steps
     axis.grid(alpha=0.3)
     if axis.lines:
         axis.legend()

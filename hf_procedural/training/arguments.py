@@ -370,8 +370,12 @@ class StageSettings:
             "goes on."
         },
     )
+    resume_from_checkpoint: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "Go on: true from the newest checkpoint of output_dir, or a checkpoint-N folder."},
+    )
     enable_jit_checkpoint: bool = dataclasses.field(
-        default=False, metadata={"help": "The same at SIGTERM, as Slurm sends it before it kills."}
+        default=False, metadata={"help": "End with a checkpoint at SIGTERM, as Slurm sends it before it kills."}
     )
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from .. import upstream
 from ..runs.folder import DIVERGED, last_checkpoint
 from ..runs.measured import DIVERGED_STEP
-from ..terminal import logger
+from ..terminal import logger, tell
 
 _SUM = "transformers:Trainer._tr_loss"
 _LOSSES = ("loss", "eval_loss", "train_loss")
@@ -69,6 +69,8 @@ class WatchLoss(TrainerCallback):
         is_known = any(DIVERGED_STEP in entry for entry in state.log_history)
         if not is_known:
             state.log_history.append({"step": state.global_step, DIVERGED_STEP: step})
+        if args.should_log and not is_known and not args.disable_tqdm:
+            tell("", error=True)  # else the line would begin behind the bar
         if args.on_nan == "warn":
             if args.should_log and not is_known:
                 logger(__name__).warning("%s; it goes on, as on_nan warn says", line)

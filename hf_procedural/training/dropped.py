@@ -61,6 +61,10 @@ TRANSFORMERS = {
     "dispatch_batches": Instead("accelerator_config", """'{{"dispatch_batches": {}}}'"""),
     "split_batches": Instead("accelerator_config", """'{{"split_batches": {}}}'"""),
     "torch_dtype": Instead("dtype"),
+    "lr": Instead("learning_rate"),  # this and the next three: as other trainers have it
+    "batch_size": Instead("per_device_train_batch_size"),
+    "train_batch_size": Instead("per_device_train_batch_size"),
+    "epochs": Instead("num_train_epochs"),
     "tokenizer": Instead(None, why="the tokenizer is that of the task or of the model"),
     "tokenizer_name": Instead("tokenizer", why="where a recipe has none, it is that of the task or of the model"),
     "config_overrides": Instead("model_overrides", """'{{"n_embd": 64}}'""", "as JSON"),

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pyarrow as pa
@@ -116,6 +117,13 @@ def test_rows_are_those_of_load_dataset(name, parameters, sizes, count, tmp_path
             f"{split}-{number:05d}-of-{len(mine):05d}.parquet" for number in range(len(mine))
         ]
         assert_same_rows(mine, dataset)
+
+
+def test_rows_that_the_disk_cannot_hold_are_refused_in_numbers_that_say_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1_500))
+    line = r"1,000,001 rows of 9 tokens need \d+\.\d [kM]B at the very least, and .* has 1\.5 kB free: ask for fewer"
+    with pytest.raises(ValueError, match=line):
+        parquet._check_room(builder_of(train_size=1_000_000, validation_size=1, test_size=0), tmp_path / "new")
 
 
 def test_splits_without_rows_have_no_files(tmp_path):

@@ -13,6 +13,7 @@ from huggingface_hub.constants import ENDPOINT
 from support.running import TESTS, run_here
 from transformers import PreTrainedModel
 
+from hf_procedural import cli
 from hf_procedural.files import Loader
 from hf_procedural.hub.model_card import TAGS, model_card
 from hf_procedural.hub.runs import write_card
@@ -299,6 +300,24 @@ def test_what_the_folder_lacks_is_left_out(name, files, gone, copy):
     if gone:
         assert gone in before.text and gone not in after.text
     assert ("Not finished" in after.text) == (files == ["eval_results.json"])
+
+
+def test_a_dry_run_refuses_what_a_push_would(copy, tmp_path, capsys):
+    good, damaged = copy("sort"), copy("set")
+    weights = bytearray((damaged / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (damaged / "model.safetensors").write_bytes(weights)
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    shutil.copy(good / "config.json", stranger)
+    cli.main(["publish", str(good), "--repo", "me/tiny", "--dry_run"])
+    assert capsys.readouterr().out == f"{good} would be pushed to the model repo me/tiny\n"
+    for folder, why in [(damaged, "model.safetensors is not as it was saved"), (stranger, "stranger")]:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["publish", str(folder), "--repo", "me/tiny", "--dry_run"])
+        told = capsys.readouterr()
+        assert end.value.code == 2 and why in told.err and "would be pushed" not in told.out
+        assert len(told.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", RUNS)

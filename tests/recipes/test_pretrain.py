@@ -280,7 +280,7 @@ def folder(monkeypatch, tmp_path):
     Path("full").mkdir()
     Path("full/precious.txt").write_text("x")
     Path("other/checkpoint-5").mkdir(parents=True)
-    Path("other/checkpoint-5/trainer_state.json").write_text("{}")
+    Path("other/checkpoint-5/trainer_state.json").write_text('{"global_step": 5, "log_history": []}')
     Path("null.yaml").write_text("task: sort-4\ntrain_size: null\n")
     Path("list.yaml").write_text("task: sort-4\nmax_steps: [1]\n")
     Path("twice.yaml").write_text("task: sort-4\nseed: 1\nseed: 2\n")

@@ -762,8 +762,14 @@ def test_the_template_shows_a_solved_example(home):
         ([*TEXT, "--model_name_or_path", "nowhere"], "nowhere: no model there"),
         ([*TEXT, "--model_name_or_path", "base", "--template", "none.txt"], "template none.txt cannot be read"),
         ([*TEXT, "--model_name_or_path", "base", "--template", "full.txt"], "has no place {prompt}"),
-        ([*TEXT, "--model_name_or_path", "base", "--template", "long.txt"], "is more than the 300 positions of base"),
-        ([*TEXT, "--model_name_or_path", "base", "--max_completion_length", "290"], "is more than the 300 positions"),
+        (
+            [*TEXT, "--model_name_or_path", "base", "--template", "long.txt"],
+            "300 positions of base: take a shorter template",
+        ),
+        (
+            [*TEXT, "--model_name_or_path", "base", "--max_completion_length", "290"],
+            "300 positions of base: choose at most ",
+        ),
         ([*TEXT, "--model_name_or_path", "base", "--task", "dyck-2", "--task_parameters", "{}"], "is a language"),
         ([*QUICK, "--output_dir", "used"], "output_dir used is not empty"),
         ([*QUICK, "--output_dir", "learned", "--resume_from_checkpoint", "true"], "validation_size 256, not 16"),

@@ -1,6 +1,7 @@
 """What is measured has one name: whoever shows it finds it there."""
 
 import pytest
+from matplotlib.figure import Figure
 
 from hf_procedural.recycle.rewards import WEIGHTS
 from hf_procedural.runs import plot, read, report
@@ -43,3 +44,9 @@ def test_values_are_written_as_people_read_them():
     values = {"tokens": 2_500_000, "flops": 1.5e12, "seconds": 90, "exact_match": 0.5, "perplexity": 12.345}
     shown = [MEASURES[key].format(value) for key, value in values.items()]
     assert shown == ["2.5M", "1.5e+12", "0:01:30", "50.0%", "12.35"]
+
+
+def test_there_are_no_half_steps_on_an_axis():
+    axis = Figure().subplots()
+    plot._draw(axis, [{"step": 2, "loss": 5.7}], {"loss": "training"})
+    assert all(float(tick).is_integer() for tick in axis.get_xticks())

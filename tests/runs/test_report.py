@@ -377,7 +377,7 @@ def folder(texts, monkeypatch):
         (["faulty/none"], "faulty/none holds no run: no recipe.yaml with a trainer_state.json"),
         (["set", "--baseline", "scratch"], "baseline must be one of 'runs/set', got 'scratch'"),
         (["set", "--metric", "accuracy"], "metric must be one that all evaluated runs have (loss), got 'accuracy'"),
-        (["set", "--threshold", "90"], "threshold must be an accuracy in (0, 1], got 90.0"),
+        (["set", "--threshold", "90"], "threshold must be from 0 to 1, got 90.0"),
         (["set", "--threshold", "high"], "invalid float value: 'high'"),
         (["set", "--base", "x"], "unknown argument --base"),
         (["set", "--outptu_dir", "x"], "unknown argument --outptu_dir: did you mean --output_dir?"),

@@ -23,7 +23,17 @@ DIVERGING = (*SIZE, "--optim", "sgd", "--learning_rate", 1000, "--max_grad_norm"
 
 def test_a_run_ends_at_the_step_and_nothing_of_it_is_saved(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
-        run_here(monkeypatch, "pretrain", *DIVERGING, "--save_steps", 1, "--output_dir", tmp_path / "run")
+        run_here(
+            monkeypatch,
+            "pretrain",
+            *DIVERGING,
+            "--disable_tqdm",
+            "false",
+            "--save_steps",
+            1,
+            "--output_dir",
+            tmp_path / "run",
+        )
     assert end.value.code == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     state = json.loads((tmp_path / "run/diverged.json").read_text())
@@ -31,6 +41,7 @@ def test_a_run_ends_at_the_step_and_nothing_of_it_is_saved(monkeypatch, tmp_path
     kept = tmp_path / f"run/checkpoint-{state['global_step'] - 1}"
     assert f"error: step {step}: the loss is not a number, so the run has diverged, and ends here: {kept} is" in line
     saved = torch.cat([weight.ravel() for weight in GPT2LMHeadModel.from_pretrained(kept).state_dict().values()])
+    assert "it/s" not in line, "it begins behind the bar"
     assert step > 1 and saved.isfinite().all()
     assert {file.name for file in (tmp_path / "run").iterdir() if file.is_file()} == {
         "diverged.json",
@@ -65,6 +76,7 @@ def test_or_warns_and_says_so_wherever_it_is_told(monkeypatch, tmp_path, caplog)
         ([{"step": 5, "loss": 1.0, "grad_norm": float("inf")}], False, None),  # a step of length 0
         ([{"step": 5, "loss": float("inf")}], True, 5),
         ([{"step": 5, "eval_loss": float("nan")}], False, 5),
+        ([{"step": 5, "loss": float("nan")}, {"step": 5, "diverged_step": 2}], False, 2),  # as a Trainer logs it
         ([{"step": 5, "diverged_step": 2}, {"step": 10, "loss": float("nan")}], False, 2),
     ],
 )
