@@ -36,9 +36,12 @@ def names_in(folder: Path) -> list[str]:
 
 
 def check_free(folder: Path, argument: str = "output_dir", name: str = LOCK) -> None:
-    """Raises ValueError where another process holds a folder, and says which. Writes nothing."""
+    """Raises ValueError where another process holds a folder, and says which. Writes nothing.
+
+    Of several processes of one run the first one asks, which holds it for all from some time on.
+    """
     file = folder.resolve() / name
-    if fcntl is None or file in _held:
+    if fcntl is None or file in _held or os.environ.get("RANK", "0") != "0":
         return
     try:
         descriptor = os.open(file, os.O_RDWR)

@@ -113,6 +113,7 @@ def test_transfer_stays_the_function(monkeypatch, warned):
     assert len(warned()) == 1
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_never_was_is_not_there():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("hf_procedural.staged")

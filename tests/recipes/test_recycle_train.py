@@ -136,14 +136,14 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     module = importlib.import_module("recycle_train")
     kinds = (module.TextArguments, module.RewardArguments, module.RecycleArguments)
     config = RECIPES / "configs" / f"{name}.yaml"
-    on_cpu = ["--bf16", "false", "--dataset", "web"]
+    here = ["--bf16", "false", "--use_vllm", "false", "--dataset", "web"]
     found = {
         key: value
-        for part in parser.parse("", *kinds, argv=[str(config), *on_cpu])
+        for part in parser.parse("", *kinds, argv=[str(config), *here])
         for key, value in vars(part).items()
     }
     written = yaml.load(config.read_text(), Loader)
-    same = {key: value for key, value in written.items() if key not in ("bf16", "dataset", "lr_scheduler_type")}
+    same = {key: value for key, value in written.items() if key not in ("bf16", "use_vllm", "dataset", "lr_scheduler_type")}
     assert {key: found[key] for key in same} == same
 
 
