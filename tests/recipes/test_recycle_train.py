@@ -138,12 +138,11 @@ def test_the_yamls_are_taken_as_they_are(name, monkeypatch):
     config = RECIPES / "configs" / f"{name}.yaml"
     here = ["--bf16", "false", "--use_vllm", "false", "--dataset", "web"]
     found = {
-        key: value
-        for part in parser.parse("", *kinds, argv=[str(config), *here])
-        for key, value in vars(part).items()
+        key: value for part in parser.parse("", *kinds, argv=[str(config), *here]) for key, value in vars(part).items()
     }
     written = yaml.load(config.read_text(), Loader)
-    same = {key: value for key, value in written.items() if key not in ("bf16", "use_vllm", "dataset", "lr_scheduler_type")}
+    others = ("bf16", "use_vllm", "dataset", "lr_scheduler_type")
+    same = {key: value for key, value in written.items() if key not in others}
     assert {key: found[key] for key in same} == same
 
 
