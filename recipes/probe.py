@@ -154,8 +154,8 @@ def main():
         args.output_dir = args.output_dir or "runs/probe"
         if args.project == PROJECT:  # of trackio: one for the study
             args.project = Path(args.output_dir).absolute().name
-        if study.num_proc < 1 or (study.num_proc > 1 and args.world_size > 1):
-            raise ValueError(f"num_proc must be at least 1, and 1 with several processes, got {study.num_proc}")
+        if study.num_proc > 1 and args.world_size > 1:
+            raise ValueError(f"num_proc must be 1 with several processes, got {study.num_proc}")
         open_study(args, study, model_args)
         runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
         for _, *run in runs:  # all that can be wrong is found before anything is written

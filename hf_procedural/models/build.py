@@ -183,7 +183,8 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         raise
     except Exception as error:  # as above
         kind = f"a {config.model_type} of this size"
-        raise ValueError(f"{kind} cannot be built: {in_a_line(error)} (see model_overrides)") from error
+        reason = f"nothing is named {error}" if isinstance(error, KeyError) else in_a_line(error)  # an activation
+        raise ValueError(f"{kind} cannot be built: {reason} (see model_overrides)") from error
     if getattr(model, "loss_type", "") is None:
         model.loss_type = "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
     if attn_implementation in (None, "eager", "sdpa") and model.num_parameters() <= _TRIED:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from ..files import DIGESTS, changed_file, look_into, read_mapping
+from ..files import DIGESTS, MEND, changed_file, look_into, read_mapping
 
 STATE = "trainer_state.json"
 
@@ -114,5 +114,5 @@ def check_state(file: Path) -> dict:
     step, history = state.get("global_step"), state.get("log_history")
     are_entries = isinstance(history, list) and all(isinstance(entry, dict) and "step" in entry for entry in history)
     if type(step) is not int or not are_entries:
-        raise ValueError(f"{file} is not the state of a Trainer (global_step {step!r}); mend or remove it")
+        raise ValueError(f"{file} is not the state of a Trainer (global_step {step!r}); {MEND}")
     return state

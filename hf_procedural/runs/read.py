@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import nearest
-from ..files import read_mapping
+from ..files import MEND, read_mapping
 from ..text import sources
 from .checkpoints import STATE
 from .folder import DIVERGED, NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
@@ -141,7 +141,7 @@ def _history(path: Path) -> tuple[int, dict[int, dict]]:
             history[step] = {key: v for key, v in entry.items() if v is not None and key not in uncounted}
         return state["global_step"], history
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is not the state of a Trainer: {type(error).__name__} {error}") from None
+        raise ValueError(f"{path} is not the state of a Trainer: {type(error).__name__} {error}; {MEND}") from None
 
 
 def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, list[Run]]]:

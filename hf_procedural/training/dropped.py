@@ -15,12 +15,13 @@ class Instead(NamedTuple):
     name: str | None
     value: str = "{}"
     why: str = ""
+    example: str = "VALUE"  # where none was given
 
 
 _LOG_IN = "or log in with hf auth login"
 
 TRANSFORMERS = {
-    "warmup_ratio": Instead("warmup_steps", why="below 1 it is a share of all steps"),
+    "warmup_ratio": Instead("warmup_steps", why="below 1 it is a share of all steps", example="0.1"),
     "evaluation_strategy": Instead("eval_strategy"),
     "evaluate_during_training": Instead("eval_strategy", "steps"),
     "per_gpu_train_batch_size": Instead("per_device_train_batch_size"),
@@ -30,7 +31,7 @@ TRANSFORMERS = {
     ),
     "logging_dir": Instead(None, why="the environment variable TENSORBOARD_LOGGING_DIR says where tensorboard writes"),
     "save_safetensors": Instead(None, why="weights are always saved as safetensors"),
-    "no_cuda": Instead("use_cpu"),
+    "no_cuda": Instead("use_cpu", example="true"),
     "use_mps_device": Instead(None, why="a Mac's GPU is used where there is one; use_cpu true does without"),
     "jit_mode_eval": Instead("torch_compile", "true"),
     "use_ipex": Instead(None, why="torch has the extension for Intel's processors built in"),
@@ -96,7 +97,8 @@ def instead_of(name: str, value, known: Collection[str], in_yaml: bool = False) 
         return None
     if entry.name is None or entry.name not in known:
         return f": leave it out, {entry.why}"
-    given = "true" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    value = entry.example if value is None else value
+    given = str(value).lower() if isinstance(value, bool) else str(value)
     written = entry.value.format(given)
     today = f"{entry.name}: {written}" if in_yaml else f"--{entry.name} {written}"
     return f": write {today}{entry.why and f' ({entry.why})'}"

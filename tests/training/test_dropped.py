@@ -11,6 +11,7 @@ from test_accepted import line_of
 from hf_procedural.training import dropped, parser
 
 LINES = {
+    "pretrain --warmup_ratio": "--warmup_ratio: write --warmup_steps 0.1 (below 1 it is a share of all steps)",
     "pretrain --warmup_ratio 0.1": "--warmup_ratio: write --warmup_steps 0.1 (below 1 it is a share of all steps)",
     "pretrain --warmup-ratio=0.1": "--warmup-ratio: write --warmup_steps 0.1 (below 1 it is a share of all steps)",
     "pretrain --seed 1 --evaluation_strategy epoch": "--evaluation_strategy: write --eval_strategy epoch",
