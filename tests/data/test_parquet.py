@@ -267,7 +267,7 @@ def test_what_is_there_needs_no_room(five, tmp_path, monkeypatch):
     full = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     assert parquet.missing_shards(five, tmp_path) == []
-    with pytest.raises(ValueError, match="at the very least, and .* has 0 GB free: ask for fewer$"):
+    with pytest.raises(ValueError, match="at the very least, and .* has 0 bytes free: ask for fewer$"):
         parquet.missing_shards(five, tmp_path / "other")
 
 

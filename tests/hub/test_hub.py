@@ -239,7 +239,10 @@ def test_what_the_hub_refuses_is_said_in_one_line(hub, command, tmp_path):
     assert "may not write alice/procedural" in line_of(command(*words, token="hf_bob"))
     assert not hub.repos
     assert "HF_HUB_OFFLINE is set" in line_of(command(*words, HF_HUB_OFFLINE="1"))
-    assert "does not answer" in line_of(command(*words, HF_ENDPOINT="http://127.0.0.1:9"))
+    silent = command(*words, HF_ENDPOINT="http://127.0.0.1:9")
+    first, second, error = silent.stderr.splitlines()
+    assert first.endswith("attempt 2 of 3") and second.endswith("attempt 3 of 3")
+    assert silent.returncode == 2 and "does not answer" in error
     good(command(*words, "--private"))
     commits = hub.commits("datasets", "alice/procedural")
     for token in ("hf_bob", "hf_reader"):

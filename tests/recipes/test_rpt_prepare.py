@@ -426,7 +426,7 @@ def test_the_yamls(name, monkeypatch, tmp_path):
 
 
 MISTAKES = {
-    "dataset without a name": (["--dataset", ""], "dataset '': there is no such file or folder"),
+    "dataset without a name": (["--dataset", ""], "dataset holds a value that is empty: leave it out"),
     "two data sets": (["--dataset", "stdlib", "a:b"], "dataset must be one, without a weight, got stdlib a:b"),
     "no such file": (["--dataset", "no.jsonl"], "dataset 'no.jsonl': there is no such file or folder"),
     "no such split": (["--split", "dev"], "split: text/*.jsonl has no 'dev', only: train"),
