@@ -405,7 +405,7 @@ def test_report_has_the_numbers_of_the_runs(run, monkeypatch, tmp_path):
         (["--dataset", MATHS, "--sequence_length", "16"], "sequence_length must be at least"),
         (["--validation_problems", "0"], "validation_problems must be at least 1, got 0"),
         (["--dataset", MATHS, "--limit", "3"], "limit: DeepMind-Math is read by characters and modules, got 3"),
-        (["--metric_for_best_model", "answer_accuracy"], "metric_for_best_model must be one of loss, got 'answer_accuracy'"),
+        (["--metric_for_best_model", "answer_accuracy"], "metric_for_best_model must be one of loss, got 'answer"),
         (["--transfer", "atn"], "got 'atn': did you mean attn"),
         (["--dataset", "stdlib", MATHS], "holds DeepMind-Math (extrapolate/algebra__polynomial_roots_big.txt)"),
         (["--dataset", MATHS / "train-easy"], "is a part of DeepMind-Math: give the folder above"),
