@@ -20,7 +20,7 @@ def test_nearest_names_as_many_as_are_asked_for_and_alike():
 
 @pytest.mark.parametrize("value", [None, 1, 2.5])
 def test_at_least_lets_pass_what_is_not_below_or_not_given(value):
-    at_least("limit", value, 1)
+    assert at_least("limit", value, 1) is None
 
 
 @pytest.mark.parametrize("value", [0, -1, 0.5])

@@ -7,6 +7,8 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
+from ..errors import in_bytes
+
 _COUNTED = 1_000  # layers at most that are made, without weights, to count them; more are as the second one
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container, Slurm's among
 
@@ -35,14 +37,9 @@ def check_fits(make: Callable[[int], PreTrainedConfig], layers: int, dtype: torc
     if needed > memory:
         kind = str(dtype).removeprefix("torch.")
         raise ValueError(
-            f"a model of {layers:,} layers and {number:,} parameters takes {gigabytes(needed)} in {kind}, and this "
-            f"machine has {gigabytes(memory)}: choose a smaller one"
+            f"a model of {layers:,} layers and {number:,} parameters takes {in_bytes(needed)} in {kind}, and this "
+            f"machine has {in_bytes(memory)}: choose a smaller one"
         )
-
-
-def gigabytes(number: int) -> str:
-    """Bytes, for people."""
-    return f"{number / 1e9:,.1f} GB"
 
 
 def _parameters(config: PreTrainedConfig) -> int:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..files import read_mapping, whole, write_text
+from ..files import whole, write_text
 from ..locks import holding
+from ..runs.checkpoints import STATE, check_state
 from ..runs.folder import last_checkpoint
 from ..runs.measured import THRESHOLDS
-from ..runs.read import FLOPS, STATE
+from ..runs.read import FLOPS
 from ..runs.tables import COUNT, POWER, markdown_table
 from ..terminal import visible
 
@@ -111,13 +112,10 @@ def read_points(folder) -> dict[str, np.ndarray]:
     files = [place / STATE for place in places if (place / STATE).is_file()]
     if not files:
         raise ValueError(f"runs: {folder} is no run: no {STATE} in it or in a checkpoint-N")
-    try:
-        state = max((read_mapping(file) for file in files), key=lambda state: state["global_step"])
-        history = {}
-        for entry in state["log_history"]:
-            history.setdefault(entry["step"], {}).update(entry)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{files[0]} is not the state of a Trainer: {type(error).__name__} {error}") from None
+    state = max(map(check_state, files), key=lambda state: state["global_step"])
+    history = {}
+    for entry in state["log_history"]:
+        history.setdefault(entry["step"], {}).update(entry)
     points = {}
     for step, entry in sorted(history.items()):
         if not step:  # no compute yet, of which nothing can be a power

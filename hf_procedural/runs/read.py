@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import nearest
-from ..files import MEND, read_mapping
+from ..files import expected, read_mapping
 from ..text import sources
-from .checkpoints import STATE
+from .checkpoints import STATE, check_state
 from .folder import DIVERGED, NO_ARM, PROVENANCE, RECIPE, last_checkpoint, read_recipe
 from .measured import THRESHOLDS, diverged_step, measure_of
 
@@ -129,9 +129,9 @@ def _read(folder: Path) -> Run:
 
 def _history(path: Path) -> tuple[int, dict[int, dict]]:
     """The last step of a trainer_state.json, and all that was logged, by step."""
-    state = read_mapping(path)
+    state = check_state(path)
     history = {}
-    try:
+    with expected(path):
         for entry in sorted(state["log_history"], key=lambda entry: entry["step"]):
             history.setdefault(entry["step"], {}).update(entry)
         final = history.setdefault(state["global_step"], {})
@@ -140,8 +140,6 @@ def _history(path: Path) -> tuple[int, dict[int, dict]]:
             uncounted = [key for key in (TOKENS, FLOPS) if step and not entry.get(key)]  # where the Trainer writes 0
             history[step] = {key: v for key, v in entry.items() if v is not None and key not in uncounted}
         return state["global_step"], history
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is not the state of a Trainer: {type(error).__name__} {error}; {MEND}") from None
 
 
 def arms(runs: list[Run], baseline: str | None = None) -> dict[str, dict[str, list[Run]]]:

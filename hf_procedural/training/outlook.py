@@ -1,5 +1,6 @@
 """How long a run will take and what memory it needs, told after its first steps; and its end in time."""
 
+import collections
 import datetime
 import math
 import signal
@@ -11,6 +12,7 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from ..errors import in_bytes
 from ..runs.tables import duration
 
 STEPS = 20  # after so many a line is told
@@ -28,7 +30,7 @@ class Outlook(TrainerCallback):
     def __init__(self, trainer, clock=time.time):
         self.trainer, self.clock = trainer, clock
         self.ended: str | None = None
-        self.steps = []  # seconds
+        self.steps = collections.deque(maxlen=STEPS)  # seconds, of the last ones
         self.evaluation = self.save = 0.0  # seconds, of the longest
         self.is_evaluated = False
         self.is_asked = False  # by a signal
@@ -75,7 +77,7 @@ class Outlook(TrainerCallback):
         if args.max_hours is None and not args.enable_jit_checkpoint:
             return False
         spent = self.clock() - psutil.Process().create_time()
-        ahead = max(self.steps[-WARM:]) + self.evaluation + self.save
+        ahead = max(list(self.steps)[-WARM:]) + self.evaluation + self.save
         is_late = args.max_hours is not None and spent + ahead > args.max_hours * 3600
         if args.world_size == 1:
             return is_late or self.is_asked
@@ -83,16 +85,17 @@ class Outlook(TrainerCallback):
         return bool(self.trainer.accelerator.reduce(asked, "sum").item())
 
     def _line(self, args, state, remaining: int) -> str:
-        step = sum(self.steps[WARM:]) / len(self.steps[WARM:])
-        seconds, parts = remaining * step, f"{remaining:,} steps of {_short(step)}"
+        step = sum(list(self.steps)[WARM:]) / (STEPS - WARM)
+        seconds = remaining * step
+        work = f"{remaining:,} steps of {_short(step)}"
         evaluations = _evaluations(args, state)
         if self.is_evaluated:
             seconds += evaluations * self.evaluation
-            parts += f" and {evaluations:,} evaluation{'s'[: evaluations > 1]} of {_short(self.evaluation)}"
+            work += f" and {evaluations:,} evaluation{'s'[: evaluations > 1]} of {_short(self.evaluation)}"
         else:
-            parts += ", without evaluations,"
+            work += ", without evaluations,"
         end = datetime.datetime.now() + datetime.timedelta(seconds=seconds)
-        return f"{parts} will take about {duration(seconds)}, until {end:%Y-%m-%d %H:%M}; {_memory()}"
+        return f"{work} will take about {duration(seconds)}, until {end:%Y-%m-%d %H:%M}; {_memory()}"
 
 
 def _evaluations(args, state) -> int:
@@ -111,8 +114,7 @@ def _short(seconds: float) -> str:
 
 def _memory() -> str:
     """What this process has needed so far."""
-    gigabytes = psutil.Process().memory_info().rss / 1e9
-    text = f"memory so far {gigabytes:.2f} GB"
+    text = f"memory so far {in_bytes(psutil.Process().memory_info().rss)}"
     if torch.cuda.is_available():
-        text += f", of the GPU {torch.cuda.max_memory_reserved() / 1e9:.2f} GB"
+        text += f", of the GPU {in_bytes(torch.cuda.max_memory_reserved())}"
     return text

@@ -156,15 +156,15 @@ REFUSED = [
     ({"size": "2_4_16", "model_overrides": {"hidden_size": 32}}, "hidden_size is 16 by its flag or --size, and 32 by"),
     (
         {"size": "1000000000_4_16"},
-        r"a model of 1,000,000,000 layers and 3,[\d,]{15} parameters takes 13,[\d.]+ GB in float32",
+        r"a model of 1,000,000,000 layers and 3,[\d,]{15} parameters takes 13\.1 TB in float32",
     ),
     (
         {"size": "4_4_400000"},
-        r"a model of 4 layers and 7,[\d,]{15} parameters takes 30,[\d.]+ GB in float32, and",
+        r"a model of 4 layers and 7,[\d,]{15} parameters takes 30\.\d TB in float32, and",
     ),
     (
         {"model_overrides": {"vocab_size": 10**12}},
-        r"parameters takes 64,[\d.]+ GB in float32, and this machine has [\d.]+ GB",
+        r"parameters takes 64\.\d TB in float32, and this machine has [\d.]+ GB",
     ),
 ]
 

@@ -78,6 +78,16 @@ READERS = {  # by name: what reads a run, and which of its files; other ones nee
 TOKENIZER = tokenizer(task("sort-4", vocab_size=10))
 
 
+def damage(file, change):
+    """Changes the bytes of a file, or puts a folder in its place."""
+    content = file.read_bytes()
+    file.unlink()
+    if change is None:
+        file.mkdir()
+    else:
+        file.write_bytes(change(content))
+
+
 @pytest.mark.parametrize("manner", MANNERS)
 @pytest.mark.parametrize("reader", READERS)
 def test_one_line_names_the_file_or_it_was_not_needed(reader, manner, tmp_path):
@@ -86,11 +96,7 @@ def test_one_line_names_the_file_or_it_was_not_needed(reader, manner, tmp_path):
     shutil.copytree(OLD, run)
     for file in (file for name in names for file in [run / name, *run.glob(f"{name}/*")] if file.is_file()):
         content = file.read_bytes()
-        file.unlink()
-        if change is None:
-            file.mkdir()
-        else:
-            file.write_bytes(change(content))
+        damage(file, change)
         try:
             read_it(run)
         except (ValueError, DiskError) as error:
@@ -148,12 +154,7 @@ def test_the_same_for_other_folders(other, manner, tmp_path):
     make(tmp_path / "a")
     read_it(tmp_path / "a")
     file, change = tmp_path / "a" / name, MANNERS[manner]
-    content = file.read_bytes()
-    file.unlink()
-    if change is None:
-        file.mkdir()
-    else:
-        file.write_bytes(change(content))
+    damage(file, change)
     with pytest.raises(ValueError, match=re.escape(file.name)) as error:
         read_it(tmp_path / "a")
     assert "\n" not in str(error.value)

@@ -186,7 +186,10 @@ def test_what_the_machine_cannot_do(settings, line, tmp_path):
     ],
 )
 def test_what_it_can_do(settings, tmp_path):
-    StageArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
+    args = StageArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
+    assert args.lr_scheduler_type == settings.get("lr_scheduler_type", "linear")
+    assert args.lr_scheduler_kwargs == settings.get("lr_scheduler_kwargs", args.lr_scheduler_kwargs)
+    assert args.learning_rate == settings.get("learning_rate", args.learning_rate)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="it works on GPUs")
