@@ -12,7 +12,9 @@ import argparse
 import contextlib
 import functools
 import itertools
+import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -347,51 +349,78 @@ def probing(size: str) -> None:
         report(f"probe {size}: {name}", f"{rates[name]:.1f} steps/s", f"{rates['with neither']:.1f}", ratio, "")
 
 
+def small_model(task, size: str, dropout: float, attention: str | None):
+    """A new model of a task's rows, as recipes/pretrain.py has it but for its attention."""
+    set_seed(0)
+    config = new_config(hf_procedural.tokenizer(task), task.max_length, dropout=dropout, **parse_size(size))
+    return new_model(config, attention).train()
+
+
+def plain_batch(task, rng, device="cpu") -> dict[str, torch.Tensor]:
+    """64 rows made in Python one by one, with an attention mask."""
+    ids, labels = zip(*(plain_row(task, rng) for _ in range(64)), strict=True)
+    mask = [[int(token != task.pad_id) for token in row] for row in ids]
+    batch = {"input_ids": ids, "labels": labels, "attention_mask": mask}
+    return {name: torch.tensor(column).to(device) for name, column in batch.items()}
+
+
+def bare_loop(model, next_batch, item: bool, steps: int, bf16=False, compiled=False):
+    """A function that takes so many steps, without any library; with `item` it reads the loss of each."""
+    device = model.device.type
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    if compiled:
+        model = torch.compile(model)
+    precision = torch.autocast(device, torch.bfloat16) if bf16 else contextlib.nullcontext()
+
+    def some():
+        for _ in range(steps):
+            with precision:
+                loss = model(**next_batch()).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            if item:
+                loss.item()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return some
+
+
+def stage(size: str, steps: int) -> None:
+    """recipes/pretrain.py, a process of its own, in turn with a plain loop: seven pairs."""
+    task, rng = hf_procedural.task("set-64"), random.Random(0)
+    loop = bare_loop(small_model(task, size, 0.0, "sdpa"), lambda: plain_batch(task, rng), True, steps)
+    words = f"--task set-64 --size {size} --dropout 0 --per_device_train_batch_size 64 --max_steps {4 * steps}"
+    words += " --eval_strategy no --save_strategy no --report_to none --disable_tqdm true"
+    command = [sys.executable, "recipes/pretrain.py", *words.split(), "--output_dir"]
+    for pair in range(1, 8):
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder, "run")
+            subprocess.run([*command, output], cwd=Path(__file__).parent.parent, check=True, capture_output=True)
+            ours = json.loads((output / "train_results.json").read_text())["train_steps_per_second"]
+        plain = steps / seconds(loop, 1, warmup=int(pair == 1))
+        what = f"recipes/pretrain.py {size}, set-64: rows made in Python, pair {pair}"
+        report(what, f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, "1.6")
+
+
 def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
     """The Trainer with our rows against two bare loops: rows made in Python, and one constant batch."""
     task, rng = hf_procedural.task("set-64"), random.Random(0)
-    tokenizer = hf_procedural.tokenizer(task)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows = datasets.load_dataset("procedural", "set-64", split="train").with_format("torch")
 
-    def build(dropout, attention):
-        set_seed(0)
-        parts = parse_size(size)
-        config = new_config(tokenizer, task.max_length, dropout=dropout, **parts)
-        return new_model(config, attention).to(device).train()
-
-    def python_batch():
-        ids, labels = zip(*(plain_row(task, rng) for _ in range(64)), strict=True)
-        mask = [[int(token != task.pad_id) for token in row] for row in ids]
-        batch = {"input_ids": ids, "labels": labels, "attention_mask": mask}
-        return {name: torch.tensor(column).to(device) for name, column in batch.items()}
-
-    def loop(model, next_batch, item):
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-        if compiled:
-            model = torch.compile(model)
-        precision = torch.autocast(device, torch.bfloat16) if bf16 else contextlib.nullcontext()
-
-        def some():
-            for _ in range(steps // 4):
-                with precision:
-                    loss = model(**next_batch()).loss
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
-                if item:
-                    loss.item()
-            if device == "cuda":
-                torch.cuda.synchronize()
-
+    def loop(dropout, next_batch, item):
+        model = small_model(task, size, dropout, "sdpa").to(device)
+        some = bare_loop(model, next_batch, item, steps // 4, bf16, compiled)
         return steps // 4 / seconds(some, 4)
 
     for dropout, wanted in ((0.0, "1.5"), (0.1, "1.2")):
-        plain = loop(build(dropout, "sdpa"), python_batch, item=True)
+        plain = loop(dropout, lambda: plain_batch(task, rng, device), item=True)
         batch = {name: column.to(device) for name, column in rows[:64].items()}
-        bare = loop(build(dropout, "sdpa"), lambda batch=batch: batch, item=False)
-        model = build(dropout, None)
+        bare = loop(dropout, lambda batch=batch: batch, item=False)
+        model = small_model(task, size, dropout, None).to(device)
         losses.score_labelled_only(model)
         ours = trainer_rate(model, rows, 64, steps, bf16=bf16, torch_compile=compiled)
         name = f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
@@ -405,26 +434,23 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("sampling", "families", "building", "writing", "feeding", "packing", "filtering", "probing", "training")
-    parser.add_argument("parts", nargs="*", default=parts, help=f"which of {', '.join(parts)} (default: all)")
+    functions = (sampling, families, building, writing, feeding, packing, filtering, probing, stage, training)
+    parts = {function.__name__: function for function in functions}
+    parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
     parser.add_argument("--compile", action="store_true", help="use torch.compile in all three loops")
     args = parser.parse_args()
-    if unknown := set(args.parts) - set(parts):
+    if unknown := set(args.parts) - parts.keys():
         parser.error(f"unknown part {min(unknown)}: choose from {', '.join(parts)}")
     datasets.disable_progress_bars()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}\n")
     print("| what | ours | plain reference | ratio | must reach |\n|---|---|---|---|---|")
+    settings = {"probing": (args.size,), "stage": (args.size, args.steps)}
+    settings["training"] = (args.size, args.steps, args.bf16, args.compile)
     for part in args.parts:
-        if part == "training":
-            training(args.size, args.steps, args.bf16, args.compile)
-        elif part == "probing":
-            probing(args.size)
-        else:
-            functions = (sampling, families, building, writing, feeding, packing, filtering)
-            {each.__name__: each for each in functions}[part]()
+        parts[part](*settings.get(part, ()))
 
 
 if __name__ == "__main__":
