@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import upstream
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from accelerate import PartialState
 
 _VALIDATE = "accelerate.commands.launch:_validate_launch_command"
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds, of so many; or max
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -78,6 +80,36 @@ def start_cpu_processes() -> None:
     if asked.num_machines == 1:
         where = ["--nproc_per_node", str(asked.num_processes), "--master_port", os.environ["MASTER_PORT"]]
         os.execv(sys.executable, [sys.executable, "-m", __name__, *where, *sys.argv])
+
+
+def use_all_cores() -> None:
+    """Leaves torch, which is not imported yet, the threads that it has under python: one for each core.
+
+    accelerate 1.15 sets OMP_NUM_THREADS to 1 for a single process, unless it is asked for --cpu and --num_processes 1,
+    which makes training on a CPU one-threaded. What a user has set, there or for accelerate, stays.
+    """
+    is_alone = "ACCELERATE_MIXED_PRECISION" in os.environ and "WORLD_SIZE" not in os.environ
+    if not is_alone or os.environ.get("OMP_NUM_THREADS") != "1":
+        return
+    import psutil
+
+    is_asked = any("num_cpu_threads_per_process" in word.replace("-", "_") for word in _launch_words())
+    with contextlib.suppress(psutil.Error):  # of a parent that does not tell
+        if not is_asked and "OMP_NUM_THREADS" not in psutil.Process().parent().environ():
+            os.environ["OMP_NUM_THREADS"] = str(_cores())
+
+
+def _cores() -> int:
+    """How many cores this process may use, of which a container may have been given a part."""
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    with contextlib.suppress(OSError, ValueError):  # there is no file, or it says max
+        quota, period = CPU_QUOTA.read_text().split()
+        cores = min(cores, int(quota) // int(period))
+    return max(1, cores)
 
 
 def _launch_words() -> list[str]:

@@ -19,7 +19,7 @@ from ..files import load_yaml
 from ..renamed import current, warn
 from . import declared, dropped
 from .interruption import tell_how_to_go_on
-from .launch import leave_group, start_cpu_processes
+from .launch import leave_group, start_cpu_processes, use_all_cores
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
@@ -46,6 +46,7 @@ def answer_early(module: str, description: str, *kinds) -> None:
         sys.exit()
     tell_how_to_go_on()  # during the imports that come next, too
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
+    use_all_cores()
 
 
 def parse(description: str, *kinds, argv: list[str] | None = None):

@@ -1,0 +1,57 @@
+"""Under accelerate launch: as many threads as there are cores, where nobody has asked for another number."""
+
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from hf_procedural.training import launch
+
+BY_ACCELERATE = {"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def threads(monkeypatch, tmp_path):
+    """OMP_NUM_THREADS of a process that accelerate has started on a machine with six cores."""
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: 12 if logical else 6)
+    monkeypatch.setattr(launch.os, "sched_getaffinity", lambda process: set(range(12)), raising=False)
+    monkeypatch.setattr(launch, "CPU_QUOTA", tmp_path / "cpu.max")
+
+    def started(environment=BY_ACCELERATE, above=None, words="recipes/pretrain.py --seed 1") -> str | None:
+        for name in ("WORLD_SIZE", *BY_ACCELERATE):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        command = ["python", "accelerate", "launch", *words.split()]
+        parent = SimpleNamespace(environ=lambda: above or {}, cmdline=lambda: command)
+        monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(parent=lambda: parent))
+        launch.use_all_cores()
+        return launch.os.environ.get("OMP_NUM_THREADS")
+
+    return started
+
+
+def test_a_process_alone_gets_all_cores(threads):
+    assert threads() == "6"
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("max 100000", "6"), ("250000 100000", "2"), ("50000 100000", "1")])
+def test_a_container_may_have_fewer(quota, expected, threads):
+    launch.CPU_QUOTA.write_text(f"{quota}\n")
+    assert threads() == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"environment": {}}, None),  # python recipes/pretrain.py
+        ({"environment": {"OMP_NUM_THREADS": "1"}}, "1"),
+        ({"environment": BY_ACCELERATE | {"OMP_NUM_THREADS": "4"}}, "4"),
+        ({"environment": BY_ACCELERATE | {"WORLD_SIZE": "2"}}, "1"),
+        ({"above": {"OMP_NUM_THREADS": "1"}}, "1"),
+        ({"words": "--num_cpu_threads_per_process 1 recipes/pretrain.py"}, "1"),
+        ({"words": "--num-cpu-threads-per-process=1 recipes/pretrain.py"}, "1"),
+    ],
+)
+def test_what_somebody_has_chosen_stays(settings, expected, threads):
+    assert threads(**settings) == expected
