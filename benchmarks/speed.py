@@ -23,9 +23,10 @@ from pathlib import Path
 import datasets
 import torch
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainerCallback, default_data_collator, set_seed
+from transformers import EvalPrediction, Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
+from hf_procedural import metrics
 from hf_procedural.data import parquet
 from hf_procedural.data.rows import TrainRows
 from hf_procedural.models import losses
@@ -33,6 +34,7 @@ from hf_procedural.models.build import new_config, new_model
 from hf_procedural.models.words import parse_size
 from hf_procedural.text import documents, tokenizers
 from hf_procedural.text.packing import PackedRows
+from hf_procedural.training import finish
 from hf_procedural.training.stage_arguments import StageArguments
 
 TASKS = ("sort", "reverse", "identity", "set", "union", "delete", "stack")
@@ -289,6 +291,25 @@ def filtering() -> None:
             report(f"filter: {name}", f"{fast:,.0f} documents/s", f"{slow:,.0f}", fast / slow, "5,000 documents/s or 1")
 
 
+def scoring() -> None:
+    """The metrics of a large evaluation against the same through `evaluate`, as recipes did until 0.1."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1, 100, (4096, 129))
+    guesses = np.where(rng.random(labels.shape) < 0.999, labels, 0)
+    labels[:, :65] = -100
+    modules = [metrics.load(name) for name in metrics.NAMES]
+    compute = finish.metric_function()
+
+    def plain():
+        return [module.compute(predictions=guesses, references=labels) for module in modules]
+
+    fast = seconds(lambda: compute(EvalPrediction(guesses, labels)))
+    slow = seconds(plain, 3)
+    report("metrics of 4,096 x 129 labels", f"{fast * 1e3:.1f} ms", f"{slow * 1e3:.0f} ms", slow / fast, "100 ms")
+
+
 class Timer(TrainerCallback):
     """Steps per second of the fastest quarter after the first steps, which warm up."""
 
@@ -434,7 +455,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    functions = (sampling, families, building, writing, feeding, packing, filtering, probing, stage, training)
+    functions = (sampling, families, building, writing, feeding, packing, filtering, scoring, probing, stage, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")

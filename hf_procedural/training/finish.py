@@ -13,9 +13,9 @@ from typing import Any, cast
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
-from .. import metrics
 from ..errors import disk_error, in_bytes, writing
 from ..files import read_mapping, write_digests, write_text
+from ..metrics import scores
 from ..models import losses
 from ..models.saving import prove_saving
 from ..runs.checkpoints import CheckpointError, is_marked
@@ -43,15 +43,10 @@ def predictions(logits, labels) -> torch.Tensor:
 
 def metric_function(extra_metrics: Callable[[], dict] = dict):
     """A `compute_metrics` for the Trainer: answer accuracy and exact match, and what `extra_metrics()` adds."""
-    modules = [metrics.load(name) for name in metrics.NAMES]
 
     def compute(prediction):
         guesses, labels = prediction.predictions, prediction.label_ids
-        used = (labels != IGNORE).any(0)  # all other columns carry no label in any row
-        results = extra_metrics()
-        for module in modules:
-            results |= module.compute(predictions=guesses[:, used], references=labels[:, used])
-        return results
+        return extra_metrics() | {name: score(guesses, labels) for name, score in scores.BY_NAME.items()}
 
     return compute
 

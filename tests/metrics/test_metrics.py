@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hf_procedural import metrics
+from hf_procedural.metrics import scores
 
 _ = -100
 CASES = [  # predictions, references, answer_accuracy, exact_match
@@ -25,6 +26,7 @@ def test_values_by_hand(case, predictions, references, accuracy, exact):
     for name, value in (("answer_accuracy", accuracy), ("exact_match", exact)):
         result = metrics.load(name).compute(predictions=predictions, references=references)
         assert result == {name: pytest.approx(value)}, case
+        assert scores.BY_NAME[name](predictions, references) == result[name], case
 
 
 def test_batches_add_up():
@@ -40,6 +42,7 @@ def test_batches_add_up():
     }
     assert 0 < expected["exact_match"] < expected["answer_accuracy"] < 1
     for name in metrics.NAMES:
+        assert scores.BY_NAME[name](predictions, references) == pytest.approx(expected[name])
         metric = metrics.load(name)
         for start in range(0, 50, 20):
             metric.add_batch(predictions=predictions[start : start + 20], references=references[start : start + 20])
@@ -50,15 +53,20 @@ def test_batches_add_up():
 def test_nothing_to_score_raises(name):
     with pytest.raises(ValueError, match="references: every label is -100, there is nothing to score"):
         metrics.load(name).compute(predictions=[[1, 2]], references=[[-100, -100]])
-    for nothing in ([], [[]]):
+    for nothing in ([], [[]], np.empty((0, 3)), np.full((2, 3), -100)):
         with pytest.raises(ValueError, match="references: every label is -100, there is nothing to score"):
-            metrics.load(name)._compute(nothing, nothing)  # as compute calls it, which takes a second to raise
+            scores.BY_NAME[name](nothing, nothing)
 
 
 @pytest.mark.parametrize("name", metrics.NAMES)
 def test_rows_of_unequal_length_raise(name):
-    with pytest.raises(ValueError):
-        metrics.load(name).compute(predictions=[[1, 2], [1, 2, 3]], references=[[1, 2, 3], [1, 2]])
+    for score in (scores.BY_NAME[name], lambda *rows: metrics.load(name)._compute(*rows)):
+        with pytest.raises(ValueError, match="rows must be equally long, pair by pair"):
+            score([[1, 2], [1, 2, 3]], [[1, 2, 3], [1, 2]])
+
+
+def test_every_name_has_its_score():
+    assert tuple(scores.BY_NAME) == metrics.NAMES
 
 
 def test_an_unknown_name_raises():

@@ -2,8 +2,9 @@
 
 import datasets
 import evaluate
-import numpy as np
 from evaluate.utils.file_utils import add_start_docstrings
+
+from hf_procedural.metrics import scores
 
 _DESCRIPTION = """Share of the labelled positions (references other than -100) whose token is the prediction, over all
 rows together. This is the accuracy of Jiang et al. 2026 (arXiv:2601.21725), who score the answer's tokens by argmax."""
@@ -30,11 +31,4 @@ class AnswerAccuracy(evaluate.Metric):
         )
 
     def _compute(self, predictions, references):
-        if [len(row) for row in predictions] != [len(row) for row in references]:
-            raise ValueError("predictions and references: rows must be equally long, pair by pair")
-        predictions = np.concatenate([[], *predictions])
-        references = np.concatenate([[], *references])
-        scored = references != -100
-        if not scored.any():
-            raise ValueError("references: every label is -100, there is nothing to score")
-        return {"answer_accuracy": float((predictions == references)[scored].mean())}
+        return {"answer_accuracy": scores.answer_accuracy(predictions, references)}

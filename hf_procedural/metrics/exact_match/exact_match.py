@@ -2,8 +2,9 @@
 
 import datasets
 import evaluate
-import numpy as np
 from evaluate.utils.file_utils import add_start_docstrings
+
+from hf_procedural.metrics import scores
 
 _DESCRIPTION = """Share of the rows in which every labelled position (references other than -100) is predicted. Rows
 without a label do not count."""
@@ -30,11 +31,4 @@ class ExactMatch(evaluate.Metric):
         )
 
     def _compute(self, predictions, references):
-        right = []
-        for row, labels in zip(predictions, references, strict=True):
-            scored = [guess == label for guess, label in zip(row, labels, strict=True) if label != -100]
-            if scored:
-                right.append(all(scored))
-        if not right:
-            raise ValueError("references: every label is -100, there is nothing to score")
-        return {"exact_match": float(np.mean(right))}
+        return {"exact_match": scores.exact_match(predictions, references)}
