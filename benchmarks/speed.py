@@ -13,6 +13,7 @@ import contextlib
 import functools
 import itertools
 import json
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -22,13 +23,14 @@ from pathlib import Path
 
 import datasets
 import torch
+from accelerate.data_loader import IterableDatasetShard
 from torch.utils.data import DataLoader
 from transformers import EvalPrediction, Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
 from hf_procedural import metrics
 from hf_procedural.data import parquet
-from hf_procedural.data.rows import TrainRows
+from hf_procedural.data.rows import Part, TrainRows
 from hf_procedural.models import losses
 from hf_procedural.models.build import new_config, new_model
 from hf_procedural.models.words import parse_size
@@ -222,6 +224,44 @@ def feeding() -> None:
     ):
         fast = rate(DataLoader(rows, batch_size=1000, collate_fn=default_data_collator))
         report(f"batches: {name}", f"{fast:.1f} M tokens/s", f"{slow:.2f}", fast / slow, f"{wanted} M tokens/s")
+
+
+def _draw(name: str, batches: int, process: int, folder: str | None, ready, ended) -> None:
+    """What one of two processes does: draws its batches of a stream of rows, from the moment that both are there."""
+    task = hf_procedural.task(name, **({"complexity": None, "rules": None} if name == "nca-10" else {}))
+    part = Part(process, 2, process, 2, Path(folder)) if folder else None
+    stream = IterableDatasetShard(TrainRows(task, 0, 128, part), 64, num_processes=2, process_index=process)
+    next(iter(TrainRows(task, 1, 1)))  # compiles
+    ready.wait()
+    for _ in itertools.islice(DataLoader(stream, batch_size=64, collate_fn=default_data_collator), batches):
+        pass
+    ended.wait()
+
+
+def two_processes() -> None:
+    """Batches of 64 of two processes that make their own rows, until both have theirs, against both making all."""
+    context = multiprocessing.get_context("spawn")
+
+    def rate(name: str, batches: int, folder: str | None) -> float:
+        ready, ended = context.Barrier(3), context.Barrier(3)
+        both = [context.Process(target=_draw, args=[name, batches, n, folder, ready, ended]) for n in range(2)]
+        for process in both:
+            process.start()
+        ready.wait()
+        start = time.perf_counter()
+        ended.wait()
+        taken = time.perf_counter() - start
+        for process in both:
+            process.join()
+        return 128 * batches / taken
+
+    for name, batches in (("sort-64", 2000), ("dyck-64", 200), ("nca-10", 50)):
+        pairs = []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+                pairs.append((rate(name, batches, folder), rate(name, batches, None)))
+        fast, slow = (max(rates) for rates in zip(*pairs, strict=True))
+        report(f"rows of two processes: {name}", f"{fast:,.0f} rows/s", f"{slow:,.0f}", fast / slow, "")
 
 
 def packing() -> None:
@@ -455,7 +495,8 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    functions = (sampling, families, building, writing, feeding, packing, filtering, scoring, probing, stage, training)
+    functions = (sampling, families, building, writing, feeding, two_processes, packing, filtering, scoring)
+    functions += (probing, stage, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")

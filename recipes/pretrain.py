@@ -65,7 +65,7 @@ def build_rows(data, task, args):
     args.max_steps = begin.steps_for(args, data.train_size)
     args.accelerator_config.dispatch_batches = False  # every process makes its own rows
     batch = args.train_batch_size * args.world_size
-    return TrainRows(task, seed, batch), ValidationRows(task, seed, data.validation_size)
+    return TrainRows(task, seed, batch, begin.part_of(args)), ValidationRows(task, seed, data.validation_size)
 
 
 def prepare(data, init, model_args, args) -> finish.Prepared:

@@ -19,12 +19,17 @@ def block_rows(task: Task) -> int:
     return max(8, min(1024, _BLOCK_TOKENS // task.max_length))
 
 
+def name(task: Task, seed: int, split: str) -> str:
+    """What tells the blocks of one split from all others: 32 hexadecimal digits."""
+    return hashlib.blake2b(f"{seed} {split} {task.key}".encode(), digest_size=16).hexdigest()
+
+
 def block(task: Task, seed: int, split: str, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Block `number` of a split: `input_ids` and `labels`, int32 ``[block_rows(task), max_length]`` each.
 
     Raises ValueError where the task has too few distinct prompts for the split.
     """
-    key = hashlib.blake2b(f"{seed} {split} {task.key}".encode(), digest_size=16).digest()
+    key = bytes.fromhex(name(task, seed, split))
     # The block number is the counter's highest word, so that no block runs into the numbers of the next.
     generator = np.random.Philox(key=int.from_bytes(key, "little"), counter=[0, 0, 0, number])
     return task.sample_split(np.random.Generator(generator), block_rows(task), split)

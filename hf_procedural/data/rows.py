@@ -1,6 +1,11 @@
 """Rows as torch data sets, made when they are read: endless for training, a fixed number for validation."""
 
+import dataclasses
+import itertools
 import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,10 +13,31 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from ..tasks import Task
 from . import blocks
+from .sharing import Shared
 
 
 def _tensors(input_ids: np.ndarray, labels: np.ndarray) -> dict[str, torch.Tensor]:
-    return {"input_ids": torch.from_numpy(input_ids).long(), "labels": torch.from_numpy(labels).long()}
+    """int64; a copy."""
+    return {
+        name: torch.from_numpy(ids.astype(np.int64)) for name, ids in (("input_ids", input_ids), ("labels", labels))
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What one of several processes has of a stream.
+
+    Args:
+        process, processes: the process, from 0, and how many there are.
+        place, places: the same of those on its machine.
+        folder: where these share blocks.
+    """
+
+    process: int
+    processes: int
+    place: int
+    places: int
+    folder: Path
 
 
 class TrainRows(IterableDataset):
@@ -22,25 +48,58 @@ class TrainRows(IterableDataset):
         seed: of the rows.
         batch_size: rows in a batch, over all processes. Worker w of W gives the batches w, w + W, ..., so that the
             order of rows is the same for any number of workers, and that of `load_dataset`.
+        part: where only the rows of one of several processes are wanted: as many None stand for the others', which
+            accelerate's IterableDatasetShard passes over. Blocks are made together with the others on the machine.
     """
 
-    def __init__(self, task: Task, seed: int, batch_size: int):
-        self.task, self.seed, self.batch_size = task, seed, batch_size
+    def __init__(self, task: Task, seed: int, batch_size: int, part: Part | None = None):
+        self.task, self.seed, self.batch_size, self.part = task, seed, batch_size, part
         self.start = 0  # the row at which the next iterator begins
 
     def __iter__(self):
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         size = blocks.block_rows(self.task)
-        number, rows = -1, {}  # the block at hand
-        first = self.start + worker * self.batch_size
-        while True:
-            for row in range(first, first + self.batch_size):
-                if row // size != number:
-                    number = row // size
-                    rows = _tensors(*blocks.block(self.task, self.seed, "train", number))
-                yield {name: column[row % size] for name, column in rows.items()}
-            first += workers * self.batch_size
+        shared = self._shared(worker, workers) if self.part else None
+        read = shared.block if shared else self._make
+        own = self.batch_size // (self.part.processes if self.part else 1)
+        before = own * (self.part.process if self.part else 0)
+        at_hand, block = -1, ()
+        for batch in itertools.count(worker, workers):
+            first = self.start + batch * self.batch_size
+            if shared:
+                shared.make_own(first // size, (first + self.batch_size - 1) // size)
+            yield from itertools.repeat(None, before)
+            for number, rows in _places(first + before, own, size):
+                if number != at_hand:
+                    at_hand, block = number, read(number)
+                columns = _tensors(*(column[rows] for column in block))
+                for row in zip(*columns.values(), strict=True):
+                    yield dict(zip(columns, row, strict=True))
+            yield from itertools.repeat(None, self.batch_size - before - own)
+
+    def _make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return blocks.block(self.task, self.seed, "train", number)
+
+    def _shared(self, worker: int, workers: int) -> Shared:
+        """The blocks that the workers of all processes on this machine make together."""
+        part = cast(Part, self.part)
+        places = part.places * workers
+        groups = self.batch_size // (blocks.block_rows(self.task) * places) + 2  # that a batch may touch
+        name = blocks.name(self.task, self.seed, "train")
+        # A worker is asked for two batches more than are waited for, so that they are three turns apart at most.
+        kept = groups * (3 * workers + 1)
+        return Shared(part.folder, part.place * workers + worker, places, kept, name, self._make)
+
+
+def _places(first: int, count: int, size: int) -> Iterator[tuple[int, slice]]:
+    """Where rows lie from `first` on: the number of a block of `size` rows, and which of its rows."""
+    row, end = first, first + count
+    while row < end:
+        start = row % size
+        stop = min(start + end - row, size)
+        yield row // size, slice(start, stop)
+        row += stop - start
 
 
 class ValidationRows(Dataset):

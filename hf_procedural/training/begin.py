@@ -1,9 +1,15 @@
 """The first lines of a recipe: weights to begin with, and how many steps there are."""
 
+import itertools
 import logging
+from pathlib import Path
 from typing import Any
 
+from accelerate.utils import gather_object
+
 from ..accepted import LIFETIME
+from ..data import sharing
+from ..data.rows import Part
 from ..models import transfer
 from ..runs.folder import earlier_stages
 from ..terminal import logger, tell
@@ -87,6 +93,21 @@ def check_plan(args, rows: int | None) -> None:
 def rows_per_step(args) -> int:
     """Rows in one optimizer step, over all processes."""
     return args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+
+
+def part_of(args) -> Part | None:
+    """What this process has of a stream of rows of which each makes its own, None where it has to make all.
+
+    All processes ask at the same time, since one on each machine makes a folder for them.
+    """
+    is_cut_otherwise = args.accelerator_config.split_batches or args.parallelism_config is not None
+    if args.world_size == 1 or is_cut_otherwise:
+        return None
+    place = args.local_process_index
+    folders = gather_object([(place, str(sharing.new_folder()) if place == 0 else "")])
+    first = args.process_index - place  # of this machine
+    same = itertools.takewhile(lambda other: other[0] != 0, folders[first + 1 :])
+    return Part(args.process_index, args.world_size, place, 1 + len(list(same)), Path(folders[first][1]))
 
 
 def steps_for(args, rows: int) -> int:

@@ -1,14 +1,18 @@
 """Rows made as they are read: those of `load_dataset`, in its order, for any number of workers."""
 
 import itertools
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support import starting
 
 import hf_procedural as hp
-from hf_procedural.data import blocks
-from hf_procedural.data.rows import TrainRows, ValidationRows
+from hf_procedural.data import blocks, sharing
+from hf_procedural.data.rows import Part, TrainRows, ValidationRows
 
 SHORT, LONG = hp.task("sort-4"), hp.task("set-6")
 
@@ -36,6 +40,81 @@ def test_training_rows_keep_their_order(workers, start):
         column = torch.cat([batch[name] for batch in batches])
         assert column.dtype == torch.int64
         np.testing.assert_array_equal(column, expected(SHORT, 3, "train", start + 1200)[place, start:])
+
+
+OF_TWO = """
+import itertools, os, sys
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
+import hf_procedural as hp
+from hf_procedural.data import blocks
+from hf_procedural.data.rows import TrainRows
+from hf_procedural.training import begin
+from hf_procedural.training.stage_arguments import StageArguments
+out, workers = sys.argv[1], int(sys.argv[2])
+made = blocks.block
+def block(task, seed, split, number):
+    with open(f"{out}/{os.environ['RANK']}-{os.getpid()}-{task.length}.made", "a") as file:
+        print(number, file=file)
+    return made(task, seed, split, number)
+blocks.block = block
+args = StageArguments(output_dir=out, use_cpu=True, per_device_train_batch_size=300)
+part = begin.part_of(args)
+rows = TrainRows(hp.task("sort-4"), 3, 600, part)
+rows.start = 40
+accelerator = Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(dispatch_batches=False))
+for name, task in (("short", rows.task), ("long", hp.task("sort-6"))):
+    rows.task = task
+    loader = accelerator.prepare(torch.utils.data.DataLoader(rows, batch_size=300, num_workers=workers))
+    batches = [accelerator.gather(batch["labels"]) for batch in itertools.islice(loader, 20)]
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        torch.save(torch.cat(batches), f"{out}/{name}.pt")
+        print(part.folder)
+accelerator.end_training()  # a process that ends inside its group is now and then aborted
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_of_two_processes_each_makes_its_own(workers, tmp_path):
+    """All rows as one process has them; each block is made once, by processes or their workers in turn."""
+    main, _ = starting.run_two("-c", OF_TWO, tmp_path, workers)
+    for name, task in (("short", SHORT), ("long", hp.task("sort-6"))):
+        given = torch.load(tmp_path / f"{name}.pt", weights_only=True).numpy()
+        np.testing.assert_array_equal(given, expected(task, 3, "train", 12_040)[1, 40:])
+        files = sorted(tmp_path.glob(f"*-{task.length}.made"))
+        made = [[int(number) for number in file.read_text().split()] for file in files]
+        numbers = list(itertools.chain(*made))
+        needed = range(-(-12_040 // blocks.block_rows(task)))
+        assert len(numbers) == len(set(numbers)) and set(needed) <= set(numbers)
+        makers = 2 * max(workers, 1)
+        assert sorted({number % makers for number in mine} for mine in made) == [{place} for place in range(makers)]
+    assert not Path(main.stdout.split()[0]).exists()
+
+
+def test_blocks_are_made_here_where_the_others_do_not_come(monkeypatch, tmp_path):
+    """They are late, or there is no room for what is shared."""
+    monkeypatch.setattr(sharing, "_PATIENCE", 0)
+    rows = TrainRows(SHORT, 3, 100)
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "there", tmp_path / "gone"):
+        rows.part = Part(1, 2, 1, 2, folder)
+        own = [row for row in itertools.islice(iter(rows), 4_000) if row is not None]
+        places = [row for row in range(4_000) if row % 100 >= 50]
+        np.testing.assert_array_equal(read(own, 2_000), expected(SHORT, 3, "train", 4_000)[:, places])
+        assert not folder.exists()
+
+
+def test_folders_of_killed_processes_are_removed(monkeypatch, tmp_path):
+    monkeypatch.setattr(sharing, "_MEMORY", tmp_path)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for owner in (ended.pid, os.getpid()):
+        (tmp_path / f"hf_procedural-{owner}-x").mkdir()
+    (tmp_path / "other-1").mkdir()
+    folder = sharing.new_folder()
+    assert {*tmp_path.iterdir()} == {tmp_path / f"hf_procedural-{os.getpid()}-x", tmp_path / "other-1", folder}
 
 
 def test_another_task_takes_over_with_the_next_iterator():
