@@ -15,6 +15,7 @@ import itertools
 import json
 import multiprocessing
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -449,21 +450,44 @@ def bare_loop(model, next_batch, item: bool, steps: int, bf16=False, compiled=Fa
     return some
 
 
-def stage(size: str, steps: int) -> None:
-    """recipes/pretrain.py, a process of its own, in turn with a plain loop: seven pairs."""
+def run_recipe(name: str, words: str) -> list[dict]:
+    """What the runs of a recipe, in a process of its own, say of their training."""
+    words += " --eval_strategy no --save_strategy no --report_to none --disable_tqdm true --dropout 0 --output_dir"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, f"recipes/{name}.py", *words.split(), f"{folder}/run"]
+        subprocess.run(command, cwd=Path(__file__).parent.parent, check=True, capture_output=True)
+        return [json.loads(file.read_text()) for file in Path(folder).rglob("train_results.json")]
+
+
+def stage(size: str, steps: int, pairs: int) -> None:
+    """recipes/pretrain.py in turn with a plain loop."""
     task, rng = hf_procedural.task("set-64"), random.Random(0)
     loop = bare_loop(small_model(task, size, 0.0, "sdpa"), lambda: plain_batch(task, rng), True, steps)
-    words = f"--task set-64 --size {size} --dropout 0 --per_device_train_batch_size 64 --max_steps {4 * steps}"
-    words += " --eval_strategy no --save_strategy no --report_to none --disable_tqdm true"
-    command = [sys.executable, "recipes/pretrain.py", *words.split(), "--output_dir"]
-    for pair in range(1, 8):
-        with tempfile.TemporaryDirectory() as folder:
-            output = Path(folder, "run")
-            subprocess.run([*command, output], cwd=Path(__file__).parent.parent, check=True, capture_output=True)
-            ours = json.loads((output / "train_results.json").read_text())["train_steps_per_second"]
+    words = f"--task set-64 --size {size} --per_device_train_batch_size 64 --max_steps {4 * steps}"
+    for pair in range(1, pairs + 1):
+        (results,) = run_recipe("pretrain", words)
+        ours = results["train_steps_per_second"]
         plain = steps / seconds(loop, 1, warmup=int(pair == 1))
         what = f"recipes/pretrain.py {size}, set-64: rows made in Python, pair {pair}"
         report(what, f"{ours:.1f} steps/s", f"{plain:.1f}", ours / plain, "1.6")
+
+
+def study(size: str, pairs: int) -> None:
+    """Two runs at a time of recipes/probe.py, each on half of the cores, in turn with one run on all of them."""
+    for task, batch, steps in (("set-64", 64, 400), ("haystack-30", 1000, 40)):
+        words = f"--task {task} --size {size} --per_device_train_batch_size {batch} --max_steps {steps}"
+        words += " --validation_size 64 --num_proc"
+        rates = []
+        for _ in range(pairs):
+            at_once = run_recipe("probe", f"{words} 2 --seeds 0 1")
+            alone = run_recipe("probe", f"{words} 1")
+            together = 2 * steps / max(results["train_runtime"] for results in at_once)
+            rates.append((together, alone[0]["train_steps_per_second"]))
+        ours, plain = (statistics.median(column) for column in zip(*rates, strict=True))
+        single = sorted(two / one for two, one in rates)
+        spread = f"{single[0]:.2f} to {single[-1]:.2f}"
+        what = f"recipes/probe.py {size}, {task}, two runs at a time: one run on all cores (pairs: {spread})"
+        report(what, f"{ours:.1f} steps/s", f"{plain:.1f}", statistics.median(single), "1.25")
 
 
 def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
@@ -496,11 +520,12 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     functions = (sampling, families, building, writing, feeding, two_processes, packing, filtering, scoring)
-    functions += (probing, stage, training)
+    functions += (probing, stage, study, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
+    parser.add_argument("--pairs", type=int, default=7, help="of stage and study")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
     parser.add_argument("--compile", action="store_true", help="use torch.compile in all three loops")
     args = parser.parse_args()
@@ -509,7 +534,7 @@ def main():
     datasets.disable_progress_bars()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}\n")
     print("| what | ours | plain reference | ratio | must reach |\n|---|---|---|---|---|")
-    settings = {"probing": (args.size,), "stage": (args.size, args.steps)}
+    settings = {"probing": (args.size,), "stage": (args.size, args.steps, args.pairs), "study": (args.size, args.pairs)}
     settings["training"] = (args.size, args.steps, args.bf16, args.compile)
     for part in args.parts:
         parts[part](*settings.get(part, ()))

@@ -15,22 +15,21 @@ are not run again, an interrupted one goes on where it stopped.
 import contextlib
 import copy
 import dataclasses
-import multiprocessing
 import re
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import sys
 from pathlib import Path
 
 from hf_procedural import metrics
-from hf_procedural.errors import user_errors
+from hf_procedural.errors import program, user_errors
 from hf_procedural.locks import holding
 from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
+from hf_procedural.runs.checkpoints import STATE
 from hf_procedural.runs.folder import PROJECT, is_finished, open_study, save_provenance
 from hf_procedural.runs.read import read_runs
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import SCRATCH, InitArguments, ModelArguments, RowArguments, StageSettings
-from hf_procedural.training.launch import end_with_parent
 
 
 @dataclasses.dataclass
@@ -57,9 +56,13 @@ class StudyArguments(InitArguments):
         },
     )
     seeds: list[int] = dataclasses.field(default_factory=lambda: [0], metadata={"help": "A run of each arm for each."})
-    num_proc: int = dataclasses.field(
-        default=1,
-        metadata={"help": "Runs at a time, sharing cores and GPU; small models gain from one for each core."},
+    num_proc: int | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "Runs at a time, which share the cores, or the GPU; each has a log, seed_N.log, beside its folder. "
+            "Default: on CPUs, for models of up to 10 million weights, one for each core and each 2 GB of free memory; "
+            "else one."
+        },
     )
 
     def __post_init__(self):
@@ -81,10 +84,12 @@ class StudyArguments(InitArguments):
 parser.answer_early(__name__, __doc__, StudyArguments, ModelArguments, StageSettings)
 
 import pretrain
+import psutil
 import torch
 
 from hf_procedural.hub.runs import train_and_publish
-from hf_procedural.training import begin
+from hf_procedural.training import begin, together
+from hf_procedural.training.interruption import OutOfTime, resuming
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -114,7 +119,6 @@ def runs_of(study, model_args, args):
                 init = InitArguments(**shared | {"init_from": arm})
                 run_args = copy.deepcopy(args)
                 run_args.seed = seed
-                run_args.disable_tqdm = args.disable_tqdm or study.num_proc > 1
                 folder = Path(args.output_dir) / task / folders[arm] / f"seed_{seed}"
                 run_args.output_dir = str(folder)
                 study_name = args.run_name or Path(args.output_dir).absolute().name
@@ -132,19 +136,18 @@ def _repo_of(study, args, run: str) -> str:
     return base + re.sub(r"[^\w.-]+", "_", f"-{run}") if several else base
 
 
-def run_one(number: int, total: int, arm: str, run: list, threads: int | None = None) -> str:
+def run_one(label: str, run: list) -> str:
     """Trains one run of the study; gives its result as a line."""
-    if threads:
-        torch.set_num_threads(threads)
-    *recipe, run_args = run
-    results = train_and_publish(pretrain.prepare(*run), *recipe)
-    shown = ", ".join(f"{name} {results[f'eval_{name}']:.4f}" for name in metrics.NAMES)
-    return f"[{number}/{total}] {recipe[0].task}, {arm}, seed {run_args.seed}: {shown}"
+    results = train_and_publish(pretrain.prepare(*run), *run[:-1])
+    return f"{label}: " + ", ".join(f"{name} {results[f'eval_{name}']:.4f}" for name in metrics.NAMES)
 
 
-def start_worker() -> None:
+def run_beside(label: str, run: list, threads: int) -> str:
+    """As `run_one`, in a process beside others."""
     begin.hide_mask_warning()
-    end_with_parent()
+    torch.set_num_threads(threads)
+    run[-1].disable_tqdm = True  # of a log
+    return run_one(label, run)
 
 
 def main():
@@ -154,40 +157,81 @@ def main():
         args.output_dir = args.output_dir or "runs/probe"
         if args.project == PROJECT:  # of trackio: one for the study
             args.project = Path(args.output_dir).absolute().name
-        if study.num_proc > 1 and args.world_size > 1:
+        if (study.num_proc or 1) > 1 and args.world_size > 1:
             raise ValueError(f"num_proc must be 1 with several processes, got {study.num_proc}")
         open_study(args, study, model_args)
-        runs = [run for run in runs_of(study, model_args, args) if not is_finished(run[-1].output_dir)]
-        for _, *run in runs:  # all that can be wrong is found before anything is written
-            pretrain.prepare(*run)
+        all_runs = list(runs_of(study, model_args, args))
+        runs = [run for run in all_runs if not is_finished(run[-1].output_dir)]
+        weights = [pretrain.prepare(*run).model.num_parameters() for _, *run in runs]  # finds all that can be wrong
+    # Of all runs, not of those that are left: a run has as many threads, and so the same rounding, when it goes on.
+    on_cpu = max(weights, default=0) if args.device.type == "cpu" and args.world_size == 1 else None
+    free = psutil.virtual_memory().available
+    num_proc = together.at_a_time(study.num_proc, len(all_runs), torch.get_num_threads(), on_cpu, free)
     args.distributed_state.wait_for_everyone()  # all have looked at the folder
     with contextlib.ExitStack() as stack:
         with user_errors():
             stack.enter_context(holding(args.output_dir, is_main=args.should_save))
             if args.should_save:
                 open_study(args, study, model_args)  # nobody began it with other arguments meanwhile
-        run_all(study, model_args, args, runs)
+        run_all(study, model_args, args, runs, num_proc)
 
 
-def run_all(study, model_args, args, runs: list) -> None:
-    """Trains all runs, and reports on them."""
+def run_all(study, model_args, args, runs: list, num_proc: int) -> None:
+    """Trains all runs, and reports on them. Exit code 2 where one has failed, once the others are done."""
     save_provenance(args, study, model_args, stage="probe")
-    jobs = [(number, len(runs), arm, run) for number, (arm, *run) in enumerate(runs, 1)]
-    if study.num_proc == 1:
-        lines = (run_one(*job) for job in jobs)
+    labels = []
+    for number, (arm, data, *_, run_args) in enumerate(runs, 1):
+        labels.append(f"[{number}/{len(runs)}] {data.task}, {arm}, seed {run_args.seed}")
+    jobs = [(label, run) for label, (_, *run) in zip(labels, runs, strict=True)]
+    logs = [Path(f"{run[-1].output_dir}.log") for run in runs]
+    if num_proc == 1:
+        failed = in_turn(args, jobs)
     else:
-        threads = max(1, torch.get_num_threads() // study.num_proc)
-        pool = ProcessPoolExecutor(study.num_proc, multiprocessing.get_context("spawn"), start_worker)
-        lines = (done.result() for done in as_completed([pool.submit(run_one, *job, threads) for job in jobs]))
-    try:
-        for line in lines:
-            if args.should_save:
-                tell(line, flush=True)
-    finally:
-        if study.num_proc > 1:  # where a run has ended otherwise, no other begins
-            pool.shutdown(cancel_futures=True)
-    if args.should_save:
+        threads = max(1, torch.get_num_threads() // num_proc)
+        tell(f"{len(runs)} runs, {num_proc} at a time with {threads} thread{'s'[: threads > 1]} each; logs: seed_N.log")
+        failed = side_by_side(num_proc, [(*job, threads) for job in jobs], logs)
+    has_some = any(Path(args.output_dir).rglob(STATE))
+    if args.should_save and has_some:
         tell(report.write(read_runs([args.output_dir]), args.output_dir))
+    if failed:
+        again = f"this runs them again: {resuming(Path(args.output_dir))}"
+        tell(f"{program()}: error: {failed} of {len(runs)} runs failed; {again}", error=True)
+        sys.exit(2)
+
+
+def in_turn(args, jobs: list) -> int:
+    """Trains runs in this process; gives how many failed. Each of those has told why."""
+    failed = 0
+    for job in jobs:
+        try:
+            line = run_one(*job)
+        except SystemExit:
+            if args.world_size > 1:  # the other processes may not have met it
+                raise
+            failed += 1
+            continue
+        if args.should_save:
+            tell(line, flush=True)
+    return failed
+
+
+def side_by_side(num_proc: int, jobs: list, logs: list[Path]) -> int:
+    """Trains runs in processes of their own; gives how many failed. Raises OutOfTime where one has."""
+    failed, late = 0, None
+    with contextlib.closing(together.run_together(num_proc, run_beside, jobs, logs)) as ended:
+        for number, run in ended:
+            error = run.exception()
+            if error is None:
+                tell(run.result(), flush=True)
+            elif isinstance(error, OutOfTime):
+                late = error
+            else:
+                failed += 1
+                reason = together.why(error, logs[number])
+                tell(f"{jobs[number][0]}: failed: {reason} (log: {logs[number]})", error=True)
+    if late is not None:
+        raise late
+    return failed
 
 
 if __name__ == "__main__":

@@ -122,7 +122,23 @@ def test_a_killed_study_goes_on_where_it_stopped(num_proc, monkeypatch, tmp_path
     assert all(same_weights(study / run, Path("runs/study", run)) for run in RUNS)
     assert len(times) >= 20 and {path: path.stat().st_mtime_ns for path in files} == times
     last = Path("runs/study/report.csv").read_text().count("\n"), (study / "report.csv").read_text().count("\n")
-    assert last == (9, 9) and "attn=runs/source, seed 1: answer_accuracy" in capfd.readouterr().out
+    told = capfd.readouterr().out
+    assert last == (9, 9) and "attn=runs/source, seed 1: answer_accuracy" in told
+    logs = {path.relative_to(study).with_suffix("").as_posix() for path in study.rglob("seed_*.log")}
+    assert logs == (set(RUNS) if num_proc == 2 else set()) and ("'loss'" in told) == (num_proc == 1)
+
+
+@pytest.mark.parametrize("num_proc", [1, 2])
+def test_a_run_that_fails_leaves_the_others_alone(num_proc, monkeypatch, tmp_path, capfd):
+    words = [*PROBE, "--learning_rate", "1e30", "--seeds", "0", "1", "--output_dir", tmp_path / "study"]
+    with pytest.raises(SystemExit) as exit_:
+        run_here(monkeypatch, "probe", *words, "--num_proc", num_proc)
+    errors = [
+        line for line in capfd.readouterr().err.splitlines() if "the run has diverged" in line or "failed" in line
+    ]
+    assert exit_.value.code == 2 and len(errors) == 3
+    assert "error: 2 of 2 runs failed; this runs them again: " in errors[2]
+    assert len([*(tmp_path / "study").rglob("diverged.json")]) == 2
 
 
 def test_only_named_components_are_trained(monkeypatch, tmp_path):
