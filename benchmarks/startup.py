@@ -50,7 +50,8 @@ CACHES = {"warm": (), "cold": ("NUMBA_CACHE_DIR",), "new": ("NUMBA_CACHE_DIR", "
 
 
 def environment_of(checkout: Path) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return environment | {"PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
 
 
 def cpu_seconds(checkout: Path, words: list[str], code: int) -> float:

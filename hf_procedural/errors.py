@@ -17,6 +17,7 @@ from .renamed import with_current_flags
 from .terminal import in_a_line, tell
 
 COMMAND = "HF_PROCEDURAL_COMMAND"  # where hf-procedural tells a recipe as what it was started
+ALONE = "HF_PROCEDURAL_ALONE"  # the name of a recipe that it started without a launcher; empty where there must be one
 
 
 def program() -> str:

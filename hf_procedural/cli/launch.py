@@ -1,7 +1,9 @@
-"""hf-procedural RECIPE: runs the script of a recipe, under `accelerate launch` where it trains or is to be spread.
+"""hf-procedural RECIPE: runs the script of a recipe, under `accelerate launch` where it is to be spread.
 
-Flags of `accelerate launch` may stand among the recipe's own, as with `trl sft`; of a flag that both have, the recipe
-gets it. The script's exit code is the command's.
+A recipe that trains, and of which accelerate would start one process, is started without it, in the same environment:
+the launcher imports torch before the recipe does. Only the recipe finds out whether there are several GPUs; then it
+begins again, under the launcher. Flags of `accelerate launch` may stand among the recipe's own, as with `trl sft`; of a
+flag that both have, the recipe gets it. The script's exit code is the command's.
 """
 
 import logging
@@ -13,7 +15,7 @@ import sys
 from pathlib import Path
 
 from .. import upstream
-from ..errors import COMMAND, Parser, nearest
+from ..errors import ALONE, COMMAND, Parser, nearest
 from ..files import shipped
 from . import recipes
 
@@ -28,24 +30,51 @@ def run(args) -> None:
     if words and not words[0].startswith("-") and recipes.configs_of(args.name):
         words[0] = str(recipes.config_of(args.name, words[0]))
     flags = set(map(_flag, words))
-    if flags & _SPREADS or (args.name in recipes.TRAIN and not flags & {"-h", "--help"}):
-        if args.name in recipes.TRAIN:
-            _check(args.name, script, words)
+    trains = args.name in recipes.TRAIN and not flags & {"-h", "--help"}
+    may_be_alone = os.environ.pop(ALONE, None) is None and not _is_configured()
+    if trains:
+        ours = _ours(words)
+        if ours == words and may_be_alone:
+            os.environ[ALONE] = args.name
+            _run(args.name, script, words)
+        if ours is not None:
+            _check(args.name, script, ours)
+    if trains or flags & _SPREADS:
         _launch(args.name, script, words)
     else:
-        os.environ[COMMAND] = f"hf-procedural {args.name}"
-        os.execv(sys.executable, [sys.executable, str(script), *words])
+        _run(args.name, script, words)
 
 
-def _check(name: str, script: Path, words: list[str]) -> None:
-    """Ends the program where the recipe's words are wrong, which takes seconds less than the launcher's import."""
-    from ..training import declared, parser
+def _run(name: str, script: Path, words: list[str]) -> None:
+    """Replaces this process by the recipe."""
+    os.environ[COMMAND] = f"hf-procedural {name}"
+    os.execv(sys.executable, [sys.executable, str(script), *words])
+
+
+def _ours(words: list[str]) -> list[str] | None:
+    """The recipe's words, by the flags in the source of `accelerate launch`; None where it cannot be read."""
+    from ..training import declared
 
     try:
         taken = declared.flags_of("accelerate.commands.launch")
-    except declared.Unreadable:  # the recipe will tell it
-        return
+    except declared.Unreadable:  # the launcher will tell it
+        return None
     ours, _ = split(words, {_flag(flag): value for flag, value in taken.items() if flag not in RECIPES_OWN})
+    return ours
+
+
+def _is_configured() -> bool:
+    """Whether `accelerate config` has been here, or a variable of accelerate's is set, which the launcher weighs."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("HF_HOME", f"{cache}/huggingface")).expanduser()
+    named = any(name.startswith("ACCELERATE_") for name in os.environ)
+    return named or any((home / "accelerate").glob("default_config.*"))
+
+
+def _check(name: str, script: Path, ours: list[str]) -> None:
+    """Ends the program where the recipe's words are wrong, which takes seconds less than the launcher's import."""
+    from ..training import parser
+
     environment = os.environ | {COMMAND: f"hf-procedural {name}", parser.CHECK_ONLY: "1"}
     done = subprocess.run([sys.executable, str(script), *ours], env=environment, check=False)
     if done.returncode:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import upstream
-from ..errors import COMMAND, program
+from ..errors import ALONE, COMMAND, program
 from ..terminal import tell
 
 if TYPE_CHECKING:
@@ -110,6 +110,18 @@ def _cores() -> int:
         quota, period = CPU_QUOTA.read_text().split()
         cores = min(cores, int(quota) // int(period))
     return max(1, cores)
+
+
+def start_gpu_processes() -> None:
+    """Replaces this process by a launcher's where hf-procedural left that out, and there is more than one GPU."""
+    recipe = os.environ.pop(ALONE, None)
+    if not recipe:
+        return
+    import torch
+
+    if torch.accelerator.device_count() > 1:
+        os.environ[ALONE] = ""
+        os.execv(sys.executable, [sys.executable, "-m", "hf_procedural.cli", recipe, *sys.argv[1:]])
 
 
 def _launch_words() -> list[str]:
