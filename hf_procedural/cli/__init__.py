@@ -29,19 +29,22 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 def main(argv: list[str] | None = None) -> None:
     """The console script. A user's mistake ends with one line and exit code 2."""
-    if not {"HF_DEBUG", "HF_HUB_VERBOSITY"} & os.environ.keys():
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what we tell ourselves
     try:
         with user_errors():
             args = parse(sys.argv[1:] if argv is None else argv)
+            is_recipe = args.run is launch.run
+            if not is_recipe and not {"HF_DEBUG", "HF_HUB_VERBOSITY"} & os.environ.keys():
+                logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what we tell ourselves
             try:
-                args.run(args)
+                script = args.run(args)
                 sys.stdout.flush()
             except BrokenPipeError:  # of | head, which has seen enough
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is the rest a mistake at the end
                 sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    if script:
+        launch.begin(args.name, script)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -1,13 +1,14 @@
 """hf-procedural RECIPE: runs the script of a recipe, under `accelerate launch` where it is to be spread.
 
-A recipe that trains, and of which accelerate would start one process, is started without it, in the same environment:
-the launcher imports torch before the recipe does. Only the recipe finds out whether there are several GPUs; then it
-begins again, under the launcher. Flags of `accelerate launch` may stand among the recipe's own, as with `trl sft`; of a
+A recipe that trains, and of which accelerate would start one process, runs without it: the launcher imports torch in a
+process of its own before the recipe does. Only the recipe finds out whether there are several GPUs; then it begins
+again, under the launcher. Flags of `accelerate launch` may stand among the recipe's own, as with `trl sft`; of a
 flag that both have, the recipe gets it. The script's exit code is the command's.
 """
 
 import logging
 import os
+import runpy
 import shlex
 import signal
 import subprocess
@@ -24,8 +25,11 @@ _SPREADS = {"--config_file", "--multi_gpu", "--num_processes", "--num_machines",
 RECIPES_OWN = {"--debug", "--gradient_accumulation_steps", "--help"}  # of accelerate launch, too
 
 
-def run(args) -> None:
-    """Runs the recipe `args.name` with the words behind it. Raises ValueError for a configuration that is none."""
+def run(args) -> list[str] | None:
+    """Launches the recipe `args.name` with the words behind it; or gives its script and words, for `begin`.
+
+    Raises ValueError for a configuration that is none.
+    """
     script, words = recipes.script_of(args.name), list(args.words)
     if words and not words[0].startswith("-") and recipes.configs_of(args.name):
         words[0] = str(recipes.config_of(args.name, words[0]))
@@ -36,19 +40,21 @@ def run(args) -> None:
         ours = _ours(words)
         if ours == words and may_be_alone:
             os.environ[ALONE] = args.name
-            _run(args.name, script, words)
+            return [str(script), *words]
         if ours is not None:
             _check(args.name, script, ours)
     if trains or flags & _SPREADS:
         _launch(args.name, script, words)
-    else:
-        _run(args.name, script, words)
+        return None
+    return [str(script), *words]
 
 
-def _run(name: str, script: Path, words: list[str]) -> None:
-    """Replaces this process by the recipe."""
+def begin(name: str, argv: list[str]) -> None:
+    """Runs the script of a recipe in this process, as python does: what it raises is its own."""
     os.environ[COMMAND] = f"hf-procedural {name}"
-    os.execv(sys.executable, [sys.executable, str(script), *words])
+    sys.argv = argv
+    sys.path.insert(0, str(Path(argv[0]).parent))
+    runpy.run_path(argv[0], run_name="__main__")
 
 
 def _ours(words: list[str]) -> list[str] | None:
