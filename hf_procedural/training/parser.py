@@ -56,8 +56,9 @@ def parse(description: str, *kinds, argv: list[str] | None = None):
 
     Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
     """
-    gc.freeze()  # what is imported stays, so that no later search, such as the Trainer's, goes through it
-    gc.enable()
+    if not gc.isenabled():  # by `answer_early`
+        gc.freeze()  # what is imported stays, so that no later search, such as the Trainer's, goes through it
+        gc.enable()
     start_cpu_processes()
     start_gpu_processes()
     atexit.register(leave_group)

@@ -1,9 +1,12 @@
 """Under accelerate launch: as many threads as there are cores, where nobody has asked for another number."""
 
+import os
+import sys
 from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
 from hf_procedural.training import launch
 
@@ -29,6 +32,20 @@ def threads(monkeypatch, tmp_path):
         return launch.os.environ.get("OMP_NUM_THREADS")
 
     return started
+
+
+@pytest.mark.parametrize(
+    ("recipe", "gpus", "started"),
+    [("pretrain", 2, ["-m", "hf_procedural.cli", "pretrain", "set.yaml"]), ("pretrain", 1, None), (None, 2, None)],
+)
+def test_several_gpus_get_a_launcher_after_all(recipe, gpus, started, monkeypatch):
+    monkeypatch.setenv(launch.ALONE, recipe or "")
+    monkeypatch.setattr(sys, "argv", ["recipes/pretrain.py", "set.yaml"])
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: gpus)
+    commands = []
+    monkeypatch.setattr(launch.os, "execv", lambda file, words: commands.append((words[1:], os.environ[launch.ALONE])))
+    launch.start_gpu_processes()
+    assert commands == ([(started, "")] if started else [])
 
 
 def test_a_process_alone_gets_all_cores(threads):

@@ -1,8 +1,12 @@
 """Recipes' flags: those that HfArgumentParser would give them, told and checked without importing what is heavy."""
 
+import argparse
 import ast
+import contextlib
 import dataclasses
+import gc
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -218,7 +222,7 @@ def test_the_command_checks_a_recipes_words_before_it_imports_the_launcher(monke
     launched = []
     monkeypatch.setattr(launch, "_launch", lambda *words: launched.append(words))
     assert set(recipes.TRAIN) <= set(OF_DATACLASSES)  # others would run
-    for words, code in (("--max_steps many", 2), ("--max_steps 3 --num-processes 2", 0)):
+    for words, code in (("--max_steps many --num-processes 2", 2), ("--max_steps 3 --num-processes 2", 0)):
         monkeypatch.setattr(sys, "argv", ["hf-procedural", "pretrain", "quickstart", *words.split()])
         if code:
             with pytest.raises(SystemExit) as exit_:
@@ -231,6 +235,73 @@ def test_the_command_checks_a_recipes_words_before_it_imports_the_launcher(monke
     line = "hf-procedural pretrain: error: argument --max_steps: invalid int value: 'many' "
     line += "(it must be a whole number, at least 1, or -1 for none)"
     assert (seen.out, seen.err.splitlines()) == ("", [line])
+
+
+@pytest.fixture
+def launched(monkeypatch, tmp_path):
+    """The recipes that are started under accelerate launch, on a machine without settings of it."""
+    names = []
+    monkeypatch.setattr(launch, "_launch", lambda name, *_: names.append(name))
+    monkeypatch.setattr(launch, "_check", lambda *_: None)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    for name in [name for name in os.environ if name.startswith("ACCELERATE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv(launch.ALONE, raising=False)
+    yield names
+    os.environ.pop(launch.ALONE, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "is_launched"),
+    [
+        ("pretrain quickstart --seed 1", {}, False),
+        ("pretrain quickstart --seed 1 --num_processes 1", {}, True),
+        ("pretrain quickstart --cpu", {}, True),
+        ("pretrain quickstart", {"ACCELERATE_MIXED_PRECISION": "bf16"}, True),
+        ("pretrain quickstart", {launch.ALONE: ""}, True),
+        ("pretrain --help", {}, False),
+        ("recycle_classifier --seed 1", {}, False),
+    ],
+)
+def test_one_process_needs_no_launcher(words, settings, is_launched, launched, monkeypatch):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    name, *rest = words.split()
+    argv = launch.run(argparse.Namespace(name=name, words=rest))
+    assert launched == [name] * is_launched and (argv is None) == is_launched
+    if argv:
+        config = [str(recipes.config_of(name, "quickstart"))] if "quickstart" in rest else []
+        assert argv == [str(recipes.script_of(name)), *config, *rest[len(config) :]]
+        assert os.environ.get(launch.ALONE) == ("pretrain" if config else None)
+
+
+def test_what_accelerate_was_configured_for_needs_the_launcher(launched, tmp_path):
+    (tmp_path / "accelerate").mkdir()
+    (tmp_path / "accelerate" / "default_config.yaml").write_text("num_processes: 2")
+    launch.run(argparse.Namespace(name="pretrain", words=["quickstart"]))
+    assert launched == ["pretrain"]
+
+
+def test_a_mistake_in_a_recipe_that_the_command_runs_is_told_by_its_name(monkeypatch, capsys, launched):
+    monkeypatch.delenv("HF_PROCEDURAL_COMMAND", raising=False)
+    for name in ("argv", "path"):
+        monkeypatch.setattr(sys, name, list(getattr(sys, name)))
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["pretrain", "quickstart", "--max_stepz", "3"])
+    os.environ.pop("HF_PROCEDURAL_COMMAND")
+    assert exit_.value.code == 2 and launched == []
+    assert capsys.readouterr().err.startswith("hf-procedural pretrain: error: unknown argument --max_stepz")
+
+
+def test_what_is_imported_is_not_searched_for_garbage(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    for enabled in (True, False):
+        gc.enable() if enabled else gc.disable()
+        with contextlib.suppress(SystemExit):
+            parser.parse("", argv=["--help"])
+        assert gc.isenabled()
+    assert frozen == [False]
 
 
 def test_flags_of_the_launcher_are_read_from_its_source():
