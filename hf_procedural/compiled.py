@@ -31,8 +31,9 @@ _NAMES = (
     f"{_CACHING}:CompileResultCacheImpl._locator_classes",
 )
 _OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
-_TASKS = os.path.join(os.path.dirname(__file__), "tasks")
-_OURS = re.compile(r".*(kernels|_ids)\.py")  # in tasks/: loops, and what else they import
+_CALLBACK = "numba.core.ccallback:CFunc"
+_ROOMS = [os.path.join(os.path.dirname(__file__), room) for room in ("tasks", "models")]
+_OURS = re.compile(r".*(kernels|_ids|lanes)\.py")  # there: loops, and what else they import
 _FOLDERS = 16  # so many are kept, those that were used last: of versions, checkouts, and tasks of other people
 
 
@@ -53,44 +54,75 @@ def njit(**options) -> Callable:
     return decorate
 
 
+def callback(signature, **options) -> Callable:
+    """As ``numba.cfunc(signature, cache=True, **options)``, kept as the loops of `njit` are."""
+
+    def decorate(function):
+        make = upstream.get(_CALLBACK)
+        if make is None:
+            _tell(_CALLBACK, "it is not there")
+            return numba.cfunc(signature, **options)(function)
+        compiled = make(function, (signature.args, signature.return_type), {}, options)
+        cache = _cache_of(function)
+        if cache is not None:
+            compiled._cache = cache
+        compiled.compile()
+        return compiled
+
+    return decorate
+
+
+def is_switched_off() -> bool:
+    """Whether NUMBA_DISABLE_JIT is set, under which there are no callbacks."""
+    return bool(vars(numba.config).get("DISABLE_JIT"))
+
+
 def _keep(dispatcher) -> None:
     """Gives a function its cache; without one it is compiled in each process, which is slow and right."""
-    files, numbers = _made_of(dispatcher)
-    folder = _folder(files)
-    make = _cache_in(folder, numbers) if folder else None
-    if folder is None or make is None:
+    cache = _cache_of(dispatcher.py_func)
+    if cache is None:
         return
-    cache = make(dispatcher.py_func)
-    if Path(cache.cache_path) != folder:  # NUMBA_CACHE_LOCATOR_CLASSES is set, to places where they may be stale
-        _tell(_NAMES[2], f"loops would be kept in {cache.cache_path}")
-    elif upstream.of(dispatcher, _OF_FUNCTION) is None:
+    if upstream.of(dispatcher, _OF_FUNCTION) is None:
         _tell(_OF_FUNCTION, "it is not there")
     else:
         dispatcher._cache = cache
 
 
+def _cache_of(function):
+    files, numbers = _made_of(function)
+    folder = _folder(files)
+    make = _cache_in(folder, numbers) if folder else None
+    if folder is None or make is None:
+        return None
+    cache = make(function)
+    if Path(cache.cache_path) != folder:  # NUMBA_CACHE_LOCATOR_CLASSES is set, to places where they may be stale
+        _tell(_NAMES[2], f"loops would be kept in {cache.cache_path}")
+        return None
+    return cache
+
+
 _tell = functools.cache(upstream.tell)
 
 
-def _made_of(dispatcher) -> tuple[frozenset[str], str]:
+def _made_of(function) -> tuple[frozenset[str], str]:
     """What a compiled function is made of: files, and a digest of numbers ("" for none, as of ours).
 
     They are of the function and of the ones that are in its module, or in one that it imports: it may call any.
     """
     files = set()
     numbers = set()
-    waiting = [dispatcher.py_func]
+    waiting = [function]
     while waiting:
         function = waiting.pop()
         file = function.__code__.co_filename
         values = list(function.__globals__.values())
-        if os.path.dirname(file) != _TASKS:  # of ours all sources are in the digest
+        if os.path.dirname(file) not in _ROOMS:  # of ours all sources are in the digest
             numbers.update(_numbers(function.__code__, function.__globals__))
             values += [value for module in values if isinstance(module, ModuleType) for value in vars(module).values()]
         if file not in files:
             files.add(file)
             linecache.lazycache(file, function.__globals__)  # where it is in a zip, only its loader can read it
-            waiting += [value.py_func for value in values if isinstance(value, type(dispatcher))]
+            waiting += [value.py_func for value in values if isinstance(value, _DISPATCHER)]
     return frozenset(files), hashlib.sha256("\n".join(sorted(numbers)).encode()).hexdigest()[:16] if numbers else ""
 
 
@@ -106,6 +138,7 @@ def _numbers(code: CodeType, names: dict) -> Iterator[str]:
             yield from _numbers(inner, names)
 
 
+_DISPATCHER = type(numba.njit(lambda: None))  # of functions that are compiled
 _FROZEN = (int, float, complex, str, bytes, tuple, np.generic, np.ndarray)
 
 
@@ -155,8 +188,9 @@ def _digest(sources: list[bytes]) -> str:
 
 @functools.cache
 def _our_sources() -> list[bytes]:
-    folder = importlib.resources.files("hf_procedural") / "tasks"
-    return [file.read_bytes() for file in folder.iterdir() if _OURS.fullmatch(file.name)]
+    rooms = [importlib.resources.files("hf_procedural") / os.path.basename(room) for room in _ROOMS]
+    files = [file for room in rooms for file in room.iterdir()]
+    return [file.read_bytes() for file in files if _OURS.fullmatch(file.name)]
 
 
 def _places() -> Iterator[Path]:

@@ -321,6 +321,7 @@ _lean(
     "numba.core.caching:FunctionCache._impl_class",
     "numba.core.caching:CompileResultCacheImpl._locator_classes",
     "numba.core.dispatcher:Dispatcher._cache",
+    "numba.core.ccallback:CFunc",
     why="compiled loops that are kept under a digest of all their sources",
     until="numba's cache notices a change in a function of another file",
     without="loops are compiled in each process, which takes seconds",

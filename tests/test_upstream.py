@@ -20,7 +20,8 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 from hf_procedural import compiled, registration, upstream
 from hf_procedural.data import builder, streaming
 from hf_procedural.errors import Parser
-from hf_procedural.models import attention, build, losses
+from hf_procedural.models import activation, attention, build, losses
+from hf_procedural.models import kernels as model_kernels
 from hf_procedural.tasks import IGNORE, kernels
 from hf_procedural.training import callbacks, divergence, finish, launch
 
@@ -714,6 +715,18 @@ def _(take, name):
     take.logged(name)
     state = np.arange(4, dtype=np.uint64)
     assert anew.stats.cache_path is None and anew(state.copy(), 3, 9) == kept(state.copy(), 3, 9)
+
+
+@case("numba.core.ccallback:CFunc")
+def _(take, name):
+    assert model_kernels.gelu_forward().address
+    take.hide(name)
+    take.monkeypatch.setattr(compiled, "_tell", compiled._tell.__wrapped__)
+    x = torch.randn(40)
+    expected = activation.gelu(x)
+    take.monkeypatch.setattr(model_kernels, "gelu_forward", model_kernels.gelu_forward.__wrapped__)
+    assert torch.equal(activation.gelu(x), expected)
+    take.logged(name)
 
 
 # bert-score

@@ -1,188 +1,123 @@
 """Causal attention for small heads on CPUs, as an `attn_implementation` of transformers.
 
 The papers' small models have heads of 4 dimensions, on which PyTorch's fused CPU kernel spends most of a training step
-(and with dropout it falls back to whole matrices). This one goes through a row's scores once, in registers, forwards
-and backwards. Whatever it is not made for (masks, caches, large heads, other devices) goes to PyTorch's.
+(and with dropout it falls back to whole matrices). This one takes sixteen heads at once, side by side, and goes through
+their scores once, in registers, forwards and backwards. Whatever it is not made for (masks, caches, large heads, other
+devices) goes to PyTorch's.
 """
 
 import functools
 import math
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from .. import compiled, upstream
+from . import kernels, threads
+from .lanes import LANES
 
 NAME = "small_heads_cpu"
-LARGEST_HEAD = 8  # dimensions; PyTorch's kernel is as fast beyond
-LARGEST_HEAD_WITH_DROPOUT = 16
+LARGEST_HEAD = 32  # dimensions; PyTorch's kernel is as fast beyond
+LARGEST_HEAD_WITH_DROPOUT = 32
+LARGEST_HEAD_OF_FEW = 8  # where there are too few heads to fill lanes and threads
 
 _SDPA, _MASK = "transformers.integrations.sdpa_attention:sdpa_attention_forward", "transformers.masking_utils:sdpa_mask"
 # What models pass on to every attention and ours has no use for. Anything else goes to PyTorch's, which may have one.
 _HARMLESS = {"position_ids", "cache_position", "use_cache", "num_items_in_batch", "shift_labels", "return_dict"}
 _HARMLESS |= {"output_router_logits", "output_hidden_states"}
 
-_LANES = 32  # lengths are padded to multiples of it, which spares the compiled loops their tails
-# Not the whole of fastmath: infinities and NaN (of a run that diverged) keep their meaning.
-_FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-_jit = compiled.njit(nogil=True, fastmath=_FAST, error_model="numpy")
 
+@torch.library.custom_op("hf_procedural::causal_attention", mutates_args=(), device_types="cpu")
+def causal_attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, dropout: float, seed: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Causal attention of float32 ``[batch, heads, tokens, dims]`` tensors.
 
-@_jit
-def _exp(x):
-    """e^x in float32 for x <= 0 (1e-38 for -inf), to 2e-7: a polynomial, which the compiler can vectorise."""
-    t = max(x * np.float32(1.44269504), np.float32(-126.0))
-    whole = np.int32(t - np.float32(0.5))
-    f = t - np.float32(whole)
-    p = np.float32(1.5403530e-4)
-    p = p * f + np.float32(1.3333558e-3)
-    p = p * f + np.float32(9.6181291e-3)
-    p = p * f + np.float32(5.5504109e-2)
-    p = p * f + np.float32(2.4022651e-1)
-    p = p * f + np.float32(6.9314718e-1)
-    p = p * f + np.float32(1)
-    return p * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
-
-
-@_jit
-def _kept(seed, row, column, threshold):
-    """Whether dropout keeps an entry: a hash of where it stands (murmur3's finaliser), so that nothing is stored."""
-    x = np.uint32(np.uint32(row) * np.uint32(0x9E3779B1) + np.uint32(column) * np.uint32(0x85EBCA77)) ^ np.uint32(seed)
-    x = np.uint32((x ^ np.uint32(x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-    x = np.uint32((x ^ np.uint32(x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-    return np.uint32(x ^ np.uint32(x >> np.uint32(16))) >= threshold
-
-
-@_jit
-def _forward(first, last, q, k, v, scale, dropout, seed, out, logsum):
-    dims, length = q.shape[1], logsum.shape[1]
-    threshold = np.uint32(dropout * 4294967295.0)
-    gain = np.float32(1.0 / (1.0 - dropout))
-    p = np.empty(q.shape[2], np.float32)
-    for head in range(first, last):
-        for i in range(length):
-            stop = (i // _LANES + 1) * _LANES
-            p[:stop] = 0
-            for d in range(dims):
-                qd = q[head, d, i] * scale
-                for j in range(stop):
-                    p[j] += qd * k[head, d, j]
-            p[i + 1 : stop] = -np.inf
-            top = p[0]
-            for j in range(stop):
-                top = max(top, p[j])
-            total = np.float32(0)
-            for j in range(stop):
-                e = _exp(p[j] - top)
-                total += e
-                p[j] = e
-            if dropout > 0:
-                row = head * length + i
-                for j in range(stop):
-                    p[j] *= gain if _kept(seed, row, j, threshold) else np.float32(0)
-            for d in range(dims):
-                value = np.float32(0)
-                for j in range(stop):
-                    value += p[j] * v[head, d, j]
-                out[head, d, i] = value / total
-            logsum[head, i] = top + np.float32(math.log(total))
-
-
-@_jit
-def _backward(first, last, q, k, v, out, grad, logsum, scale, dropout, seed, dq, dk, dv):
-    dims, length = q.shape[1], logsum.shape[1]
-    threshold = np.uint32(dropout * 4294967295.0)
-    gain = np.float32(1.0 / (1.0 - dropout))
-    p = np.empty(q.shape[2], np.float32)
-    dp = np.empty(q.shape[2], np.float32)
-    for head in range(first, last):
-        dk[head] = 0
-        dv[head] = 0
-        for i in range(length):
-            stop = (i // _LANES + 1) * _LANES
-            p[:stop] = 0
-            dp[:stop] = 0
-            inner = np.float32(0)
-            for d in range(dims):
-                qd = q[head, d, i] * scale
-                gd = grad[head, d, i]
-                inner += gd * out[head, d, i]
-                for j in range(stop):
-                    p[j] += qd * k[head, d, j]
-                    dp[j] += gd * v[head, d, j]
-            shift = logsum[head, i]
-            for j in range(stop):
-                p[j] = _exp(min(p[j] - shift, np.float32(0)))
-            p[i + 1 : stop] = 0
-            if dropout > 0:
-                row = head * length + i
-                for j in range(stop):
-                    kept = gain if _kept(seed, row, j, threshold) else np.float32(0)
-                    dp[j] = p[j] * (dp[j] * kept - inner) * scale
-                    p[j] = p[j] * kept
-            else:
-                for j in range(stop):
-                    dp[j] = p[j] * (dp[j] - inner) * scale
-            for d in range(dims):
-                gd = grad[head, d, i]
-                qd = q[head, d, i]
-                value = np.float32(0)
-                for j in range(stop):
-                    dv[head, d, j] += p[j] * gd
-                    dk[head, d, j] += dp[j] * qd
-                    value += dp[j] * k[head, d, j]
-                dq[head, d, i] = value
-
-
-_pool = ThreadPoolExecutor(max_workers=64)
-
-
-def _over_heads(kernel, heads, *arguments):
-    """Runs `kernel` on all heads; what a head gets depends on no other, nor on the number of threads.
-
-    Half as many threads as torch has: torch's own spin on their cores for a while after its last operation, and on two
-    cores a second thread made a training step a fifth slower.
+    Gives outputs, ``[batch, tokens, heads, dims]``, and the statistics of scores that the gradient needs. `seed` is an
+    integer of one element, of which it follows what dropout drops.
     """
-    threads = max(1, min(torch.get_num_threads() // 2, heads))
-    borders = [heads * part // threads for part in range(threads + 1)]
-    others = [_pool.submit(kernel, *borders[part : part + 2], *arguments) for part in range(1, threads)]
-    kernel(0, borders[1], *arguments)
-    for other in others:
-        other.result()
+    inputs = [_with_dense_heads(tensor) for tensor in (query, key, value)]
+    batch, heads, tokens, dims = query.shape
+    out = query.new_empty(batch, tokens, heads, dims)
+    statistics = query.new_empty(-(-batch * heads // LANES), tokens, 2, LANES)
+    kernel = kernels.attention_forward(dims, dropout > 0)
+    _run(kernel, [*inputs, out.transpose(1, 2)], statistics, scale, dropout, seed)
+    return out, statistics
 
 
-class _Attention(torch.autograd.Function):
-    """Over float32 ``[heads, dims, length]`` tensors: tokens last, and their number padded to whole blocks of lanes."""
+@causal_attention.register_fake
+def _(query, key, value, scale, dropout, seed):
+    batch, heads, tokens, dims = query.shape
+    statistics = query.new_empty((batch * heads + LANES - 1) // LANES, tokens, 2, LANES)
+    return query.new_empty(batch, tokens, heads, dims), statistics
 
-    @staticmethod
-    def forward(ctx, q, k, v, length, scale, dropout):
-        seed = int(torch.randint(2**31, ())) if dropout else 0
-        out, logsum = torch.zeros_like(q), torch.empty(len(q), length)
-        settings = (np.float32(scale), float(dropout), seed)
-        arrays = [tensor.numpy() for tensor in (q, k, v)]
-        _over_heads(_forward, len(q), *arrays, *settings, out.numpy(), logsum.numpy())
-        ctx.save_for_backward(q, k, v, out, logsum)
-        ctx.settings = settings
-        return out
 
-    @staticmethod
-    def backward(ctx, grad):
-        q, k, v, out, logsum = ctx.saved_tensors
-        gradients = [torch.zeros_like(q), torch.empty_like(q), torch.empty_like(q)]
-        inputs = [tensor.numpy() for tensor in (q, k, v, out, grad.contiguous(), logsum)]
-        _over_heads(_backward, len(q), *inputs, *ctx.settings, *(gradient.numpy() for gradient in gradients))
-        return *gradients, None, None, None
+@torch.library.custom_op("hf_procedural::causal_attention_backward", mutates_args=(), device_types="cpu")
+def causal_attention_backward(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    out: torch.Tensor,
+    grad: torch.Tensor,
+    statistics: torch.Tensor,
+    scale: float,
+    dropout: float,
+    seed: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The gradients of `causal_attention`, each ``[batch, heads, tokens, dims]``."""
+    inputs = [_with_dense_heads(tensor) for tensor in (query, key, value, grad.transpose(1, 2), out.transpose(1, 2))]
+    gradients = [_gradient(tensor) for tensor in (query, key, value)]
+    kernel = kernels.attention_backward(query.shape[-1], dropout > 0)
+    _run(kernel, [*inputs, *gradients], statistics, scale, dropout, seed)
+    return gradients[0], gradients[1], gradients[2]
+
+
+@causal_attention_backward.register_fake
+def _(query, key, value, out, grad, statistics, scale, dropout, seed):
+    return _gradient(query), _gradient(key), _gradient(value)
+
+
+def _save(ctx, inputs, output):
+    query, key, value, ctx.scale, ctx.dropout, seed = inputs
+    ctx.save_for_backward(query, key, value, *output, seed)
+    ctx.mark_non_differentiable(output[1])
+
+
+def _gradients(ctx, grad, _):
+    query, key, value, out, statistics, seed = ctx.saved_tensors
+    inputs = (query, key, value, out, grad, statistics, ctx.scale, ctx.dropout, seed)
+    return *causal_attention_backward(*inputs), None, None, None
+
+
+causal_attention.register_autograd(_gradients, setup_context=_save)
+
+
+def _gradient(tensor: torch.Tensor) -> torch.Tensor:
+    """An empty ``[batch, heads, tokens, dims]``, with tokens in memory as models have them: before heads."""
+    batch, heads, tokens, dims = tensor.shape
+    return tensor.new_empty(batch, tokens, heads, dims).transpose(1, 2)
+
+
+def _with_dense_heads(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
+
+
+def _run(kernel, arrays: list[torch.Tensor], statistics, scale: float, dropout: float, seed) -> None:
+    batch, heads, tokens, _ = arrays[0].shape
+    threshold, gain = int(dropout * 4294967295.0), 1 / (1 - dropout)
+    of_dropout = [int(seed) if dropout else 0, threshold, threads.bits(gain)]
+    job = [len(statistics), heads, batch * heads, tokens, threads.bits(scale), *of_dropout, statistics.data_ptr()]
+    for array in arrays:
+        job += [array.data_ptr(), *(4 * stride for stride in array.stride()[:3])]
+    threads.run(kernel, job)
 
 
 def small_heads_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):
     """`attention(query, key, value)` of ``[batch, heads, length, dims]`` tensors, as transformers wants it."""
-    made_for = attention_mask is None and _is_made_for(module, query, key, value, dropout, kwargs)
-    if made_for and upstream.agrees(
-        _SDPA,
-        functools.partial(_is_as_sdpa, module, query, scaling),
-        *(type(module), query.shape[-1], scaling, query.requires_grad),
+    if (
+        attention_mask is None
+        and _is_made_for(module, query, key, value, dropout, kwargs)
+        and _agrees(module, query, scaling)
     ):
         return _by_kernel(query, key, value, scaling, dropout), None
     sdpa = upstream.need(_SDPA)
@@ -191,7 +126,8 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
 
 def _is_made_for(module, query, key, value, dropout: float, keywords: dict) -> bool:
     """Whether this is plain causal attention of small heads on a CPU."""
-    largest = LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD
+    few = query.shape[0] * query.shape[1] < 2 * LANES
+    largest = LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD_OF_FEW if few else LARGEST_HEAD
     keywords = {name: keyword for name, keyword in keywords.items() if keyword is not None}
     causal = keywords.pop("is_causal", getattr(module, "is_causal", True))
     return (
@@ -201,22 +137,22 @@ def _is_made_for(module, query, key, value, dropout: float, keywords: dict) -> b
         and query.shape[-1] <= largest
         and bool(causal)
         and _HARMLESS.issuperset(keywords)
-        and not torch.compiler.is_compiling()
     )
+
+
+def _agrees(module, query, scaling: float | None) -> bool:
+    if torch.compiler.is_compiling():  # which asks nothing of what it has no numbers of
+        return True
+    about = (type(module), query.shape[-1], scaling, query.requires_grad)
+    return upstream.agrees(_SDPA, functools.partial(_is_as_sdpa, module, query, scaling), *about)
 
 
 def _by_kernel(query, key, value, scaling: float | None, dropout: float) -> torch.Tensor:
     """``[batch, length, heads, dims]``."""
-    batch, heads, length, dims = query.shape
-    padding = -length % _LANES
-    blocks = [
-        torch.nn.functional.pad(tensor.transpose(2, 3), (0, padding))
-        .contiguous()
-        .view(batch * heads, dims, length + padding)
-        for tensor in (query, key, value)
-    ]
-    out = _Attention.apply(*blocks, length, dims**-0.5 if scaling is None else scaling, dropout)
-    return out[..., :length].reshape(batch, heads, dims, length).permute(0, 3, 1, 2)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    seed = torch.randint(2**31, ()) if dropout else torch.zeros((), dtype=torch.int64)
+    out, _ = causal_attention(query, key, value, scale, dropout, seed)
+    return out
 
 
 def _is_as_sdpa(module, query, scaling: float | None) -> bool:
@@ -226,7 +162,7 @@ def _is_as_sdpa(module, query, scaling: float | None) -> bool:
     """
     sdpa, training = upstream.need(_SDPA), query.requires_grad
     _, heads, length, dims = query.shape
-    shape = (2, heads, min(length, 2 * _LANES + 1), dims)
+    shape = (2, heads, min(length, 65), dims)
 
     def outcome(attend) -> list[torch.Tensor]:
         numbers = torch.arange(math.prod(shape), dtype=torch.float32)
@@ -244,7 +180,7 @@ def _is_as_sdpa(module, query, scaling: float | None) -> bool:
 def register() -> str | None:
     """Makes transformers know this attention. Gives its name for `attn_implementation`; None: take transformers'."""
     mask = upstream.get(_MASK)
-    if mask is None or upstream.get(_SDPA) is None:
+    if mask is None or upstream.get(_SDPA) is None or compiled.is_switched_off():
         return None
     AttentionInterface.register(NAME, small_heads_attention)
     AttentionMaskInterface.register(NAME, mask)

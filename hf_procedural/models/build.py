@@ -14,7 +14,7 @@ from ..data.tokenization import load_tokenizer
 from ..errors import at_least, nearest
 from ..files import check_weights, why_unloadable
 from ..terminal import in_a_line, logger
-from . import attention, fields, memory
+from . import activation, attention, fields, memory
 from .suited import adapter_base, check_place, check_text, check_vocabulary, tokenizer_of
 from .words import ENCODERS, check_dtype, check_model_type
 
@@ -169,7 +169,8 @@ def _made(label: str, original, copied: dict, changes: dict, overrides: dict, la
 def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel:
     """A freshly initialised model of the configuration's dtype; float32 where it names none.
 
-    Without `attn_implementation`, attention is transformers' choice, but on a CPU and for small heads ours.
+    Without `attn_implementation`, attention is transformers' choice, but on a CPU and for small heads ours. On a CPU
+    GELU by tanh is ours, too.
     Raises ValueError where it cannot be built, cannot read tokens, or reads those that come later.
     """
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
@@ -187,6 +188,8 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
         raise ValueError(f"{kind} cannot be built: {reason} (see model_overrides)") from error
     if getattr(model, "loss_type", "") is None:
         model.loss_type = "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
+    if not torch.accelerator.is_available():
+        activation.speed_up(model)
     if attn_implementation in (None, "eager", "sdpa") and model.num_parameters() <= _TRIED:
         _try(model)
     return model

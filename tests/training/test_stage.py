@@ -78,22 +78,6 @@ def test_configuration_from_a_folder(tmp_path):
         build(size="2_4_16", config_name=str(tmp_path))
 
 
-@pytest.mark.parametrize("dims", [1, 4, 16])
-@pytest.mark.parametrize("length", [1, 2, 33])
-def test_attention_is_pytorchs(dims, length, monkeypatch):
-    generator = torch.Generator().manual_seed(dims * 100 + length)
-    q, k, v = (torch.randn(3, 2, length, dims, generator=generator, requires_grad=True) for _ in range(3))
-    monkeypatch.setattr(attention, "LARGEST_HEAD", 16)
-    ours, _ = attention.small_heads_attention(torch.nn.Module(), q, k, v, None)
-    torchs = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
-    assert torch.allclose(ours, torchs, atol=1e-5)
-    weight = torch.randn(ours.shape, generator=generator)
-    for mine, reference in zip(
-        torch.autograd.grad(ours, (q, k, v), weight), torch.autograd.grad(torchs, (q, k, v), weight), strict=True
-    ):
-        assert torch.allclose(mine, reference, atol=1e-5)
-
-
 @pytest.mark.parametrize("keywords", [{"position_bias": torch.arange(25.0).view(1, 1, 5, 5)}, {"is_causal": False}])
 def test_what_attention_does_not_know_is_left_to_pytorch(keywords):
     module = torch.nn.Module()

@@ -1,0 +1,198 @@
+"""The loops of a training step of small models, compiled by Numba: attention and GELU, forwards and backwards.
+
+Each is a callback of C on one array of int64, its job: ``job[0]`` counts the pieces of work that are taken, ``job[1]``
+says how many there are, and what follows is told at each. Any number of threads work on the same job at once; what a
+piece gives depends on no other, nor on who takes it.
+"""
+
+import functools
+
+import numpy as np
+from numba import carray, njit, types
+
+from .. import compiled
+from .lanes import BYTES, LANES, address_of, dot, dropped, exp, fill, gather, larger, load, scatter, store, take
+
+_callback = compiled.callback(types.void(types.CPointer(types.int64)), error_model="numpy")
+# Where the arrays of an attention stand in its job: each with its address and its strides of rows, heads and tokens.
+_FIRST, _FIELDS = 10, 4
+TABLE = 8 * LANES  # bytes of the addresses of 16 heads
+CHUNK = 64  # vectors of a piece of an activation
+
+
+@njit
+def _aligned(memory):
+    return (memory.ctypes.data + BYTES - 1) // BYTES * BYTES
+
+
+@njit
+def _find_lanes(job, array, piece, table):
+    """Writes the addresses of a piece's 16 heads; the last head again where there are no more."""
+    field = _FIRST + _FIELDS * array
+    address, row, head = job[field], job[field + 1], job[field + 2]
+    heads, last = job[2], job[3] - 1
+    for lane in range(LANES):
+        number = min(piece * LANES + lane, last)
+        table[lane] = address + number // heads * row + number % heads * head
+
+
+@functools.cache
+def attention_forward(dims: int, drops: bool):
+    """Job: counter, pieces of 16 heads, heads of a row, heads of all rows, tokens, bits of the scale, seed, threshold
+    and bits of the gain of dropout, statistics; then queries, keys, values, outputs.
+
+    Statistics are ``[pieces, tokens, 2, 16]``: the largest score, and 1 / the sum of exp(score - largest).
+    """
+
+    @_callback
+    def attend(pointer):
+        job = carray(pointer, _FIRST + _FIELDS * 4)
+        tokens, scale, gain = job[4], np.int32(job[5]).view(np.float32), np.int32(job[8]).view(np.float32)
+        memory = np.empty((2 * dims + 1) * LANES * tokens + LANES, np.float32)
+        keys = _aligned(memory)
+        values = keys + dims * BYTES * tokens
+        scores = values + dims * BYTES * tokens
+        tables = np.empty((4, LANES), np.int64)
+        queries_at = tables.ctypes.data
+        keys_at, values_at, outs_at = queries_at + TABLE, queries_at + 2 * TABLE, queries_at + 3 * TABLE
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            for array in range(4):
+                _find_lanes(job, array, piece, tables[array])
+            for j in range(tokens):
+                store(keys + j * dims * BYTES, gather(keys_at, j * job[17], dims))
+                store(values + j * dims * BYTES, gather(values_at, j * job[21], dims))
+            for i in range(tokens):
+                query = gather(queries_at, i * job[13], dims) * scale
+                top = dot(query, load(keys, dims))
+                for j in range(i + 1):
+                    score = dot(query, load(keys + j * dims * BYTES, dims))
+                    store(scores + j * BYTES, score)
+                    top = larger(top, score)
+                total = fill(0.0, 1)
+                out = fill(0.0, dims)
+                for j in range(i + 1):
+                    share = exp(load(scores + j * BYTES, 1) - top)
+                    total = total + share
+                    if drops:
+                        row = piece * LANES * tokens + i
+                        share = share * dropped(row, tokens, j, job[6], job[7], gain)
+                    out = out + share * load(values + j * dims * BYTES, dims)
+                statistic = job[9] + (piece * tokens + i) * 2 * BYTES
+                store(statistic, top)
+                store(statistic + BYTES, 1.0 / total)
+                scatter(outs_at, i * job[25], out / total)
+            piece = take(address_of(pointer))
+        memory[0] = 0  # Numba frees it after its last use
+
+    return attend
+
+
+@functools.cache
+def attention_backward(dims: int, drops: bool):
+    """Job: as `attention_forward`'s, but after the values also gradients of outputs, outputs, and then what is written:
+    the gradients of queries, keys and values.
+    """
+    tile = max(1, 96 // dims)  # keys at once, which with values and their gradients stay in the first level's cache
+
+    @_callback
+    def attend(pointer):
+        job = carray(pointer, _FIRST + _FIELDS * 8)
+        tokens, scale, gain = job[4], np.int32(job[5]).view(np.float32), np.int32(job[8]).view(np.float32)
+        memory = np.empty((4 * dims * tile + (3 * dims + 1) * tokens + 1) * LANES, np.float32)
+        keys = _aligned(memory)
+        values, dkeys, dvalues = keys + dims * BYTES, keys + 2 * dims * BYTES, keys + 3 * dims * BYTES
+        queries = keys + 4 * dims * BYTES * tile
+        grads, dqueries, inners = queries + dims * BYTES, queries + 2 * dims * BYTES, queries + 3 * dims * BYTES
+        step, stride = 4 * dims * BYTES, (3 * dims + 1) * BYTES
+        tables = np.empty((8, LANES), np.int64)
+        first = tables.ctypes.data
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            for array in range(8):
+                _find_lanes(job, array, piece, tables[array])
+            for i in range(tokens):
+                grad = gather(first + 3 * TABLE, i * job[25], dims)
+                store(queries + i * stride, gather(first, i * job[13], dims) * scale)
+                store(grads + i * stride, grad)
+                store(dqueries + i * stride, fill(0.0, dims))
+                store(inners + i * stride, dot(grad, gather(first + 4 * TABLE, i * job[29], dims)))
+            for start in range(0, tokens, tile):
+                stop = min(start + tile, tokens)
+                for j in range(start, stop):
+                    place = (j - start) * step
+                    store(keys + place, gather(first + TABLE, j * job[17], dims))
+                    store(values + place, gather(first + 2 * TABLE, j * job[21], dims))
+                    store(dkeys + place, fill(0.0, dims))
+                    store(dvalues + place, fill(0.0, dims))
+                for i in range(start, tokens):
+                    query, grad = load(queries + i * stride, dims), load(grads + i * stride, dims)
+                    dquery, inner = load(dqueries + i * stride, dims), load(inners + i * stride, 1)
+                    statistic = job[9] + (piece * tokens + i) * 2 * BYTES
+                    top, part = load(statistic, 1), load(statistic + BYTES, 1)
+                    for j in range(start, min(i + 1, stop)):
+                        place = (j - start) * step
+                        key = load(keys + place, dims)
+                        share = exp(dot(query, key) - top) * part
+                        dshare = dot(grad, load(values + place, dims))
+                        kept = share
+                        if drops:
+                            mask = dropped(piece * LANES * tokens + i, tokens, j, job[6], job[7], gain)
+                            dshare = dshare * mask
+                            kept = share * mask
+                        dscore = share * (dshare - inner)
+                        store(dvalues + place, load(dvalues + place, dims) + kept * grad)
+                        store(dkeys + place, load(dkeys + place, dims) + dscore * query)
+                        dquery = dquery + dscore * key
+                    store(dqueries + i * stride, dquery)
+                for j in range(start, stop):
+                    place = (j - start) * step
+                    scatter(first + 6 * TABLE, j * job[37], load(dkeys + place, dims))
+                    scatter(first + 7 * TABLE, j * job[41], load(dvalues + place, dims))
+            for i in range(tokens):
+                scatter(first + 5 * TABLE, i * job[33], load(dqueries + i * stride, dims) * scale)
+            piece = take(address_of(pointer))
+        memory[0] = 0  # Numba frees it after its last use
+
+    return attend
+
+
+_INNER, _CUBIC = 2 * (2 / np.pi) ** 0.5, 0.044715  # of the tanh in GELU, as of the logistic function
+
+
+@functools.cache
+def gelu_forward():
+    """Job: counter, pieces of `CHUNK` vectors, numbers (16 at least); addresses of x and of the outputs."""
+
+    @_callback
+    def activate(pointer):
+        job = carray(pointer, 5)
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            for vector in range(piece * CHUNK, (piece + 1) * CHUNK):
+                place = 4 * min(vector * LANES, job[2] - LANES)
+                x = load(job[3] + place, 1)
+                store(job[4] + place, x / (1.0 + exp(-_INNER * x * (1.0 + _CUBIC * x * x))))
+            piece = take(address_of(pointer))
+
+    return activate
+
+
+@functools.cache
+def gelu_backward():
+    """Job: as `gelu_forward`'s, but x, the gradients of outputs, and the gradients that are written."""
+
+    @_callback
+    def activate(pointer):
+        job = carray(pointer, 6)
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            for vector in range(piece * CHUNK, (piece + 1) * CHUNK):
+                place = 4 * min(vector * LANES, job[2] - LANES)
+                x, grad = load(job[3] + place, 1), load(job[4] + place, 1)
+                gate = 1.0 / (1.0 + exp(-_INNER * x * (1.0 + _CUBIC * x * x)))
+                slope = gate * (1.0 - gate) * x * (_INNER + 3.0 * _INNER * _CUBIC * x * x)
+                store(job[5] + place, grad * (gate + slope))
+            piece = take(address_of(pointer))
+
+    return activate

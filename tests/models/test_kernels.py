@@ -1,0 +1,172 @@
+"""Attention and GELU of our own beside PyTorch's in float64, in any number of threads, and compiled around."""
+
+import ctypes
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2Config
+from transformers.activations import ACT2FN
+
+from hf_procedural import compiled
+from hf_procedural.models import activation, attention, kernels, threads
+from hf_procedural.models.build import new_model
+
+
+def heads(*shape: int, seed: int = 0) -> list[torch.Tensor]:
+    """Queries, keys and values as GPT-2 cuts them from one projection: ``[batch, heads, tokens, dims]``."""
+    batch, number, tokens, dims = shape
+    generator = torch.Generator().manual_seed(seed)
+    cut = torch.randn(batch, tokens, 3, number, dims, generator=generator)
+    return [cut[:, :, part].transpose(1, 2).detach().requires_grad_() for part in range(3)]
+
+
+def outcome(attend, inputs) -> list[torch.Tensor]:
+    """Of an attention that gives ``[batch, tokens, heads, dims]``: outputs, and the gradients of some sum of them."""
+    out = attend(*inputs)
+    weights = torch.arange(out.numel(), dtype=out.dtype).cos().view(out.shape)
+    return [out, *torch.autograd.grad((out * weights).sum(), inputs)]
+
+
+def ours(*inputs) -> torch.Tensor:
+    return attention._by_kernel(*inputs, None, 0.0)
+
+
+def exact(*inputs) -> torch.Tensor:
+    return torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True).transpose(1, 2)
+
+
+def distance(one: torch.Tensor, two: torch.Tensor) -> float:
+    return ((one - two).norm() / two.norm()).item()
+
+
+@pytest.mark.parametrize("dims", [1, 2, 4, 16, 31])
+def test_attention_is_that_of_float64(dims):
+    for batch, number, tokens in ((1, 1, 1), (3, 5, 2), (2, 17, 33), (40, 1, 120)):
+        inputs = heads(batch, number, tokens, dims)
+        doubled = [tensor.detach().double().requires_grad_() for tensor in inputs]
+        for mine, right in zip(outcome(ours, inputs), outcome(exact, doubled), strict=True):
+            assert mine.shape == right.shape
+            assert distance(mine, right) < 1e-6 or right.norm() < 1e-6  # the gradient of one token's score is 0
+
+
+def test_attention_of_any_layout_in_memory():
+    inputs = heads(2, 3, 9, 4)
+    expected = outcome(ours, inputs)
+    turned = [tensor.detach().mT.contiguous().mT.requires_grad_() for tensor in inputs]  # dims apart
+    dense = [tensor.detach().contiguous().requires_grad_() for tensor in inputs]
+    one_of_many = [tensor.detach().repeat(2, 1, 1, 1)[2:].requires_grad_() for tensor in inputs]
+    for others in (turned, dense, one_of_many):
+        assert all(map(torch.equal, outcome(ours, others), expected))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_no_number_depends_on_the_threads(dropout, monkeypatch):
+    inputs = heads(7, 13, 40, 4)
+
+    def attend(*tensors):
+        torch.manual_seed(5)
+        return activation.gelu(attention._by_kernel(*tensors, None, dropout))
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = outcome(attend, inputs)
+        torch.set_num_threads(4)
+        assert all(map(torch.equal, outcome(attend, inputs), expected))
+        monkeypatch.setattr(threads, "_team", lambda: None)  # where torch has another library of threads
+        assert all(map(torch.equal, outcome(attend, inputs), expected))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_share_the_pieces_of_a_job():
+    """Each of many pieces is done once: what a second thread did again would differ in no other test."""
+    pieces, call = 4000, threads._team()
+    job = np.zeros(2, np.int64)
+    seen = []
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: seen.append(1))
+    if call is None:
+        pytest.skip("torch has no libgomp here")
+    call(ctypes.cast(function, ctypes.c_void_p).value, job.ctypes.data, 2, 0)
+    assert len(seen) == 2
+    x = torch.ones(pieces * kernels.CHUNK * 16)
+    assert torch.equal(activation.gelu(x), activation.gelu(x[:16]).repeat(len(x) // 16))
+
+
+def test_operators_keep_torchs_contracts():
+    """Their fake implementations, their gradients, and that they change none of their inputs."""
+    inputs = heads(2, 3, 5, 4)
+    for dropout in (0.0, 0.5):
+        torch.library.opcheck(attention.causal_attention, (*inputs, 0.5, dropout, torch.tensor(3)))
+    torch.library.opcheck(activation.gelu, (torch.randn(3, 20, requires_grad=True),))
+
+
+@pytest.mark.parametrize("numbers", [16, 17, 31, 1000, 70_000])
+def test_gelu_is_that_of_float64(numbers):
+    x = 3 * torch.randn(numbers, generator=torch.Generator().manual_seed(0))
+    x.requires_grad_()
+    exactly = x.detach().double().requires_grad_()
+    mine = activation.gelu(x)
+    right = torch.nn.functional.gelu(exactly, approximate="tanh")
+    assert distance(mine, right) < 1e-6
+    assert distance(*(torch.autograd.grad(y.sum(), y_of)[0] for y, y_of in ((mine, x), (right, exactly)))) < 1e-6
+
+
+def test_gelu_of_extremes():
+    x = torch.tensor([0.0, 1e30, 1e4, 30.0, -30.0, -1e4, float("inf"), float("nan")] * 2)
+    right = torch.tensor([0.0, 1e30, 1e4, 30.0, 0.0, 0.0, float("inf"), float("nan")] * 2)
+    assert torch.allclose(activation.gelu(x), right, rtol=0, atol=1e-30, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", ["gelu_new", "gelu_pytorch_tanh", "relu"])
+def test_models_have_our_gelu_and_the_same_checkpoint(kind, tmp_path):
+    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11, "n_positions": 12}
+    model = new_model(GPT2Config(**sizes, activation_function=kind, resid_pdrop=0, attn_pdrop=0, embd_pdrop=0))
+    block = model.transformer.h[0].mlp
+    assert isinstance(block.act, activation.GeluByTanh) == (kind != "relu")
+    ids = torch.arange(24).view(2, 12) % 11
+    expected = model(ids).logits
+    model.save_pretrained(tmp_path)
+    stock = type(model).from_pretrained(tmp_path)
+    assert type(stock.transformer.h[0].mlp.act) is type(ACT2FN[kind]) and stock.config.activation_function == kind
+    assert torch.allclose(stock(ids).logits, expected, atol=1e-5)
+    assert torch.allclose(model.double()(ids).logits, stock.double()(ids).logits)  # float64 is PyTorch's
+
+
+def test_a_model_is_compiled_in_one_piece():
+    """torch.compile keeps our attention, and meets nothing that it cannot follow."""
+    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11, "n_positions": 12}
+    model = new_model(GPT2Config(**sizes, resid_pdrop=0, attn_pdrop=0, embd_pdrop=0))
+    ids = torch.arange(24).view(2, 12) % 11
+    expected = model(ids, labels=ids)
+    expected.loss.backward()
+    gradients = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    calls = []
+
+    def backend(graph, _):
+        calls.extend(str(node.target) for node in graph.graph.nodes)
+        return graph
+
+    compiled_model = torch.compile(model, backend=backend, fullgraph=True)
+    loss = compiled_model(ids, labels=ids).loss
+    loss.backward()
+    assert {"hf_procedural.causal_attention.default", "hf_procedural.gelu.default"} <= set(calls)
+    assert torch.allclose(loss, expected.loss)
+    for weight, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(weight.grad, gradient, atol=1e-6)
+
+
+def test_without_compiled_loops_models_are_pytorchs(monkeypatch):
+    monkeypatch.setattr(compiled, "is_switched_off", lambda: True)
+    model = new_model(GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=11, n_positions=12))
+    assert model.config._attn_implementation == "sdpa"
+    assert not isinstance(model.transformer.h[0].mlp.act, activation.GeluByTanh)
+
+
+def test_kernels_are_compiled_for_what_is_asked_alone():
+    made = [kernels.attention_forward(dims, drops) for dims, drops in itertools.product((2, 4), (False, True))]
+    assert len({kernel.address for kernel in made}) == 4
+    assert kernels.attention_forward(4, True) is made[3]
