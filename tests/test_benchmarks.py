@@ -1,0 +1,24 @@
+"""Benchmarks that this machine cannot measure run here, small."""
+
+import re
+
+import torch
+from support import starting
+from support.running import ROOT
+
+
+def test_the_gpu_benchmark_measures_both_stages():
+    told = starting.run(ROOT / "benchmarks" / "gpu.py", "--tiny", check=True).stdout
+    assert torch.cuda.is_available() or "no GPU, on the CPU: the bars were NOT measured" in told
+    lines = re.findall(r"^\| (\w+)\.py 2_2_16, 4 x (\d+) tokens: (.*?) \| ([\d.,e+]+)", told, re.MULTILINE)
+    assert [name for name, *_ in lines] == ["pretrain"] * 5 + ["semantic"] * 5
+    for stage in (lines[:5], lines[5:]):
+        values = {what: float(value.replace(",", "")) for _, _, what, value in stage}
+        assert values["steps/s"] > 0 and 0 < values["its share of a step"] < 1
+        tokens = values["steps/s"] * 4 * int(stage[0][1])
+        assert abs(values["tokens/s"] / tokens - 1) < 0.01
+
+
+def test_the_gpu_benchmark_ends_in_time():
+    done = starting.run(ROOT / "benchmarks" / "gpu.py", "--tiny", "--minutes", "0.001")
+    assert done.returncode == 1 and "| the rest | not measured | the time is over |" in done.stdout
