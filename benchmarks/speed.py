@@ -31,7 +31,7 @@ from transformers import EvalPrediction, Trainer, TrainerCallback, default_data_
 import hf_procedural
 from hf_procedural import metrics
 from hf_procedural.data import parquet
-from hf_procedural.data.rows import Part, TrainRows
+from hf_procedural.data.rows import CachedRows, Part, TrainRows
 from hf_procedural.models import losses
 from hf_procedural.models.build import new_config, new_model
 from hf_procedural.models.words import parse_size
@@ -201,7 +201,7 @@ def writing() -> None:
 def feeding() -> None:
     """Batches of 1000 from a data set, without workers, against making the rows in Python."""
     task, rng = hf_procedural.task("sort-64"), random.Random(0)
-    cached = datasets.load_dataset("procedural", "sort-64", split="train").with_format("torch")
+    cached = CachedRows(datasets.load_dataset("procedural", "sort-64", split="train"))
     streamed = datasets.load_dataset("procedural", "sort-64", split="train", streaming=True).with_format("torch")
 
     def rate(loader, batches=40):
@@ -494,7 +494,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
     """The Trainer with our rows against two bare loops: rows made in Python, and one constant batch."""
     task, rng = hf_procedural.task("set-64"), random.Random(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    rows = datasets.load_dataset("procedural", "set-64", split="train").with_format("torch")
+    rows = CachedRows(datasets.load_dataset("procedural", "set-64", split="train"))
 
     def loop(dropout, next_batch, item):
         model = small_model(task, size, dropout, "sdpa").to(device)
@@ -503,7 +503,8 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
 
     for dropout, wanted in ((0.0, "1.5"), (0.1, "1.2")):
         plain = loop(dropout, lambda: plain_batch(task, rng, device), item=True)
-        batch = {name: column.to(device) for name, column in rows[:64].items()}
+        batch = default_data_collator(rows.__getitems__(list(range(64))))
+        batch = {name: column.to(device) for name, column in batch.items()}
         bare = loop(dropout, lambda batch=batch: batch, item=False)
         model = small_model(task, size, dropout, None).to(device)
         losses.score_labelled_only(model)

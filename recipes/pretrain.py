@@ -25,7 +25,7 @@ from transformers import EarlyStoppingCallback, Trainer, default_data_collator, 
 import hf_procedural
 from hf_procedural import registration
 from hf_procedural.data import blocks
-from hf_procedural.data.rows import TrainRows, ValidationRows
+from hf_procedural.data.rows import CachedRows, TrainRows, ValidationRows
 from hf_procedural.errors import user_errors
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses
@@ -60,7 +60,7 @@ def build_rows(data, task, args):
                 raise
             needed = str(error).partition(" (")[0]
             raise ValueError(f"train_size {data.train_size:,}: {needed}; --streaming keeps no rows on it") from error
-        return rows["train"].with_format("torch"), rows["validation"].with_format("torch")
+        return CachedRows(rows["train"]), CachedRows(rows["validation"])
     begin.check_end(args, data.train_size)
     args.max_steps = begin.steps_for(args, data.train_size)
     args.accelerator_config.dispatch_batches = False  # every process makes its own rows

@@ -1,4 +1,4 @@
-"""Rows as torch data sets, made when they are read: endless for training, a fixed number for validation."""
+"""Rows as torch data sets: those of a cache, or made when they are read, endless for training."""
 
 import dataclasses
 import itertools
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import datasets
 import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
@@ -17,10 +18,12 @@ from .sharing import Shared
 
 
 def _tensors(input_ids: np.ndarray, labels: np.ndarray) -> dict[str, torch.Tensor]:
-    """int64; a copy."""
-    return {
-        name: torch.from_numpy(ids.astype(np.int64)) for name, ids in (("input_ids", input_ids), ("labels", labels))
-    }
+    return {"input_ids": _int64(input_ids), "labels": _int64(labels)}
+
+
+def _int64(ids: np.ndarray) -> torch.Tensor:
+    """A copy."""
+    return torch.from_numpy(ids.astype(np.int64))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +103,28 @@ def _places(first: int, count: int, size: int) -> Iterator[tuple[int, slice]]:
         stop = min(start + end - row, size)
         yield row // size, slice(start, stop)
         row += stop - start
+
+
+class CachedRows(Dataset):
+    """The rows of a `datasets.Dataset` of token ids, all equally long, as int64 tensors.
+
+    Those of a batch are taken from Arrow at once, in less than half the time of its own torch format.
+    """
+
+    def __init__(self, rows: datasets.Dataset):
+        self._rows = rows.with_format("arrow")
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, index: int):
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]):
+        table = self._rows[indices]
+        columns = {name: _int64(table[name].combine_chunks().flatten().to_numpy()) for name in table.column_names}
+        rows = zip(*(column.view(len(indices), -1) for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 class ValidationRows(Dataset):

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset, concatenate_datasets
 from support import starting
 
 import hf_procedural as hp
 from hf_procedural.data import blocks, sharing
-from hf_procedural.data.rows import Part, TrainRows, ValidationRows
+from hf_procedural.data.rows import CachedRows, Part, TrainRows, ValidationRows
 
 SHORT, LONG = hp.task("sort-4"), hp.task("set-6")
 
@@ -40,6 +41,18 @@ def test_training_rows_keep_their_order(workers, start):
         column = torch.cat([batch[name] for batch in batches])
         assert column.dtype == torch.int64
         np.testing.assert_array_equal(column, expected(SHORT, 3, "train", start + 1200)[place, start:])
+
+
+@pytest.mark.parametrize("chosen", [[5], [7, 0, 3, 7], [8, 9, 10], list(range(19, -1, -1))])
+def test_cached_rows_are_those_of_their_data_set(chosen):
+    numbers = np.arange(60, dtype=np.int32).reshape(20, 3)
+    parts = [Dataset.from_dict({"input_ids": part, "labels": -part}) for part in (numbers[:9], numbers[9:])]
+    data = concatenate_datasets(parts).with_format("torch")  # in two chunks
+    rows = CachedRows(data)
+    assert len(rows) == 20
+    for ours, theirs in zip(rows.__getitems__(chosen), data.__getitems__(chosen), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    torch.testing.assert_close(rows[chosen[0]], data[chosen[0]], rtol=0, atol=0)
 
 
 OF_TWO = """
