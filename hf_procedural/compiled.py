@@ -10,10 +10,15 @@ import contextlib
 import functools
 import hashlib
 import importlib.resources
+import importlib.util
+import json
 import linecache
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -70,6 +75,43 @@ def callback(signature, **options) -> Callable:
         return compiled
 
     return decorate
+
+
+def compile_ahead(module: str, calls: dict[str, list[list]]) -> None:
+    """Has a process of its own call factories of loops, as ``{"attention_forward": [[16, False]]}``, of one of ours.
+
+    It ends by itself, and is not begun where it has done the same before. Who needs one of these loops here meanwhile
+    waits for it.
+    """
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None  # it is one of ours
+    folder = _folder(frozenset([spec.origin]))
+    if folder is None or is_switched_off():
+        return
+    asked = json.dumps([module, calls])
+    done = folder / f"ahead-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+    if done.exists():
+        return
+    words = [sys.executable, "-c", _HELPER, json.dumps(sys.path), asked, str(done)]
+    null = subprocess.DEVNULL
+    helper = subprocess.Popen(words, stdin=null, stdout=null, stderr=null)
+    _helpers.update(dict.fromkeys(calls, helper))
+
+
+_helpers: dict[str, subprocess.Popen] = {}  # by the factories that they call
+_HELPER = """
+import importlib, json, pathlib, sys
+sys.path[:], (module, calls), done = json.loads(sys.argv[1]), json.loads(sys.argv[2]), pathlib.Path(sys.argv[3])
+for name, each in calls.items():
+    for arguments in each:
+        getattr(importlib.import_module(module), name)(*arguments)
+done.touch()
+"""
+
+
+def _is_coming(factory: str) -> bool:
+    """Whether a helper still compiles loops of that factory."""
+    return factory in _helpers and _helpers[factory].poll() is None
 
 
 def is_switched_off() -> bool:
@@ -245,7 +287,19 @@ def _cache_in(folder: Path, numbers: str):
     class Cache(cache):
         _impl_class = Results
 
+        def __init__(self, function):
+            super().__init__(function)
+            self.factory = function.__qualname__.partition(".")[0]
+
         def load_overload(self, *arguments):
+            while True:
+                is_coming = _is_coming(self.factory)  # asked first, so that what is saved meanwhile is found
+                loaded = self._load(*arguments)
+                if loaded is not None or not is_coming:
+                    return loaded
+                time.sleep(0.01)
+
+        def _load(self, *arguments):
             try:
                 return super().load_overload(*arguments)
             except Exception as error:  # whatever a damaged file raises

@@ -201,3 +201,31 @@ def test_damaged_files_are_compiled_anew(fresh, tmp_path):
 def test_without_jit_it_is_the_function(fresh):
     fresh.setattr(numba.config, "DISABLE_JIT", True)
     assert compiled.njit(nogil=True)(one_more.py_func) is one_more.py_func
+
+
+AHEAD = """
+from hf_procedural import compiled
+compiled.compile_ahead("hf_procedural.models.kernels", {{"gelu_backward": [{}]}})
+began = list(compiled._helpers)
+from hf_procedural.models import kernels
+kernels.gelu_backward()
+print(began, [process.wait() for process in compiled._helpers.values()])
+"""
+
+
+def ahead(folder, arguments: list) -> str:
+    """What a process that asks for a loop ahead prints: the factories of its helper, and how that ended."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(folder)}
+    command = [sys.executable, "-c", AHEAD.format(arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_loop_of_a_helper_is_waited_for_and_not_compiled_twice(tmp_path):
+    assert ahead(tmp_path, []) == "['gelu_backward'] [0]"
+    made = sorted(file.suffix for file in tmp_path.rglob("*gelu_backward*.nb*"))
+    assert made == [".nbc", ".nbi"]
+    assert ahead(tmp_path, []) == "[] []"  # what is there needs no helper
+
+
+def test_a_helper_that_fails_is_not_waited_for(tmp_path):
+    assert ahead(tmp_path, [1, 2]) == "['gelu_backward'] [1]"  # which takes no arguments

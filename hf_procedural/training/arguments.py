@@ -107,6 +107,9 @@ class WeightArguments:
         check_dtype(self.dtype)
 
 
+DEFAULT_SIZE = "2_4_16"
+
+
 @dataclasses.dataclass
 class ModelArguments(WeightArguments):
     """Which model to train."""
@@ -159,7 +162,7 @@ class ModelArguments(WeightArguments):
 
     def check(self) -> None:
         """Raises ValueError for a size or an architecture that is none."""
-        self._size()
+        self.given_size()
         if self.model_type is not None:
             with contextlib.suppress(declared.Unreadable):  # else transformers tells it, later
                 auto = functools.partial(declared.keys_of, "transformers.models.auto.modeling_auto")
@@ -172,7 +175,7 @@ class ModelArguments(WeightArguments):
         """Those of layers, heads and width that are given one by one."""
         return {name: getattr(self, name) for name in SIZE if getattr(self, name) is not None}
 
-    def _size(self) -> dict[str, int]:
+    def given_size(self) -> dict[str, int]:
         """Layers, heads and width; empty where neither --size nor one of them is given."""
         given = self._parts
         if not given and not self.size:
@@ -182,7 +185,7 @@ class ModelArguments(WeightArguments):
                 "config_name: a configuration has a size of its own; leave size and its parts out, or change it by "
                 "model_overrides"
             )
-        size = parse_size(self.size or "2_4_16") | given
+        size = parse_size(self.size or DEFAULT_SIZE) | given
         parse_size("_".join(str(size[name]) for name in SIZE))
         return size
 
@@ -217,10 +220,10 @@ class ModelArguments(WeightArguments):
         from ..models.build import new_config, new_model
 
         chosen = self.like(like)
-        size = chosen._size()
+        size = chosen.given_size()
         given = size
         if chosen.config_name is None and not size:
-            size = parse_size("2_4_16")
+            size = parse_size(DEFAULT_SIZE)
         positions = row_length if self.context_length is None else self.context_length
         if positions < row_length:
             raise ValueError(f"context_length must be at least the row length {row_length}, got {positions}")

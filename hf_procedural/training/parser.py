@@ -19,6 +19,7 @@ from ..errors import COMMAND, Parser, nearest, started_as, user_errors
 from ..files import load_yaml
 from ..renamed import current, warn
 from . import declared, dropped
+from .ahead import compile_loops
 from .interruption import tell_how_to_go_on
 from .launch import leave_group, start_cpu_processes, start_gpu_processes, use_all_cores
 from .words import check_file, mapping
@@ -37,10 +38,12 @@ def answer_early(module: str, description: str, *kinds) -> None:
     """
     if module != "__main__":
         return
+    read = []
     with contextlib.suppress(declared.Unreadable, TypeError), user_errors():  # TypeError: of a default that is Unread
         parser = _RecipeParser(description, [_light(kind) for kind in kinds])
         parser.tells_renamed = False  # `parse` does, in the process that trains
-        for arguments in parser.read(sys.argv[1:]):
+        read = parser.read(sys.argv[1:])
+        for arguments in read:
             if hasattr(arguments, "check"):
                 arguments.check()
     if CHECK_ONLY in os.environ:
@@ -49,6 +52,7 @@ def answer_early(module: str, description: str, *kinds) -> None:
     tell_how_to_go_on()  # during the imports that come next, too
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
     use_all_cores()
+    compile_loops(read)
 
 
 def parse(description: str, *kinds, argv: list[str] | None = None):

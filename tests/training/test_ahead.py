@@ -1,0 +1,33 @@
+"""Loops that a process of its own compiles: those that the model will need."""
+
+import pytest
+
+from hf_procedural import compiled
+from hf_procedural.models import attention, kernels
+from hf_procedural.training import ahead
+from hf_procedural.training.arguments import InitArguments, ModelArguments
+
+
+def test_heads_are_as_small_as_the_attention_is_made_for():
+    assert ahead.LARGEST_HEAD == attention.LARGEST_HEAD and all(hasattr(kernels, name) for name in ahead.FACTORIES)
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "variants"),
+    [
+        ({"size": "2_4_64", "dropout": 0}, None, [[16, False]]),
+        ({"size": "2_4_64"}, None, [[16, False], [16, True]]),  # GPT-2 has dropout, evaluations have not
+        ({"size": "2_4_64", "model_type": "llama"}, None, [[16, False]]),
+        ({"dropout": 0.1}, None, [[4, False], [4, True]]),
+        ({}, "runs/sort", None),  # whose size is not read yet
+        ({"size": "12_12_768"}, None, None),
+        ({"size": "2_4_64", "attn_implementation": "sdpa"}, None, None),
+        ({"config_name": "openai-community/gpt2"}, None, None),
+    ],
+)
+def test_what_is_compiled_ahead(model, source, variants, monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiled, "compile_ahead", lambda *call: asked.append(call))
+    ahead.compile_loops([InitArguments(init_from=source), ModelArguments(**model)])
+    calls = {"attention_forward": variants, "attention_backward": variants}
+    assert asked == ([("hf_procedural.models.kernels", calls)] if variants else [])
