@@ -100,7 +100,8 @@ def compile_ahead(module: str, calls: dict[str, list[list]]) -> None:
 
 _helpers: dict[str, subprocess.Popen] = {}  # by the factories that they call
 _HELPER = """
-import importlib, json, pathlib, sys
+import gc, importlib, json, pathlib, sys
+gc.disable()
 sys.path[:], (module, calls), done = json.loads(sys.argv[1]), json.loads(sys.argv[2]), pathlib.Path(sys.argv[3])
 for name, each in calls.items():
     for arguments in each:

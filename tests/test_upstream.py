@@ -23,7 +23,7 @@ from hf_procedural.errors import Parser
 from hf_procedural.models import activation, attention, build, losses
 from hf_procedural.models import kernels as model_kernels
 from hf_procedural.tasks import IGNORE, kernels
-from hf_procedural.training import callbacks, divergence, finish, launch
+from hf_procedural.training import ahead, callbacks, divergence, finish, launch
 
 CASES = {}
 
@@ -257,6 +257,13 @@ def test_the_check_of_attention_takes_no_random_number(take):
     state = torch.get_rng_state()
     model(**_batch())
     assert upstream._checked and torch.equal(torch.get_rng_state(), state)
+
+
+@case("transformers.utils.import_utils:create_import_structure_from_path")
+def _(take, name):
+    take.hide(name)
+    with ahead.one_scan():
+        assert transformers.utils.import_utils.create_import_structure_from_path.cache_info()  # its own
 
 
 @case("transformers:PreTrainedModel.loss_type")

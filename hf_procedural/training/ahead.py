@@ -1,13 +1,56 @@
-"""Loops that a run will need, compiled by another process while this one imports torch. Light, until it finds any."""
+"""What makes a recipe start sooner: while it imports torch and transformers, and nothing of it is left behind.
 
-from collections.abc import Sequence
+Light, until it is used.
+"""
+
+import contextlib
+import gc
+import sys
+from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Any
 
+from .. import upstream
 from ..models.words import parse_size
 from .arguments import DEFAULT_SIZE, ModelArguments
 
 LARGEST_HEAD = 32  # dimensions; that of models/attention.py, which is heavy
 FACTORIES = ("attention_forward", "attention_backward")  # of models/kernels.py, those that take seconds; in this order
+_SCAN = "transformers.utils.import_utils:create_import_structure_from_path"
+
+
+@contextlib.contextmanager
+def without_garbage() -> Generator[None]:
+    """Around imports, which leave no garbage, and of whose time looking for it is a fifth.
+
+    What is there at the end stays, so that no later search, such as the Trainer's, goes through it.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
+@contextlib.contextmanager
+def one_scan() -> Generator[None]:
+    """Imports transformers; it reads the sources of all its models for that, and meanwhile not a second time."""
+    scan = upstream.get(_SCAN)
+    if scan is None:
+        yield
+        return
+    module = sys.modules[scan.__module__]
+    models = Path(module.__file__).parents[1] / "models"
+    structure = scan(models)  # which transformers itself still has in its cache
+
+    def known(path):
+        return structure if Path(path) in (models, models / "__init__.py") else scan(path)
+
+    _, name = _SCAN.split(":")
+    setattr(module, name, known)
+    try:
+        yield
+    finally:
+        setattr(module, name, scan)
 
 
 def compile_loops(arguments: Sequence) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import enum
 import functools
-import gc
 import json
 import os
 import sys
@@ -19,13 +18,14 @@ from ..errors import COMMAND, Parser, nearest, started_as, user_errors
 from ..files import load_yaml
 from ..renamed import current, warn
 from . import declared, dropped
-from .ahead import compile_loops
+from .ahead import compile_loops, one_scan, without_garbage
 from .interruption import tell_how_to_go_on
 from .launch import leave_group, start_cpu_processes, start_gpu_processes, use_all_cores
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
 _WORD_OR_WORDS = ("report_to", "optim_target_modules")  # on the command line one alone, as HfArgumentParser has it
+_imports = contextlib.ExitStack()  # what `answer_early` does for those of a recipe, and `parse` ends
 CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
 
 
@@ -48,11 +48,13 @@ def answer_early(module: str, description: str, *kinds) -> None:
                 arguments.check()
     if CHECK_ONLY in os.environ:
         sys.exit()
-    gc.disable()  # until `parse`: imports leave no garbage, and looking for it is a fifth of their time
     tell_how_to_go_on()  # during the imports that come next, too
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
     use_all_cores()
     compile_loops(read)
+    _imports.enter_context(without_garbage())
+    if any(hasattr(kind, "extends") for kind in kinds):  # else transformers may not be needed
+        _imports.enter_context(one_scan())
 
 
 def parse(description: str, *kinds, argv: list[str] | None = None):
@@ -60,9 +62,7 @@ def parse(description: str, *kinds, argv: list[str] | None = None):
 
     Unknown keys and flags, and values of the wrong type, end the program with one line and exit code 2.
     """
-    if not gc.isenabled():  # by `answer_early`
-        gc.freeze()  # what is imported stays, so that no later search, such as the Trainer's, goes through it
-        gc.enable()
+    _imports.close()
     start_cpu_processes()
     start_gpu_processes()
     atexit.register(leave_group)

@@ -1,6 +1,11 @@
-"""Loops that a process of its own compiles: those that the model will need."""
+"""A recipe's start: what is done while it imports, and that nothing of it is left behind."""
+
+import gc
+from pathlib import Path
 
 import pytest
+import transformers
+from transformers.utils import import_utils
 
 from hf_procedural import compiled
 from hf_procedural.models import attention, kernels
@@ -31,3 +36,24 @@ def test_what_is_compiled_ahead(model, source, variants, monkeypatch):
     ahead.compile_loops([InitArguments(init_from=source), ModelArguments(**model)])
     calls = {"attention_forward": variants, "attention_backward": variants}
     assert asked == ([("hf_procedural.models.kernels", calls)] if variants else [])
+
+
+def test_what_is_imported_is_not_searched_for_garbage(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    with ahead.without_garbage():
+        assert not gc.isenabled()
+    assert gc.isenabled() and frozen == [False]
+
+
+def test_transformers_reads_its_models_once_and_is_left_as_it_was():
+    models = Path(transformers.__file__).parent / "models"
+    structure = import_utils.define_import_structure.__wrapped__  # without the cache of its results
+    scan = import_utils.create_import_structure_from_path
+    before = structure(str(models / "__init__.py"))
+    with ahead.one_scan():
+        read = scan.cache_info().misses
+        assert structure(str(models / "__init__.py")) == before
+        assert scan.cache_info().misses == read
+        assert structure(str(models / "gpt2" / "__init__.py"))  # others are read
+    assert import_utils.create_import_structure_from_path is scan

@@ -2,9 +2,7 @@
 
 import argparse
 import ast
-import contextlib
 import dataclasses
-import gc
 import json
 import os
 import re
@@ -291,17 +289,6 @@ def test_a_mistake_in_a_recipe_that_the_command_runs_is_told_by_its_name(monkeyp
     os.environ.pop("HF_PROCEDURAL_COMMAND")
     assert exit_.value.code == 2 and launched == []
     assert capsys.readouterr().err.startswith("hf-procedural pretrain: error: unknown argument --max_stepz")
-
-
-def test_what_is_imported_is_not_searched_for_garbage(monkeypatch):
-    frozen = []
-    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
-    for enabled in (True, False):
-        gc.enable() if enabled else gc.disable()
-        with contextlib.suppress(SystemExit):
-            parser.parse("", argv=["--help"])
-        assert gc.isenabled()
-    assert frozen == [False]
 
 
 def test_flags_of_the_launcher_are_read_from_its_source():
