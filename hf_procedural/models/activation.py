@@ -69,4 +69,3 @@ def speed_up(model: torch.nn.Module) -> None:
         for name, child in module.named_children():
             if isinstance(child, kinds):
                 setattr(module, name, GeluByTanh())
-                kernels.gelu_forward(), kernels.gelu_backward()  # now, while a helper may still compile attention

@@ -15,7 +15,6 @@ from ..models.words import parse_size
 from .arguments import DEFAULT_SIZE, ModelArguments
 
 LARGEST_HEAD = 32  # dimensions; that of models/attention.py, which is heavy
-FACTORIES = ("attention_forward", "attention_backward")  # of models/kernels.py, those that take seconds; in this order
 _SCAN = "transformers.utils.import_utils:create_import_structure_from_path"
 
 
@@ -39,7 +38,7 @@ def one_scan() -> Generator[None]:
         yield
         return
     module = sys.modules[scan.__module__]
-    models = Path(module.__file__).parents[1] / "models"
+    models = Path(str(module.__file__)).parents[1] / "models"
     structure = scan(models)  # which transformers itself still has in its cache
 
     def known(path):
@@ -54,7 +53,7 @@ def one_scan() -> Generator[None]:
 
 
 def compile_loops(arguments: Sequence) -> None:
-    """Begins with the attention of the model that a recipe's `arguments` describe, if its heads are small.
+    """Begins with those of the model that a recipe's `arguments` describe, if its heads are small.
 
     What they do not tell, as of a model on the Hub, is compiled where it is needed.
     """
@@ -70,6 +69,10 @@ def compile_loops(arguments: Sequence) -> None:
         return
     from .. import compiled
 
-    drops = model.model_type in (None, "gpt2") if model.dropout is None else model.dropout > 0
+    is_gpt2 = model.model_type in (None, "gpt2")
+    drops = is_gpt2 if model.dropout is None else model.dropout > 0
     variants: list[list[Any]] = [[dims, False], [dims, True]][: 1 + drops]  # evaluations drop nothing
-    compiled.compile_ahead("hf_procedural.models.kernels", dict.fromkeys(FACTORIES, variants))
+    calls = {"attention_forward": variants}  # in the order in which a run needs them
+    calls |= {"gelu_forward": [[]], "gelu_backward": [[]]} if is_gpt2 else {}
+    calls |= {"attention_backward": variants}
+    compiled.compile_ahead("hf_procedural.models.kernels", calls)
