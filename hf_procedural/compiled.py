@@ -37,7 +37,7 @@ _NAMES = (
 )
 _OF_FUNCTION = "numba.core.dispatcher:Dispatcher._cache"
 _CALLBACK = "numba.core.ccallback:CFunc"
-_ROOMS = [os.path.join(os.path.dirname(__file__), room) for room in ("tasks", "models")]
+_ROOMS = [os.path.join(os.path.dirname(__file__), room) for room in ("tasks", "models", "recycle")]
 _OURS = re.compile(r".*(kernels|_ids|lanes)\.py")  # there: loops, and what else they import
 _FOLDERS = 16  # so many are kept, those that were used last: of versions, checkouts, and tasks of other people
 

@@ -623,6 +623,20 @@ def _(take, name):
     take.logged(name)
 
 
+@case("fasttext.FastText:_FastText.f")
+def _(take, name):
+    from hf_procedural.recycle import quality
+
+    class Model:
+        def predict(self, lines, k):
+            return [["__label__hq"]] * len(lines), [[0.5]] * len(lines)
+
+    model = Model()
+    for _ in range(2):
+        assert quality.scores(model, ["a"], "__label__hq").tolist() == [0.5]
+    take.logged(name)
+
+
 @case("datatrove.utils.logging:sys", "datatrove.utils.logging:setup_default_logger")
 def _(take, name):
     import datatrove.utils.logging

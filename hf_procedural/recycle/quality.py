@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..moved import old_names
-from . import classifier_file
+from . import classifier_file, scoring
 from .choices import LABEL, LEAST_WEIGHTS, OTHER
 
 __getattr__ = old_names(__name__)
@@ -59,6 +59,7 @@ def load_classifier(path: str, label: str, is_checked: bool = False):
 
 def forget() -> None:
     """Frees the memory of a model that `load_classifier` keeps."""
+    scoring.forget()
     _load.cache_clear()
 
 
@@ -83,6 +84,13 @@ def scores(model, texts: list[str], label: str) -> np.ndarray:
 
     0 where fastText gives none: for no known token, and for one below 1e-5 of a model with hierarchical softmax.
     """
+    can_score = bool(texts) and scoring.can_score(model)
+    if can_score and scoring.is_exact(model, texts, label, functools.partial(_predicted, model, texts, label)):
+        return scoring.scores(model, texts, label)
+    return _predicted(model, texts, label)
+
+
+def _predicted(model, texts: list[str], label: str) -> np.ndarray:
     predictions = zip(*model.predict([as_line(text) for text in texts], k=-1), strict=True)
     shares = (values[labels.index(label)] if label in labels else 0 for labels, values in predictions)
     return np.fromiter(shares, np.float32, len(texts))

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support.running import error_of, kill_when, run_here
 from transformers import AutoTokenizer
 
-from hf_procedural.recycle import classifier_file, quality, selection
+from hf_procedural.recycle import classifier_file, quality, scoring, selection
 from hf_procedural.text import documents, tokenizers
 
 GOOD = np.array(
@@ -95,6 +95,58 @@ def test_scores_are_those_of_fasttext_for_one_text_at_a_time(home):
     assert scores + others == pytest.approx(1 + 2e-5, abs=1e-6)
 
 
+PARTS = [
+    "a",
+    "the",
+    "héllo",
+    "日本",
+    "</s>",
+    "</s>x",
+    "__label__hq",
+    "__label__",
+    "__label__new",
+    "\0",
+    "\x1c",
+    "\x1e",
+    "\x1f",
+]
+PARTS += [
+    "\x85",
+    "\xa0",
+    "\u2028",
+    "\u2029",
+    "\u2027",
+    "\u3000",
+    "\t",
+    "\v",
+    "\r\n",
+    "\r",
+    "\n",
+    "\n\n",
+    " ",
+    " ",
+    " ",
+    "\xc2",
+]
+
+
+def test_loops_score_as_fasttext_does_whatever_the_text(home):
+    """Of two sizes that fastText sums up in ways of its own, and with n-grams of more words."""
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(PARTS, rng.integers(0, 30))) for _ in range(2_000)]
+    with open("words.txt", "w", newline="\n") as lines:
+        lines.writelines(f"__label__{number % 3} {quality.as_line(text)}\n" for number, text in enumerate(texts[:500]))
+    settings = {"lr": 0.5, "epoch": 3, "thread": 1, "verbose": 0}
+    other = quality.train(Path("words.txt"), wordNgrams=3, dim=16, bucket=2**19, **settings)
+    for model in (quality.load_classifier("quality.bin", quality.LABEL), other):
+        assert scoring.can_score(model)
+        for label in model.get_labels():
+            expected = quality._predicted(model, texts, label)
+            assert scoring.scores(model, texts, label).tolist() == expected.tolist()
+        assert len(set(expected.tolist())) > 200
+        assert scoring.scores(model, ["a"], "__label__none").tolist() == [0]
+
+
 @pytest.mark.skipif(not shutil.which("fasttext"), reason="fastText's command line is not on the PATH")
 def test_scores_are_those_of_the_command_line(home):
     model, texts = quality.load_classifier("quality.bin", quality.LABEL), some_texts(300) + HAZARDS[:4]
@@ -110,6 +162,7 @@ def test_a_label_that_fasttext_does_not_tell_scores_0(home):
         lines.writelines(f"__label__{number % 40} word{number % 40} some more\n" for number in range(2000))
     settings = {"lr": 1.0, "epoch": 20, "loss": "hs", "thread": 1, "verbose": 0}
     model = quality.train(Path("many.txt"), wordNgrams=2, dim=10, bucket=10**6, **settings)
+    assert not scoring.can_score(model)  # hierarchical softmax
     labels, _ = model.predict("word3 some more", k=-1)
     assert labels[0] == "__label__3" and "__label__4" not in labels
     assert quality.scores(model, ["word3 some more"], "__label__4").tolist() == [0]
