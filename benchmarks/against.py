@@ -20,18 +20,31 @@ from pathlib import Path
 
 HERE = Path(__file__).parent.parent
 MODEL = ["--size", "2_4_16", "--dropout", "0", "--eval_strategy", "no", "--save_strategy", "no", "--report_to", "none"]
+RULES = """
+import sys, time
+import numpy as np
+import hf_procedural
+task = hf_procedural.task(sys.argv[1])
+task.sample(np.random.default_rng(0), 1)  # loads the loops
+numbers = np.arange(task.rules)
+start = time.perf_counter()
+task._known(numbers, "validation") if hasattr(task, "_known") else task._find(task._keys(numbers, "validation"))
+print(len(numbers) / (time.perf_counter() - start))
+"""  # all rules of a pool, looked for at once
 PARTS = {  # of benchmarks/speed.py, or words of a recipe
     "sampling": None,
     "packing": None,
     "filtering": None,
+    "rules": RULES,
     "pretrain": ["pretrain", "--task", "set-64", "--streaming", "--validation_size", "64", "--max_steps", "600"],
     "probe": ["probe", "--task", "haystack-30", "--per_device_train_batch_size", "1000", "--max_steps", "40"],
 }
 
 
-def run(checkout: Path, *words: str) -> str:
+def run(checkout: Path, *words: str, **variables: str) -> str:
     """What a script of a checkout prints, with that checkout's package."""
     environment = os.environ | {"PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    environment |= variables
     done = subprocess.run(
         [sys.executable, *words], cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
@@ -43,6 +56,13 @@ def run(checkout: Path, *words: str) -> str:
 def rates(checkout: Path, part: str) -> dict[str, float]:
     """What a part measures in a checkout, by name: more is better."""
     words = PARTS[part]
+    if words is RULES:
+        with tempfile.TemporaryDirectory() as cache:
+            return {
+                f"rules of {name}, {process} process": float(run(checkout, "-c", RULES, name, HF_DATASETS_CACHE=cache))
+                for name in ("lee2026-web", "lee2026-code")
+                for process in ("first", "second")
+            }
     if words is None:
         table = run(checkout, "benchmarks/speed.py", part)
         lines = re.findall(r"^\| ([^|]+?) \| ([\d.,]+) ([^|]+?) \|", table, re.MULTILINE)

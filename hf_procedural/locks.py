@@ -130,6 +130,13 @@ def _take(descriptor: int, folder: Path) -> bool:
     return False
 
 
+def wait_for(descriptor: int) -> None:
+    """Waits until the lock of an open file is ours, which it is until that is closed; not where there are no locks."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a network file system without them
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 def _holder(file: Path, folder: Path, argument: str) -> str:
     try:
         holder = json.loads(file.read_text(encoding="utf-8"))

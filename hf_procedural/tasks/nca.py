@@ -9,15 +9,18 @@ pool with replacement, where an epoch of the reference has each once; no row is 
 reference's padding fails.
 """
 
+import concurrent.futures
 import dataclasses
 import functools
 import hashlib
 import itertools
 import math
+import os
 import zlib
 
 import numpy as np
 
+from . import pools
 from .base import IGNORE, Task
 from .fields import integer, parameter
 from .registry import register
@@ -26,6 +29,8 @@ from .splits import SHARES
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SCORED = 10  # frames of which the complexity of a rule is measured
 _TRIES = 2000  # candidates for each rule found, on average, before we give up
+_BATCH = 1024  # keys between two looks at whether to give up
+_PART = 32  # keys of a thread at a time
 
 
 # ---------------------------------------------------------------- the definition
@@ -258,10 +263,20 @@ class NeuralAutomaton(Task):
             numbers = rng.integers(self.rules, size=n)
             pool = _pool(self, split)  # filled in place, as rules are first needed: finding one takes simulations
             new = np.unique(numbers[pool[numbers] < 0])
-            pool[new] = self._find(self._keys(new, split))
+            if len(new):
+                pool[new] = self._known(new, split)
             keys = self._keys(numbers, split)
             attempts = pool[numbers]
         return keys, attempts, rng.integers(2**64, size=n, dtype=np.uint64)
+
+    def _known(self, numbers, split):
+        """The number of the candidate that is each rule of a pool, from the disk or found."""
+        if self.complexity is None:
+            return np.zeros(len(numbers), np.int32)
+        decisive = self.parameters | {"split": split, "length": None, "rules": None}
+        return pools.known(
+            pools.name_of(decisive), numbers, lambda those: self._find(self._keys(those, split), _processors())
+        )
 
     def sample(self, rng, n):
         """Rows with rules of the pool of train."""
@@ -290,34 +305,62 @@ class NeuralAutomaton(Task):
         """A simulation of each rule in `rows`: as tokens, or (its `own`, which tells its complexity) without frames."""
         from . import nca_kernels
 
-        size = (self.states, self.grid, self.patch)
-        dynamics = (self.burn_in, self.dt, self.temperature, self.identity_bias)
-        nca_kernels.fill(keys, attempts, seeds, rows, own, size, dynamics)
+        nca_kernels.fill(keys, attempts, seeds, rows, own, *self._dynamics())
 
-    def _find(self, keys):
-        """The number of the first candidate of each key that is in the band, int32 ``[n]``."""
+    def _dynamics(self):
+        size = (self.states, self.grid, self.patch)
+        return size, (self.burn_in, self.dt, self.temperature, self.identity_bias)
+
+    def _find(self, keys, threads=1):
+        """The number of the first candidate of each key that is in the band, int32 ``[n]``.
+
+        `threads` change nothing but the time, nor which candidates were looked at when we give up.
+        """
         attempts = np.zeros(len(keys), np.int32)
         if self.complexity is None:
             return attempts
-        low, high = self.complexity
-        ratios = []  # of all candidates that were tried
+        from . import nca_kernels
+
+        scored = _SCORED * (self.frame_length - 2)
+
+        def look(part):
+            numbers = attempts[part]
+            tried, found = nca_kernels.find(
+                keys[part], numbers, self.complexity, 2 * len(part), scored, *self._dynamics()
+            )
+            attempts[part] = numbers
+            return tried, part[found:]
+
         pending = np.arange(len(keys))
-        while len(pending):
-            batch = pending[:256]
-            numbers = np.empty((len(batch), _SCORED * (self.frame_length - 2)), np.int32)
-            self._fill(keys[batch], attempts[batch], keys[batch], numbers, True)
-            new_ratios = [complexity(row) for row in numbers]
-            outside = [not low < ratio < high for ratio in new_ratios]
-            attempts[batch[outside]] += 1
-            pending = np.concatenate([batch[outside], pending[256:]])
-            ratios += new_ratios
-            kept = len(keys) - len(pending)
-            if len(ratios) > _TRIES * (1 + kept):
-                raise ValueError(
-                    f"{self.config_name}: complexity {self.complexity} keeps {kept} of {len(ratios)} rules; theirs is "
-                    f"{min(ratios):.2f} to {max(ratios):.2f}, {np.median(ratios):.2f} in the middle: take another band"
-                )
+        total = 0
+        with concurrent.futures.ThreadPoolExecutor(threads) as executor:
+            while len(pending):
+                batch, later = pending[:_BATCH], pending[_BATCH:]
+                parts = np.array_split(batch, math.ceil(len(batch) / _PART))
+                looked = list(executor.map(look, parts) if threads > 1 else map(look, parts))
+                total += sum(tried for tried, _ in looked)
+                pending = np.concatenate([*(left for _, left in looked), later])
+                kept = len(keys) - len(pending)
+                if total > _TRIES * (1 + kept):
+                    raise self._hopeless(keys, attempts, kept, total)
         return attempts
+
+    def _hopeless(self, keys, attempts, kept, total) -> ValueError:
+        """What to say of a band in which there are next to no rules; of some that were tried, how complex they are."""
+        tried = np.repeat(keys, attempts)[:_TRIES]
+        numbers = np.concatenate([np.arange(count, dtype=np.int32) for count in attempts])[:_TRIES]
+        rows = np.empty((len(tried), _SCORED * (self.frame_length - 2)), np.int32)
+        self._fill(tried, numbers, tried, rows, True)
+        ratios = [complexity(row) for row in rows]
+        return ValueError(
+            f"{self.config_name}: complexity {self.complexity} keeps {kept} of {total} rules; theirs is "
+            f"{min(ratios):.2f} to {max(ratios):.2f}, {np.median(ratios):.2f} in the middle: take another band"
+        )
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,12 +9,15 @@ import math
 
 import numpy as np
 
+from . import deflate_kernels
+from . import lanes_kernels as lanes
 from .kernels import mix, njit, uniform
+from .lanes_kernels import BYTES, LANES
 
 CHANNELS = 4  # outputs of the first convolution
 HIDDEN = 16  # outputs of the second
 _TRUNCATED_SD = 0.87962566103423978  # standard deviation of a standard normal cut at -2 and 2
-_BLOCK = 16  # logits are computed so many at once
+_GZIP = 18  # bytes of its header and trailer
 _NOTHING = 40.0  # a weight of exp(-40) is less than the last of the 53 bits of a draw
 
 
@@ -40,12 +43,26 @@ def _normal(state):
 def _fill_kernel(state, kernel, inputs):
     """LeCun normal: variance 1 / inputs, cut at two standard deviations of the normal before it is cut."""
     scale = 1.0 / (math.sqrt(inputs) * _TRUNCATED_SD)
-    for i in range(kernel.size):
-        while True:
-            x = 4.0 * uniform(state) - 2.0
-            if uniform(state) < math.exp(-0.5 * x * x):
-                break
-        kernel[i] = np.float32(scale * x)
+    i = 0
+    while i < kernel.size:
+        x = 4.0 * uniform(state) - 2.0
+        u = uniform(state)
+        kernel[i] = np.float32(scale * x)  # the next x takes its place unless it is accepted: no branch to be guessed
+        half = 0.5 * x * x
+        density = _exp_minus(half)
+        if abs(u - density) < 1e-6:  # where the series cannot tell
+            density = math.exp(-half)
+        i += u < density
+
+
+@njit
+def _exp_minus(x):
+    """exp(-x) of 0 <= x <= 2, to 1e-7: the series of exp(-x / 8), to the eighth power."""
+    y = x * 0.125
+    series = 1.0 - y * (1.0 - y / 2.0 * (1.0 - y / 3.0 * (1.0 - y / 4.0 * (1.0 - y / 5.0 * (1.0 - y / 6.0)))))
+    square = series * series
+    fourth = square * square
+    return fourth * fourth
 
 
 @njit
@@ -61,10 +78,10 @@ def draw_rule(state, key, attempt, conv0, conv1, conv2):
 def prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule):
     """Fills in a `rule` as `step` takes it, from the six arrays of weights.
 
-    `table[3 * row + column, state]` is what that state there adds to the hidden vector, `base` what is there without;
-    `out` and `offset` are the last convolution, `_BLOCK` states at once.
+    `table[3 * row + column, state]` is what that state there adds to the hidden vector, with the bias in the first;
+    `out` and `offset` are the last convolution.
     """
-    table, base, out, offset = rule
+    table, out, offset = rule
     states = table.shape[1]
     channels = np.empty(CHANNELS)
     for place in range(9):
@@ -85,23 +102,36 @@ def prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule):
         total = np.float64(bias1[j])
         for m in range(CHANNELS):
             total += bias0[m] * conv1[m, j]
-        base[j] = np.float32(total)
-    out[:] = 0
-    offset[:] = 0
+        for state in range(states):
+            table[0, state, j] += np.float32(total)
     for state in range(states):
-        out[state // _BLOCK, :, state % _BLOCK] = conv2[:, state]
-        offset[state // _BLOCK, state % _BLOCK] = bias2[state]
+        out[state] = conv2[:, state]
+        offset[state] = bias2[state]
+
+
+@njit
+def _aligned(count):
+    """A float32 array that begins where a line of the processor's cache does; its numbers are 0."""
+    numbers = np.zeros(count + LANES, np.float32)
+    start = -numbers.ctypes.data % BYTES // 4
+    return numbers[start : start + count]
 
 
 @njit
 def empty_rule(states):
     """The arrays that `prepare` fills in."""
-    blocks = (states + _BLOCK - 1) // _BLOCK
-    table = np.empty((9, states, HIDDEN), np.float32)
-    base = np.empty(HIDDEN, np.float32)
-    out = np.empty((blocks, HIDDEN, _BLOCK), np.float32)
-    offset = np.empty((blocks, _BLOCK), np.float32)
-    return table, base, out, offset
+    table = _aligned(9 * states * HIDDEN).reshape((9, states, HIDDEN))
+    out = _aligned(states * HIDDEN).reshape((states, HIDDEN))
+    return table, out, _aligned(states)
+
+
+@njit
+def workspace(grid, states):
+    """What `step` works with: hidden vectors, logits and next states, `LANES` cells in a block; weights of a draw."""
+    blocks = (grid * grid + LANES - 1) // LANES
+    hidden = _aligned(blocks * LANES * HIDDEN).reshape((blocks * LANES, HIDDEN))
+    logits = _aligned(blocks * states * LANES).reshape((blocks, states, LANES))
+    return hidden, logits, np.zeros(blocks * LANES, np.uint8), np.empty(states)
 
 
 @njit
@@ -123,85 +153,88 @@ def first_grid(state, cells, share):
 
 
 @njit
-def _hidden(cells, table, base, hidden):
-    """The second layer at each cell, float32 ``[grid, grid, HIDDEN]``, from the table."""
+def _hidden(cells, table, hidden):
+    """The second layer at each cell, float32 ``[cells, HIDDEN]``, from the table."""
     grid = cells.shape[0]
+    rows = table.ctypes.data
+    place = BYTES * table.shape[1]
+    target = hidden.ctypes.data
     for y in range(grid):
-        above = cells[(y if y > 0 else grid) - 1]
+        above = cells[y - 1]  # the last one, of the first
         here = cells[y]
         below = cells[y + 1 if y < grid - 1 else 0]
+        above_left, above_here = rows + BYTES * above[-1], rows + BYTES * above[0]
+        left, middle = rows + BYTES * here[-1], rows + BYTES * here[0]
+        below_left, below_here = rows + BYTES * below[-1], rows + BYTES * below[0]
         for x in range(grid):
-            left = (x if x > 0 else grid) - 1
-            right = x + 1 if x < grid - 1 else 0
-            # One sum with an order, rather than one place after another: the compiler makes all of `HIDDEN` at once.
-            t0, t1, t2 = table[0, above[left]], table[1, above[x]], table[2, above[right]]
-            t3, t4, t5 = table[3, here[left]], table[4, here[x]], table[5, here[right]]
-            t6, t7, t8 = table[6, below[left]], table[7, below[x]], table[8, below[right]]
-            target = hidden[y, x]
-            for j in range(HIDDEN):
-                total = base[j] + t0[j] + t1[j] + t2[j] + t3[j] + t4[j] + t5[j] + t6[j] + t7[j] + t8[j]
-                target[j] = max(total, np.float32(0.0))
+            right = np.uint64(x + 1 if x < grid - 1 else 0)
+            above_right = rows + BYTES * above[right]
+            there = rows + BYTES * here[right]
+            below_right = rows + BYTES * below[right]
+            addresses = (
+                above_left,
+                above_here + place,
+                above_right + 2 * place,
+                left + 3 * place,
+                middle + 4 * place,
+                there + 5 * place,
+                below_left + 6 * place,
+                below_here + 7 * place,
+                below_right + 8 * place,
+            )
+            lanes.add(target, addresses)
+            target += BYTES
+            above_left, above_here = above_here, above_right
+            left, middle = middle, there
+            below_left, below_here = below_here, below_right
 
 
 @njit
-def _logits(hidden, out, offset, logits):
-    """The logit of each state at each cell, float32 ``[grid, grid, states]``, padded to whole blocks."""
-    for block in range(len(out)):
-        kernel = out[block]
-        bias = offset[block]
-        start = _BLOCK * block
-        for y in range(hidden.shape[0]):
-            for x in range(hidden.shape[0]):
-                source = hidden[y, x]
-                target = logits[y, x, start : start + _BLOCK]
-                for c in range(_BLOCK):  # in this order of the loops, the compiler makes all of a block at once
-                    total = bias[c]
-                    for j in range(HIDDEN):
-                        total += source[j] * kernel[j, c]
-                    target[c] = total
-
-
-@njit
-def step(state, cells, after, rule, temperature, identity_bias, hidden, logits):
+def step(state, cells, after, rule, temperature, identity_bias, work):
     """One step of all cells: a draw for each from the softmax of its logits / temperature; at 0, of the largest."""
-    table, base, out, offset = rule
+    table, out, offset = rule
+    hidden, logits, chosen, weights = work
     grid = cells.shape[0]
-    states = table.shape[1]
+    states = len(offset)
     window = np.float32(_NOTHING * temperature)  # further below the largest logit, no draw can take a state
-    _hidden(cells, table, base, hidden)
-    _logits(hidden, out, offset, logits)
+    _hidden(cells, table, hidden)
+    for block in range(len(logits)):
+        start = LANES * block
+        scores = logits[block].ctypes.data
+        lanes.multiply(hidden[start].ctypes.data, out.ctypes.data, offset.ctypes.data, scores, states)
+        filled = min(LANES, grid * grid - start)
+        if identity_bias != 0.0:
+            for lane in range(filled):
+                cell = cells[(start + lane) // grid, (start + lane) % grid]
+                logits[block, cell, lane] += np.float32(identity_bias)
+        close = lanes.largest(scores, states, window, chosen[start:].ctypes.data)
+        if close:  # states within the window: with one alone, as mostly, nothing need be drawn
+            for lane in range(filled):
+                if close >> lane & 1:
+                    chosen[start + lane] = _draw(state, logits[block, :, lane], temperature, weights)
+    place = 0
     for y in range(grid):
         for x in range(grid):
-            scores = logits[y, x]
-            if identity_bias != 0.0:
-                scores[cells[y, x]] += np.float32(identity_bias)
-            best = scores[0]
-            chosen = 0
-            for c in range(1, states):
-                if scores[c] > best:
-                    best = scores[c]
-                    chosen = c
-            close = 0  # states within the window: with one alone, as mostly, nothing need be drawn
-            for c in range(states):
-                close += best - scores[c] <= window
-            if close > 1:
-                chosen = _draw(state, scores, states, best, temperature)
-            after[y, x] = chosen
+            after[y, x] = chosen[place]
+            place += 1
 
 
 @njit
-def _draw(state, scores, states, best, temperature):
+def _draw(state, scores, temperature, weights):
     """A state with the probabilities of the softmax."""
+    best = scores[0]
+    for score in scores:
+        best = max(best, score)
     total = 0.0
-    for c in range(states):
-        total += _weight(best - scores[c], temperature)
+    for c in range(len(scores)):
+        weights[c] = _weight(best - scores[c], temperature)
+        total += weights[c]
     u = uniform(state) * total
     below = 0.0
     chosen = 0
-    for c in range(states):
-        weight = _weight(best - scores[c], temperature)
-        below += weight
-        if weight > 0.0:
+    for c in range(len(scores)):
+        below += weights[c]
+        if weights[c] > 0.0:
             chosen = c  # the last of these, if rounding leaves `u` at the total
             if u < below:
                 break
@@ -221,8 +254,7 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
     """Writes frames into `row` until it is full: the patches of one, between delimiters or not; cells come back."""
     grid = cells.shape[0]
     states = rule[0].shape[1]
-    hidden = np.empty((grid, grid, HIDDEN), np.float32)
-    logits = np.empty((grid, grid, rule[3].size), np.float32)
+    work = workspace(grid, states)
     before = cells
     after = np.empty_like(cells)
     opening = 1  # <frame>, which follows the numbers of all patches; </frame> comes next
@@ -232,7 +264,7 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
     end = 0
     while True:
         for _ in range(steps):
-            step(state, before, after, rule, temperature, identity_bias, hidden, logits)
+            step(state, before, after, rule, temperature, identity_bias, work)
             before, after = after, before
         steps = dt
         if delimited:
@@ -258,6 +290,24 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
 
 
 @njit
+def empty_candidate(states):
+    """The weights that a candidate is drawn into, its biases, 0, and its stream."""
+    conv0 = np.empty((3, 3, states + 2, CHANNELS), np.float32)
+    conv1 = np.empty((CHANNELS, HIDDEN), np.float32)
+    conv2 = np.empty((HIDDEN, states), np.float32)
+    biases = np.zeros(CHANNELS, np.float32), np.zeros(HIDDEN, np.float32), np.zeros(states, np.float32)
+    return (conv0, conv1, conv2), biases, np.empty(4, np.uint64)
+
+
+@njit
+def _draw_candidate(candidate, key, attempt, rule):
+    """Draws a candidate, and fills in its rule."""
+    (conv0, conv1, conv2), (bias0, bias1, bias2), state = candidate
+    draw_rule(state, key, attempt, conv0, conv1, conv2)
+    prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule)
+
+
+@njit
 def fill(keys, attempts, seeds, rows, own, size, dynamics):
     """A simulation for each row: the candidate `attempts` of its key, from a random first grid.
 
@@ -265,21 +315,46 @@ def fill(keys, attempts, seeds, rows, own, size, dynamics):
     """
     states, grid, patch = size
     burn_in, dt, temperature, identity_bias = dynamics
-    conv0 = np.empty((3, 3, states + 2, CHANNELS), np.float32)
-    conv1 = np.empty((CHANNELS, HIDDEN), np.float32)
-    conv2 = np.empty((HIDDEN, states), np.float32)
-    bias0 = np.zeros(CHANNELS, np.float32)
-    bias1 = np.zeros(HIDDEN, np.float32)
-    bias2 = np.zeros(states, np.float32)
+    candidate = empty_candidate(states)
     rule = empty_rule(states)
-    candidate = np.empty(4, np.uint64)
     seeded = np.empty(4, np.uint64)
     cells = np.empty((grid, grid), np.uint8)
     share = np.empty(states)
     for row in range(len(rows)):
-        draw_rule(candidate, keys[row], attempts[row], conv0, conv1, conv2)
-        prepare(conv0, bias0, conv1, bias1, conv2, bias2, rule)
+        _draw_candidate(candidate, keys[row], attempts[row], rule)
         _seed(seeded, seeds[row], np.int32(-1))  # which is no candidate's number
-        stream = candidate if own else seeded
+        stream = candidate[2] if own else seeded
         first_grid(stream, cells, share)
         simulate(stream, rule, cells, rows[row], patch, burn_in, dt, temperature, identity_bias, not own)
+
+
+@njit
+def find(keys, attempts, band, tries, scored, size, dynamics):
+    """Raises `attempts` to the number of each key's first candidate in the band; gives how many were looked at.
+
+    A candidate's complexity is that of a simulation of its own of `scored` patches. After so many `tries` those that
+    are not found are left, from some key on: it comes back, too.
+    """
+    states, grid, patch = size
+    burn_in, dt, temperature, identity_bias = dynamics
+    low, high = band
+    candidate = empty_candidate(states)
+    rule = empty_rule(states)
+    cells = np.empty((grid, grid), np.uint8)
+    share = np.empty(states)
+    numbers = np.empty(scored, np.int32)
+    raw = numbers.view(np.uint8)
+    work = deflate_kernels.workspace()
+    tried = 0
+    for place in range(len(keys)):
+        while tried < tries:
+            _draw_candidate(candidate, keys[place], attempts[place], rule)
+            first_grid(candidate[2], cells, share)
+            simulate(candidate[2], rule, cells, numbers, patch, burn_in, dt, temperature, identity_bias, False)
+            tried += 1
+            if low < (deflate_kernels.deflated(raw, work) + _GZIP) / len(raw) < high:
+                break
+            attempts[place] += 1
+        else:
+            return tried, place
+    return tried, len(keys)

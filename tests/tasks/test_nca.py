@@ -3,6 +3,9 @@
 import functools
 import hashlib
 import json
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from support.running import TESTS
 
 import hf_procedural as hp
 from hf_procedural.show.image import image
-from hf_procedural.tasks import check_task, kernels, nca, nca_kernels
+from hf_procedural.tasks import check_task, deflate_kernels, kernels, nca, nca_kernels, pools
 from hf_procedural.tasks.splits import SHARES
 
 P = 1e-4  # a p-value below it is a wrong distribution; seeds are fixed
@@ -144,10 +147,10 @@ def test_states_are_drawn_from_the_softmax(draw, temperature):
         drawn = np.stack([nca.step(weights, before, temperature, 0.25, rng) for _ in range(count)])
     else:
         state, rule, after = kernels.stream(rng), rule_of(weights), np.empty((grid, grid), np.uint8)
-        work = np.empty((grid, grid, 16), np.float32), np.empty((grid, grid, 16), np.float32)
+        work = nca_kernels.workspace(grid, states)
         drawn = np.empty((count, grid, grid), np.uint8)
         for number in range(count):
-            nca_kernels.step(state, before.astype(np.uint8), after, rule, temperature, 0.25, *work)
+            nca_kernels.step(state, before.astype(np.uint8), after, rule, temperature, 0.25, work)
             drawn[number] = after
     logits = _logits(weights, before, 0.25) / temperature
     share = scipy.special.softmax(logits, axis=-1)
@@ -168,10 +171,10 @@ def test_cells_are_drawn_independently():
     rng, states = np.random.default_rng(1), 4
     weights, before = random_weights(rng, states), np.zeros((2, 2), int)  # all cells alike
     state, rule, after = kernels.stream(rng), rule_of(weights), np.empty((2, 2), np.uint8)
-    work = np.empty((2, 2, 16), np.float32), np.empty((2, 2, 16), np.float32)
+    work = nca_kernels.workspace(2, states)
     pairs = np.zeros((states, states), int)
     for _ in range(8000):
-        nca_kernels.step(state, before.astype(np.uint8), after, rule, 0.2, 0.0, *work)
+        nca_kernels.step(state, before.astype(np.uint8), after, rule, 0.2, 0.0, work)
         pairs[after[0, 0], after[0, 1]] += 1
     pairs = pairs[np.ix_(pairs.sum(1) > 50, pairs.sum(0) > 50)]
     assert pairs.shape[0] > 1 and scipy.stats.chi2_contingency(pairs).pvalue > P
@@ -283,6 +286,114 @@ def test_rules_are_the_first_candidates_in_the_band(band):
         task._fill(keys, attempts, keys, numbers, True)
         inside = [band[0] < nca.complexity(row) < band[1] for row in numbers]
         assert inside == [False] * attempt + [True]
+
+
+def test_threads_and_batches_change_no_rule():
+    task = hp.task("nca-10", complexity=(0.45, 0.5))
+    keys = task._keys(np.arange(1100), "test")
+    np.testing.assert_array_equal(
+        task._find(keys, 3)[::40], [task._find(keys[i : i + 1])[0] for i in range(0, 1100, 40)]
+    )
+
+
+@pytest.fixture
+def pool(tmp_path, monkeypatch):
+    """A small pool on a disk of its own, the numbers of its candidates, and how often they were looked for."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    looked = []
+    find = nca.NeuralAutomaton._find
+    monkeypatch.setattr(nca.NeuralAutomaton, "_find", lambda *words: looked.append(len(words[1])) or find(*words))
+    task = hp.task("nca-10", rules=40, rules_seed=5)
+    expected = find(task, task._keys(np.arange(40), "train"))
+    return task, expected, looked
+
+
+def test_a_pool_is_found_once_and_shared_by_lengths(pool, tmp_path):
+    task, expected, looked = pool
+    np.testing.assert_array_equal(task._known(np.arange(30), "train"), expected[:30])
+    other = hp.task("nca-10", rules=77, rules_seed=5, length=50)
+    np.testing.assert_array_equal(other._known(np.arange(40)[::-1], "train"), expected[::-1])
+    np.testing.assert_array_equal(task._known(np.arange(40), "train"), expected)
+    assert looked == [30, 10]
+    task._known(np.arange(3), "test")
+    hp.task("nca-10", rules_seed=5, complexity=(0.4, 0.5))._known(np.arange(3), "train")
+    assert looked == [30, 10, 3, 3] and len(list((tmp_path / "datasets/procedural_rules").iterdir())) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "other sources", "a folder"])
+def test_a_damaged_pool_is_found_again(pool, tmp_path, monkeypatch, damage):
+    task, expected, looked = pool
+    task._known(np.arange(40), "train")
+    (file,) = (tmp_path / "datasets/procedural_rules").iterdir()
+    content = bytearray(file.read_bytes())
+    assert len(content) == 40 * 16
+    lost = {"cut": 21, "flipped": 2}.get(damage, 40)
+    if damage == "cut":
+        file.write_bytes(content[:-329])
+    elif damage == "flipped":
+        content[16 * 7] ^= 1
+        content[16 * 9 + 12] ^= 128
+        file.write_bytes(content)
+    elif damage == "emptied":
+        file.write_bytes(bytes(len(content)))
+    elif damage == "other sources":
+        monkeypatch.setattr(pools, "_version", lambda: "another")
+    else:
+        file.unlink()
+        file.mkdir()
+    np.testing.assert_array_equal(task._known(np.arange(40), "train"), expected)
+    np.testing.assert_array_equal(task._known(np.arange(40), "train"), expected)
+    assert looked == ([40, lost, 40] if damage == "a folder" else [40, lost])
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(pool, tmp_path):
+    task, expected, looked = pool
+    (tmp_path / "datasets").write_text("a file")
+    np.testing.assert_array_equal(task._known(np.arange(40), "train"), expected)
+    assert looked == [40]
+
+
+def test_of_two_processes_one_looks_for_a_rule(pool, tmp_path):
+    task, expected, _ = pool
+    code = (
+        "import sys, numpy as np, hf_procedural as hp\n"
+        "task = hp.task('nca-10', rules=40, rules_seed=5); find = type(task)._find\n"
+        "type(task)._find = lambda *words: print('looked', len(words[1])) or find(*words)\n"
+        "print(task._known(np.arange(40), 'train').tolist())\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[0].splitlines() for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sorted(len(lines) for lines in told) == [1, 2]
+    assert {lines[-1] for lines in told} == {str(expected.tolist())}
+
+
+def _sizes(rng):
+    """Bytes of many kinds, from none to more than zlib's window."""
+    for size in (0, 1, 2, 3, 5, 100, 1440, 40_000, 150_000):
+        yield rng.integers(0, 256, size)
+        yield rng.integers(0, 3, size)
+        yield rng.geometric(0.1, size) % 256
+        yield np.repeat(rng.integers(0, 256, size // 7 + 1), 9)[:size]
+        yield np.tile(rng.integers(0, 256, 1 + size // 3), 4)[:size]
+        yield rng.integers(0, 10_000, size // 4 + 1).astype("<i4").view(np.uint8)[:size]
+
+
+@pytest.mark.skipif(
+    zlib.ZLIB_RUNTIME_VERSION.count(".") > 2 or "ng" in zlib.ZLIB_RUNTIME_VERSION, reason="another zlib"
+)
+def test_the_size_is_that_of_zlib():
+    work = deflate_kernels.workspace()
+    for number, data in enumerate(_sizes(np.random.default_rng(0))):
+        data = np.ascontiguousarray(data, np.uint8)
+        assert deflate_kernels.deflated(data, work) + 6 == len(zlib.compress(data.tobytes(), 9)), number
+
+
+@pytest.mark.parametrize("row", golden("nca_gzip"), ids=lambda row: f"{row['params']['seed']}-{row['params']['index']}")
+def test_golden_sizes(row):
+    raw = np.array(row["tokens"], "<i4").view(np.uint8)
+    size = deflate_kernels.deflated(raw, deflate_kernels.workspace()) + 18
+    assert size / len(raw) == pytest.approx(row["ratio"], abs=8 / len(raw))
 
 
 def test_finding_rules_gives_up_with_a_reason():
