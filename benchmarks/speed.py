@@ -26,7 +26,7 @@ import datasets
 import torch
 from accelerate.data_loader import IterableDatasetShard
 from torch.utils.data import DataLoader
-from transformers import EvalPrediction, Trainer, TrainerCallback, default_data_collator, set_seed
+from transformers import AutoModelForCausalLM, EvalPrediction, Trainer, TrainerCallback, default_data_collator, set_seed
 
 import hf_procedural
 from hf_procedural import metrics
@@ -412,11 +412,11 @@ def probing(size: str) -> None:
         report(f"probe {size}: {name}", f"{rates[name]:.1f} steps/s", f"{rates['with neither']:.1f}", ratio, "")
 
 
-def small_model(task, size: str, dropout: float, attention: str | None):
-    """A new model of a task's rows, as recipes/pretrain.py has it but for its attention."""
+def small_model(task, size: str, dropout: float, stock: bool):
+    """A new model of a task's rows as recipes/pretrain.py has it, or of the same configuration without our kernels."""
     set_seed(0)
     config = new_config(hf_procedural.tokenizer(task), task.max_length, dropout=dropout, **parse_size(size))
-    return new_model(config, attention).train()
+    return (AutoModelForCausalLM.from_config(config, dtype=torch.float32) if stock else new_model(config)).train()
 
 
 def plain_batch(task, rng, device="cpu") -> dict[str, torch.Tensor]:
@@ -463,7 +463,7 @@ def run_recipe(name: str, words: str) -> list[dict]:
 def stage(size: str, steps: int, pairs: int) -> None:
     """recipes/pretrain.py in turn with a plain loop."""
     task, rng = hf_procedural.task("set-64"), random.Random(0)
-    loop = bare_loop(small_model(task, size, 0.0, "sdpa"), lambda: plain_batch(task, rng), True, steps)
+    loop = bare_loop(small_model(task, size, 0.0, stock=True), lambda: plain_batch(task, rng), True, steps)
     words = f"--task set-64 --size {size} --per_device_train_batch_size 64 --max_steps {4 * steps}"
     for pair in range(1, pairs + 1):
         (results,) = run_recipe("pretrain", words)
@@ -498,7 +498,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
     rows = CachedRows(datasets.load_dataset("procedural", "set-64", split="train"))
 
     def loop(dropout, next_batch, item):
-        model = small_model(task, size, dropout, "sdpa").to(device)
+        model = small_model(task, size, dropout, stock=True).to(device)
         some = bare_loop(model, next_batch, item, steps // 4, bf16, compiled)
         return steps // 4 / seconds(some, 4)
 
@@ -507,7 +507,7 @@ def training(size: str, steps: int, bf16: bool, compiled: bool) -> None:
         batch = default_data_collator(rows.__getitems__(list(range(64))))
         batch = {name: column.to(device) for name, column in batch.items()}
         bare = loop(dropout, lambda batch=batch: batch, item=False)
-        model = small_model(task, size, dropout, None).to(device)
+        model = small_model(task, size, dropout, stock=False).to(device)
         losses.score_labelled_only(model)
         ours = trainer_rate(model, rows, 64, steps, bf16=bf16, torch_compile=compiled)
         name = f"Trainer {size}, dropout {dropout:g}{', compiled' * compiled}"
