@@ -90,6 +90,7 @@ import torch
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.training import begin, together
 from hf_procedural.training.interruption import OutOfTime, resuming
+from hf_procedural.training.launch import keep_memory
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -145,6 +146,7 @@ def run_one(label: str, run: list) -> str:
 def run_beside(label: str, run: list, threads: int) -> str:
     """As `run_one`, in a process beside others."""
     begin.hide_mask_warning()
+    keep_memory()
     torch.set_num_threads(threads)
     run[-1].disable_tqdm = True  # of a log
     return run_one(label, run)

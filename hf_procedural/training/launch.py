@@ -6,6 +6,7 @@ command to torch's launcher, which `accelerate launch` itself uses on GPUs; need
 
 import atexit
 import contextlib
+import ctypes
 import datetime
 import logging
 import multiprocessing
@@ -97,6 +98,18 @@ def use_all_cores() -> None:
     with contextlib.suppress(psutil.Error):  # of a parent that does not tell
         if not is_asked and "OMP_NUM_THREADS" not in psutil.Process().parent().environ():
             os.environ["OMP_NUM_THREADS"] = str(_cores())
+
+
+def keep_memory() -> None:
+    """Lets this process keep the memory that a step frees for the next one, which spares a step a tenth of its time.
+
+    glibc hands large pieces back to Linux at once, which fills each with zeros when it is asked for again. Elsewhere
+    nothing happens. For the main of a script, since it is of the whole process.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc
+        library = ctypes.CDLL(None)
+        for setting in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+            library.mallopt(setting, 2**31 - 1)
 
 
 def _cores() -> int:

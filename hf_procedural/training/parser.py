@@ -20,7 +20,7 @@ from ..renamed import current, warn
 from . import declared, dropped
 from .ahead import compile_loops, one_scan, without_garbage
 from .interruption import tell_how_to_go_on
-from .launch import leave_group, start_cpu_processes, start_gpu_processes, use_all_cores
+from .launch import keep_memory, leave_group, start_cpu_processes, start_gpu_processes, use_all_cores
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
@@ -51,6 +51,7 @@ def answer_early(module: str, description: str, *kinds) -> None:
     tell_how_to_go_on()  # during the imports that come next, too
     start_cpu_processes()  # here, since the process that starts the others needs none of what comes next
     use_all_cores()
+    keep_memory()
     compile_loops(read)
     _imports.enter_context(without_garbage())
     if any(hasattr(kind, "extends") for kind in kinds):  # else transformers may not be needed

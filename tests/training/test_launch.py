@@ -1,6 +1,8 @@
-"""Under accelerate launch: as many threads as there are cores, where nobody has asked for another number."""
+"""What a recipe sets for its process: threads, where nobody has asked for another number, and memory that it keeps."""
 
 import os
+import platform
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -72,3 +74,23 @@ def test_a_container_may_have_fewer(quota, expected, threads):
 )
 def test_what_somebody_has_chosen_stays(settings, expected, threads):
     assert threads(**settings) == expected
+
+
+FAULTS = """
+import resource
+import numpy as np
+from hf_procedural.training import launch
+{}
+for _ in range(9):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
+def test_memory_is_kept():
+    def faults(line: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", FAULTS.format(line)]))
+
+    assert faults("launch.keep_memory()") < 100 < faults("")
