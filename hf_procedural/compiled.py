@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -77,18 +77,18 @@ def callback(signature, **options) -> Callable:
     return decorate
 
 
-def compile_ahead(module: str, calls: dict[str, list[list]]) -> None:
+def compile_ahead(module: str, calls: dict[str, list[list]], rows_of: Sequence = ()) -> None:
     """Has a process of its own call factories of loops, as ``{"attention_forward": [[16, False]]}``, of one of ours.
 
     It ends by itself, and is not begun where it has done the same before. Who needs one of these loops here meanwhile
-    waits for it.
+    waits for it. Before, it makes a row of a task, whose name and parameters are in `rows_of`, for the loops of that.
     """
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None  # it is one of ours
     folder = _folder(frozenset([spec.origin]))
     if folder is None or is_switched_off():
         return
-    asked = json.dumps([module, calls])
+    asked = json.dumps([module, calls, rows_of])
     done = folder / f"ahead-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
     if done.exists():
         return
@@ -100,9 +100,15 @@ def compile_ahead(module: str, calls: dict[str, list[list]]) -> None:
 
 _helpers: dict[str, subprocess.Popen] = {}  # by the factories that they call
 _HELPER = """
-import gc, importlib, json, pathlib, sys
+import contextlib, gc, importlib, json, pathlib, sys
 gc.disable()
-sys.path[:], (module, calls), done = json.loads(sys.argv[1]), json.loads(sys.argv[2]), pathlib.Path(sys.argv[3])
+sys.path[:] = json.loads(sys.argv[1])
+module, calls, rows_of = json.loads(sys.argv[2])
+done = pathlib.Path(sys.argv[3])
+if rows_of:
+    import numpy, hf_procedural
+    with contextlib.suppress(Exception):  # of a user's task, which is not known here
+        hf_procedural.task(rows_of[0], **rows_of[1]).sample(numpy.random.default_rng(0), 1)
 for name, each in calls.items():
     for arguments in each:
         getattr(importlib.import_module(module), name)(*arguments)

@@ -205,7 +205,7 @@ def test_without_jit_it_is_the_function(fresh):
 
 AHEAD = """
 from hf_procedural import compiled
-compiled.compile_ahead("hf_procedural.models.kernels", {{"gelu_backward": [{}]}})
+compiled.compile_ahead("hf_procedural.models.kernels", {{"gelu_backward": [{}]}}, ["mine-4", {{}}])
 began = list(compiled._helpers)
 from hf_procedural.models import kernels
 kernels.gelu_backward()

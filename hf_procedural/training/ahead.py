@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import upstream
 from ..models.words import parse_size
-from .arguments import DEFAULT_SIZE, ModelArguments
+from .arguments import DEFAULT_SIZE, ModelArguments, RowArguments
 
 LARGEST_HEAD = 32  # dimensions; that of models/attention.py, which is heavy
 _SCAN = "transformers.utils.import_utils:create_import_structure_from_path"
@@ -75,4 +75,7 @@ def compile_loops(arguments: Sequence) -> None:
     calls = {"attention_forward": variants}  # in the order in which a run needs them
     calls |= {"gelu_forward": [[]], "gelu_backward": [[]]} if is_gpt2 else {}
     calls |= {"attention_backward": variants}
-    compiled.compile_ahead("hf_procedural.models.kernels", calls)
+    rows_of = next(([each.task, each.task_parameters] for each in arguments if isinstance(each, RowArguments)), [])
+    if rows_of and "nca" in rows_of[0]:  # whose first row takes a search for rules, which may be long
+        rows_of = []
+    compiled.compile_ahead("hf_procedural.models.kernels", calls, rows_of)

@@ -10,7 +10,7 @@ from transformers.utils import import_utils
 from hf_procedural import compiled
 from hf_procedural.models import attention, kernels
 from hf_procedural.training import ahead
-from hf_procedural.training.arguments import InitArguments, ModelArguments
+from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments
 
 
 def test_heads_are_as_small_as_the_attention_is_made_for():
@@ -33,11 +33,12 @@ def test_heads_are_as_small_as_the_attention_is_made_for():
 def test_what_is_compiled_ahead(model, source, variants, monkeypatch):
     asked = []
     monkeypatch.setattr(compiled, "compile_ahead", lambda *call: asked.append(call))
-    ahead.compile_loops([InitArguments(init_from=source), ModelArguments(**model)])
+    ahead.compile_loops([RowArguments(task="sort-4"), InitArguments(init_from=source), ModelArguments(**model)])
     if variants is None:
         assert not asked
         return
-    ((module, calls),) = asked
+    ((module, calls, rows_of),) = asked
+    assert rows_of == ["sort-4", {}]
     assert module == kernels.__name__ and all(hasattr(kernels, name) for name in calls)
     gelu = {} if "model_type" in model else {"gelu_forward": [[]], "gelu_backward": [[]]}
     assert calls == {"attention_forward": variants, "attention_backward": variants} | gelu
