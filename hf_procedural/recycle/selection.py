@@ -6,11 +6,13 @@ Between them all documents of a source are known as rows of DOCUMENT. Sources ar
 "recycled".
 """
 
+import collections
 import functools
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,22 +64,41 @@ class Score(PipelineStep):
     def run(self, data, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         model = quality.load_classifier(self.model, self.label, is_checked=True)
         done = 0
-        while group := list(itertools.islice(data, quality.BATCH)):
-            with self.track_time("batch"):
-                texts = [document.text for document in group]
-                scores = quality.scores(model, texts, self.label).tolist()
-                counts = count_tokens(self.tokenizer, texts) if self.tokenizer else [0] * len(texts)
-            for document, score, count in zip(group, scores, counts, strict=True):
-                is_empty = not document.text or document.text.isspace()
-                document.metadata = {
-                    "quality": None if is_empty else score,
-                    "characters": len(document.text),
-                    "tokens": count,
-                }
-                yield document
-            done += len(group)
-            pipeline.tell_progress(self.output, rank, done)
+        with futures.ThreadPoolExecutor(1) as thread:
+            for group, coming in _one_ahead(self._submitted(data, model, thread)):
+                with self.track_time("batch"):
+                    scores, counts = coming.result()
+                for document, score, count in zip(group, scores, counts, strict=True):
+                    is_empty = not document.text or document.text.isspace()
+                    document.metadata = {
+                        "quality": None if is_empty else score,
+                        "characters": len(document.text),
+                        "tokens": count,
+                    }
+                    yield document
+                done += len(group)
+                pipeline.tell_progress(self.output, rank, done)
         pipeline.tell_progress(self.output, rank, None)
+
+    def _submitted(self, data, model, thread: futures.Executor) -> Iterator[tuple[list[Document], futures.Future]]:
+        """Groups of documents, and their scores to come from another thread."""
+        while group := list(itertools.islice(data, quality.BATCH)):
+            texts = [document.text for document in group]
+            yield group, thread.submit(self._score, model, texts)
+
+    def _score(self, model, texts: list[str]) -> tuple[list[float], list[int]]:
+        scores = quality.scores(model, texts, self.label).tolist()
+        return scores, count_tokens(self.tokenizer, texts) if self.tokenizer else [0] * len(texts)
+
+
+def _one_ahead(items: Iterable) -> Iterator:
+    """The same items, each when the next one has been asked for: so that it is read while the last are scored."""
+    waiting = collections.deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def count_tokens(tokenizer: str, texts: list[str]) -> list[int]:
