@@ -8,7 +8,8 @@
 Every command is run once to warm up, and then in turn with all others, so that the load of the machine falls on all of
 them alike. CPU seconds are those of the process and its children, user and system. The first step is done when its loss
 is told; then the run is killed. Cold is without compiled loops (a fresh NUMBA_CACHE_DIR), its rows are in the cache;
-new is without rows, too. Each checkout has caches of its own.
+new is without rows, too. Each checkout has caches of its own. One whose hf-procedural has no recipes is
+measured by `accelerate launch` in its place, which its README names.
 """
 
 import argparse
@@ -106,7 +107,9 @@ def first_steps(checkouts: list[Path], runs: int) -> None:
                         caches = {cache: str(base / cache) for cache in ("NUMBA_CACHE_DIR", "HF_DATASETS_CACHE")}
                         if number:  # the first warms up
                             caches |= {cache: tempfile.mkdtemp(dir=home) for cache in fresh}
-                        taken = first_step(checkout, words, caches)
+                        has_recipes = (checkout / "hf_procedural/cli/launch.py").is_file()
+                        known = words if has_recipes or "pretrain" not in words else QUICKSTART["accelerate launch"]
+                        taken = first_step(checkout, known, caches)
                         if number:
                             measured[checkout].append(taken)
                 medians = [
