@@ -111,6 +111,13 @@ _lean(
 )
 _lean(
     _TRANSFORMERS,
+    "transformers.models.gpt2.modeling_gpt2:GPT2MLP",
+    why="GPT-2's MLP of few dimensions in one pass on CPUs",
+    until="transformers lets us register an MLP",
+    without="MLPs are matrix products of PyTorch, which are slower on so few dimensions",
+)
+_lean(
+    _TRANSFORMERS,
     "transformers:PreTrainedModel.loss_type",
     why="no warning of a loss that GPT-2's name does not tell",
     until="transformers sets it for GPT-2",

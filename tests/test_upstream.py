@@ -20,7 +20,7 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 from hf_procedural import compiled, registration, upstream
 from hf_procedural.data import builder, streaming
 from hf_procedural.errors import Parser
-from hf_procedural.models import activation, attention, build, losses
+from hf_procedural.models import activation, attention, build, losses, mlp
 from hf_procedural.models import kernels as model_kernels
 from hf_procedural.tasks import IGNORE, kernels
 from hf_procedural.training import ahead, callbacks, divergence, finish, launch
@@ -264,6 +264,19 @@ def _(take, name):
     take.hide(name)
     with ahead.one_scan():
         assert transformers.utils.import_utils.create_import_structure_from_path.cache_info()  # its own
+
+
+@case("transformers.models.gpt2.modeling_gpt2:GPT2MLP")
+def _(take, name):
+    block = _model().transformer.h[0].mlp
+    assert block.forward.func is mlp._forward
+    take.monkeypatch.setattr(type(block), "forward", lambda self, x: self.c_proj(self.act(self.c_fc(x))) + 1)
+    upstream._checked.clear()
+    x = torch.ones(2, 8)
+    assert torch.equal(block(x), type(block).forward(block, x))
+    take.logged(name)
+    take.hide(name)
+    assert "forward" not in vars(_model().transformer.h[0].mlp)
 
 
 @case("transformers:PreTrainedModel.loss_type")

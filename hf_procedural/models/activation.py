@@ -5,13 +5,11 @@ times.
 """
 
 import torch
-from transformers.activations import ACT2FN
 
-from .. import compiled
 from . import kernels, threads
 from .lanes import LANES
 
-_BY_TANH = ("gelu_new", "gelu_pytorch_tanh")  # names in transformers of the same function
+BY_TANH = ("gelu_new", "gelu_pytorch_tanh")  # names in transformers of the same function
 
 
 @torch.library.custom_op("hf_procedural::gelu", mutates_args=(), device_types="cpu")
@@ -58,14 +56,3 @@ class GeluByTanh(torch.nn.Module):
         if x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() >= LANES:
             return gelu(x)
         return torch.nn.functional.gelu(x, approximate="tanh")
-
-
-def speed_up(model: torch.nn.Module) -> None:
-    """Puts ours in the place of GELU by tanh in a model. It has no weights: nothing of it is in a checkpoint."""
-    if compiled.is_switched_off():
-        return
-    kinds = tuple(type(ACT2FN[name]) for name in _BY_TANH)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, kinds):
-                setattr(module, name, GeluByTanh())

@@ -13,12 +13,11 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from .. import compiled, upstream
-from . import kernels, threads
+from . import kernels, threads, words
 from .lanes import LANES
 
 NAME = "small_heads_cpu"
-LARGEST_HEAD = 32  # dimensions; PyTorch's kernel is as fast beyond
-LARGEST_HEAD_WITH_DROPOUT = 32
+LARGEST_HEAD = LARGEST_HEAD_WITH_DROPOUT = words.LARGEST_HEAD
 LARGEST_HEAD_OF_FEW = 8  # where there are too few heads to fill lanes and threads
 
 _SDPA, _MASK = "transformers.integrations.sdpa_attention:sdpa_attention_forward", "transformers.masking_utils:sdpa_mask"
@@ -127,7 +126,7 @@ def small_heads_attention(module, query, key, value, attention_mask, scaling=Non
 def _is_made_for(module, query, key, value, dropout: float, keywords: dict) -> bool:
     """Whether this is plain causal attention of small heads on a CPU."""
     few = query.shape[0] * query.shape[1] < 2 * LANES
-    largest = LARGEST_HEAD_WITH_DROPOUT if dropout else LARGEST_HEAD_OF_FEW if few else LARGEST_HEAD
+    largest = LARGEST_HEAD_OF_FEW if few and not dropout else LARGEST_HEAD
     keywords = {name: keyword for name, keyword in keywords.items() if keyword is not None}
     causal = keywords.pop("is_causal", getattr(module, "is_causal", True))
     return (

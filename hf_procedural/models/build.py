@@ -14,7 +14,7 @@ from ..data.tokenization import load_tokenizer
 from ..errors import at_least, nearest
 from ..files import check_weights, why_unloadable
 from ..terminal import in_a_line, logger
-from . import activation, attention, fields, memory
+from . import attention, fields, memory, mlp
 from .suited import adapter_base, check_place, check_text, check_vocabulary, tokenizer_of
 from .words import ENCODERS, check_dtype, check_model_type
 
@@ -170,7 +170,7 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
     """A freshly initialised model of the configuration's dtype; float32 where it names none.
 
     Without `attn_implementation`, attention is transformers' choice, but on a CPU and for small heads ours. On a CPU
-    GELU by tanh is ours, too.
+    GELU by tanh and GPT-2's narrow MLPs are ours, too.
     Raises ValueError where it cannot be built, cannot read tokens, or reads those that come later.
     """
     keywords = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
@@ -189,7 +189,7 @@ def new_model(config, attn_implementation: str | None = None) -> PreTrainedModel
     if getattr(model, "loss_type", "") is None:
         model.loss_type = "ForCausalLM"  # what it takes anyway, with a warning, from GPT-2's name
     if not torch.accelerator.is_available():
-        activation.speed_up(model)
+        mlp.speed_up(model)
     if attn_implementation in (None, "eager", "sdpa") and model.num_parameters() <= _TRIED:
         _try(model)
     return model
@@ -202,7 +202,7 @@ def _has_small_heads(config) -> bool:
     model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     plain = upstream.of(model_class, BACKEND) and upstream.of(model_class, _SDPA)
     plain = plain and not getattr(config, "attn_logit_softcapping", None)
-    return bool(plain) and head_dim <= attention.LARGEST_HEAD_WITH_DROPOUT
+    return bool(plain) and head_dim <= attention.LARGEST_HEAD
 
 
 def _try(model: PreTrainedModel) -> None:

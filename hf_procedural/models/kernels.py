@@ -11,13 +11,32 @@ import numpy as np
 from numba import carray, njit, types
 
 from .. import compiled
-from .lanes import BYTES, LANES, address_of, dot, dropped, exp, fill, gather, larger, load, scatter, store, take
+from .lanes import (
+    BYTES,
+    LANES,
+    address_of,
+    dot,
+    dropped,
+    exp,
+    fill,
+    first_lanes,
+    gather,
+    larger,
+    load,
+    scatter,
+    spread,
+    store,
+    sum_lanes,
+    take,
+)
 
 _callback = compiled.callback(types.void(types.CPointer(types.int64)), error_model="numpy")
 # Where the arrays of an attention stand in its job: each with its address and its strides of rows, heads and tokens.
 _FIRST, _FIELDS = 10, 4
 TABLE = 8 * LANES  # bytes of the addresses of 16 heads
 CHUNK = 64  # vectors of a piece of an activation
+TOKENS = 64 * LANES  # of a piece of an MLP
+TILE = 16  # times 16 tokens of it at once, which stay in the second level's cache
 
 
 @njit
@@ -196,3 +215,109 @@ def gelu_backward():
             piece = take(address_of(pointer))
 
     return activate
+
+
+@njit
+def _find_tokens(address, first, tokens, size, table):
+    """Writes the addresses of 16 tokens of so many bytes; the last one again where there are no more."""
+    for lane in range(LANES):
+        table[lane] = address + min(first + lane, tokens - 1) * size
+
+
+@functools.cache
+def mlp_forward(dims: int):
+    """Job: counter, pieces of `TOKENS` tokens, tokens, inner units; addresses of x, of weights and biases of the first
+    layer (a row for each unit) and of the second (likewise), and of the outputs.
+    """
+
+    @_callback
+    def compute(pointer):
+        job = carray(pointer, 10)
+        tokens, units = job[2], job[3]
+        tables = np.empty((2, LANES), np.int64)
+        x_at, out_at = tables.ctypes.data, tables.ctypes.data + TABLE
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            for first in range(piece * TOKENS, min((piece + 1) * TOKENS, tokens), LANES):
+                _find_tokens(job[4], first, tokens, 4 * dims, tables[0])
+                _find_tokens(job[9], first, tokens, 4 * dims, tables[1])
+                x = gather(x_at, 0, dims)
+                out = spread(job[8], dims)
+                for unit in range(units):
+                    h = dot(x, spread(job[5] + unit * 4 * dims, dims)) + spread(job[6] + unit * 4, 1)
+                    h = h / (1.0 + exp(-_INNER * h * (1.0 + _CUBIC * h * h)))
+                    out = out + h * spread(job[7] + unit * 4 * dims, dims)
+                scatter(out_at, 0, out)
+            piece = take(address_of(pointer))
+
+    return compute
+
+
+@functools.cache
+def mlp_backward(dims: int):
+    """Job: as `mlp_forward`'s, but without the bias of the second layer; the gradients of outputs, and the addresses of
+    what is written: gradients of x, and for each piece those of weights and biases in their order.
+    """
+
+    @_callback
+    def compute(pointer):
+        job = carray(pointer, 11)
+        tokens, units = job[2], job[3]
+        size = units * (2 * dims + 1) + dims
+        memory = np.empty((size + TILE * 2 * (dims + units) + 1) * LANES, np.float32)
+        sums = _aligned(memory)
+        bias_sums = sums + units * dims * BYTES
+        second_sums = bias_sums + units * BYTES
+        rest_sums = second_sums + units * dims * BYTES
+        xs = sums + size * BYTES
+        grads = xs + TILE * dims * BYTES
+        actives = grads + TILE * dims * BYTES
+        slopes = actives + TILE * units * BYTES
+        tables = np.empty((3, LANES), np.int64)
+        x_at, grad_at, dx_at = tables.ctypes.data, tables.ctypes.data + TABLE, tables.ctypes.data + 2 * TABLE
+        piece = take(address_of(pointer))
+        while piece < job[1]:
+            memory[: size * LANES + LANES] = 0
+            for start in range(piece * TOKENS, min((piece + 1) * TOKENS, tokens), TILE * LANES):
+                groups = min(TILE, (tokens - start + LANES - 1) // LANES)
+                for group in range(groups):
+                    first = start + group * LANES
+                    _find_tokens(job[4], first, tokens, 4 * dims, tables[0])
+                    _find_tokens(job[8], first, tokens, 4 * dims, tables[1])
+                    _find_tokens(job[9], first, tokens, 4 * dims, tables[2])
+                    x, grad = gather(x_at, 0, dims), gather(grad_at, 0, dims)
+                    is_token = first_lanes(tokens - first)
+                    for unit in range(units):
+                        h = dot(x, spread(job[5] + unit * 4 * dims, dims)) + spread(job[6] + unit * 4, 1)
+                        gate = 1.0 / (1.0 + exp(-_INNER * h * (1.0 + _CUBIC * h * h)))
+                        slope = gate * (1.0 - gate) * h * (_INNER + 3.0 * _INNER * _CUBIC * h * h)
+                        store(actives + (unit * TILE + group) * BYTES, h * gate)
+                        store(slopes + (unit * TILE + group) * BYTES, gate + slope)
+                    dx = fill(0.0, dims)
+                    for unit in range(units):
+                        slope = load(slopes + (unit * TILE + group) * BYTES, 1)
+                        dh = dot(grad, spread(job[7] + unit * 4 * dims, dims)) * slope
+                        dx = dx + dh * spread(job[5] + unit * 4 * dims, dims)
+                        store(slopes + (unit * TILE + group) * BYTES, dh)
+                    scatter(dx_at, 0, dx)
+                    store(xs + group * dims * BYTES, x * is_token)
+                    store(grads + group * dims * BYTES, grad * is_token)
+                    store(rest_sums, load(rest_sums, dims) + grad * is_token)
+                    for unit in range(units):
+                        dh = load(slopes + (unit * TILE + group) * BYTES, 1) * is_token
+                        store(bias_sums + unit * BYTES, load(bias_sums + unit * BYTES, 1) + dh)
+                for unit in range(units):
+                    place = unit * dims * BYTES
+                    first_sum, second_sum = load(sums + place, dims), load(second_sums + place, dims)
+                    for group in range(groups):
+                        x, grad = load(xs + group * dims * BYTES, dims), load(grads + group * dims * BYTES, dims)
+                        first_sum = first_sum + load(slopes + (unit * TILE + group) * BYTES, 1) * x
+                        second_sum = second_sum + load(actives + (unit * TILE + group) * BYTES, 1) * grad
+                    store(sums + place, first_sum)
+                    store(second_sums + place, second_sum)
+            for number in range(size):
+                sum_lanes(job[10] + 4 * (piece * size + number), load(sums + number * BYTES, 1))
+            piece = take(address_of(pointer))
+        memory[0] = 0
+
+    return compute

@@ -184,12 +184,59 @@ def dot(context, one, two):
     def emit(context, builder, signature, arguments):
         pairs = zip(*(_vectors(builder, value, one, one.dims) for value in arguments), strict=True)
         products = [builder.fmul(a, b, flags=_FAST) for a, b in pairs]
-        total = products[0]
-        for product in products[1:]:
-            total = builder.fadd(total, product, flags=_FAST)
-        return _block(builder, [total])
+        sums = products[:4]  # each waits for the one before it
+        for number, product in enumerate(products[4:]):
+            sums[number % 4] = builder.fadd(sums[number % 4], product, flags=_FAST)
+        while len(sums) > 1:
+            sums = [builder.fadd(sums[0], sums[1], flags=_FAST), *sums[2:]]
+        return _block(builder, sums)
 
     return Block(1)(one, two), emit
+
+
+@intrinsic(prefer_literal=True)
+def spread(context, address, dims):
+    """The block of `dims` numbers that stand at an address one after the other, each the same in all lanes."""
+    kind = Block(dims.literal_value)
+
+    def emit(context, builder, signature, arguments):
+        places = [_at(builder, arguments[0], 4 * d, ir.FloatType()) for d in range(kind.dims)]
+        numbers = [builder.load(place, align=4) for place in places]
+        return _block(builder, [_spread(builder, number, types.float32) for number in numbers])
+
+    return kind(types.int64, dims), emit
+
+
+@intrinsic
+def sum_lanes(context, address, block):
+    """Writes the sums of a block over its lanes to an address, one after the other."""
+
+    def emit(context, builder, signature, arguments):
+        for d in range(block.dims):
+            vector = builder.extract_value(arguments[1], d)
+            for half in (8, 4, 2, 1):
+                moved = [(lane + half) % LANES for lane in range(LANES)]
+                words = ir.Constant(_WORDS, moved)
+                vector = builder.fadd(vector, builder.shuffle_vector(vector, vector, words))
+            total = builder.extract_element(vector, ir.Constant(_WORD, 0))
+            builder.store(total, _at(builder, arguments[0], 4 * d, ir.FloatType()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, block), emit
+
+
+@intrinsic
+def first_lanes(context, number):
+    """1 in so many lanes, and 0 in the others, as a block of 1."""
+
+    def emit(context, builder, signature, arguments):
+        number = builder.trunc(arguments[0], _WORD)
+        first = builder.insert_element(ir.Constant(_WORDS, ir.Undefined), number, ir.Constant(_WORD, 0))
+        numbers = builder.shuffle_vector(first, first, _words(0))
+        is_first = builder.icmp_signed("<", ir.Constant(_WORDS, list(range(LANES))), numbers)
+        return _block(builder, [builder.select(is_first, _numbers(1), _numbers(0))])
+
+    return Block(1)(types.int64), emit
 
 
 def _larger(builder, one, two):
@@ -206,27 +253,34 @@ def larger(context, one, two):
     return Block(1)(one, two), emit
 
 
-# The polynomial of 2^x on [-0.5, 0.5].
-_POWER = (1.5403530e-4, 1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0)
+# e^x is 2^n e^r with n = round(x / ln 2) and r = x - n ln 2 in two steps, so that large x lose nothing; e^r is
+# 1 + r + r^2 p(r) (Cephes, expf).
+_POLYNOMIAL = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_LN2 = (0.693359375, -2.12194440e-4)
 _ROUNDING = 1.5 * 2**23  # a float32 that is added to this has no room for a fraction
 
 
 @intrinsic
 def exp(context, block):
-    """e^x of a block of 1, to a relative 3e-7 for x from -87 to 88, and as at these ends beyond them."""
+    """e^x of a block of 1, to a relative 2e-7 for x from -87 to 88, and as at these ends beyond them."""
 
     def emit(context, builder, signature, arguments):
-        x = builder.fmul(builder.extract_value(arguments[0], 0), _numbers(1.44269504))
-        x = _larger(builder, x, _numbers(-126))
-        x = builder.select(builder.fcmp_ordered(">", x, _numbers(127)), _numbers(127), x)
-        shifted = builder.fadd(x, _numbers(_ROUNDING))
-        fraction = builder.fsub(x, builder.fsub(shifted, _numbers(_ROUNDING)))
-        power = _numbers(_POWER[0])
-        for coefficient in _POWER[1:]:
-            power = builder.fmul(power, fraction, flags=_FAST)
-            power = builder.fadd(power, _numbers(coefficient), flags=_FAST)
-        whole = builder.shl(builder.bitcast(shifted, _WORDS), _words(23))  # to where float32 has its exponent
-        return _block(builder, [builder.bitcast(builder.add(builder.bitcast(power, _WORDS), whole), _VECTOR)])
+        def times(one, two, added):
+            return builder.fadd(builder.fmul(one, two, flags=_FAST), added, flags=_FAST)
+
+        x = _larger(builder, builder.extract_value(arguments[0], 0), _numbers(-87))
+        x = builder.select(builder.fcmp_ordered(">", x, _numbers(88)), _numbers(88), x)
+        shifted = times(x, _numbers(1 / np.log(2)), _numbers(_ROUNDING))
+        whole = builder.fsub(shifted, _numbers(_ROUNDING))
+        rest = x
+        for part in _LN2:
+            rest = times(whole, _numbers(-part), rest)
+        power = _numbers(_POLYNOMIAL[0])
+        for coefficient in _POLYNOMIAL[1:]:
+            power = times(power, rest, _numbers(coefficient))
+        power = times(times(power, rest, _numbers(1)), rest, _numbers(1))
+        exponent = builder.shl(builder.bitcast(shifted, _WORDS), _words(23))  # to where float32 has it
+        return _block(builder, [builder.bitcast(builder.add(builder.bitcast(power, _WORDS), exponent), _VECTOR)])
 
     return Block(1)(block), emit
 

@@ -103,7 +103,7 @@ def score_labelled_only(model) -> None:
         nonlocal where
         batch = _two_rows(inputs)
         try:
-            with _aside(module):
+            with aside(module):
                 everything = module.forward(**batch)
                 where = _labelled(batch["labels"])
                 ours = module.forward(**batch, shift_labels=batch["labels"][:, 1:][where][None])
@@ -171,7 +171,7 @@ def _divides_by_number(module, keywords) -> bool:
         return False
     batch = _two_rows(keywords)
     number = (batch["labels"][:, 1:] != IGNORE).sum()
-    with _aside(module):
+    with aside(module):
         mean = module.forward(**batch).loss
         once, half, quarter = (module.forward(**batch, num_items_in_batch=number * times).loss for times in (1, 2, 4))
     # Differences, since a model may add to its loss what no number divides.
@@ -188,7 +188,7 @@ def _agrees(name: str, check, module, inputs) -> bool:
 
 
 @contextlib.contextmanager
-def _aside(module):
+def aside(module):
     """Calls of the model that leave no trace: without gradients and dropout, and with the random numbers put back."""
     trained = [part for part in module.modules() if part.training]
     device = next(module.parameters()).device

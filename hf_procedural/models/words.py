@@ -11,6 +11,9 @@ from typing import Any
 from ..accepted import at_home
 from ..errors import nearest
 
+LARGEST_HEAD = 32  # dimensions of an attention of ours; PyTorch's kernel is as fast beyond
+WIDEST_MLP = 32  # dimensions of an MLP of ours; matrix products are as fast beyond
+
 COMPONENTS = ("attn", "mlp", "ln", "embed")
 SIZE = ("num_hidden_layers", "num_attention_heads", "hidden_size")
 EMBEDDINGS = ("average", "partial", "retain", "by_token", "resample", "reinit")

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import upstream
-from ..models.words import parse_size
+from ..models.words import LARGEST_HEAD, WIDEST_MLP, parse_size
 from .arguments import DEFAULT_SIZE, ModelArguments, RowArguments
 
-LARGEST_HEAD = 32  # dimensions; that of models/attention.py, which is heavy
 _SCAN = "transformers.utils.import_utils:create_import_structure_from_path"
 
 
@@ -73,7 +72,11 @@ def compile_loops(arguments: Sequence) -> None:
     drops = is_gpt2 if model.dropout is None else model.dropout > 0
     variants: list[list[Any]] = [[dims, False], [dims, True]][: 1 + drops]  # evaluations drop nothing
     calls = {"attention_forward": variants}  # in the order in which a run needs them
-    calls |= {"gelu_forward": [[]], "gelu_backward": [[]]} if is_gpt2 else {}
+    width = size["hidden_size"]
+    if is_gpt2 and width <= WIDEST_MLP:
+        calls |= {"mlp_forward": [[width]], "mlp_backward": [[width]]}
+    elif is_gpt2:
+        calls |= {"gelu_forward": [[]], "gelu_backward": [[]]}
     calls |= {"attention_backward": variants}
     rows_of = next(([each.task, each.task_parameters] for each in arguments if isinstance(each, RowArguments)), [])
     if rows_of and "nca" in rows_of[0]:  # whose first row takes a search for rules, which may be long

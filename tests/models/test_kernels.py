@@ -1,5 +1,6 @@
 """Attention and GELU of our own beside PyTorch's in float64, in any number of threads, and compiled around."""
 
+import copy
 import ctypes
 import itertools
 
@@ -10,7 +11,7 @@ from transformers import GPT2Config
 from transformers.activations import ACT2FN
 
 from hf_procedural import compiled
-from hf_procedural.models import activation, attention, kernels, threads
+from hf_procedural.models import activation, attention, kernels, mlp, threads
 from hf_procedural.models.build import new_model
 
 
@@ -25,7 +26,7 @@ def heads(*shape: int, seed: int = 0) -> list[torch.Tensor]:
 def outcome(attend, inputs) -> list[torch.Tensor]:
     """Of an attention that gives ``[batch, tokens, heads, dims]``: outputs, and the gradients of some sum of them."""
     out = attend(*inputs)
-    weights = torch.arange(out.numel(), dtype=out.dtype).cos().view(out.shape)
+    weights = torch.arange(out.numel(), dtype=torch.float32).cos().add(1.5).view(out.shape).to(out.dtype)
     return [out, *torch.autograd.grad((out * weights).sum(), inputs)]
 
 
@@ -63,11 +64,12 @@ def test_attention_of_any_layout_in_memory():
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_no_number_depends_on_the_threads(dropout, monkeypatch):
-    inputs = heads(7, 13, 40, 4)
+    inputs, others = heads(7, 130, 40, 4), layers(1, 1, 4)[1:]
 
     def attend(*tensors):
         torch.manual_seed(5)
-        return activation.gelu(attention._by_kernel(*tensors, None, dropout))
+        attended = activation.gelu(attention._by_kernel(*tensors, None, dropout))
+        return mlp.mlp(attended, *others)
 
     before = torch.get_num_threads()
     try:
@@ -101,6 +103,86 @@ def test_operators_keep_torchs_contracts():
     for dropout in (0.0, 0.5):
         torch.library.opcheck(attention.causal_attention, (*inputs, 0.5, dropout, torch.tensor(3)))
     torch.library.opcheck(activation.gelu, (torch.randn(3, 20, requires_grad=True),))
+    torch.library.opcheck(mlp.mlp, layers(2, 7, 4))
+
+
+def layers(batch: int, tokens: int, dims: int) -> list[torch.Tensor]:
+    """Hidden states, and the weights and biases of GPT-2's MLP."""
+    generator = torch.Generator().manual_seed(dims)
+    shapes = ((batch, tokens, dims), (dims, 4 * dims), (4 * dims,), (4 * dims, dims), (dims,))
+    parts = [torch.randn(shape, generator=generator) for shape in shapes]
+    return [part.mul_(len(part) ** -0.5 if part.dim() == 2 else 1).requires_grad_() for part in parts]
+
+
+def plainly(x, weight, bias, weight_out, bias_out) -> torch.Tensor:
+    return torch.nn.functional.gelu(x @ weight + bias, approximate="tanh") @ weight_out + bias_out
+
+
+@pytest.mark.parametrize("dims", [2, 16, 32])
+def test_mlp_is_that_of_float64(dims):
+    for batch, tokens in ((1, 1), (3, 5), (7, 16), (30, 77)):
+        inputs = layers(batch, tokens, dims)
+        doubled = [tensor.detach().double().requires_grad_() for tensor in inputs]
+        for mine, right in zip(outcome(mlp.mlp, inputs), outcome(plainly, doubled), strict=True):
+            assert mine.shape == right.shape and distance(mine, right) < 1e-6
+    turned = inputs[0].detach().mT.contiguous().mT
+    weights = [inputs[part].detach().mT.contiguous().mT for part in (1, 3)]
+    assert torch.equal(mlp.mlp(turned, weights[0], inputs[2], weights[1], inputs[4]), mlp.mlp(*inputs))
+
+
+def gpt2(**fields):
+    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11, "n_positions": 12}
+    return new_model(GPT2Config(**sizes | {"resid_pdrop": 0, "attn_pdrop": 0, "embd_pdrop": 0} | fields))
+
+
+def test_where_an_mlp_is_left_to_pytorch(monkeypatch):
+    """Layers that somebody watches or has replaced, another number type, a wide one, mixed precision."""
+    ids = torch.arange(24).view(2, 12) % 11
+    counted = []
+    original = mlp.mlp
+    monkeypatch.setattr(mlp, "mlp", lambda *inputs: counted.append(1) or original(*inputs))
+    model = gpt2()
+    block, expected = model.transformer.h[0].mlp, model(ids).logits
+    assert counted.pop()
+    counted.clear()
+    seen = []
+    hook = block.c_fc.register_forward_hook(lambda *_: seen.append(1))
+    assert torch.allclose(model(ids).logits, expected, atol=1e-6) and seen and not counted
+    hook.remove()
+    layer = block.c_proj
+
+    class Adapter(torch.nn.Module):
+        weight, bias = layer.weight, layer.bias
+
+        def forward(self, x):
+            return layer(x) * 20
+
+    block.c_proj = Adapter()
+    assert not torch.allclose(model(ids).logits, expected, atol=1e-3) and not counted
+    block.c_proj = layer
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(ids).logits.dtype == torch.bfloat16 and not counted
+    assert model.double()(ids).logits.dtype == torch.float64 and not counted
+    gpt2(n_embd=64)(ids)
+    gpt2(activation_function="relu")(ids)
+    assert not counted
+    model = copy.deepcopy(gpt2())  # whose MLP is its own, not the original's
+    with torch.no_grad():
+        model.transformer.h[0].mlp.c_proj.bias += 1
+    stock = type(model)(model.config)
+    stock.load_state_dict(model.state_dict())
+    assert torch.allclose(model(ids).logits, stock(ids).logits, atol=1e-6) and counted
+
+
+def test_dropout_after_an_mlp_is_pytorchs():
+    model = gpt2(resid_pdrop=0.5).train()
+    stock = type(model)(model.config).train()
+    stock.load_state_dict(model.state_dict())
+    ids = torch.arange(24).view(2, 12) % 11
+    torch.manual_seed(0)
+    ours = model(ids).logits
+    torch.manual_seed(0)
+    assert torch.allclose(ours, stock(ids).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("numbers", [16, 17, 31, 1000, 70_000])
@@ -122,8 +204,7 @@ def test_gelu_of_extremes():
 
 @pytest.mark.parametrize("kind", ["gelu_new", "gelu_pytorch_tanh", "relu"])
 def test_models_have_our_gelu_and_the_same_checkpoint(kind, tmp_path):
-    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11, "n_positions": 12}
-    model = new_model(GPT2Config(**sizes, activation_function=kind, resid_pdrop=0, attn_pdrop=0, embd_pdrop=0))
+    model = gpt2(activation_function=kind)
     block = model.transformer.h[0].mlp
     assert isinstance(block.act, activation.GeluByTanh) == (kind != "relu")
     ids = torch.arange(24).view(2, 12) % 11
@@ -137,8 +218,7 @@ def test_models_have_our_gelu_and_the_same_checkpoint(kind, tmp_path):
 
 def test_a_model_is_compiled_in_one_piece():
     """torch.compile keeps our attention, and meets nothing that it cannot follow."""
-    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11, "n_positions": 12}
-    model = new_model(GPT2Config(**sizes, resid_pdrop=0, attn_pdrop=0, embd_pdrop=0))
+    model = gpt2()
     ids = torch.arange(24).view(2, 12) % 11
     expected = model(ids, labels=ids)
     expected.loss.backward()
@@ -153,7 +233,7 @@ def test_a_model_is_compiled_in_one_piece():
     compiled_model = torch.compile(model, backend=backend, fullgraph=True)
     loss = compiled_model(ids, labels=ids).loss
     loss.backward()
-    assert {"hf_procedural.causal_attention.default", "hf_procedural.gelu.default"} <= set(calls)
+    assert {"hf_procedural.causal_attention.default", "hf_procedural.mlp.default"} <= set(calls)
     assert torch.allclose(loss, expected.loss)
     for weight, gradient in zip(model.parameters(), gradients, strict=True):
         assert torch.allclose(weight.grad, gradient, atol=1e-6)
@@ -161,7 +241,7 @@ def test_a_model_is_compiled_in_one_piece():
 
 def test_without_compiled_loops_models_are_pytorchs(monkeypatch):
     monkeypatch.setattr(compiled, "is_switched_off", lambda: True)
-    model = new_model(GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=11, n_positions=12))
+    model = gpt2()
     assert model.config._attn_implementation == "sdpa"
     assert not isinstance(model.transformer.h[0].mlp.act, activation.GeluByTanh)
 

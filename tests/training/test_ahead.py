@@ -8,13 +8,9 @@ import transformers
 from transformers.utils import import_utils
 
 from hf_procedural import compiled
-from hf_procedural.models import attention, kernels
+from hf_procedural.models import kernels
 from hf_procedural.training import ahead
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments
-
-
-def test_heads_are_as_small_as_the_attention_is_made_for():
-    assert ahead.LARGEST_HEAD == attention.LARGEST_HEAD
 
 
 @pytest.mark.parametrize(
@@ -40,8 +36,12 @@ def test_what_is_compiled_ahead(model, source, variants, monkeypatch):
     ((module, calls, rows_of),) = asked
     assert rows_of == ["sort-4", {}]
     assert module == kernels.__name__ and all(hasattr(kernels, name) for name in calls)
-    gelu = {} if "model_type" in model else {"gelu_forward": [[]], "gelu_backward": [[]]}
-    assert calls == {"attention_forward": variants, "attention_backward": variants} | gelu
+    is_wide = model.get("size") == "2_4_64"
+    of_mlp = (
+        {"gelu_forward": [[]], "gelu_backward": [[]]} if is_wide else {"mlp_forward": [[16]], "mlp_backward": [[16]]}
+    )
+    of_mlp = {} if "model_type" in model else of_mlp
+    assert calls == {"attention_forward": variants, "attention_backward": variants} | of_mlp
 
 
 def test_what_is_imported_is_not_searched_for_garbage(monkeypatch):
