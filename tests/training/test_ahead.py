@@ -36,11 +36,11 @@ def test_what_is_compiled_ahead(model, source, variants, monkeypatch):
     ((module, calls, rows_of),) = asked
     assert rows_of == ["sort-4", {}]
     assert module == kernels.__name__ and all(hasattr(kernels, name) for name in calls)
-    is_wide = model.get("size") == "2_4_64"
-    of_mlp = (
-        {"gelu_forward": [[]], "gelu_backward": [[]]} if is_wide else {"mlp_forward": [[16]], "mlp_backward": [[16]]}
-    )
-    of_mlp = {} if "model_type" in model else of_mlp
+    of_mlp = {"mlp_forward": [[16]], "mlp_backward": [[16]]}
+    if model.get("size") == "2_4_64":
+        of_mlp = {"gelu_forward": [[]], "gelu_backward": [[]]}
+    if "model_type" in model:
+        of_mlp = {}
     assert calls == {"attention_forward": variants, "attention_backward": variants} | of_mlp
 
 
