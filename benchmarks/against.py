@@ -5,7 +5,7 @@
     python benchmarks/against.py /tmp/before pretrain --runs 3
 
 Each checkout runs its own recipes and its own benchmarks/speed.py, with itself on PYTHONPATH, so that the packages
-around it are the same. A ratio above 1 means that this checkout is faster.
+around it are the same. A ratio above 1 means that this checkout is faster, or takes less memory.
 """
 
 import argparse
@@ -31,13 +31,15 @@ start = time.perf_counter()
 task._known(numbers, "validation") if hasattr(task, "_known") else task._find(task._keys(numbers, "validation"))
 print(len(numbers) / (time.perf_counter() - start))
 """  # all rules of a pool, looked for at once
+PROBE = ["--task", "haystack-30", "--per_device_train_batch_size", "1000"]
 PARTS = {  # of benchmarks/speed.py, or words of a recipe
     "sampling": None,
     "packing": None,
     "filtering": None,
     "rules": RULES,
     "pretrain": ["pretrain", "--task", "set-64", "--streaming", "--validation_size", "64", "--max_steps", "600"],
-    "probe": ["probe", "--task", "haystack-30", "--per_device_train_batch_size", "1000", "--max_steps", "40"],
+    "probe": ["probe", *PROBE, "--max_steps", "100"],
+    "memory": ["probe", *PROBE, "--max_steps", "20", "--skip_memory_metrics", "false"],
 }
 
 
@@ -70,8 +72,14 @@ def rates(checkout: Path, part: str) -> dict[str, float]:
         return {name: 1 / value if unit.startswith("us/") else value for name, (value, unit) in values.items()}
     with tempfile.TemporaryDirectory() as folder:
         run(checkout, f"recipes/{words[0]}.py", *words[1:], *MODEL, "--output_dir", f"{folder}/run")
-        (results,) = Path(folder).rglob("train_results.json")
-        return {f"{part}, steps/s": json.loads(results.read_text())["train_steps_per_second"]}
+        (file,) = Path(folder).rglob("train_results.json")
+        results = json.loads(file.read_text())
+    if part == "memory":
+        before = sum(results[f"{stage}_mem_cpu_alloc_delta"] for stage in ("init", "train"))
+        of_training = results["train_mem_cpu_alloc_delta"] + results["train_mem_cpu_peaked_delta"]
+        whole = results["before_init_mem_cpu"] + before + results["train_mem_cpu_peaked_delta"]
+        return {"probes in a GB, at the peak": 1e9 / whole, "the same of training alone": 1e9 / of_training}
+    return {f"{part}, steps/s": results["train_steps_per_second"]}
 
 
 def main():
@@ -84,15 +92,16 @@ def main():
         parser.error(f"{args.checkout} is no checkout of hf_procedural")
     if unknown := set(args.parts) - PARTS.keys():
         parser.error(f"unknown part {min(unknown)}: choose from {', '.join(PARTS)}")
-    print("| what | this checkout / the other | lowest to highest of single pairs |\n|---|---|---|")
+    print("| what | this checkout | the other | ratio | lowest to highest of single pairs |\n|---|---|---|---|---|")
     for part in args.parts:
         pairs = [(rates(HERE, part), rates(args.checkout.resolve(), part)) for _ in range(args.runs)]
         for name in pairs[0][0]:
             ours = [mine[name] for mine, _ in pairs]
             others = [other[name] for _, other in pairs]
             single = sorted(one / two for one, two in zip(ours, others, strict=True))
-            ratio = statistics.median(ours) / statistics.median(others)
-            print(f"| {name} | {ratio:.2f} | {single[0]:.2f} to {single[-1]:.2f} |", flush=True)
+            mine, other = statistics.median(ours), statistics.median(others)
+            span = f"{single[0]:.2f} to {single[-1]:.2f}"
+            print(f"| {name} | {mine:,.4g} | {other:,.4g} | {mine / other:.2f} | {span} |", flush=True)
 
 
 if __name__ == "__main__":
