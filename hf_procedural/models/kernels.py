@@ -179,6 +179,18 @@ def attention_backward(dims: int, drops: bool):
 _INNER, _CUBIC = 2 * (2 / np.pi) ** 0.5, 0.044715  # of the tanh in GELU, as of the logistic function
 
 
+@njit
+def _gate(x):
+    """What GELU multiplies x by."""
+    return 1.0 / (1.0 + exp(-_INNER * x * (1.0 + _CUBIC * x * x)))
+
+
+@njit
+def _slope(x, gate):
+    """The derivative of GELU at x."""
+    return gate + gate * (1.0 - gate) * x * (_INNER + 3.0 * _INNER * _CUBIC * x * x)
+
+
 @functools.cache
 def gelu_forward():
     """Job: counter, pieces of `CHUNK` vectors, numbers (16 at least); addresses of x and of the outputs."""
@@ -191,7 +203,7 @@ def gelu_forward():
             for vector in range(piece * CHUNK, (piece + 1) * CHUNK):
                 place = 4 * min(vector * LANES, job[2] - LANES)
                 x = load(job[3] + place, 1)
-                store(job[4] + place, x / (1.0 + exp(-_INNER * x * (1.0 + _CUBIC * x * x))))
+                store(job[4] + place, x * _gate(x))
             piece = take(address_of(pointer))
 
     return activate
@@ -209,9 +221,7 @@ def gelu_backward():
             for vector in range(piece * CHUNK, (piece + 1) * CHUNK):
                 place = 4 * min(vector * LANES, job[2] - LANES)
                 x, grad = load(job[3] + place, 1), load(job[4] + place, 1)
-                gate = 1.0 / (1.0 + exp(-_INNER * x * (1.0 + _CUBIC * x * x)))
-                slope = gate * (1.0 - gate) * x * (_INNER + 3.0 * _INNER * _CUBIC * x * x)
-                store(job[5] + place, grad * (gate + slope))
+                store(job[5] + place, grad * _slope(x, _gate(x)))
             piece = take(address_of(pointer))
 
     return activate
@@ -245,8 +255,7 @@ def mlp_forward(dims: int):
                 out = spread(job[8], dims)
                 for unit in range(units):
                     h = dot(x, spread(job[5] + unit * 4 * dims, dims)) + spread(job[6] + unit * 4, 1)
-                    h = h / (1.0 + exp(-_INNER * h * (1.0 + _CUBIC * h * h)))
-                    out = out + h * spread(job[7] + unit * 4 * dims, dims)
+                    out = out + h * _gate(h) * spread(job[7] + unit * 4 * dims, dims)
                 scatter(out_at, 0, out)
             piece = take(address_of(pointer))
 
@@ -289,10 +298,9 @@ def mlp_backward(dims: int):
                     is_token = first_lanes(tokens - first)
                     for unit in range(units):
                         h = dot(x, spread(job[5] + unit * 4 * dims, dims)) + spread(job[6] + unit * 4, 1)
-                        gate = 1.0 / (1.0 + exp(-_INNER * h * (1.0 + _CUBIC * h * h)))
-                        slope = gate * (1.0 - gate) * h * (_INNER + 3.0 * _INNER * _CUBIC * h * h)
+                        gate = _gate(h)
                         store(actives + (unit * TILE + group) * BYTES, h * gate)
-                        store(slopes + (unit * TILE + group) * BYTES, gate + slope)
+                        store(slopes + (unit * TILE + group) * BYTES, _slope(h, gate))
                     dx = fill(0.0, dims)
                     for unit in range(units):
                         slope = load(slopes + (unit * TILE + group) * BYTES, 1)
