@@ -38,7 +38,7 @@ PARTS = {  # of benchmarks/speed.py, or words of a recipe
     "filtering": None,
     "rules": RULES,
     "pretrain": ["pretrain", "--task", "set-64", "--streaming", "--validation_size", "64", "--max_steps", "600"],
-    "probe": ["probe", *PROBE, "--max_steps", "100"],
+    "probe": ["probe", *PROBE, "--max_steps", "60"],
     "memory": ["probe", *PROBE, "--max_steps", "20", "--skip_memory_metrics", "false"],
 }
 
