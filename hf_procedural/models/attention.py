@@ -168,9 +168,16 @@ def _is_as_sdpa(module, query, scaling: float | None) -> bool:
         inputs = [(numbers * pace).sin().view(shape).requires_grad_(training) for pace in (1.0, 0.7, 0.3)]
         out = attend(*inputs)
         weights = (numbers * 0.9).cos().view(out.shape)
-        return [out, *(torch.autograd.grad((out * weights).sum(), inputs) if training else ())]
+        return [out.detach(), *(torch.autograd.grad((out * weights).sum(), inputs) if training else ())]
 
-    with torch.inference_mode(False), torch.set_grad_enabled(training), torch.autocast("cpu", enabled=False):
+    # What is saved here is no part of a layer that saves memory by computing its forward pass twice.
+    on_its_own = torch.autograd.graph.saved_tensors_hooks(torch.Tensor.detach, torch.Tensor.detach)
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(training),
+        torch.autocast("cpu", enabled=False),
+        on_its_own,
+    ):
         ours = outcome(lambda q, k, v: _by_kernel(q, k, v, scaling, 0.0))
         theirs = outcome(lambda q, k, v: sdpa(module, q, k, v, None, scaling=scaling, dropout=0.0)[0])
     return all((our - their).abs().max() <= 1e-4 * their.abs().max() for our, their in zip(ours, theirs, strict=True))

@@ -102,24 +102,29 @@ def speed_up(model: torch.nn.Module) -> None:
 
 def _forward(module, hidden_states: torch.Tensor) -> torch.Tensor:
     first, second = module.c_fc, module.c_proj
-    if not (_is_made_for(first, second, hidden_states) and _agrees(module, hidden_states.shape[-1])):
+    if not (_is_made_for(first, module.act, second, hidden_states) and _agrees(module, hidden_states.shape[-1])):
         return type(module).forward(module, hidden_states)
     return module.dropout(mlp(hidden_states, first.weight, first.bias, second.weight, second.bias))
 
 
-def _is_made_for(first, second, x: torch.Tensor) -> bool:
+def _is_made_for(first, act, second, x: torch.Tensor) -> bool:
     """Whether these are a plain model's layers in float32 on a CPU: no adapter's, watched by nobody."""
     return (
-        type(first) is type(second) is Conv1D
+        _is_plain(first, Conv1D)
+        and _is_plain(act, GeluByTanh)
+        and _is_plain(second, Conv1D)
         and x.device.type == "cpu"
         and x.dtype == first.weight.dtype == second.weight.dtype == torch.float32
         and x.shape[-1] == len(first.weight) == second.weight.shape[1] <= WIDEST_MLP
         and x.numel() > 0
         and not torch.is_autocast_enabled("cpu")
-        and not any(
-            layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks for layer in (first, second)
-        )
     )
+
+
+def _is_plain(layer, kind: type) -> bool:
+    """Whether a call of the layer is its class's and no more."""
+    hooks = (layer._forward_pre_hooks, layer._forward_hooks, layer._backward_pre_hooks, layer._backward_hooks)
+    return type(layer) is kind and "forward" not in vars(layer) and not any(hooks)
 
 
 def _agrees(module, dims: int) -> bool:

@@ -24,9 +24,11 @@ def without_garbage() -> Generator[None]:
     What is there at the end stays, so that no later search, such as the Trainer's, goes through it.
     """
     gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -61,6 +61,9 @@ def run_together(count: int, function: Callable, jobs: list[tuple], logs: list[P
         except BrokenProcessPool:
             pool = None
             raise
+        except OutOfTime:
+            is_over.set()  # here, before this thread takes the next job
+            raise
         finally:
             slots.put(pool)
 
@@ -68,10 +71,7 @@ def run_together(count: int, function: Callable, jobs: list[tuple], logs: list[P
     futures = {threads.submit(run, logs[number], job): number for number, job in enumerate(jobs)}
     try:
         for done in as_completed(futures):
-            error = done.exception()
-            if isinstance(error, OutOfTime):
-                is_over.set()
-            if not isinstance(error, CancelledError):
+            if not isinstance(done.exception(), CancelledError):
                 yield futures[done], done
     except BaseException:
         is_over.set()

@@ -10,7 +10,7 @@ import torch
 from transformers import GPT2Config
 from transformers.activations import ACT2FN
 
-from hf_procedural import compiled
+from hf_procedural import compiled, upstream
 from hf_procedural.models import activation, attention, kernels, mlp, threads
 from hf_procedural.models.build import new_model
 
@@ -136,7 +136,7 @@ def gpt2(**fields):
 
 
 def test_where_an_mlp_is_left_to_pytorch(monkeypatch):
-    """Layers that somebody watches or has replaced, another number type, a wide one, mixed precision."""
+    """Layers that somebody watches or has replaced, GELU too; another number type, a wide one, mixed precision."""
     ids = torch.arange(24).view(2, 12) % 11
     counted = []
     original = mlp.mlp
@@ -149,6 +149,19 @@ def test_where_an_mlp_is_left_to_pytorch(monkeypatch):
     hook = block.c_fc.register_forward_hook(lambda *_: seen.append(1))
     assert torch.allclose(model(ids).logits, expected, atol=1e-6) and seen and not counted
     hook.remove()
+    hook = block.act.register_forward_hook(lambda *_: seen.append(2))  # of who looks at what units do
+    model(ids)
+    hook.remove()
+    hook = block.c_proj.register_full_backward_pre_hook(lambda *_: seen.append(3))
+    model(ids).logits.sum().backward()
+    hook.remove()
+    block.c_fc.forward = lambda x: seen.append(4) or type(block.c_fc).forward(block.c_fc, x)
+    model(ids)
+    del block.c_fc.forward
+    assert seen == [1, 2, 3, 4] and not counted
+    gelu, block.act = block.act, torch.nn.ReLU()
+    assert not torch.allclose(model(ids).logits, expected, atol=1e-3) and not counted
+    block.act = gelu
     layer = block.c_proj
 
     class Adapter(torch.nn.Module):
@@ -172,6 +185,22 @@ def test_where_an_mlp_is_left_to_pytorch(monkeypatch):
     stock = type(model)(model.config)
     stock.load_state_dict(model.state_dict())
     assert torch.allclose(model(ids).logits, stock(ids).logits, atol=1e-6) and counted
+
+
+def test_layers_whose_hidden_states_are_computed_twice(monkeypatch):
+    """Also the first one, at which attention is compared with PyTorch's."""
+    ids = torch.arange(24).view(2, 12) % 11
+    gradients = []
+    for is_twice in (True, False):
+        monkeypatch.setattr(upstream, "_checked", {})
+        torch.manual_seed(0)
+        model = gpt2().train()
+        if is_twice:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        model(ids, labels=ids).loss.backward()
+        gradients.append([weight.grad for weight in model.parameters()])
+        assert all(upstream._checked.values())
+    assert all(map(torch.equal, *gradients))
 
 
 def test_dropout_after_an_mlp_is_pytorchs():

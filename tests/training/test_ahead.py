@@ -50,6 +50,9 @@ def test_what_is_imported_is_not_searched_for_garbage(monkeypatch):
     with ahead.without_garbage():
         assert not gc.isenabled()
     assert gc.isenabled() and frozen == [False]
+    with pytest.raises(ImportError), ahead.without_garbage():
+        raise ImportError
+    assert gc.isenabled() and frozen == [False]
 
 
 def test_transformers_reads_its_models_once_and_is_left_as_it_was():
