@@ -593,3 +593,17 @@ for words in (*words_of, ["generate", "sort-8", "--rows", "9", "--output_dir", "
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     loaded = [line for line in printed.splitlines() if line.startswith("loaded:")]
     assert loaded == ["loaded:"] * 3 + ["loaded: datasets numba"] * 2
+
+
+TERMINATED = """
+import os, signal, subprocess, sys
+from hf_procedural.cli import launch
+signal.signal(signal.SIGTERM, launch._end_script)
+script = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
+os.kill(os.getpid(), signal.SIGTERM)
+print(script.wait())
+"""
+
+
+def test_what_ends_a_launcher_ends_its_script():
+    assert int(subprocess.check_output([sys.executable, "-c", TERMINATED], timeout=60)) == -signal.SIGTERM

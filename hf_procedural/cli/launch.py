@@ -101,8 +101,16 @@ def _launch(name: str, script: Path, words: list[str]) -> None:
     os.environ[COMMAND] = shlex.join(["hf-procedural", name, *theirs])
     logging.getLogger("accelerate.commands.launch").setLevel(logging.ERROR)  # which defaults it takes is no news
     signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it, too, and ends; a handler is not inherited
+    signal.signal(signal.SIGTERM, _end_script)  # of `timeout` or a scheduler, which the script does not get
     with exit_codes():
         launch_command(asked)
+
+
+def _end_script(*_) -> None:
+    import psutil
+
+    for child in psutil.Process().children():
+        child.terminate()
 
 
 def _flag(word: str) -> str:

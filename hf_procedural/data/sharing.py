@@ -9,6 +9,7 @@ them reads the others' blocks. Sharing is a matter of speed alone: a block that 
 
 import atexit
 import dataclasses
+import itertools
 import os
 import shutil
 import tempfile
@@ -23,7 +24,8 @@ from ..files import whole
 from ..terminal import logger
 
 _MEMORY = Path("/dev/shm")
-_PREFIX = "hf_procedural-"
+_ROOM = 2**30  # bytes free in memory; a container often has 64 MB, which PyTorch's workers need, and die without
+_PREFIX = "hf_procedural-blocks-"
 _PATIENCE = 60.0  # seconds; processes that train together are hardly further apart
 _POLL = 0.0005
 Columns = np.ndarray | tuple[np.ndarray, np.ndarray]  # [2, rows, length], or two of [rows, length]
@@ -31,11 +33,13 @@ Columns = np.ndarray | tuple[np.ndarray, np.ndarray]  # [2, rows, length], or tw
 
 def new_folder() -> Path:
     """A folder in memory, or where temporary files are, until this process ends. Removes those of killed ones."""
-    place = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    for old in place.glob(f"{_PREFIX}*-*"):
+    disk = Path(tempfile.gettempdir())
+    for old in itertools.chain(_MEMORY.glob(f"{_PREFIX}*-*"), disk.glob(f"{_PREFIX}*-*")):
         owner = old.name.removeprefix(_PREFIX).partition("-")[0]
-        if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(old, ignore_errors=True)
+    has_room = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
+    place = _MEMORY if has_room else disk
     folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

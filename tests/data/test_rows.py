@@ -3,6 +3,7 @@
 import itertools
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -120,14 +121,24 @@ def test_blocks_are_made_here_where_the_others_do_not_come(monkeypatch, tmp_path
 
 
 def test_folders_of_killed_processes_are_removed(monkeypatch, tmp_path):
-    monkeypatch.setattr(sharing, "_MEMORY", tmp_path)
+    memory, disk = tmp_path / "memory", tmp_path / "disk"
+    monkeypatch.setattr(sharing, "_MEMORY", memory)
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
     ended = subprocess.Popen(["true"])
     ended.wait()
-    for owner in (ended.pid, os.getpid()):
-        (tmp_path / f"hf_procedural-{owner}-x").mkdir()
-    (tmp_path / "other-1").mkdir()
-    folder = sharing.new_folder()
-    assert {*tmp_path.iterdir()} == {tmp_path / f"hf_procedural-{os.getpid()}-x", tmp_path / "other-1", folder}
+    kept = {f"hf_procedural-blocks-{os.getpid()}-x", "hf_procedural-blocks-of-me", f"hf_procedural-{ended.pid}-x"}
+    for place in (memory, disk):
+        for name in (*kept, f"hf_procedural-blocks-{ended.pid}-x"):
+            (place / name).mkdir(parents=True)
+    places = []
+    for room in (0, 2**60):  # the second is more than there is, as in a container
+        monkeypatch.setattr(sharing, "_ROOM", room)
+        folder = sharing.new_folder()
+        places.append(folder.parent)
+        folder.rmdir()
+    assert places == [memory, disk]
+    for place in (memory, disk):
+        assert {file.name for file in place.iterdir()} == kept
 
 
 def test_another_task_takes_over_with_the_next_iterator():
