@@ -86,10 +86,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", type=Path, help="the folder of the other checkout")
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"which of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--runs", type=int, default=7, help="of each checkout, in turn")
+    parser.add_argument("--runs", type=int, default=7, help="of each checkout, in turn (default: 7)")
     args = parser.parse_args()
     if not (args.checkout / "recipes/pretrain.py").is_file():
         parser.error(f"{args.checkout} is no checkout of hf_procedural")
+    if args.runs < 1:
+        parser.error(f"runs must be at least 1, got {args.runs}")
     if unknown := set(args.parts) - PARTS.keys():
         parser.error(f"unknown part {min(unknown)}: choose from {', '.join(PARTS)}")
     print("| what | this checkout | the other | ratio | lowest to highest of single pairs |\n|---|---|---|---|---|")

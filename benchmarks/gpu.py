@@ -1,19 +1,27 @@
 """Measures training on one GPU, within twelve minutes, and prints a table; without one it tries itself out, tiny.
 
-    python benchmarks/gpu.py                    # 12_12_768, batch 64, bfloat16, compiled
-    python benchmarks/gpu.py --tiny             # a small model, as without a GPU: its figures mean nothing
+    pip install -c constraints.txt -e .         # once, with the torch of your GPU; nothing else is downloaded
+    python benchmarks/gpu.py --tiny             # a moment: does it run here? Its figures mean nothing
+    python benchmarks/gpu.py > gpu.md           # 12_12_768, batch 64, bfloat16, compiled; progress on the terminal
+    python benchmarks/gpu.py --batch 16         # where the memory of the GPU is too small
 
-Two stages by their recipes, as users run them: pretrain.py on set-64 with rows made on the fly, and semantic.py on
-Python's own source, packed on the fly; each beside a bare loop on one constant batch of the same rows and model. FLOPs
-of a token, forward and backward: 6 N + 12 L H T, where N are the weights without tables that are looked up (the head
-counts, also where it is one), L layers, H width, T tokens in a row: attention without its mask. The chip's matrix rate
-is that of its data sheet, dense bfloat16; of an unknown chip that of a product of large matrices, measured here. The
-time in which rows are made is that of the main thread; a GPU works meanwhile, so that it waits for less.
+Leave the GPU and the machine alone meanwhile. Nothing is left but the table, and what is in it stays when time ends.
+
+What is measured: two stages by their recipes, as users run them, pretrain.py on set-64 with rows made on the fly, and
+semantic.py on Python's own source, packed on the fly; each beside a bare loop on one constant batch of the same rows
+and model. Five lines each: steps/s (the bar: 0.95 of the bare loop's), tokens/s, FLOP/s (the bar: half of the chip's),
+the time in which rows are made and its share of a step, of the main thread; a GPU works meanwhile, and waits for less.
+
+FLOPs of a token, forward and backward: 6 N + 12 L H T, where N are the weights without tables that are looked up (the
+head counts, also where it is one), L layers, H width, T tokens in a row: attention without its mask. The chip's matrix
+rate is that of its data sheet, dense bfloat16; of an unknown chip that of a product of large matrices, measured here.
 """
 
 import argparse
 import contextlib
 import importlib
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -58,7 +66,7 @@ TINY = {
 
 
 def report(*cells: str) -> None:
-    print(f"| {' | '.join(cells)} |", flush=True)
+    print(f"| {' | '.join(cells)} |", file=sys.__stdout__, flush=True)  # amid a training, too, whose lines go elsewhere
 
 
 def wait_for_device() -> None:
@@ -169,19 +177,18 @@ def peak_rate() -> tuple[float, str]:
     return 10 * 2 * size**3 / (time.perf_counter() - start), f"measured, {size} x {size}"
 
 
-def stage(name: str, settings: dict, compiled: bool, seconds: float, peak: float) -> None:
+def stage(name: str, settings: dict, compiled: bool, seconds: float, peak: float, folder: str) -> None:
     """Lines of the table about a recipe."""
     watch = Watch(settings["warmup"], seconds)
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, arguments = prepare(name, settings, f"{folder}/run", compiled)
-        rows = iter(prepared.make_trainer().train_dataset)
-        batch = default_data_collator([next(rows) for _ in range(settings["batch"])])
-        bare = bare_rate(prepared.model.config, batch, settings, compiled, seconds)
-        flops = flops_of_token(prepared.model, batch["input_ids"].shape[1])
-        make_trainer = prepared.make_trainer
-        prepared.make_trainer = lambda: watch.attach(make_trainer())
-        with contextlib.redirect_stdout(sys.stderr):
-            train_and_publish(prepared, *arguments)
+    prepared, arguments = prepare(name, settings, f"{folder}/{name}", compiled)
+    rows = iter(prepared.make_trainer().train_dataset)
+    batch = default_data_collator([next(rows) for _ in range(settings["batch"])])
+    bare = bare_rate(prepared.model.config, batch, settings, compiled, seconds)
+    flops = flops_of_token(prepared.model, batch["input_ids"].shape[1])
+    make_trainer = prepared.make_trainer
+    prepared.make_trainer = lambda: watch.attach(make_trainer())
+    with contextlib.redirect_stdout(sys.stderr):
+        train_and_publish(prepared, *arguments)
     tokens = watch.rate * batch["input_ids"].numel()
     what = f"{name}.py {settings['size']}, {settings['batch']} x {batch['input_ids'].shape[1]} tokens"
     report(f"{what}: steps/s", f"{watch.rate:.4g}", f"{bare:.4g}, bare loop", f"{watch.rate / bare:.3f}", "0.95")
@@ -192,27 +199,44 @@ def stage(name: str, settings: dict, compiled: bool, seconds: float, peak: float
     report(f"{what}: its share of a step", f"{watch.share:.3f}", "", "", "")
 
 
-def out_of_time(*_) -> None:
+def out_of_time(folder: str) -> None:
+    """Ends at once: of an exception in the midst of a compilation, compilers tell a lot."""
     report("the rest", "not measured", "the time is over", "", "")
-    sys.exit(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def measure(args, folder: str) -> None:
+    """The table."""
+    tiny = args.tiny or DEVICE == "cpu"
+    settings, seconds = (TINY, 0.5) if tiny else (FULL, 30.0)
+    settings = settings | {"batch": args.batch or settings["batch"]}
+    peak, source = peak_rate()
+    name = torch.cuda.get_device_name() if DEVICE == "cuda" else "no GPU, on the CPU: the bars were NOT measured"
+    print(f"torch {torch.__version__}, {name}; matrix rate {peak / 1e12:.4g} TFLOP/s ({source})\n")
+    print("| what | recipe | reference | ratio | must reach |\n|---|---|---|---|---|")
+    for recipe in STAGES:
+        try:
+            stage(recipe, settings, not tiny, seconds, peak, folder)
+        except torch.OutOfMemoryError:
+            report(f"{recipe}.py", "not measured", "out of memory: a smaller --batch", "", "")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="a small model for a moment, not compiled")
     parser.add_argument("--minutes", type=float, default=12, help="after which it ends, with what it has (default: 12)")
+    parser.add_argument("--batch", type=int, help="rows of a step (default: 64; tiny: 4)")
     args = parser.parse_args()
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.setitimer(signal.ITIMER_REAL, 60 * args.minutes)
-    tiny = args.tiny or DEVICE == "cpu"
-    settings, seconds = (TINY, 0.5) if tiny else (FULL, 30.0)
-    peak, source = peak_rate()
-    name = torch.cuda.get_device_name() if DEVICE == "cuda" else "no GPU, on the CPU: the bars were NOT measured"
-    print(f"torch {torch.__version__}, {name}; matrix rate {peak / 1e12:.4g} TFLOP/s ({source})\n")
-    print("| what | recipe | reference | ratio | must reach |\n|---|---|---|---|---|")
-    for recipe in STAGES:
-        stage(recipe, settings, not tiny, seconds, peak)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    if not 0 < args.minutes < float("inf"):
+        parser.error(f"minutes must be above 0, got {args.minutes:g}")
+    if args.batch is not None and args.batch < 1:
+        parser.error(f"batch must be at least 1, got {args.batch}")
+    with tempfile.TemporaryDirectory() as folder:
+        signal.signal(signal.SIGALRM, lambda *_: out_of_time(folder))
+        signal.setitimer(signal.ITIMER_REAL, 60 * args.minutes)
+        measure(args, folder)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

@@ -525,14 +525,20 @@ def main():
     functions += (probing, stage, study, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
-    parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the trained model")
-    parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time")
-    parser.add_argument("--pairs", type=int, default=7, help="of stage and study")
+    parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the model (default: 2_4_16)")
+    parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time (default: 160)")
+    parser.add_argument("--pairs", type=int, default=7, help="of runs, of stage and study (default: 7)")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
     parser.add_argument("--compile", action="store_true", help="use torch.compile in all three loops")
     args = parser.parse_args()
     if unknown := set(args.parts) - parts.keys():
         parser.error(f"unknown part {min(unknown)}: choose from {', '.join(parts)}")
+    if min(args.steps, args.pairs) < 1:
+        parser.error(f"steps and pairs must be at least 1, got {args.steps} and {args.pairs}")
+    try:
+        parse_size(args.size)
+    except ValueError as error:
+        parser.error(str(error))
     datasets.disable_progress_bars()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}\n")
     print("| what | ours | plain reference | ratio | must reach |\n|---|---|---|---|---|")

@@ -13,6 +13,7 @@ measured by `accelerate launch` in its place, which its README names.
 """
 
 import argparse
+import importlib.util
 import os
 import signal
 import statistics
@@ -127,6 +128,12 @@ def main():
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout to compare with")
     parser.add_argument("--first_step", action="store_true", help="the quickstart until its first step, instead")
     args = parser.parse_args()
+    if args.runs < 1:
+        parser.error(f"runs must be at least 1, got {args.runs}")
+    if args.against and not (args.against / "recipes/pretrain.py").is_file():
+        parser.error(f"{args.against} is no checkout of hf_procedural")
+    if not args.first_step and importlib.util.find_spec("trl") is None:
+        parser.error("recipes/rlvr.py needs TRL: pip install 'hf-procedural[rl]'")
     checkouts = [HERE, *([args.against.resolve()] if args.against else [])]
     if args.first_step:
         first_steps(checkouts, args.runs)

@@ -1,7 +1,9 @@
 """Benchmarks that this machine cannot measure run here, small."""
 
 import re
+import runpy
 
+import pytest
 import torch
 from support import starting
 from support.running import ROOT
@@ -22,3 +24,23 @@ def test_the_gpu_benchmark_measures_both_stages():
 def test_the_gpu_benchmark_ends_in_time():
     done = starting.run(ROOT / "benchmarks" / "gpu.py", "--tiny", "--minutes", "0.001")
     assert done.returncode == 1 and "| the rest | not measured | the time is over |" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        ("gpu.py", ["--minutes", "nan"], "minutes must be above 0, got nan"),
+        ("gpu.py", ["--batch", "0"], "batch must be at least 1, got 0"),
+        ("speed.py", ["stage", "--pairs", "0"], "steps and pairs must be at least 1, got 160 and 0"),
+        ("speed.py", ["training", "--size", "2_3"], "size must be layers_heads_width, .*, got '2_3'"),
+        ("startup.py", ["--against", "nowhere"], "nowhere is no checkout of hf_procedural"),
+        ("against.py", [str(ROOT), "sampling", "--runs", "0"], "runs must be at least 1, got 0"),
+    ],
+)
+def test_a_mistake_ends_a_benchmark_before_it_measures(monkeypatch, capsys, script, words, message):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setattr("sys.argv", [script, *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and not output.out and re.search(message, output.err)
