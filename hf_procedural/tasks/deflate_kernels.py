@@ -25,6 +25,10 @@ _END = 256
 _DISTANCES = 30
 _LENGTHS = 19  # of codes of the two
 _HEAP = 2 * _LITERALS + 1
+_SHIFT = 16
+_SYMBOL = 2**16 - 1
+_DEPTH = _SYMBOL << 16
+_NO_NODE = np.iinfo(np.int64).max
 _ORDER = np.array([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15])
 
 
@@ -62,102 +66,107 @@ _FIXED = np.repeat([8, 9, 7, 8], [144, 112, 24, 6])  # the fixed code's bits of 
 
 
 @njit
-def workspace():
-    """What `deflated` needs, and need not be cleared between two calls."""
-    chains = np.zeros(_WINDOW, np.int32), np.zeros(_WINDOW, np.int32), np.zeros(_WINDOW, np.int32)
-    chains_of_four = np.zeros(4096, np.int32), np.zeros(_WINDOW, np.int32)
+def workspace(size):
+    """What `deflated` needs for at most `size` bytes, and need not be cleared between two calls."""
+    heads = np.zeros(_WINDOW, np.uint32), np.zeros(_WINDOW, np.uint32)
+    before = np.zeros(size, np.uint32), np.zeros(size, np.uint32), np.zeros(size, np.uint32)
     counts = np.zeros(_HEAP, np.int32), np.zeros(2 * _DISTANCES + 1, np.int32), np.zeros(2 * _LENGTHS + 1, np.int32)
-    tree = np.empty(_HEAP, np.int32), np.empty(_HEAP, np.int32), np.empty(_HEAP, np.int32), np.empty(_HEAP, np.int32)
+    heap = np.empty(_LITERALS + 2, np.int64)
+    tree = heap, np.empty(_HEAP, np.int32), np.empty(_HEAP, np.int32), np.empty(16, np.int32)
     lengths = np.empty(_HEAP, np.int32), np.empty(2 * _DISTANCES + 1, np.int32), np.empty(2 * _LENGTHS + 1, np.int32)
-    return chains, chains_of_four, counts, lengths, tree, np.zeros(1, np.int64)
-
-
-@_inlined
-def _insert(data, at, first, chains, chains_of_four):
-    """Puts the string at a place at the heads of its chains; those that were there come back.
-
-    Chains are zlib's, of three bytes, and ours, of four: a match is in both, or has three bytes.
-    """
-    heads, before, ranks = chains
-    three = np.int64(data[at]) << 10 ^ np.int64(data[at + 1]) << 5 ^ np.int64(data[at + 2])
-    code = three & (_WINDOW - 1)
-    slot = at & (_WINDOW - 1)
-    old = heads[code]
-    before[slot] = old
-    ranks[slot] = ranks[(old - first) & (_WINDOW - 1)] + 1 if old >= first else 0
-    heads[code] = first + at
-    if at + 3 >= len(data):
-        return np.int64(old), np.int64(-1)
-    heads, before = chains_of_four
-    four = (
-        np.int64(data[at]) | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24
-    )
-    code = four * 2654435761 >> 20 & 4095
-    old_of_four = heads[code]
-    before[slot] = old_of_four
-    heads[code] = first + at
-    return np.int64(old), np.int64(old_of_four)
-
-
-@_inlined
-def _longest(data, at, ahead, length, old, first, base, chains, chains_of_four):
-    """The longest match of the string at a place, if longer than `length`, and where it is: the last of equal ones.
-
-    zlib looks at so many of its chain, and not at its window's first string; ranks tell how far down one stands.
-    """
-    _, before, ranks = chains
-    _, before_of_four = chains_of_four
-    head = old[0] - first
-    nice = min(_LONGEST, ahead)
-    limit = max(at - _FARTHEST, base)
-    lowest = ranks[head & (_WINDOW - 1)] - (_CHAIN // 4 if length >= _GOOD else _CHAIN)
-    start = np.int64(-1)
-    there = head
-    while length < _SHORTEST:
-        same = _same(data, there, at, nice)
-        if same > length:
-            length = same
-            start = there
-            break
-        there = before[there & (_WINDOW - 1)] - first
-        if there <= limit or ranks[there & (_WINDOW - 1)] <= lowest:
-            break
-    there = old[1] - first
-    while length < nice and (there > limit or (there == head and there >= 0)):
-        if data[there + length] == data[at + length]:
-            same = _same(data, there, at, nice)
-            if same > length and ranks[there & (_WINDOW - 1)] > lowest:
-                length = same
-                start = there
-        there = before_of_four[there & (_WINDOW - 1)] - first
-    return length, start
-
-
-@_inlined
-def _same(data, one, two, most):
-    """How many bytes are the same from two places on."""
-    same = 0
-    while same < most and data[one + same] == data[two + same]:
-        same += 1
-    return same
+    return heads, before, counts, lengths, tree, np.zeros(1, np.int64)
 
 
 @njit
-def _sift(heap, size, place, counts, depth):
-    moved = heap[place]
-    count = counts[moved]
-    deep = depth[moved]
+def _link(data, heads, before, used):
+    """Fills in the `words` of four bytes, and the place before each in its chains; 0 is none, as zlib finds none there.
+
+    Chains are zlib's, of three bytes, and ours, of four: a match is in both, or has three bytes.
+    """
+    heads_of_three, heads_of_four = heads
+    before_of_three, before_of_four, words = before
+    size = len(data)
+    if used[0] + size >= 2**32:
+        heads_of_three[:] = 0
+        heads_of_four[:] = 0
+        used[0] = 0
+    first = used[0]  # heads are those of all calls: what an earlier one left there is below it
+    used[0] = first + size
+    for at in range(size - 3):
+        word = np.uint32(data[at]) | np.uint32(data[at + 1]) << 8 | np.uint32(data[at + 2]) << 16
+        words[at] = word | np.uint32(data[at + 3]) << 24
+    word = 0
+    for at in range(size - 1, max(size - 4, -1), -1):
+        word = word << 8 | np.int64(data[at])
+        words[at] = word
+    for at in range(size - 2):
+        word = np.int64(words[at])
+        code = (word << 10 ^ word >> 3 & 0x1FE0 ^ word >> 16 & 0xFF) & (_WINDOW - 1)
+        before_of_three[at] = max(np.int64(heads_of_three[code]), first) - first
+        heads_of_three[code] = first + at
+        code = word * 2654435761 >> 17 & (_WINDOW - 1)
+        before_of_four[at] = max(np.int64(heads_of_four[code]), first) - first
+        heads_of_four[code] = first + at
+
+
+@_inlined
+def _longest(at, ahead, length, limit, before):
+    """The longest match of the string at a place, if longer than `length`, and where it is: the last of equal ones."""
+    before_of_three, before_of_four, words = before
+    nice = min(_LONGEST, ahead)
+    chain = _CHAIN // 4 if length >= _GOOD else _CHAIN
+    start = np.int64(0)
+    best = max(length, _SHORTEST)
+    there = np.int64(before_of_four[at])
+    last = words[np.uint64(at + best - 3)]
+    while there > limit and best < nice:
+        if words[np.uint64(there + best - 3)] == last:
+            same = 0
+            while same < nice and words[np.uint64(there + same)] == words[np.uint64(at + same)]:
+                same += 4
+            if same < nice:
+                other = words[np.uint64(there + same)] ^ words[np.uint64(at + same)]
+                same += (other & 0xFF == 0) + (other & 0xFFFF == 0) + (other & 0xFFFFFF == 0)
+            same = min(same, nice)
+            if same > best:
+                if at - there >= chain and _is_deep(there, at, chain, before_of_three):
+                    break
+                best = same
+                start = there
+                last = words[np.uint64(at + best - 3)]
+        there = np.int64(before_of_four[there])
+    if start or length >= _SHORTEST:
+        return (best, start) if start else (length, start)
+    there = np.int64(before_of_three[at])
+    while there > limit:
+        if (words[there] ^ words[at]) & 0xFFFFFF == 0:
+            if at - there >= chain and _is_deep(there, at, chain, before_of_three):
+                break
+            return _SHORTEST, there
+        there = np.int64(before_of_three[there])
+    return length, start
+
+
+@njit
+def _is_deep(there, at, chain, before):
+    """Whether a place is further down its chain than zlib looks."""
+    for _ in range(chain):
+        at = np.int64(before[at])
+        if at == there:
+            return False
+    return True
+
+
+@_inlined
+def _sift(heap, size, place, moved):
+    """Puts a node into a heap of so many, at a place, or what comes up from below it instead."""
+    heap[size + 1] = _NO_NODE
     child = 2 * place
     while child <= size:
-        other = heap[child]
-        if child < size:
-            right = heap[child + 1]
-            if counts[right] < counts[other] or (counts[right] == counts[other] and depth[right] <= depth[other]):
-                child += 1
-                other = right
-        if count < counts[other] or (count == counts[other] and deep <= depth[other]):
+        child += heap[child + 1] >> _SHIFT <= heap[child] >> _SHIFT
+        if moved >> _SHIFT <= heap[child] >> _SHIFT:
             break
-        heap[place] = other
+        heap[place] = heap[child]
         place = child
         child *= 2
     heap[place] = moved
@@ -165,54 +174,52 @@ def _sift(heap, size, place, counts, depth):
 
 @njit
 def _code(counts, lengths, symbols, longest, extra, tree):
-    """Huffman code of symbols that were counted: fills in their `lengths`; the bits it takes, and the last symbol."""
-    heap, depth, parent, numbers = tree
+    """Huffman code of symbols that were counted: fills in their `lengths`; the bits it takes, and the last symbol.
+
+    In the heap a node, or symbol, is a number: how often it is, how deep, and which, so that one comparison does.
+    """
+    heap, order, parent, numbers = tree
     size = 0
     last = -1
     for symbol in range(symbols):
         lengths[symbol] = 0
+        heap[size + 1] = np.int64(counts[symbol]) << 2 * _SHIFT | symbol
         if counts[symbol]:
             size += 1
-            heap[size] = last = symbol
-            depth[symbol] = 0
+            last = symbol
     bits = 0
     while size < 2:  # there are two codes at least
         if last < 2:
             last += 1
         symbol = last if last < 2 else 0
         size += 1
-        heap[size] = symbol
         counts[symbol] = 1
-        depth[symbol] = 0
+        heap[size] = 1 << 2 * _SHIFT | symbol
         bits -= 1
     for place in range(size // 2, 0, -1):
-        _sift(heap, size, place, counts, depth)
+        _sift(heap, size, place, heap[place])
     node = symbols
     top = _HEAP
     while True:
         one = heap[1]
-        heap[1] = heap[size]
+        last_leaf = heap[size]
         size -= 1
-        _sift(heap, size, 1, counts, depth)
+        _sift(heap, size, 1, last_leaf)
         two = heap[1]
         top -= 2
-        heap[top + 1] = one
-        heap[top] = two
-        counts[node] = counts[one] + counts[two]
-        depth[node] = max(depth[one], depth[two]) + 1
-        parent[one] = parent[two] = node
-        heap[1] = node
+        order[top + 1] = one & _SYMBOL
+        order[top] = two & _SYMBOL
+        parent[one & _SYMBOL] = parent[two & _SYMBOL] = node
+        depth = max(one & _DEPTH, two & _DEPTH) + (1 << _SHIFT)
+        _sift(heap, size, 1, (one >> 2 * _SHIFT) + (two >> 2 * _SHIFT) << 2 * _SHIFT | depth | node)
         node += 1
-        _sift(heap, size, 1, counts, depth)
         if size < 2:
             break
-    top -= 1
-    heap[top] = heap[1]
-    numbers[: longest + 1] = 0
-    lengths[heap[top]] = 0
+    numbers[:] = 0
+    lengths[node - 1] = 0
     overflow = 0
-    for place in range(top + 1, _HEAP):
-        symbol = heap[place]
+    for place in range(top, _HEAP):
+        symbol = order[place]
         length = lengths[parent[symbol]] + 1
         if length > longest:
             length = longest
@@ -222,12 +229,12 @@ def _code(counts, lengths, symbols, longest, extra, tree):
             numbers[length] += 1
             bits += counts[symbol] * (length + extra[symbol])
     if overflow:
-        bits += _shorten(counts, lengths, symbols, longest, overflow, heap, numbers)
+        bits += _shorten(counts, lengths, symbols, longest, overflow, order, numbers)
     return bits, last
 
 
 @njit
-def _shorten(counts, lengths, symbols, longest, overflow, heap, numbers):
+def _shorten(counts, lengths, symbols, longest, overflow, order, numbers):
     """Mends a code with lengths above `longest`; the bits that this costs."""
     while overflow > 0:
         length = longest - 1
@@ -243,7 +250,7 @@ def _shorten(counts, lengths, symbols, longest, overflow, heap, numbers):
         left = numbers[length]
         while left:
             place -= 1
-            symbol = heap[place]
+            symbol = order[place]
             if symbol < symbols:
                 bits += (length - lengths[symbol]) * counts[symbol]
                 lengths[symbol] = length
@@ -313,15 +320,10 @@ def _block(size, bits, counts, lengths, tree):
 @njit
 def deflated(data, work):
     """The bytes of a deflate stream of bytes, uint8 ``[n]``, without what zlib and gzip add to it."""
-    chains, chains_of_four, counts, lengths, tree, used = work
+    heads, before, counts, lengths, tree, used = work
     literals, distances, _ = counts
-    if used[0] > 2**30:
-        for array in (chains[0], chains_of_four[0]):
-            array[:] = 0
-        used[0] = 0
-    first = used[0]  # chains are those of all calls: what an earlier one left there is before this place
     size = len(data)
-    used[0] = first + size
+    _link(data, heads, before, used)
     literals[:] = 0
     literals[_END] = 1
     distances[:] = 0
@@ -341,14 +343,13 @@ def deflated(data, work):
                 base += _WINDOW
             read = min(size, base + 2 * _WINDOW)
         ahead = read - at
-        old = np.int32(0), np.int32(0)
-        if ahead >= _SHORTEST:
-            old = _insert(data, at, first, chains, chains_of_four)
         old_length = length
         old_match = match
         length = _SHORTEST - 1
-        if old[0] > first + base and old_length < min(_LONGEST, ahead) and first + at - old[0] <= _FARTHEST:
-            length, match = _longest(data, at, ahead, old_length, old, first, base, chains, chains_of_four)
+        head = np.int64(before[0][at])
+        if ahead >= _SHORTEST and old_length < min(_LONGEST, ahead) and head > base and head >= at - _FARTHEST:
+            limit = max(base, at - _FARTHEST) - (head == at - _FARTHEST)  # so far away only the first one may be
+            length, match = _longest(at, ahead, old_length, limit, before)
             if length == _SHORTEST and at - match > _TOO_FAR:
                 length = _SHORTEST - 1
         if old_length >= _SHORTEST and length <= old_length:
@@ -356,8 +357,6 @@ def deflated(data, work):
             literals[_LENGTH_CODE[old_length]] += 1
             distances[_DISTANCE_CODE[distance if distance < 256 else 256 + (distance >> 7)]] += 1
             symbols += 1
-            for following in range(at + 1, min(at + old_length - 1, size - 2)):
-                _insert(data, following, first, chains, chains_of_four)
             at += old_length - 1
             waits = False
             length = _SHORTEST - 1

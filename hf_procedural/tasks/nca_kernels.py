@@ -18,6 +18,8 @@ CHANNELS = 4  # outputs of the first convolution
 HIDDEN = 16  # outputs of the second
 _TRUNCATED_SD = 0.87962566103423978  # standard deviation of a standard normal cut at -2 and 2
 _GZIP = 18  # bytes of its header and trailer
+_LANE = np.zeros(37, np.int64)  # of one bit, by its remainder
+_LANE[2 ** np.arange(LANES) % 37] = np.arange(LANES)
 _NOTHING = 40.0  # a weight of exp(-40) is less than the last of the 53 bits of a draw
 
 
@@ -127,11 +129,13 @@ def empty_rule(states):
 
 @njit
 def workspace(grid, states):
-    """What `step` works with: hidden vectors, logits and next states, `LANES` cells in a block; weights of a draw."""
+    """What `step` works with: hidden vectors, logits and next states, `LANES` cells in a block; for draws, the cells
+    that wait for one, and states and their weights."""
     blocks = (grid * grid + LANES - 1) // LANES
     hidden = _aligned(blocks * LANES * HIDDEN).reshape((blocks * LANES, HIDDEN))
     logits = _aligned(blocks * states * LANES).reshape((blocks, states, LANES))
-    return hidden, logits, np.zeros(blocks * LANES, np.uint8), np.empty(states)
+    draws = np.empty(blocks * LANES, np.int64), np.empty(states, np.int64), np.empty(states)
+    return hidden, logits, np.zeros(blocks * LANES, np.uint8), draws
 
 
 @njit
@@ -147,8 +151,8 @@ def first_grid(state, cells, share):
         for x in range(grid):
             u = uniform(state) * total
             c = 0
-            while c < states - 1 and share[c] <= u:
-                c += 1
+            for other in range(states - 1):  # they grow: no branch to be guessed
+                c += share[other] <= u
             cells[y, x] = c
 
 
@@ -156,9 +160,9 @@ def first_grid(state, cells, share):
 def _hidden(cells, table, hidden):
     """The second layer at each cell, float32 ``[cells, HIDDEN]``, from the table."""
     grid = cells.shape[0]
-    rows = table.ctypes.data
+    rows = np.int64(table.ctypes.data)
     place = BYTES * table.shape[1]
-    target = hidden.ctypes.data
+    target = np.int64(hidden.ctypes.data)
     for y in range(grid):
         above = cells[y - 1]  # the last one, of the first
         here = cells[y]
@@ -191,12 +195,16 @@ def _hidden(cells, table, hidden):
 
 @njit
 def step(state, cells, after, rule, temperature, identity_bias, work):
-    """One step of all cells: a draw for each from the softmax of its logits / temperature; at 0, of the largest."""
+    """One step of all cells: a draw for each from the softmax of its logits / temperature; at 0, of the largest.
+
+    Gives whether a step after it may differ: some cell changed, or was drawn.
+    """
     table, out, offset = rule
-    hidden, logits, chosen, weights = work
+    hidden, logits, chosen, (waiting, near, weights) = work
     grid = cells.shape[0]
     states = len(offset)
     window = np.float32(_NOTHING * temperature)  # further below the largest logit, no draw can take a state
+    count = 0
     _hidden(cells, table, hidden)
     for block in range(len(logits)):
         start = LANES * block
@@ -208,45 +216,42 @@ def step(state, cells, after, rule, temperature, identity_bias, work):
                 cell = cells[(start + lane) // grid, (start + lane) % grid]
                 logits[block, cell, lane] += np.float32(identity_bias)
         close = lanes.largest(scores, states, window, chosen[start:].ctypes.data)
-        if close:  # states within the window: with one alone, as mostly, nothing need be drawn
-            for lane in range(filled):
-                if close >> lane & 1:
-                    chosen[start + lane] = _draw(state, logits[block, :, lane], temperature, weights)
-    place = 0
-    for y in range(grid):
-        for x in range(grid):
-            after[y, x] = chosen[place]
-            place += 1
+        close &= (1 << filled) - 1  # states within the window: with one alone, as mostly, nothing need be drawn
+        while close:
+            waiting[count] = start + _LANE[(close & -close) % 37]
+            count += 1
+            close &= close - 1
+    for place in waiting[:count]:
+        scores = logits[place // LANES, :, place % LANES]
+        chosen[place] = _draw(state, scores, scores[chosen[place]], temperature, window, near, weights)
+    flat = after.reshape(after.size)
+    old = cells.reshape(cells.size)
+    changed = 0
+    for place in range(len(flat)):
+        changed |= chosen[place] ^ old[place]
+        flat[place] = chosen[place]
+    return count > 0 or changed != 0
 
 
 @njit
-def _draw(state, scores, temperature, weights):
-    """A state with the probabilities of the softmax."""
-    best = scores[0]
-    for score in scores:
-        best = max(best, score)
-    total = 0.0
+def _draw(state, scores, best, temperature, window, near, weights):
+    """A state with the probabilities of the softmax, of those whose logit is at most `window` below the best."""
+    count = 0
     for c in range(len(scores)):
-        weights[c] = _weight(best - scores[c], temperature)
-        total += weights[c]
+        near[count] = c
+        count += best - scores[c] <= window
+    total = 0.0
+    for i in range(count):
+        gap = np.float64(best - scores[near[i]])
+        weights[i] = math.exp(-gap / temperature) if gap else 1.0
+        total += weights[i]
     u = uniform(state) * total
     below = 0.0
-    chosen = 0
-    for c in range(len(scores)):
-        below += weights[c]
-        if weights[c] > 0.0:
-            chosen = c  # the last of these, if rounding leaves `u` at the total
-            if u < below:
-                break
-    return chosen
-
-
-@njit
-def _weight(gap, temperature):
-    """Of a state whose logit is `gap` below the largest."""
-    if gap == np.float32(0.0):
-        return 1.0
-    return math.exp(-np.float64(gap) / temperature) if gap <= np.float32(_NOTHING * temperature) else 0.0
+    for i in range(count - 1):
+        below += weights[i]
+        if u < below:
+            return near[i]
+    return near[count - 1]  # also if rounding leaves `u` at the total
 
 
 @njit
@@ -261,11 +266,13 @@ def simulate(state, rule, cells, row, patch, burn_in, dt, temperature, identity_
     for _ in range(patch * patch):
         opening *= states
     steps = burn_in
+    moves = True
     end = 0
     while True:
         for _ in range(steps):
-            step(state, before, after, rule, temperature, identity_bias, work)
-            before, after = after, before
+            if moves:
+                moves = step(state, before, after, rule, temperature, identity_bias, work)
+                before, after = after, before
         steps = dt
         if delimited:
             row[end] = opening
@@ -344,7 +351,7 @@ def find(keys, attempts, band, tries, scored, size, dynamics):
     share = np.empty(states)
     numbers = np.empty(scored, np.int32)
     raw = numbers.view(np.uint8)
-    work = deflate_kernels.workspace()
+    work = deflate_kernels.workspace(len(raw))
     tried = 0
     for place in range(len(keys)):
         while tried < tries:
