@@ -216,7 +216,7 @@ def _folder(files: frozenset[str]) -> Path | None:
             if is_new:
                 continue
         if is_new:
-            _forget_oldest(place)
+            forget_oldest(place, _FOLDERS)
         return folder
     _tell_none()
     return None
@@ -251,11 +251,15 @@ def _places() -> Iterator[Path]:
         yield Path(__file__).with_name("__pycache__") / "loops"
 
 
-def _forget_oldest(place: Path) -> None:
+def forget_oldest(place: Path, kept: int) -> None:
+    """Removes all files and folders in a folder but so many, those that were used last."""
     with contextlib.suppress(OSError):  # another process does the same
-        folders = sorted(place.iterdir(), key=lambda folder: folder.stat().st_mtime)
-        for folder in folders[:-_FOLDERS]:
-            shutil.rmtree(folder)  # a process that still uses it makes it anew
+        inside = sorted(place.iterdir(), key=lambda each: each.stat().st_mtime)
+        for each in inside[:-kept]:
+            if each.is_dir():
+                shutil.rmtree(each)  # a process that still uses it makes it anew
+            else:
+                each.unlink()
 
 
 @functools.cache

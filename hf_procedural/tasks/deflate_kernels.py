@@ -6,10 +6,7 @@ Huffman codes of their own, the fixed ones, and none. Other compressors that cal
 
 import numpy as np
 
-from .. import compiled
 from .kernels import njit
-
-_inlined = compiled.njit(nogil=True, forceinline=True)  # a call hands over each field of each array
 
 _WINDOW = 32768
 _FARTHEST = _WINDOW - 262  # distance of a match at most
@@ -24,6 +21,7 @@ _LITERALS = 286  # bytes, the end of a block, lengths
 _END = 256
 _DISTANCES = 30
 _LENGTHS = 19  # of codes of the two
+_ENTROPY = np.arange(_SYMBOLS + 2) * np.log2(np.maximum(1, np.arange(_SYMBOLS + 2)))  # of a symbol that is so often
 _HEAP = 2 * _LITERALS + 1
 _SHIFT = 16
 _SYMBOL = 2**16 - 1
@@ -62,7 +60,8 @@ def _codes() -> tuple[np.ndarray, np.ndarray]:
 
 _LITERAL_BITS, _DISTANCE_BITS, _LENGTH_BITS = _extra_bits()
 _LENGTH_CODE, _DISTANCE_CODE = _codes()
-_FIXED = np.repeat([8, 9, 7, 8], [144, 112, 24, 6])  # the fixed code's bits of literals and lengths; 5 of distances
+_FIXED = np.repeat([8, 9, 7, 8], [144, 112, 24, 6])  # the fixed code's bits of literals and lengths
+_FIXED_DISTANCES = np.repeat(5, _DISTANCES)
 
 
 @njit
@@ -109,67 +108,13 @@ def _link(data, heads, before, used):
         heads_of_four[code] = first + at
 
 
-@_inlined
-def _longest(at, ahead, length, limit, before):
-    """The longest match of the string at a place, if longer than `length`, and where it is: the last of equal ones."""
-    before_of_three, before_of_four, words = before
-    nice = min(_LONGEST, ahead)
-    chain = _CHAIN // 4 if length >= _GOOD else _CHAIN
-    start = np.int64(0)
-    best = max(length, _SHORTEST)
-    there = np.int64(before_of_four[at])
-    last = words[np.uint64(at + best - 3)]
-    while there > limit and best < nice:
-        if words[np.uint64(there + best - 3)] == last:
-            same = 0
-            while same < nice and words[np.uint64(there + same)] == words[np.uint64(at + same)]:
-                same += 4
-            if same < nice:
-                other = words[np.uint64(there + same)] ^ words[np.uint64(at + same)]
-                same += (other & 0xFF == 0) + (other & 0xFFFF == 0) + (other & 0xFFFFFF == 0)
-            same = min(same, nice)
-            if same > best:
-                if at - there >= chain and _is_deep(there, at, chain, before_of_three):
-                    break
-                best = same
-                start = there
-                last = words[np.uint64(at + best - 3)]
-        there = np.int64(before_of_four[there])
-    if start or length >= _SHORTEST:
-        return (best, start) if start else (length, start)
-    there = np.int64(before_of_three[at])
-    while there > limit:
-        if (words[there] ^ words[at]) & 0xFFFFFF == 0:
-            if at - there >= chain and _is_deep(there, at, chain, before_of_three):
-                break
-            return _SHORTEST, there
-        there = np.int64(before_of_three[there])
-    return length, start
-
-
 @njit
 def _is_deep(there, at, chain, before):
     """Whether a place is further down its chain than zlib looks."""
-    for _ in range(chain):
+    while chain and at != there:
         at = np.int64(before[at])
-        if at == there:
-            return False
-    return True
-
-
-@_inlined
-def _sift(heap, size, place, moved):
-    """Puts a node into a heap of so many, at a place, or what comes up from below it instead."""
-    heap[size + 1] = _NO_NODE
-    child = 2 * place
-    while child <= size:
-        child += heap[child + 1] >> _SHIFT <= heap[child] >> _SHIFT
-        if moved >> _SHIFT <= heap[child] >> _SHIFT:
-            break
-        heap[place] = heap[child]
-        place = child
-        child *= 2
-    heap[place] = moved
+        chain -= 1
+    return at != there
 
 
 @njit
@@ -196,25 +141,42 @@ def _code(counts, lengths, symbols, longest, extra, tree):
         counts[symbol] = 1
         heap[size] = 1 << 2 * _SHIFT | symbol
         bits -= 1
-    for place in range(size // 2, 0, -1):
-        _sift(heap, size, place, heap[place])
     node = symbols
     top = _HEAP
+    start = size // 2  # places from there up are put in order
+    moved = heap[start]
+    one = np.int64(-1)  # the smallest, if it is taken
     while True:
-        one = heap[1]
-        last_leaf = heap[size]
-        size -= 1
-        _sift(heap, size, 1, last_leaf)
-        two = heap[1]
-        top -= 2
-        order[top + 1] = one & _SYMBOL
-        order[top] = two & _SYMBOL
-        parent[one & _SYMBOL] = parent[two & _SYMBOL] = node
-        depth = max(one & _DEPTH, two & _DEPTH) + (1 << _SHIFT)
-        _sift(heap, size, 1, (one >> 2 * _SHIFT) + (two >> 2 * _SHIFT) << 2 * _SHIFT | depth | node)
-        node += 1
-        if size < 2:
-            break
+        heap[size + 1] = _NO_NODE
+        place = start
+        child = 2 * place
+        while child <= size:
+            child += heap[child + 1] >> _SHIFT <= heap[child] >> _SHIFT
+            if moved >> _SHIFT <= heap[child] >> _SHIFT:
+                break
+            heap[place] = heap[child]
+            place = child
+            child *= 2
+        heap[place] = moved
+        if start > 1:
+            start -= 1
+            moved = heap[start]
+        elif one < 0:
+            if size < 2:
+                break
+            one = heap[1]
+            moved = heap[size]
+            size -= 1
+        else:
+            two = heap[1]
+            top -= 2
+            order[top + 1] = one & _SYMBOL
+            order[top] = two & _SYMBOL
+            parent[one & _SYMBOL] = parent[two & _SYMBOL] = node
+            depth = max(one & _DEPTH, two & _DEPTH) + (1 << _SHIFT)
+            moved = (one >> 2 * _SHIFT) + (two >> 2 * _SHIFT) << 2 * _SHIFT | depth | node
+            node += 1
+            one = np.int64(-1)
     numbers[:] = 0
     lengths[node - 1] = 0
     overflow = 0
@@ -285,14 +247,31 @@ def _count_lengths(lengths, last, counts):
 
 
 @njit
+def _bounds(literals, distances):
+    """The bits of a block in the fixed codes, and what codes of its own do not get below: the entropy of its symbols.
+
+    To tell the own codes takes 3 bits that say so, 14 for their numbers, 12 for four lengths at least, and for six
+    symbols 3, if they are told by one repetition.
+    """
+    fixed = 3
+    least = 3.0 + 14 + 12 - 1e-6  # more than all roundings together
+    for counts, extra, flat in ((literals, _LITERAL_BITS, _FIXED), (distances, _DISTANCE_BITS, _FIXED_DISTANCES)):
+        total = 0
+        for symbol in range(len(extra)):
+            count = counts[symbol]
+            if count:
+                total += count
+                fixed += count * (flat[symbol] + extra[symbol])
+                least += 0.5 + count * extra[symbol] - _ENTROPY[count]
+        least += _ENTROPY[total]
+    return fixed, least
+
+
+@njit
 def _block(size, bits, counts, lengths, tree):
     """The bits of the stream after a block of `size` bytes, that was counted."""
     literals, distances, codes = counts
-    fixed = 3
-    for symbol in range(_LITERALS):
-        fixed += literals[symbol] * (_FIXED[symbol] + _LITERAL_BITS[symbol])
-    for symbol in range(_DISTANCES):
-        fixed += distances[symbol] * (5 + _DISTANCE_BITS[symbol])
+    fixed, _ = _bounds(literals, distances)
     own, last_literal = _code(literals, lengths[0], _LITERALS, 15, _LITERAL_BITS, tree)
     more, last_distance = _code(distances, lengths[1], _DISTANCES, 15, _DISTANCE_BITS, tree)
     own += more
@@ -318,10 +297,14 @@ def _block(size, bits, counts, lengths, tree):
 
 
 @njit
-def deflated(data, work):
-    """The bytes of a deflate stream of bytes, uint8 ``[n]``, without what zlib and gzip add to it."""
+def deflated(data, work, low=0.0, high=0.0):
+    """The bytes of a deflate stream of bytes, uint8 ``[n]``, without what zlib and gzip add to it.
+
+    With bounds it may be another number on the same side of both, where that is certain before codes are made.
+    """
     heads, before, counts, lengths, tree, used = work
     literals, distances, _ = counts
+    before_of_three, before_of_four, words = before
     size = len(data)
     _link(data, heads, before, used)
     literals[:] = 0
@@ -346,10 +329,38 @@ def deflated(data, work):
         old_length = length
         old_match = match
         length = _SHORTEST - 1
-        head = np.int64(before[0][at])
+        head = np.int64(before_of_three[at])
         if ahead >= _SHORTEST and old_length < min(_LONGEST, ahead) and head > base and head >= at - _FARTHEST:
+            # The longest match, the last of equal ones: no function, as to hand arrays over takes longer than a search.
             limit = max(base, at - _FARTHEST) - (head == at - _FARTHEST)  # so far away only the first one may be
-            length, match = _longest(at, ahead, old_length, limit, before)
+            nice = min(_LONGEST, ahead)
+            chain = _CHAIN // 4 if old_length >= _GOOD else _CHAIN
+            best = max(old_length, _SHORTEST)
+            last = words[at + best - 3]
+            there = np.int64(before_of_four[at])
+            while there > limit and best < nice:
+                if words[there + best - 3] == last:
+                    same = 0
+                    while same < nice and words[there + same] == words[at + same]:
+                        same += 4
+                    if same < nice:
+                        other = words[there + same] ^ words[at + same]
+                        same += (other & 0xFF == 0) + (other & 0xFFFF == 0) + (other & 0xFFFFFF == 0)
+                    same = min(same, nice)
+                    if same > best:
+                        if at - there >= chain and _is_deep(there, at, chain, before_of_three):
+                            break
+                        best = length = same
+                        match = there
+                        last = words[at + best - 3]
+                there = np.int64(before_of_four[there])
+            if length < _SHORTEST and old_length < _SHORTEST:
+                there = head
+                while there > limit and (words[there] ^ words[at]) & 0xFFFFFF != 0:
+                    there = np.int64(before_of_three[there])
+                if there > limit and not (at - there >= chain and _is_deep(there, at, chain, before_of_three)):
+                    length = _SHORTEST
+                    match = there
             if length == _SHORTEST and at - match > _TOO_FAR:
                 length = _SHORTEST - 1
         if old_length >= _SHORTEST and length <= old_length:
@@ -376,5 +387,11 @@ def deflated(data, work):
             at += 1
     if waits:
         literals[data[at - 1]] += 1
+    if high and start == 0:
+        fixed, least = _bounds(literals, distances)
+        most = (fixed + 7) // 8 + 1  # one more if it is stored, for being no longer
+        fewest = min(int(least / 8), fixed // 8, size)
+        if most < low - 1 or fewest > high + 1 or (fewest > low + 1 and most < high - 1):  # whatever is rounded here
+            return most if most < low else fewest
     bits = _block(size - start, bits, counts, lengths, tree)
     return (bits + 7) // 8

@@ -206,24 +206,45 @@ def step(state, cells, after, rule, temperature, identity_bias, work):
     window = np.float32(_NOTHING * temperature)  # further below the largest logit, no draw can take a state
     count = 0
     _hidden(cells, table, hidden)
+    hidden_at = np.int64(hidden.ctypes.data)
+    logits_at = np.int64(logits.ctypes.data)
+    chosen_at = np.int64(chosen.ctypes.data)
     for block in range(len(logits)):
         start = LANES * block
-        scores = logits[block].ctypes.data
-        lanes.multiply(hidden[start].ctypes.data, out.ctypes.data, offset.ctypes.data, scores, states)
+        scores = logits_at + block * states * BYTES
+        lanes.multiply(hidden_at + start * BYTES, out.ctypes.data, offset.ctypes.data, scores, states)
         filled = min(LANES, grid * grid - start)
         if identity_bias != 0.0:
             for lane in range(filled):
                 cell = cells[(start + lane) // grid, (start + lane) % grid]
                 logits[block, cell, lane] += np.float32(identity_bias)
-        close = lanes.largest(scores, states, window, chosen[start:].ctypes.data)
+        close = lanes.largest(scores, states, window, chosen_at + start)
         close &= (1 << filled) - 1  # states within the window: with one alone, as mostly, nothing need be drawn
         while close:
             waiting[count] = start + _LANE[(close & -close) % 37]
             count += 1
             close &= close - 1
-    for place in waiting[:count]:
-        scores = logits[place // LANES, :, place % LANES]
-        chosen[place] = _draw(state, scores, scores[chosen[place]], temperature, window, near, weights)
+    for number in range(count):  # not in a function: to hand arrays over takes longer than a draw
+        place = waiting[number]
+        block = place // LANES
+        lane = place % LANES
+        best = logits[block, chosen[place], lane]
+        several = 0  # states, those whose logit is near the best
+        for c in range(states):
+            near[several] = c
+            several += best - logits[block, c, lane] <= window
+        total = 0.0
+        for i in range(several):
+            gap = np.float64(best - logits[block, near[i], lane])
+            weights[i] = math.exp(-gap / temperature) if gap else 1.0
+            total += weights[i]
+        u = uniform(state) * total
+        below = 0.0
+        for i in range(several):
+            below += weights[i]
+            chosen[place] = near[i]  # the last one, if rounding leaves `u` at the total
+            if u < below:
+                break
     flat = after.reshape(after.size)
     old = cells.reshape(cells.size)
     changed = 0
@@ -231,27 +252,6 @@ def step(state, cells, after, rule, temperature, identity_bias, work):
         changed |= chosen[place] ^ old[place]
         flat[place] = chosen[place]
     return count > 0 or changed != 0
-
-
-@njit
-def _draw(state, scores, best, temperature, window, near, weights):
-    """A state with the probabilities of the softmax, of those whose logit is at most `window` below the best."""
-    count = 0
-    for c in range(len(scores)):
-        near[count] = c
-        count += best - scores[c] <= window
-    total = 0.0
-    for i in range(count):
-        gap = np.float64(best - scores[near[i]])
-        weights[i] = math.exp(-gap / temperature) if gap else 1.0
-        total += weights[i]
-    u = uniform(state) * total
-    below = 0.0
-    for i in range(count - 1):
-        below += weights[i]
-        if u < below:
-            return near[i]
-    return near[count - 1]  # also if rounding leaves `u` at the total
 
 
 @njit
@@ -359,7 +359,8 @@ def find(keys, attempts, band, tries, scored, size, dynamics):
             first_grid(candidate[2], cells, share)
             simulate(candidate[2], rule, cells, numbers, patch, burn_in, dt, temperature, identity_bias, False)
             tried += 1
-            if low < (deflate_kernels.deflated(raw, work) + _GZIP) / len(raw) < high:
+            compressed = deflate_kernels.deflated(raw, work, low * len(raw) - _GZIP, high * len(raw) - _GZIP)
+            if low < (compressed + _GZIP) / len(raw) < high:
                 break
             attempts[place] += 1
         else:

@@ -19,6 +19,7 @@ import numpy as np
 from .. import locks
 
 _SOURCES = ("kernels.py", "lanes_kernels.py", "deflate_kernels.py", "nca_kernels.py", "nca.py")  # which decide on rules
+_FILES = 64  # so many pools are kept, those that were used last
 _ENTRY = struct.Struct("<q8s")
 
 
@@ -50,7 +51,13 @@ def known(name: str, numbers: np.ndarray, find: Callable[[np.ndarray], np.ndarra
         file = None
         with contextlib.suppress(OSError):
             folder().mkdir(parents=True, exist_ok=True)
+            is_new = not (folder() / name).exists()
             descriptor = os.open(folder() / name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+            os.utime(folder() / name)
+            if is_new:
+                from .. import compiled  # which imports Numba
+
+                compiled.forget_oldest(folder(), _FILES)
             file = stack.enter_context(open(descriptor, "r+b", buffering=0))
             locks.wait_for(descriptor)
         found = np.full(len(numbers), -1, np.int32)
@@ -67,19 +74,25 @@ def known(name: str, numbers: np.ndarray, find: Callable[[np.ndarray], np.ndarra
 
 
 def _read(file, name: str, numbers, found) -> None:
-    for place, number in enumerate(numbers.tolist()):
-        file.seek(_ENTRY.size * number)
-        entry = file.read(_ENTRY.size)
-        if len(entry) == _ENTRY.size:
-            value, digest = _ENTRY.unpack(entry)
-            if digest == _digest(name, number, value):
+    for run in _runs(numbers):
+        file.seek(_ENTRY.size * int(numbers[run[0]]))
+        content = file.read(_ENTRY.size * len(run))
+        entries = _ENTRY.iter_unpack(content[: len(content) // _ENTRY.size * _ENTRY.size])
+        for place, (value, digest) in zip(run.tolist(), entries, strict=False):  # the file may end before
+            if digest == _digest(name, int(numbers[place]), value):
                 found[place] = value
 
 
 def _write(file, name: str, numbers, found) -> None:
-    for number, value in zip(numbers.tolist(), found.tolist(), strict=True):
-        file.seek(_ENTRY.size * number)
-        file.write(_ENTRY.pack(value, _digest(name, number, value)))
+    for run in _runs(numbers):
+        values = zip(numbers[run].tolist(), found[run].tolist(), strict=True)
+        file.seek(_ENTRY.size * int(numbers[run[0]]))
+        file.write(b"".join(_ENTRY.pack(value, _digest(name, number, value)) for number, value in values))
+
+
+def _runs(numbers):
+    """The places of numbers that follow each other, which are read and written at once."""
+    return np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1)
 
 
 def _digest(name: str, number: int, value: int) -> bytes:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import zlib
@@ -346,6 +347,18 @@ def test_a_damaged_pool_is_found_again(pool, tmp_path, monkeypatch, damage):
     assert looked == ([40, lost, 40] if damage == "a folder" else [40, lost])
 
 
+def test_pools_that_were_used_long_ago_are_removed(pool, tmp_path, monkeypatch):
+    task, _, _ = pool
+    monkeypatch.setattr(pools, "_FILES", 2)
+    names = []
+    for split, age in (("train", 30), ("validation", 20), ("train", 10), ("test", 0)):
+        task._known(np.arange(2), split)
+        names.append(pools.name_of(task.parameters | {"split": split, "length": None, "rules": None}))
+        file = tmp_path / "datasets/procedural_rules" / names[-1]
+        os.utime(file, (file.stat().st_mtime - age,) * 2)
+    assert {file.name for file in file.parent.iterdir()} == {names[0], names[3]}
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(pool, tmp_path):
     task, expected, looked = pool
     (tmp_path / "datasets").write_text("a file")
@@ -383,10 +396,24 @@ def _sizes(rng):
     zlib.ZLIB_RUNTIME_VERSION.count(".") > 2 or "ng" in zlib.ZLIB_RUNTIME_VERSION, reason="another zlib"
 )
 def test_the_size_is_that_of_zlib():
-    work = deflate_kernels.workspace(150_000)
+    work = deflate_kernels.workspace(150_003)
     for number, data in enumerate(_sizes(np.random.default_rng(0))):
         data = np.ascontiguousarray(data, np.uint8)
         assert deflate_kernels.deflated(data, work) + 6 == len(zlib.compress(data.tobytes(), 9)), number
+
+
+def test_with_bounds_a_size_is_on_their_side():
+    work = deflate_kernels.workspace(150_003)
+    other = 0
+    for data in _sizes(np.random.default_rng(1)):
+        data = np.ascontiguousarray(data, np.uint8)
+        size = deflate_kernels.deflated(data, work)
+        for share in (0.5, 0.9, 0.97, 1, 1.03, 1.1, 2):
+            low, high = share * size, share * size + 0.1 * len(data)
+            bounded = deflate_kernels.deflated(data, work, low, high)
+            assert (bounded > low, bounded < high) == (size > low, size < high)
+            other += bounded != size
+    assert other > 30
 
 
 @pytest.mark.parametrize("row", golden("nca_gzip"), ids=lambda row: f"{row['params']['seed']}-{row['params']['index']}")
