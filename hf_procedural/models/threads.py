@@ -8,7 +8,7 @@ are free.
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +31,10 @@ def run(kernel, job: Sequence[int]) -> None:
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernel.address)
     # Half as many: torch's keep the other cores busy for a while.
     others = [_pool.submit(call, fields.ctypes.data) for _ in range(threads // 2 - 1)]
-    call(fields.ctypes.data)
-    for other in others:
-        other.result()
+    try:
+        call(fields.ctypes.data)
+    finally:
+        wait(others)  # as long as they write where the job says
 
 
 def bits(number: float) -> int:

@@ -94,9 +94,9 @@ def use_all_cores() -> None:
         return
     import psutil
 
-    is_asked = any("num_cpu_threads_per_process" in word.replace("-", "_") for word in _launch_words())
     with contextlib.suppress(psutil.Error):  # of a parent that does not tell
-        if not is_asked and "OMP_NUM_THREADS" not in psutil.Process().parent().environ():
+        is_asked = any("num_cpu_threads_per_process" in word.replace("-", "_") for word in _launch_words())
+        if not is_asked and "OMP_NUM_THREADS" not in _parent().environ():
             os.environ["OMP_NUM_THREADS"] = str(_cores())
 
 
@@ -141,10 +141,15 @@ def _launch_words() -> list[str]:
     """The words behind `accelerate launch`, as hf-procedural tells them or the parent's command line; else none."""
     if COMMAND in os.environ:
         return [*shlex.split(os.environ[COMMAND])[2:], *sys.argv]
+    command = _parent().cmdline()
+    return command[command.index("launch") + 1 :] if "launch" in command else []
+
+
+def _parent():
+    """The process that started this one; this one where it is the first of a container."""
     import psutil
 
-    command = psutil.Process().parent().cmdline()
-    return command[command.index("launch") + 1 :] if "launch" in command else []
+    return psutil.Process().parent() or psutil.Process()
 
 
 @contextlib.contextmanager

@@ -94,3 +94,13 @@ def test_memory_is_kept():
         return int(subprocess.check_output([sys.executable, "-c", FAULTS.format(line)]))
 
     assert faults("launch.keep_memory()") < 100 < faults("")
+
+
+def test_the_first_process_of_a_container_has_no_parent(monkeypatch):
+    monkeypatch.setattr(psutil.Process, "parent", lambda self: None)
+    monkeypatch.setattr(psutil.Process, "environ", lambda self: dict(os.environ))
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    launch.use_all_cores()
+    assert os.environ["OMP_NUM_THREADS"] == "1"  # whoever set it is not known
