@@ -16,6 +16,8 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, Thre
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ..errors import program
 from ..terminal import in_a_line
 from .interruption import OutOfTime
@@ -55,7 +57,7 @@ def run_together(count: int, function: Callable, jobs: list[tuple], logs: list[P
     def run(log: Path, job: tuple):
         if is_over.is_set():
             raise CancelledError
-        pool = slots.get() or ProcessPoolExecutor(1, context, end_with_parent)  # of one, which breaks alone
+        pool = slots.get() or ProcessPoolExecutor(1, context, _begin)  # of one, which breaks alone
         try:
             return pool.submit(_logged, log, function, job).result()
         except BrokenProcessPool:
@@ -83,6 +85,12 @@ def run_together(count: int, function: Callable, jobs: list[tuple], logs: list[P
         threads.shutdown()
         for pool in filter(None, itertools.starmap(slots.get, [()] * count)):
             pool.shutdown()
+
+
+def _begin() -> None:
+    """In a new process. Of tqdm's own lock, a semaphore, Python would warn when the process is ended by a signal."""
+    end_with_parent()
+    tqdm.set_lock(threading.RLock())
 
 
 def _logged(log: Path, function: Callable, job: tuple):

@@ -54,6 +54,7 @@ from pathlib import Path
 from hf_procedural.training import interruption, together
 
 WAIT = "print(__import__('os').getpid(), flush=True) or {}__import__('threading').Event().wait()"
+WAIT = "__import__('tqdm').tqdm.get_lock() and 0 or " + WAIT  # which is a semaphore, where nothing else is set
 INTERRUPT = "__import__('os').kill(__import__('os').getppid(), __import__('signal').SIGINT) or "
 if __name__ == "__main__":
     interruption.tell_how_to_go_on(types.SimpleNamespace(task="sort-8"))
