@@ -240,8 +240,6 @@ class NeuralAutomaton(Task):
 
     def rule(self, number: int, split: str = "train") -> dict[str, np.ndarray]:
         """The weights of a rule of a split's pool, as `simulate` takes them."""
-        from . import nca_kernels
-
         if split not in SHARES or not 0 <= number < (self.rules or 2**63):
             raise ValueError(
                 f"{self.config_name}: no rule {number} of {split}: it has {self.rules} in each of {[*SHARES]}"
@@ -250,7 +248,7 @@ class NeuralAutomaton(Task):
         shapes = {"conv0": (3, 3, self.states + 2, 4), "conv1": (4, 16), "conv2": (16, self.states)}
         kernels = {f"{name}_kernel": np.empty(shape, np.float32) for name, shape in shapes.items()}
         biases = {f"{name}_bias": np.zeros(shape[-1], np.float32) for name, shape in shapes.items()}
-        nca_kernels.draw_rule(np.empty(4, np.uint64), keys[0], self._find(keys)[0], *kernels.values())
+        _kernels().draw_rule(np.empty(4, np.uint64), keys[0], self._find(keys)[0], *kernels.values())
         return kernels | biases
 
     def _draw(self, rng, n, split):
@@ -303,9 +301,7 @@ class NeuralAutomaton(Task):
 
     def _fill(self, keys, attempts, seeds, rows, own):
         """A simulation of each rule in `rows`: as tokens, or (its `own`, which tells its complexity) without frames."""
-        from . import nca_kernels
-
-        nca_kernels.fill(keys, attempts, seeds, rows, own, *self._dynamics())
+        _kernels().fill(keys, attempts, seeds, rows, own, *self._dynamics())
 
     def _dynamics(self):
         size = (self.states, self.grid, self.patch)
@@ -319,15 +315,12 @@ class NeuralAutomaton(Task):
         attempts = np.zeros(len(keys), np.int32)
         if self.complexity is None:
             return attempts
-        from . import nca_kernels
-
+        kernels = _kernels()
         scored = _SCORED * (self.frame_length - 2)
 
         def look(part):
             numbers = attempts[part]
-            tried, found = nca_kernels.find(
-                keys[part], numbers, self.complexity, 2 * len(part), scored, *self._dynamics()
-            )
+            tried, found = kernels.find(keys[part], numbers, self.complexity, 2 * len(part), scored, *self._dynamics())
             attempts[part] = numbers
             return tried, part[found:]
 
@@ -356,6 +349,16 @@ class NeuralAutomaton(Task):
             f"{self.config_name}: complexity {self.complexity} keeps {kept} of {total} rules; theirs is "
             f"{min(ratios):.2f} to {max(ratios):.2f}, {np.median(ratios):.2f} in the middle: take another band"
         )
+
+
+def _kernels():
+    """The compiled loops. Raises ValueError where Numba is told to compile nothing."""
+    from .. import compiled
+    from . import nca_kernels
+
+    if compiled.is_switched_off():
+        raise ValueError("nca: its loops work on vector registers and must be compiled: unset NUMBA_DISABLE_JIT")
+    return nca_kernels
 
 
 def _processors() -> int:

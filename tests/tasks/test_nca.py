@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 
+import numba
 import numpy as np
 import pytest
 import scipy.stats
@@ -562,6 +563,12 @@ def test_refusals(parameters, message):
     with pytest.raises(ValueError) as refusal:
         hp.task("nca", **parameters)
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_without_compiled_loops_one_line_says_so(monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    with pytest.raises(ValueError, match=r"^nca: its loops .* must be compiled: unset NUMBA_DISABLE_JIT$"):
+        hp.task("nca-10").sample(np.random.default_rng(0), 1)
 
 
 # ---------------------------------------------------------------- pictures
