@@ -29,7 +29,7 @@ import time
 from pathlib import Path
 
 import torch
-from speed import bare_loop
+from training import bare_loop
 from transformers import AutoModelForCausalLM, TrainerCallback, default_data_collator, set_seed
 
 from hf_procedural.hub.runs import train_and_publish

@@ -152,7 +152,7 @@ def gather(context, table, offset, dims):
     def emit(context, builder, signature, arguments):
         vectors = [ir.Constant(_VECTOR, ir.Undefined)] * kind.dims
         for lane in range(LANES):
-            start = _lane(builder, *arguments[:1], lane, arguments[1])
+            start = _lane(builder, arguments[0], lane, arguments[1])
             for d in range(kind.dims):
                 number = builder.load(_at(builder, start, 4 * d, ir.FloatType()), align=4)
                 vectors[d] = builder.insert_element(vectors[d], number, ir.Constant(_WORD, lane))
@@ -167,7 +167,7 @@ def scatter(context, table, offset, block):
 
     def emit(context, builder, signature, arguments):
         for lane in range(LANES):
-            start = _lane(builder, *arguments[:1], lane, arguments[1])
+            start = _lane(builder, arguments[0], lane, arguments[1])
             for d in range(block.dims):
                 vector = builder.extract_value(arguments[2], d)
                 number = builder.extract_element(vector, ir.Constant(_WORD, lane))

@@ -81,6 +81,7 @@ def compile_loops(arguments: Sequence) -> None:
         calls |= {"gelu_forward": [[]], "gelu_backward": [[]]}
     calls |= {"attention_backward": variants}
     rows_of = next(([each.task, each.task_parameters] for each in arguments if isinstance(each, RowArguments)), [])
-    if rows_of and "nca" in rows_of[0]:  # whose first row takes a search for rules, which may be long
+    families = [name.partition("-")[0] for name in rows_of[0].split("+")] if rows_of else []
+    if "nca" in families:  # whose first row takes a search for rules, which may be long
         rows_of = []
     compiled.compile_ahead("hf_procedural.models.kernels", calls, rows_of)

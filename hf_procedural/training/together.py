@@ -117,7 +117,7 @@ def why(error: BaseException, log: Path) -> str:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _END))
             lines = file.read().decode(errors="replace").split("\n")
-        told = [line for line in lines if line.startswith(f"{program()}: error: ")]
-        if told:
-            return in_a_line(told[-1].partition(": error: ")[2])
+        errors = [line for line in lines if line.startswith(f"{program()}: error: ")]
+        if errors:
+            return in_a_line(errors[-1].partition(": error: ")[2])
     return in_a_line(f"{type(error).__name__} {error}")
