@@ -1,0 +1,66 @@
+"""Rows for others' frameworks: tokens of variable rows, one after another, in a task's own ids or a tokenizer's."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..tasks import IGNORE, Task
+from . import blocks
+
+
+class Block(NamedTuple):
+    """Rows, one after another.
+
+    tokens: int32 ``[tokens]``.
+    labels: int32 ``[tokens]``, the token where the loss counts, -100 elsewhere, not shifted.
+    ends: int64 ``[rows]``, where each row ends.
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray
+    ends: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class CodedRows:
+    """The rows of a task, as others read them: row i of a split is row i of ``load_dataset("procedural", ...)``.
+
+    Args:
+        padded: whether rows keep the <pad> behind them, so that all are equally long.
+    """
+
+    task: Task
+    seed: int = 0
+    padded: bool = True
+
+    @property
+    def vocab_size(self) -> int:
+        """All ids are below it."""
+        return len(self.task.vocabulary)
+
+    def block(self, split: str, number: int) -> Block:
+        """Block `number` of a split, of ``blocks.block_rows(task)`` rows."""
+        input_ids, labels = blocks.block(self.task, self.seed, split, number)
+        rows, width = input_ids.shape
+        if self.padded:
+            return Block(input_ids.reshape(-1), labels.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width)
+        is_token = (input_ids != self.task.pad_id) | (labels != IGNORE)
+        return Block(input_ids[is_token], labels[is_token], np.cumsum(is_token.sum(axis=1)))
+
+    def read(self, split: str, start: int, stop: int) -> Iterator[Block]:
+        """The rows from `start` to `stop` of a split, a block at a time."""
+        size = blocks.block_rows(self.task)
+        for number in range(start // size, -(-stop // size)):
+            first = number * size
+            yield _rows_of(self.block(split, number), max(0, start - first), min(size, stop - first))
+
+
+def _rows_of(block: Block, start: int, stop: int) -> Block:
+    """Some rows of a block."""
+    if start == 0 and stop == len(block.ends):
+        return block
+    first = block.ends[start - 1] if start else 0
+    last = block.ends[stop - 1]
+    return Block(block.tokens[first:last], block.labels[first:last], block.ends[start:stop] - first)
