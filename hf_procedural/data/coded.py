@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..tasks import IGNORE, Task
+from ..tasks.coding import Coding
 from . import blocks
 
 
@@ -28,25 +29,37 @@ class CodedRows:
     """The rows of a task, as others read them: row i of a split is row i of ``load_dataset("procedural", ...)``.
 
     Args:
-        padded: whether rows keep the <pad> behind them, so that all are equally long.
+        coding: in whose ids; None: the task's own.
+        padded: whether rows keep the padding behind them, so that all are equally long; a coding as text has none.
     """
 
     task: Task
     seed: int = 0
     padded: bool = True
+    coding: Coding | None = None
 
     @property
     def vocab_size(self) -> int:
         """All ids are below it."""
-        return len(self.task.vocabulary)
+        return self.coding.vocab_size if self.coding else len(self.task.vocabulary)
+
+    @property
+    def row_length(self) -> int | None:
+        """Tokens in each row; None where rows differ."""
+        is_text = self.coding is not None and self.coding.kind == "text"
+        return self.task.max_length if self.padded and not is_text else None
 
     def block(self, split: str, number: int) -> Block:
         """Block `number` of a split, of ``blocks.block_rows(task)`` rows."""
         input_ids, labels = blocks.block(self.task, self.seed, split, number)
+        if self.coding and self.coding.kind == "text":
+            return Block(*self.coding.text(input_ids, labels))
         rows, width = input_ids.shape
-        if self.padded:
+        is_token = None if self.padded else (input_ids != self.task.pad_id) | (labels != IGNORE)
+        if self.coding:
+            self.coding.symbols(input_ids, labels)
+        if is_token is None:
             return Block(input_ids.reshape(-1), labels.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width)
-        is_token = (input_ids != self.task.pad_id) | (labels != IGNORE)
         return Block(input_ids[is_token], labels[is_token], np.cumsum(is_token.sum(axis=1)))
 
     def read(self, split: str, start: int, stop: int) -> Iterator[Block]:
