@@ -18,14 +18,16 @@ from .errors import disk_error, in_bytes
 
 
 @contextlib.contextmanager
-def whole(file: Path, alone: bool = False, size: int | None = None) -> Generator[Path]:
+def whole(file: Path, alone: bool = False, size: int | None = None, mark: str = "") -> Generator[Path]:
     """A hidden file to write, of this process alone, which becomes `file` when it is complete.
 
     Where no other process writes `file` at the same time (`alone`), the hidden one has the same name at each try, so
-    that what a killed process left is written over instead of lying there for ever. Raises DiskError where there is no
-    room, which tells the `size` in bytes, or how many had been written.
+    that what a killed process left is written over instead of lying there for ever; `mark` is then in that name, of
+    one of several that might. Raises DiskError where there is no room, which tells the `size` in bytes, or how many
+    had been written.
     """
-    temporary = file.with_name(f".{file.name}.tmp" if alone else f".{file.name}.{os.getpid()}.tmp")
+    owner = mark if alone else f".{os.getpid()}"
+    temporary = file.with_name(f".{file.name}{owner}.tmp")
     try:
         yield temporary
         os.replace(temporary, file)

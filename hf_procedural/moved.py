@@ -64,9 +64,11 @@ MOVED: dict[str, str | dict[str, str]] = {
     "recycle.faithfulness": {"recycle.faithfulness": "Found=Mention"},
     "recycle.generation": {"recycle.choices": "ENGINES"},
     "recycle.pipeline": {
-        "recycle.output": "HIDDEN DAMAGED METADATA planned begin digest=model_digest shard_file facts_of=record_of",
+        "shards.executors": "HIDDEN",
+        "recycle.output": "DAMAGED METADATA planned begin digest=model_digest shard_file facts_of=record_of",
         "files": "whole",
         "runs.folder": "open_output",
+        "shards.cluster": "Local EXECUTORS=CLASSES",
     },
     "recycle.quality": {"recycle.choices": "THRESHOLD", "recycle.quality": "load=load_classifier"},
     "recycle.rephrasing": {"recycle.choices": "DROP"},

@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 from hf_procedural import accepted
 from hf_procedural.errors import required, user_errors
 from hf_procedural.recycle import choices, pieces
+from hf_procedural.shards.executors import EXECUTORS
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 
@@ -132,7 +133,7 @@ class RephraseArguments:
             setattr(self, name, parser.mapping(name, getattr(self, name)))
         known = {
             "without_marker": (choices.ORIGINAL, choices.DROP),
-            "executor": choices.EXECUTORS,
+            "executor": EXECUTORS,
             "engine": (None, *choices.ENGINES),
         }
         for name, values in known.items():

@@ -10,7 +10,16 @@ PACKAGE = ROOT / "hf_procedural"
 LONGEST = 450  # lines of a file; compiled loops may have more
 # A folder may import those of the floors before its own, and nothing else; the files at the top of the package may be
 # imported by all (GROUND) or by none (the others).
-FLOORS = ("tasks metrics", "data text show", "models export", "runs", "training", "evaluation rl", "recycle hub", "cli")
+FLOORS = (
+    "tasks metrics shards",
+    "data text show",
+    "models export",
+    "runs",
+    "training",
+    "evaluation rl",
+    "recycle hub",
+    "cli",
+)
 GROUND = {
     "accepted",
     "compiled",

@@ -610,29 +610,28 @@ def _(take, name):
     "datatrove.executor:LocalPipelineExecutor._run_for_rank",
 )
 def _(take, name):
-    from hf_procedural.recycle import pipeline
+    from hf_procedural.shards import cluster
 
     runs = []
-    take.monkeypatch.setattr(pipeline.LocalPipelineExecutor, "run", lambda self: runs.append(self))
+    take.monkeypatch.setattr(cluster.LocalPipelineExecutor, "run", lambda self: runs.append(self))
     take.hide(name)
-    local = pipeline.executor("local", [], take.folder, tasks=2, workers=None, options={})
+    local = cluster.executor("local", [], take.folder, tasks=2, workers=None, options={})
     local.run()
     assert runs == [local]
 
 
 @case("datatrove.executor:LocalPipelineExecutor.mark_rank_as_completed")
 def _(take, name):
-    from hf_procedural.recycle import pipeline
+    from hf_procedural.shards import cluster
 
-    files = [take.folder / "00000.parquet", take.folder / "00001.parquet"]
-    files[0].touch()
-    pipeline._mark(take.folder, files)
-    local = pipeline.executor("local", [], take.folder, tasks=2, workers=None, options={})
-    pipeline._check_marks(local, files)
+    done = [True, False]
+    cluster.mark(take.folder, done)
+    local = cluster.executor("local", [], take.folder, tasks=2, workers=None, options={})
+    cluster.check_marks(local, done, take.folder)
     assert not take.caplog.records
     take.monkeypatch.setattr(upstream, "_checked", {})
     take.monkeypatch.setattr(local, "get_incomplete_ranks", lambda: [0, 1])
-    pipeline._check_marks(local, files)
+    cluster.check_marks(local, done, take.folder)
     take.logged(name)
 
 
@@ -655,11 +654,11 @@ def _(take, name):
     import datatrove.utils.logging
     import loguru
 
-    from hf_procedural.recycle import pipeline
+    from hf_procedural.shards import cluster
 
     sinks = list(loguru.logger._core.handlers.values())
     take.away(datatrove.utils.logging, name.partition(":")[2])
-    pipeline.hide_logs()
+    cluster.hide_logs()
     assert list(loguru.logger._core.handlers.values()) == sinks
 
 

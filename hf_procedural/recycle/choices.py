@@ -9,7 +9,6 @@ SYSTEM = "You are a helpful assistant."
 COMPLETE = "recycle.json"  # what recipes/recycle_rephrase.py writes last
 ORIGINAL, DROP = "original", "drop"  # what becomes of a piece that was not rephrased
 ENGINES = ("vllm", "continuous", "padded")
-EXECUTORS = ("local", "slurm", "ray")
 
 # Filtering
 SOURCES = ("organic", "recycled")

@@ -14,9 +14,9 @@ from ..errors import GOES_ON
 from ..files import expected, read_mapping, write_text
 from ..renamed import with_current_keys
 from ..runs.folder import RECIPE
+from ..shards.executors import HIDDEN  # of the plan, too
 from . import reading
 
-HIDDEN = ".datatrove"  # the folder of the plan, and of datatrove's logs, statistics and marks
 DAMAGED = "damaged.txt"
 OURS = rf"README\.md|{DAMAGED}|{re.escape(HIDDEN)}"  # in every folder of a recycling step, beside its data
 _ANEW = "choose another folder"

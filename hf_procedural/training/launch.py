@@ -9,13 +9,11 @@ import contextlib
 import ctypes
 import datetime
 import logging
-import multiprocessing
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,22 +34,6 @@ def leave_group() -> None:
     torch = sys.modules.get("torch")
     if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-def end_with_parent() -> None:
-    """Ends this process with the one that started it, even where that is killed: what is run again finds no rival.
-
-    Ctrl-C, which a terminal sends to both, is left to that one.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait():
-        parent = multiprocessing.parent_process()
-        assert parent is not None  # this process was started by it
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def processes() -> "PartialState":

@@ -19,9 +19,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..errors import program
+from ..shards.processes import end_with_parent
 from ..terminal import in_a_line
 from .interruption import OutOfTime
-from .launch import end_with_parent
 
 SMALL = 10_000_000  # weights of a model of which two runs are faster side by side than on all cores in turn
 MEMORY = 2 * 2**30  # bytes that a run of such a model takes with its process, at most

@@ -42,6 +42,7 @@ from transformers import (
 
 from hf_procedural.recycle import generation, pieces, pipeline, rephrasing
 from hf_procedural.recycle.output import shard_file
+from hf_procedural.shards import cluster
 from hf_procedural.text import documents, tokenizers
 from hf_procedural.text.tokenizers import END_OF_TEXT
 
@@ -637,7 +638,7 @@ def test_slurm(made, monkeypatch, capsys, tmp_path):
 
 def test_ray(monkeypatch, tmp_path):
     """Only that the executor is made, and travels: ray itself is not here."""
-    monkeypatch.setattr(pipeline.importlib.util, "find_spec", lambda name: name == "ray")
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: name == "ray")
     made = pipeline.executor("ray", steps(tmp_path), tmp_path, tasks=7, workers=None, options={"gpus_per_task": 1})
     assert (made.tasks, made.workers, made.gpus_per_task, made.world_size) == (7, 7, 1, 7)
     copy = dill.loads(dill.dumps(made))
@@ -647,7 +648,7 @@ def test_ray(monkeypatch, tmp_path):
 
 
 def test_shards_that_were_not_made_are_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline.Local, "run", lambda self: None)
+    monkeypatch.setattr(cluster.Local, "run", lambda self: None)
     with pytest.raises(RuntimeError, match=r"^3 of 3 shards were not made \(see .*logs\): run this again$"):
         pipeline.run("local", [], tmp_path, [1, 1, 1], None, workers=1, options={})
 

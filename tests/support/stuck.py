@@ -4,7 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from hf_procedural.recycle.pipeline import Local
+from hf_procedural.shards.cluster import Local
 
 
 def stuck(data, rank, world_size):
