@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_mapping, write_text
-from .base import Task
+from .base import IGNORE, Task
 
 KINDS = ("text", "symbols")
 FILE = "coding.json"
@@ -88,8 +88,9 @@ class Coding:
 
     @functools.cached_property
     def _table(self) -> np.ndarray:
-        """The id of each symbol, int32 ``[len(words)]``."""
-        return np.array([ids[0] if ids else self.pad_id for ids in self.first], np.int32)
+        """The id of each label from -100 on, which stays: int32 ``[100 + len(words)]``."""
+        labels = [IGNORE] * -IGNORE
+        return np.array(labels + [ids[0] if ids else self.pad_id for ids in self.first], np.int32)
 
     @functools.cached_property
     def _sizes(self) -> np.ndarray:
@@ -103,11 +104,13 @@ class Coding:
         return pieces, np.concatenate([[0], np.cumsum(self._sizes)])
 
     def symbols(self, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the task, int32 ``[n, max_length]`` each, in the tokenizer's ids: the same arrays, written over."""
+        """Rows of the task, int32 ``[n, max_length]`` each, in the tokenizer's ids. Writes over the arrays."""
         from .coding_kernels import look_up
 
-        look_up(input_ids.reshape(-1), labels.reshape(-1), self._table)
-        return input_ids, labels
+        rows = np.ascontiguousarray(input_ids), np.ascontiguousarray(labels)
+        for ids in rows:
+            look_up(ids.reshape(-1), self._table)
+        return rows
 
     def text(self, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows of the task, written out: ids and labels of all, int32 ``[ids]``, and where rows end, int64 ``[n]``."""
