@@ -35,7 +35,9 @@ def write(files, blocks, plan):
             ends.write((count + block.ends).astype("<u8").data)
             count += len(block.tokens)
     size = np.dtype(plan.dtype).itemsize
-    metadata.write_text(f"{plan.rows.task.config_name}|{size}\n{count}\n{_metric(count)}")
+    coding = plan.rows.coding
+    name = coding.tokenizer if coding else plan.rows.task.config_name
+    metadata.write_text(f"{name}|{size}\n{count}\n{_metric(count)}", encoding="utf-8")
 
 
 def _metric(count: int) -> str:

@@ -6,6 +6,11 @@ from types import ModuleType
 from ..errors import nearest
 
 FORMATS: dict[str, str] = {  # name on the command line, and module
+    "megatron": "megatron",
+    "nanogpt": "nanogpt",
+    "llmc": "llmc",
+    "olmo": "olmo",
+    "datatrove": "datatrove",
 }
 PACKED = ("dclm", "parquet")  # compressed, so that nobody knows beforehand how small files are
 
