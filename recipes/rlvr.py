@@ -109,7 +109,6 @@ def load_policy(task, policy, model_args, args):
     if args.mask_truncated_completions:
         raise ValueError("mask_truncated_completions: of the task's tokens, answers have a length and seldom an end")
     tokenizer = hf_procedural.tokenizer(task)
-    tokenizer.eos_token = tokenizer.eos_token or tokenizer.pad_token  # whoever pads has ended
     set_seed(args.seed)
     model = model_args.build(tokenizer, task.max_length, like=policy.config_source())
     provenance = begin.transfer_and_freeze(policy, model, tokenizer, args)

@@ -18,13 +18,15 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
     >>> tokenizer("sort-4", vocab_size=10).decode([3, 1, 10])
     '3 1 <sep>'
 
-    A word that is no token of the task raises an Exception instead of becoming another token.
+    A word that is no token of the task raises an Exception instead of becoming another token. Its end token is <eos>,
+    or <pad> in a task without it: whoever pads has ended, as `Task.score` reads completions.
     """
     chosen = name if isinstance(name, Task) else task(name, **parameters)
     words = {token: index for index, token in enumerate(chosen.vocabulary)}
     words_only = Tokenizer(models.WordLevel(words))
     words_only.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     special = {f"{role}_token": f"<{role}>" for role in ("pad", "sep", "eos") if f"<{role}>" in words}
+    special.setdefault("eos_token", special["pad_token"])
     return PreTrainedTokenizerFast(
         tokenizer_object=words_only,
         model_max_length=chosen.max_length,

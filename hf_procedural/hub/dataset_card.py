@@ -203,7 +203,8 @@ mask. With the stock Trainer:
 from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainingArguments, default_data_collator
 
 sizes = dict(n_layer=2, n_head=4, n_embd=64, n_positions={length}, vocab_size={vocabulary})
-model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", bos_token_id=None, eos_token_id=None, **sizes))
+ends = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **ends, **sizes))
 arguments = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=1e-3, max_steps=1000)
 data = dict(train_dataset=rows["train"], eval_dataset=rows["{evaluation}"])
 Trainer(model, arguments, data_collator=default_data_collator, **data).train()

@@ -45,8 +45,8 @@ def test_a_published_configuration_makes_a_model_of_two_layers_that_is_saved_and
     assert not {"torch_dtype", "auto_map", "quantization_config", "task_specific_params", "use_cache"} & {
         name for name, value in saved.items() if value is not True
     }
-    assert {saved.get(f"{role}_token_id") for role in ("bos", "eos", "unk")} == {None}
-    assert saved["pad_token_id"] == TOKENIZER.pad_token_id
+    assert {saved.get(f"{role}_token_id") for role in ("bos", "unk")} == {None}
+    assert saved["pad_token_id"] == saved["eos_token_id"] == TOKENIZER.pad_token_id  # sort has no <eos>
     for name in ("layer_types", "no_rope_layers", "activation_sparsity_pattern", "attention_layers"):
         assert len(saved.get(name) or [0, 0]) == 2
 
@@ -117,7 +117,7 @@ def test_nothing_of_a_checkpoint_is_taken_also_of_a_nested_configuration(tmp_pat
     saved = model.config.to_dict()
     assert saved["model_type"] == "gemma3_text" and "vision_config" not in saved
     assert not {"quantization_config", "auto_map"} & saved.keys()
-    assert saved["output_hidden_states"] is False and saved["eos_token_id"] is None
+    assert saved["output_hidden_states"] is False and saved["eos_token_id"] == TOKENIZER.eos_token_id
     assert model(input_ids=torch.zeros(1, 3, dtype=torch.long), return_dict=None).logits.dtype == torch.float32
 
 
@@ -287,8 +287,10 @@ def test_every_call_that_loads_says_that_no_code_is_trusted():
 
 def test_sizes_of_a_plain_model_are_those_of_transformers(tmp_path):
     ours = made(tmp_path, size="2_4_16").config
-    kinds = {"n_layer": 2, "n_head": 4, "n_embd": 16, "vocab_size": 22, "n_positions": ROW, "pad_token_id": 21}
-    plain = GPT2Config(**kinds, bos_token_id=None, eos_token_id=None, activation_function="gelu_pytorch_tanh")
+    kinds = {"n_layer": 2, "n_head": 4, "n_embd": 16, "vocab_size": 22, "n_positions": ROW}
+    plain = GPT2Config(
+        **kinds, bos_token_id=None, eos_token_id=21, pad_token_id=21, activation_function="gelu_pytorch_tanh"
+    )
     expected = AutoModelForCausalLM.from_config(plain, dtype=torch.float32, trust_remote_code=False).config.to_dict()
     assert {name: value for name, value in ours.to_dict().items() if expected.get(name) != value} == {}
 
