@@ -30,6 +30,7 @@ def test_the_table_tells_every_task_as_it_is(name):
 def test_every_flag_and_file_named_exists(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "recipes")
     known = {"help", "quiet", "cpu", "num_processes", "compile", "output"}  # of accelerate launch and plain scripts
+    known |= {"no"}  # --no-deps of pip
     known |= {"questions", "template", "max_new_tokens", "models", "runs"}  # of recipes/rpt_evaluate.py
     known |= {"first_step", "against"}  # of benchmarks
     known |= {
