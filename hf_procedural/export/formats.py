@@ -11,6 +11,9 @@ FORMATS: dict[str, str] = {  # name on the command line, and module
     "llmc": "llmc",
     "olmo": "olmo",
     "datatrove": "datatrove",
+    "litdata": "litdata",
+    "mds": "mds",
+    "dclm": "dclm",
 }
 PACKED = ("dclm", "parquet")  # compressed, so that nobody knows beforehand how small files are
 

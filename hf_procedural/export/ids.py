@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.coded import Block
+from ..errors import in_bytes
 from ..tasks import IGNORE
 from .plan import Plan
 
@@ -36,9 +37,7 @@ def write(blocks: Iterable[Block], plan: Plan, tokens: Path, mask: Path | None =
     Raises ValueError, before anything is written, where an id could be larger than the plan's dtype holds: NumPy would
     cut it silently.
     """
-    if not fitting(plan.rows.vocab_size, plan.dtype):
-        most, largest = np.iinfo(plan.dtype).max, plan.rows.vocab_size - 1
-        raise ValueError(f"dtype {plan.dtype} holds ids up to {most:,}, and these go up to {largest:,}")
+    check_dtype(plan)
     return _write(blocks, np.dtype(plan.dtype).newbyteorder("<"), tokens, mask, header)
 
 
@@ -52,6 +51,22 @@ def _write(blocks: Iterable[Block], dtype: np.dtype, tokens: Path, mask: Path | 
             if loss:
                 loss.write((block.labels != IGNORE).data)
             yield block
+
+
+def check_dtype(plan: Plan) -> None:
+    """Raises ValueError where an id could be larger than the plan's dtype holds."""
+    if not fitting(plan.rows.vocab_size, plan.dtype):
+        most, largest = np.iinfo(plan.dtype).max, plan.rows.vocab_size - 1
+        raise ValueError(f"dtype {plan.dtype} holds ids up to {most:,}, and these go up to {largest:,}")
+
+
+def within_uint32(format: str, size: int) -> int:
+    """A size in bytes, up to which a format's offsets reach. Raises ValueError where it does not fit into uint32."""
+    if size >= 2**32:
+        raise ValueError(
+            f"a shard of {format} has fewer than 4 GiB, and this has {in_bytes(size)}: ask for smaller shards"
+        )
+    return size
 
 
 def join(files: Iterable[Path], joined: Path) -> None:
