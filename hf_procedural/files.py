@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import zipfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from . import locks
-from .errors import disk_error, in_bytes
+from .errors import disk_error, in_bytes, writing
 
 
 @contextlib.contextmanager
@@ -47,6 +48,18 @@ def write_text(file: Path, text: str) -> None:
     content = text.encode()
     with whole(file, size=len(content)) as temporary:
         temporary.write_bytes(content)
+
+
+def write_first(file: Path, text: str) -> None:
+    """Writes a text file, whole or not at all, unless it is there: of several at the same time, one's is."""
+    with writing(file):
+        temporary = file.with_name(f".{file.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_csv(file: Path, rows: list[dict]) -> None:

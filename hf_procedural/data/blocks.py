@@ -35,6 +35,12 @@ def block(task: Task, seed: int, split: str, number: int) -> tuple[np.ndarray, n
     return task.sample_split(np.random.Generator(generator), block_rows(task), split)
 
 
+def check(task: Task, split: str) -> None:
+    """Raises ValueError where a task, or a member of a mixture, has too few distinct prompts for a split."""
+    for member in getattr(task, "members", [task]):
+        member.sample_split(np.random.default_rng(0), 1, split)
+
+
 def fingerprint(task: Task, seed: int, split: str) -> str:
     """A digest of a split's rows: of its first block, which changes with all that any row depends on."""
     input_ids, labels = block(task, seed, split, 0)

@@ -14,7 +14,7 @@ import os
 import pickle
 import re
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 from multiprocessing import connection
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -82,8 +82,8 @@ class Work(Protocol):
         """Writes what says whose the folder is, before the first shard. Raises ValueError where it is another's."""
         ...
 
-    def write(self, number: int, mark: str) -> Iterator[int]:
-        """Makes a shard, and gives numbers of rows as they are done. Unfinished files have `mark` in their names."""
+    def write(self, number: int, mark: str, tell: Callable[[int], object]) -> None:
+        """Makes a shard, and tells numbers of rows as they are done. Unfinished files have `mark` in their names."""
         ...
 
     def finish(self) -> None:
@@ -140,21 +140,15 @@ def _make(work: Work, workers: int, part: Part, bar) -> None:
     if not missing:
         return
     with bar(desc=work.title, unit=" rows", unit_scale=True, total=rows, initial=done, disable=None) as shown:
-        if min(workers, missing) == 1:
-            made = _one_by_one(work, numbers, part.mark)
-        else:
-            made = _together(work, numbers, part.mark, min(workers, missing))
-        for count in made:
-            shown.update(count)
+        if min(workers, missing) > 1:
+            _together(work, numbers, part.mark, min(workers, missing), shown.update)
+            return
+        for number in numbers:
+            if not work.is_there(number):
+                work.write(number, part.mark, shown.update)
 
 
-def _one_by_one(work: Work, numbers: range, mark: str) -> Iterator[int]:
-    for number in numbers:
-        if not work.is_there(number):
-            yield from work.write(number, mark)
-
-
-def _together(work: Work, numbers: range, mark: str, workers: int) -> Iterator[int]:
+def _together(work: Work, numbers: range, mark: str, workers: int, tell: Callable[[int], object]) -> None:
     """Makes shards in processes of their own, each of which takes the next number; all end at once where one fails."""
     context = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
     taken = context.Value("q", 0)  # how many of the numbers
@@ -181,7 +175,7 @@ def _together(work: Work, numbers: range, mark: str, workers: int) -> Iterator[i
             if any(process.exitcode for process in processes):
                 raise RuntimeError(f"a worker was killed, for want of memory perhaps: with fewer workers, {GOES_ON}")
             total = sum(done)
-            yield total - told
+            tell(total - told)
             told = total
     finally:
         for process in processes:
@@ -192,6 +186,10 @@ def _together(work: Work, numbers: range, mark: str, workers: int) -> Iterator[i
 
 def _work(work: Work, numbers: range, mark: str, worker: int, taken, done, errors) -> None:
     end_with_parent()
+
+    def tell(count: int) -> None:
+        done[worker] += count
+
     try:
         while True:
             with taken.get_lock():
@@ -200,8 +198,7 @@ def _work(work: Work, numbers: range, mark: str, worker: int, taken, done, error
             if place >= len(numbers):
                 return
             if not work.is_there(numbers[place]):
-                for count in work.write(numbers[place], mark):
-                    done[worker] += count
+                work.write(numbers[place], mark, tell)
     except Exception as error:
         errors.put(error if _travels(error) else RuntimeError(f"{type(error).__name__}: {error}"))
 
