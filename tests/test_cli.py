@@ -24,16 +24,19 @@ from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
 from support import starting
 from support.running import RECIPES, ROOT
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import launch, publish, recipes, rows
+from hf_procedural.cli import export, launch, publish, recipes, rows
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
 
-COMMANDS = ("list", "show", "generate", "publish")
+COMMANDS = ("list", "show", "generate", "export", "publish")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 GRID = [f"{name}-{size}" for name in hp.list_tasks() for size in task_class(name).sizes]
@@ -404,7 +407,10 @@ def error_of(capsys):
     ("command", "message"),
     [
         ("", "required: COMMAND"),
-        ("lst", "unknown command 'lst': did you mean list? (commands: list, show, generate, publish, recipe, pretrain"),
+        (
+            "lst",
+            "unknown command 'lst': did you mean list? (commands: list, show, generate, export, publish, recipe",
+        ),
         ("pretran quickstart", "unknown command 'pretran': did you mean pretrain?"),
         ("recipe", "required: COMMAND"),
         ("recipe cpy", "unknown command 'cpy': did you mean copy? (commands: list, copy)"),
@@ -451,7 +457,9 @@ def error_of(capsys):
         ("generate sort-4 --rows 5", "required: --output_dir"),
         ("generate sort-4 --output_dir data", "required: --rows"),
         ("generate sort-4 --output_dir data --rows 0", "rows must be at least 1, got 0"),
-        ("generate sort-4 --output_dir data --rows 1e6", "invalid int value: '1e6'"),
+        ("generate sort-4 --output_dir data --rows 1.5", "must be a whole number, such as 1_000_000 or 1e6, got '1.5'"),
+        ("generate sort-4 --output_dir data --rows 5 --part 2/2", "part must be I/N with I from 0 to N - 1"),
+        ("publish sort-4 --repo a/b --executor slurm", "executor slurm needs --output_dir DIR"),
         ("generate sort-4 --output_dir data --rows 5 --num_proc 0", "num_proc must be at least 1, got 0"),
         ("generate sort-4 --output_dir data --rows 5 --fixed_size no", "fixed_size must be true or false, got 'no'"),
         ("generate sort-4 --output_dir data --rows 5 --num_procs 2", "did you mean --num_proc?"),
@@ -505,24 +513,37 @@ def examples_in(text: str) -> list[str]:
     return [line.partition("#")[0].strip() for line in re.findall(r"^    ((?:hf-procedural|python) .*)", text, re.M)]
 
 
+def a_tokenizer() -> PreTrainedTokenizerFast:
+    """Of 300 words."""
+    words = {f"w{number}": number for number in range(300)}
+    tokenizer = Tokenizer(WordLevel(words, "w0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
-    required = ["--rows", "1", "--output_dir", "x"] if command == "generate" else []
+    required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
+    required += ["--format", "olmo"] if command == "export" else []
     args = cli.parse([command, *words, *required])
     for action in args.parser._actions:
         assert action.help and all(flag in text for flag in action.option_strings)
         assert action.option_strings or action.metavar in text
     examples = examples_in(text)
     assert len(examples) >= 2
+    a_tokenizer().save_pretrained("gpt2")
     for example in examples:
         if example.startswith("python"):
             exec(shlex.split(example)[2], {})
             assert "num_rows: 20" in capsys.readouterr().out
             continue
         name, *words = shlex.split(example.partition("|")[0])
-        words = [("20" if before == "--rows" else word) for before, word in zip([name, *words], words, strict=False)]
+        words = [
+            ("20" if before in ("--rows", "--tokens") else word)
+            for before, word in zip([name, *words], words, strict=False)
+        ]
         assert name == "hf-procedural" and words[0] == command
         if "--repo" in words:
             assert cli.parse(words).repo  # test_hub.py publishes
@@ -535,7 +556,7 @@ def test_help_names_the_commands(capsys, run):
     assert all(re.search(rf"^    {command} ", text, re.M) for command in (*COMMANDS, "recipe", *recipes.FILES))
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
-    runs = [rows.list_, rows.show, rows.generate, publish.publish, recipes.list_, launch.run]
+    runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, recipes.list_, launch.run]
     assert [cli.parse(words).run for words in examples] == runs
 
 

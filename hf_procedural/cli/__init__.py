@@ -4,6 +4,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural list                                     # tasks, sizes, vocabularies, papers
     hf-procedural show dyck-8 --length 32 -n 3             # a few rows, as people read them
     hf-procedural generate sort-64 --output_dir data --rows 1000000
+    hf-procedural export sort-64 --format megatron --output_dir data/sort --tokens 1e9
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
@@ -20,7 +21,7 @@ from .. import __version__
 from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
 from ..terminal import tell
-from . import launch, parameters, publish, recipes, rows
+from . import export, launch, parameters, publish, recipes, rows
 from .command import FORMAT
 
 INTERRUPTED = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
@@ -78,7 +79,7 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     parser.set_defaults(parser=parser, takes_parameters=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for module in (rows, publish, recipes):
+    for module in (rows, export, publish, recipes):
         module.add_commands(commands)
     return parser, list(commands.choices)
 

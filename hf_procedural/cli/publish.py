@@ -10,7 +10,7 @@ from ..locks import holding
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
 from ..terminal import tell
-from .command import add_command, add_fixed_size, builder_of
+from .command import add_command, add_fixed_size, add_workers, builder_of, make, options_of_executor
 from .rows import as_word
 
 _PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tokenizers.
@@ -24,7 +24,8 @@ _PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tok
 Anyone can then load_dataset("me/procedural", "sort-64") and
 AutoTokenizer.from_pretrained("me/procedural-sort-64"). What is there with the
 same fingerprint is skipped: run again after an interruption, it goes on. You
-are who `hf auth login` or HF_TOKEN says."""
+are who `hf auth login` or HF_TOKEN says. With --executor slurm the files are
+made first: run it again when they are there, and they are pushed."""
 
 
 def add_commands(commands) -> None:
@@ -41,7 +42,7 @@ def add_commands(commands) -> None:
     published.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     add_fixed_size(published)
     published.ranges |= dict.fromkeys(("seed", *(f"{split}_size" for split in SIZES)), accepted.least(0))
-    published.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
+    add_workers(published)
     for split, rows in SIZES.items():
         about = f"Rows of the {split} split (default: {rows})."
         published.add_argument(f"--{split}_size", type=int, default=rows, metavar="N", help=about)
@@ -94,13 +95,25 @@ def _publish_configs(args, configs: dict[str, tuple]) -> None:
     from ..data import parquet
     from ..hub import repos
 
+    options_of_executor(args)
+    if args.executor != "local" and not args.output_dir:
+        raise ValueError(f"executor {args.executor} needs --output_dir DIR, a folder that all its machines see")
     if args.output_dir:  # what cannot be written is found before anything is
         check_folder(Path(args.output_dir))
         for config, (builder, _) in configs.items():
-            parquet.missing_shards(builder, Path(args.output_dir, config))
+            parquet.Rows.of(builder, Path(args.output_dir, config)).check()
         repos.read_folder(args.output_dir)
     with holding(args.output_dir) if args.output_dir else contextlib.nullcontext():
-        _publish_each(args, configs)
+        if args.executor == "local" or _make_by_cluster(args, configs):
+            _publish_each(args, configs)
+
+
+def _make_by_cluster(args, configs: dict[str, tuple]) -> bool:
+    """Makes the files of all configs by a cluster; whether all are there now."""
+    from ..data import parquet
+
+    made = [make(parquet.Rows.of(builder, Path(args.output_dir, name)), args) for name, (builder, _) in configs.items()]
+    return all(made)
 
 
 def _publish_each(args, configs: dict[str, tuple]) -> None:
@@ -114,11 +127,11 @@ def _publish_each(args, configs: dict[str, tuple]) -> None:
         if args.repo:
             where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
             done = datasets.publish_config(
-                builder, config, made, repo, private, args.revision, args.output_dir, args.num_proc
+                builder, config, made, repo, private, args.revision, args.output_dir, args.num_proc or 1
             )
         else:
             where = args.output_dir
-            done = datasets.write_config(builder, config, made, args.output_dir, args.num_proc)
+            done = datasets.write_config(builder, config, made, args.output_dir, args.num_proc or 1)
         nothing = nothing and not done
         outcome = {"new": f"in {where}", "replaced": f"replaced in {where}", "": "already there"}[done]
         tell(f"[{number}/{len(configs)}] {config}: {outcome}", flush=True)

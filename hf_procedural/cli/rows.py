@@ -8,7 +8,16 @@ from .. import accepted
 from ..tasks import PRESETS, Task, list_tasks, task, task_class
 from ..tasks.splits import SIZES
 from ..terminal import console, tell
-from .command import add_command, add_fixed_size, builder_of, plural
+from .command import (
+    add_command,
+    add_fixed_size,
+    add_workers,
+    builder_of,
+    make,
+    number_of,
+    options_of_executor,
+    plural,
+)
 
 _LIST = """Lists the tasks: what is learned, published sizes, vocabulary, row length.
 
@@ -34,7 +43,8 @@ _GENERATE = """Writes rows of a task as Parquet files, in constant memory.
     python -c 'import datasets; print(datasets.load_dataset("data/sort-64"))'
 
 The rows are those of load_dataset("procedural", NAME, seed=SEED)[SPLIT]. After
-an interruption, run it again: it goes on with the next file."""
+an interruption, run it again: it goes on with the next file. Several processes
+and machines share the files out: smaller ones, by --shard_rows, give all some."""
 
 
 def add_commands(commands) -> None:
@@ -55,10 +65,14 @@ def add_commands(commands) -> None:
     for one in (shown, generated):
         one.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
         one.ranges["seed"] = accepted.least(0)
-    generated.add_argument("--rows", type=int, required=True, metavar="N", help="Number of rows.")
+    generated.add_argument("--rows", type=number_of, required=True, metavar="N", help="Number of rows, such as 1e6.")
     generated.add_argument("--output_dir", required=True, metavar="DIR", help="Folder of the Parquet files.")
     add_fixed_size(generated)
-    generated.add_argument("--num_proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
+    generated.add_argument(
+        "--shard_rows", type=number_of, metavar="N", help="Rows in a file, in whole blocks (default: 2 GiB in memory)."
+    )
+    generated.ranges["shard_rows"] = accepted.least(1)
+    add_workers(generated, has_parts=True)
 
 
 def list_(args) -> None:
@@ -165,12 +179,17 @@ def show(args) -> None:
 
 def generate(args) -> None:
     """Writes rows as Parquet files. Raises ValueError for a mistake, before anything is written."""
+    from datasets.utils import tqdm
+
     from ..data import parquet
 
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
     builder = builder_of(args.name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
-    files = parquet.write(builder, args.output_dir, args.num_proc)
-    size = sum(file.stat().st_size for file in files)
-    tokens = args.rows * builder.config.task.max_length
-    made = plural(len(files), "Parquet file")
-    tell(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
+    rows = parquet.Rows.of(builder, args.output_dir, args.shard_rows)
+    options_of_executor(args)
+    rows.check()
+    if make(rows, args, bar=tqdm):
+        size = sum((rows.folder / shard.file).stat().st_size for shard in rows)
+        tokens = args.rows * builder.config.task.max_length
+        made = plural(rows.count, "Parquet file")
+        tell(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")

@@ -1,21 +1,22 @@
 """Rows of a task as Parquet files, through the builder: constant memory, several processes, resumed file by file."""
 
 import dataclasses
+import functools
+import itertools
 import json
-import math
-import multiprocessing
+import re
 import shutil
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.utils import tqdm
 
-from ..errors import at_least, in_bytes
+from ..errors import in_bytes
 from ..files import check_folder, whole
-from ..locks import holding
+from ..shards.work import run
 from ..terminal import visible
 from . import blocks
 
@@ -44,71 +45,140 @@ class Shard:
         return json.dumps(self.origin | {"split": self.split, "rows": [self.start, self.stop]}).encode()
 
 
-def shards(builder) -> list[Shard]:
-    """The files that hold all rows of a `Procedural` builder, in order: ``train-00000-of-00002.parquet`` and so on."""
-    task, seed = builder.config.task, builder.config.seed
-    block = blocks.block_rows(task)
-    rows_each = max(1, SHARD_BYTES // (2 * 4 * task.max_length * block)) * block
-    planned = []
-    for split, rows in builder.config.rows().items():
-        count = math.ceil(rows / rows_each)
-        origin = {"task": task.key, "seed": seed, "fingerprint": blocks.fingerprint(task, seed, split)}
-        if not builder.config.fixed_size:
-            origin["fixed_size"] = False
-        for number in range(count):
-            start = number * rows_each
-            stop = min(rows, start + rows_each)
-            planned.append(Shard(f"{split}-{number:05d}-of-{count:05d}.parquet", split, start, stop, origin))
-    return planned
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """All rows of a `Procedural` builder as files of `rows_each`, a `shards.work.Work`.
+
+    Their names are ``train-00000-of-00002.parquet`` and so on, split by split.
+    """
+
+    builder: Any  # a Procedural, which builder.py makes
+    folder: Path
+    rows_each: int
+
+    @classmethod
+    def of(cls, builder, folder, rows_each: int | None = None) -> "Rows":
+        """With files of 2 GiB in memory where nothing else is said, always of whole blocks."""
+        size = blocks.block_rows(builder.config.task)
+        most = SHARD_BYTES // (2 * 4 * builder.config.task.max_length) if rows_each is None else rows_each
+        return cls(builder, Path(folder), max(1, most // size) * size)
+
+    @property
+    def title(self) -> str:
+        """Of the bar."""
+        return visible(f"Writing {self.builder.config.name}")
+
+    @functools.cached_property
+    def _splits(self) -> list[tuple[str, int, int, dict]]:
+        """Each split with its rows, files, and what files say about themselves."""
+        config, splits = self.builder.config, []
+        for split, rows in config.rows().items():
+            fingerprint = blocks.fingerprint(config.task, config.seed, split)
+            origin = {"task": config.task.key, "seed": config.seed, "fingerprint": fingerprint}
+            if not config.fixed_size:
+                origin["fixed_size"] = False
+            splits.append((split, rows, -(-rows // self.rows_each), origin))
+        return splits
+
+    @property
+    def count(self) -> int:
+        """Of files."""
+        return sum(count for _, _, count, _ in self._splits)
+
+    def shard(self, number: int) -> Shard:
+        """What a file holds."""
+        for split, rows, count, origin in self._splits:
+            if number < count:
+                start = number * self.rows_each
+                stop = min(rows, start + self.rows_each)
+                return Shard(f"{split}-{number:05d}-of-{count:05d}.parquet", split, start, stop, origin)
+            number -= count
+        raise IndexError("there is no such file")
+
+    def __iter__(self) -> Iterator[Shard]:
+        return map(self.shard, range(self.count))
+
+    def rows(self, number: int) -> int:
+        """Of a file."""
+        return self.shard(number).rows
+
+    def is_there(self, number: int) -> bool:
+        """Whether a file is."""
+        return (self.folder / self.shard(number).file).exists()
+
+    def begin(self) -> None:
+        """Raises ValueError as `check` does."""
+        self.check()
+
+    def check(self) -> None:
+        """Raises ValueError where the folder has Parquet files of other rows, or its disk has no room for these.
+
+        Those of other splits of the same task may be there.
+        """
+        _check_room(self.builder, self.folder)
+        check_folder(self.folder)
+        for file in sorted(self.folder.glob("*.parquet")):
+            metadata = _metadata(file)
+            if metadata != self._expected(file.name) and not _is_other_split(metadata, self.builder):
+                raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
+
+    def _expected(self, name: str) -> bytes:
+        """What a file of that name says about itself; nothing where there is none."""
+        before = 0
+        for split, _, count, _ in self._splits:
+            found = re.fullmatch(rf"{split}-(\d+)-of-{count:05d}\.parquet", name)
+            if found and int(found[1]) < count:
+                return self.shard(before + int(found[1])).metadata
+            before += count
+        return b""
+
+    def write(self, number: int, mark: str, tell: Callable[[int], object]) -> None:
+        """Writes a file, and tells the number of rows of each of its row groups as it is written."""
+        shard, builder = self.shard(number), self.builder
+        schema = builder.info.features.arrow_schema
+        schema = schema.with_metadata(schema.metadata | {"hf_procedural": shard.metadata})
+        size = blocks.block_rows(builder.config.task)
+        ranges = [(shard.start // size, -(-shard.stop // size))]
+        tables = (table for _, table in builder._generate_tables(shard.split, shard.stop, ranges))
+        # A hidden file, since load_dataset(folder) would take train-*.parquet.tmp for data.
+        with whole(self.folder / shard.file, alone=True, mark=mark) as temporary:
+            for count in write_tables(temporary, tables, schema):
+                tell(count)
+
+    def finish(self) -> None:
+        """Nothing: the files are all that there is."""
 
 
 def write(builder, folder, num_proc: int = 1) -> list[Path]:
     """Writes all rows of a `Procedural` builder into `folder`, and gives the files.
 
     A file that is there and holds the rows wanted is left alone; each is complete or not there at all. Raises
-    ValueError, before anything is written, as `missing_shards` does.
+    ValueError, before anything is written, as `Rows.check` does.
     """
-    at_least("num_proc", num_proc, 1)
-    folder = Path(folder)
-    missing_shards(builder, folder)
-    with holding(folder):
-        return _write_missing(builder, folder, num_proc)
-
-
-def _write_missing(builder, folder: Path, num_proc: int) -> list[Path]:
-    planned = shards(builder)
-    missing = missing_shards(builder, folder)
-    rows = sum(shard.rows for shard in planned)
-    done = rows - sum(shard.rows for shard in missing)
-    title = visible(f"Writing {builder.config.name}")
-    with tqdm(desc=title, unit=" rows", unit_scale=True, total=rows, initial=done, disable=not missing) as bar:
-        if num_proc == 1 or len(missing) < 2:
-            for shard in missing:
-                for count in _write(builder, shard, folder):
-                    bar.update(count)
-        else:
-            for count in _write_in_parallel(builder, missing, folder, num_proc):
-                bar.update(count)
-    return [folder / shard.file for shard in planned]
+    rows = Rows.of(builder, folder)
+    rows.check()
+    run(rows, num_proc, bar=tqdm)
+    return [rows.folder / shard.file for shard in rows]
 
 
 def missing_shards(builder, folder) -> list[Shard]:
-    """The shards that `folder` does not hold yet.
+    """The shards that `folder` does not hold yet. Raises ValueError as `Rows.check` does."""
+    rows = Rows.of(builder, folder)
+    rows.check()
+    return [shard for shard in rows if not (rows.folder / shard.file).exists()]
 
-    Raises ValueError where it holds Parquet files of other rows; those of other splits of the same task may be there.
-    And where the disk cannot hold what is asked for.
+
+def write_tables(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[int]:
+    """Writes tables, one of each block of rows, into a Parquet file; gives the rows of each row group when it is done.
+
+    With the page index, as `datasets` 5.2 writes it: the Hub's viewer reads a page of it and not a row group.
     """
-    folder = Path(folder)
-    _check_room(builder, folder)
-    planned = shards(builder)
-    check_folder(folder)
-    wanted = {shard.file: shard.metadata for shard in planned}
-    for file in sorted(folder.glob("*.parquet")):
-        metadata = _metadata(file)
-        is_wanted = metadata == wanted.get(file.name, b"")
-        if not is_wanted and not _is_other_split(metadata, builder):
-            raise ValueError(f"{file} does not hold these rows: choose another folder, or remove it")
-    return [shard for shard in planned if not (folder / shard.file).exists()]
+    rest = iter(tables)
+    with pq.ParquetWriter(file, schema, write_statistics=False, write_page_index=True) as writer:
+        while tables_of_group := list(itertools.islice(rest, GROUP_BLOCKS)):
+            group = pa.concat_tables(tables_of_group).replace_schema_metadata(schema.metadata)
+            writer.write_table(group, row_group_size=len(group))
+            yield len(group)
 
 
 def _check_room(builder, folder: Path) -> None:
@@ -147,49 +217,3 @@ def _metadata(file: Path) -> bytes | None:
         if getattr(error, "errno", None) is not None:  # of the disk; Arrow's own of damaged files have none
             raise
         return None
-
-
-def _write_in_parallel(builder, missing: list[Shard], folder: Path, num_proc: int):
-    """Writes files in processes of their own, and gives the number of rows of each. They end at once where one fails.
-
-    An interruption is for this process, which then ends the others: on a terminal all of them would be told.
-    """
-    others = set(multiprocessing.active_children())
-    spawn = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
-    with ProcessPoolExecutor(min(num_proc, len(missing)), spawn) as pool:
-        try:
-            # The new processes, which `submit` starts, inherit that an interruption is blocked.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            jobs = [pool.submit(_write_whole, builder, shard, folder) for shard in missing]
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            for job in as_completed(jobs):
-                yield job.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-            raise
-
-
-def _write_whole(builder, shard: Shard, folder: Path) -> int:
-    return sum(_write(builder, shard, folder))
-
-
-def _write(builder, shard: Shard, folder: Path):
-    """Writes a file, and gives the number of rows of each of its row groups as it is written."""
-    schema = builder.info.features.arrow_schema
-    schema = schema.with_metadata(schema.metadata | {"hf_procedural": shard.metadata})
-    block_rows = blocks.block_rows(builder.config.task)
-    first = shard.start // block_rows
-    last = math.ceil(shard.stop / block_rows)
-    # A hidden file, since load_dataset(folder) would take train-*.parquet.tmp for data.
-    with (
-        whole(folder / shard.file, alone=True) as temporary,
-        pq.ParquetWriter(temporary, schema, write_statistics=False) as writer,
-    ):
-        for start in range(first, last, GROUP_BLOCKS):
-            ranges = [(start, min(last, start + GROUP_BLOCKS))]
-            tables = [table for _, table in builder._generate_tables(shard.split, shard.stop, ranges)]
-            group = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
-            writer.write_table(group, row_group_size=len(group))
-            yield len(group)

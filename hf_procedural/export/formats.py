@@ -14,6 +14,7 @@ FORMATS: dict[str, str] = {  # name on the command line, and module
     "litdata": "litdata",
     "mds": "mds",
     "dclm": "dclm",
+    "parquet": "parquet",
 }
 PACKED = ("dclm", "parquet")  # compressed, so that nobody knows beforehand how small files are
 

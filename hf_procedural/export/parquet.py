@@ -1,14 +1,19 @@
 """Parquet, as `hf-procedural generate` writes it: the columns input_ids and labels, which load_dataset reads."""
 
-from ..data import parquet
+import json
 
-ABOUT = "Parquet, for datasets: input_ids and labels, as hf-procedural generate writes"
+import numpy as np
+
+from ..data.blocks import fingerprint
+from . import ids
+
+ABOUT = "Parquet, for datasets: the files of hf-procedural generate"
 MASKS = True
 
 
 def dtypes(vocab_size: int) -> list[str]:
-    """That of `datasets`, whatever the ids."""
-    return ["int32"]
+    """That of all our rows."""
+    return ids.fitting(vocab_size, "int32")
 
 
 def files(stem, plan):
@@ -16,8 +21,39 @@ def files(stem, plan):
 
 
 def write(files, blocks, plan):
-    (file,) = files
-    parquet.write_blocks(file, blocks, plan)
+    import datasets
+    import pyarrow as pa
+
+    from ..data.parquet import write_tables
+
+    length = plan.rows.row_length
+    column = datasets.List(datasets.Value("int32"), length=-1 if length is None else length)
+    names = ["input_ids", "labels"] if plan.masks else ["input_ids"]
+    schema = datasets.Features(dict.fromkeys(names, column)).arrow_schema
+    kind = schema[0].type
+
+    def lists(tokens, ends) -> pa.Array:
+        if length is not None:
+            return pa.FixedSizeListArray.from_arrays(pa.array(tokens), type=kind)
+        return pa.ListArray.from_arrays(np.append(0, ends).astype(np.int32), pa.array(tokens), type=kind)
+
+    def tables():
+        for block in blocks:
+            columns = [lists(tokens, block.ends) for tokens in (block.tokens, block.labels)[: len(names)]]
+            yield pa.Table.from_arrays(columns, schema=schema)
+
+    for _ in write_tables(*files, tables(), schema.with_metadata(schema.metadata | {"hf_procedural": _origin(plan)})):
+        pass
+
+
+def _origin(plan) -> bytes:
+    """What files say about themselves."""
+    rows = plan.rows
+    origin = {"task": rows.task.key, "seed": rows.seed, "split": plan.split}
+    origin["fingerprint"] = fingerprint(rows.task, rows.seed, plan.split)
+    if rows.coding:
+        origin["coding"] = rows.coding.digest
+    return json.dumps(origin).encode()
 
 
 def finish(folder, plan):

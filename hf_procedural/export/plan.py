@@ -31,8 +31,9 @@ class Plan:
         return -(-self.count // self.shard_rows)
 
     def stem(self, number: int) -> str:
-        """The beginning of the names of a shard's files."""
-        return f"{self.split}-{number:05d}-of-{self.shards:05d}"
+        """The beginning of the names of a shard's files, which are in order."""
+        digits = max(5, len(str(self.shards)))
+        return f"{self.split}-{number:0{digits}d}-of-{self.shards:0{digits}d}"
 
     def range(self, number: int) -> tuple[int, int]:
         """The first row of a shard, and the row behind its last."""

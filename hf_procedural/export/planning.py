@@ -63,6 +63,7 @@ def plan(
         raise ValueError("give --shard_rows or --shard_size, one of the two")
     length = mean_length(rows, split)
     if count is None:
+        assert tokens is not None  # one of the two
         count = math.ceil(tokens / length)
     if shard_rows is None:
         most = SHARD_TOKENS if shard_bytes is None else shard_bytes // np.dtype(dtype).itemsize

@@ -88,7 +88,7 @@ class Export:
     def check(self, parts: int = 1) -> None:
         """Raises ValueError for a folder that holds something else, or whose disk cannot hold one of `parts`."""
         check_folder(self.folder)
-        self._check_record()
+        self.check_record()
         least = self.size / parts / (_SMALLEST if self.format in PACKED else 1)
         done = sum(size for _, size in self.written())
         if least > self.free + done:
@@ -97,7 +97,8 @@ class Export:
                 f"{in_bytes(self.free)} free: ask for fewer"
             )
 
-    def _check_record(self) -> None:
+    def check_record(self) -> None:
+        """Raises ValueError for a folder that holds something else."""
         # The names first, since of what another process writes at this time the record comes first.
         names = [name for name in names_in(self.folder) if not name.startswith(".")]
         if names and not (self.folder / RECORD).is_file():
@@ -134,7 +135,7 @@ class Export:
     def begin(self) -> None:
         """Writes export.json, and coding.json where rows have one. Raises ValueError where it is another export's."""
         write_first(self.folder / RECORD, json.dumps({_VERSION: __version__} | self.record, indent=2) + "\n")
-        self._check_record()
+        self.check_record()
         if self.plan.rows.coding:
             self.plan.rows.coding.save(self.folder)
 

@@ -66,9 +66,18 @@ def part_of(text: str | None) -> Part:
 class Work(Protocol):
     """What is made in shards. It goes to other processes, and so can be pickled."""
 
-    folder: Path
-    title: str  # of the bar
-    count: int  # shards
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def title(self) -> str:
+        """Of the bar."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Of shards."""
+        ...
 
     def rows(self, number: int) -> int:
         """How many a shard has."""
