@@ -7,10 +7,23 @@ import importlib
 
 from . import moved as _moved
 from . import registration as _registration
-from .tasks import Task, check_task, choice, flag, integer, list_tasks, load_task_file, probability, register, task
+from .tasks import (
+    Coding,
+    Task,
+    check_task,
+    choice,
+    flag,
+    integer,
+    list_tasks,
+    load_task_file,
+    probability,
+    register,
+    task,
+)
 
 __version__ = "0.1.0"
 __all__ = [
+    "Coding",
     "Task",
     "check_task",
     "choice",

@@ -9,7 +9,7 @@ import hf_procedural as hp
 
 
 def test_all_names_are_listed_documented_and_have_signatures():
-    assert len(hp.__all__) == len(set(hp.__all__)) == 12 and set(hp.__all__) <= set(dir(hp))
+    assert len(hp.__all__) == len(set(hp.__all__)) == 13 and set(hp.__all__) <= set(dir(hp))
     page = pydoc.plain(pydoc.render_doc(hp))
     for name in hp.__all__:
         public = getattr(hp, name)

@@ -4,17 +4,18 @@ import dataclasses
 import itertools
 import json
 import math
+import os
 from hashlib import sha256
 from typing import Any, cast
 
 import datasets
 import numpy as np
-import pyarrow as pa
 
 from .. import upstream
 from ..tasks import Task, list_tasks, task, task_class
+from ..tasks.coding import Coding, check_kind
 from ..tasks.splits import SIZES
-from . import blocks
+from . import blocks, views
 from .streaming import faster
 
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
@@ -32,14 +33,26 @@ CITATION = """@inproceedings{jiang2026procedural,
 
 @dataclasses.dataclass
 class ProceduralConfig(datasets.BuilderConfig):
-    """A task with its parameters, which rows of it (seed, rows in each split), and whether lists say their length."""
+    """A task with its parameters, which rows of it (seed, rows in each split), and in which form.
+
+    Args:
+        fixed_size: whether lists of ids say their length: of the columns' type alone, rows are the same.
+        view: one of views.VIEWS.
+        tokenizer: a folder, an id of the Hub, or a fast tokenizer, whose ids rows are to have. None: the task's own.
+        coding: how: one of coding.KINDS, or a `Coding`, with which no tokenizer is needed.
+        coding_seed: of the choice of symbols.
+    """
 
     task: Task = dataclasses.field(default=cast(Task, None))  # which only BUILDER_CONFIGS leave out
     seed: int = 0
     train_size: int = SIZES["train"]
     validation_size: int = SIZES["validation"]
     test_size: int = SIZES["test"]
-    fixed_size: bool = True  # of the columns' type alone: rows are the same
+    fixed_size: bool = True
+    view: str = "ids"
+    tokenizer: Any = None
+    coding: str | Coding | None = None
+    coding_seed: int = 0
 
     def __post_init__(self):
         super().__post_init__()
@@ -50,6 +63,34 @@ class ProceduralConfig(datasets.BuilderConfig):
             setattr(self, name, int(value))
         if not isinstance(self.fixed_size, bool):
             raise ValueError(f"fixed_size must be true or false, got {self.fixed_size!r}")
+        if self.task is not None:
+            views.check(self.view, self.task, is_coded=bool(self.coding or self.tokenizer is not None))
+            self.coding = self._coding()
+            self.tokenizer = None  # the coding has all of it, is small, and is the same wherever it is unpickled
+
+    def _coding(self) -> Coding | None:
+        if isinstance(self.coding, Coding):
+            if self.coding.words != self.task.vocabulary:
+                raise ValueError(f"coding: it is of other tokens than those of {self.task.config_name}")
+            return self.coding
+        if self.coding is not None:
+            check_kind(self.coding)
+        if self.tokenizer is None:
+            for name in ("coding", "coding_seed"):
+                if getattr(self, name):
+                    raise ValueError(f"{name}: there is no tokenizer whose ids rows could have; give tokenizer, too")
+            return None
+        tokenizer = self.tokenizer
+        if isinstance(tokenizer, str | os.PathLike):
+            from .tokenization import load_tokenizer
+
+            tokenizer = load_tokenizer(os.fspath(tokenizer))
+        return Coding.make(self.task, tokenizer, self.coding or "symbols", self.coding_seed)
+
+    @property
+    def made(self) -> views.View:
+        """What makes tables of rows."""
+        return views.View(self.task, self.view, cast(Coding | None, self.coding), self.fixed_size)
 
     def rows(self) -> dict[str, int]:
         """The number of rows of each split that has any."""
@@ -66,6 +107,10 @@ class ProceduralConfig(datasets.BuilderConfig):
             everything.append(blocks.fingerprint(self.task, self.seed, "train"))
         if not self.fixed_size:
             everything.append("lists of any size")
+        if self.view != "ids":
+            everything.append(self.view)
+        if isinstance(self.coding, Coding):
+            everything.append(self.coding.digest)
         digest = sha256(json.dumps(everything).encode()).hexdigest()
         return f"{self.name[:60]}-{digest[:16]}"
 
@@ -79,7 +124,7 @@ def _published_configs() -> list[ProceduralConfig]:
 
 
 class Procedural(datasets.ArrowBasedBuilder):
-    """Rows of any task of the registry, generated: `input_ids` and `labels`, int32 lists of `config.fixed_size`."""
+    """Rows of any task of the registry, generated: in the columns of a view, mostly `input_ids` and `labels`."""
 
     config: ProceduralConfig
     VERSION = _VERSION
@@ -98,7 +143,7 @@ class Procedural(datasets.ArrowBasedBuilder):
             raise ValueError("procedural rows are generated: data_dir has no meaning here")
         if custom_features is not None:
             raise ValueError(
-                "procedural columns are int32 lists, of one length or (fixed_size=False) of any: "
+                "procedural columns are those of a view (ids, text, prompt_completion, messages): "
                 "cast the data set instead of giving features"
             )
         # What the config does not take is the task's.
@@ -115,19 +160,27 @@ class Procedural(datasets.ArrowBasedBuilder):
     def _info(self):
         chosen = self.config.task
         is_method = Task.paper in chosen.paper
-        column = datasets.List(datasets.Value("int32"), length=chosen.max_length if self.config.fixed_size else -1)
         # The sizes are known beforehand: they give the progress bar its end and an impossible order its refusal.
         splits = {split: datasets.SplitInfo(split, num_examples=rows) for split, rows in self.config.rows().items()}
-        row_bytes = 2 * 4 * chosen.max_length
         return datasets.DatasetInfo(
             description=f"{chosen.config_name}: {chosen.summary}. {type(chosen).__doc__} Source: {chosen.paper}.",
             citation=CITATION if is_method else "",
             homepage=PAPER_URL if is_method else "",
             license="apache-2.0",
-            features=datasets.Features(input_ids=column, labels=column),
+            features=self.config.made.features,
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
-            size_in_bytes=sum(self.config.rows().values()) * row_bytes,
+            size_in_bytes=sum(self.config.rows().values()) * self._row_bytes(),
         )
+
+    def _row_bytes(self) -> int:
+        """Of a row in memory; where rows differ, of a usual one."""
+        if self.config.view == "ids" and not self.config.coding:
+            return 2 * 4 * self.config.task.max_length
+        if not self.config.rows():
+            return 0
+        split = next(iter(self.config.rows()))
+        rows = blocks.block(self.config.task, self.config.seed, split, 0)
+        return self.config.made.table(*rows).nbytes // len(rows[0])
 
     def _split_generators(self, dl_manager):
         generators = []
@@ -141,28 +194,21 @@ class Procedural(datasets.ArrowBasedBuilder):
             generators.append(generator)
         return generators
 
+    def download_and_prepare(self, output_dir=None, *args, **kwargs):
+        super().download_and_prepare(output_dir, *args, **kwargs)
+        if isinstance(self.config.coding, Coding):
+            self.config.coding.save(output_dir or self.cache_dir)
+
     def _as_streaming_dataset_single(self, *args, **kwargs):
         return faster(super()._as_streaming_dataset_single(*args, **kwargs))
 
     def _generate_tables(self, split, rows, ranges):
         chosen = self.config.task
         block_rows = blocks.block_rows(chosen)
-        features = cast(datasets.Features, self.info.features)  # those of `_info`
-        schema = features.arrow_schema
+        view = self.config.made
         make_key = upstream.get("datasets.builder:Key") or (lambda *numbers: numbers)
         for shard, (start, stop) in enumerate(ranges):
             for number in range(start, stop):
                 wanted = rows - number * block_rows  # of the last block, fewer than it has
-                columns = []
-                for array, column in zip(blocks.block(chosen, self.config.seed, split, number), schema, strict=True):
-                    columns.append(_lists(array[:wanted], column.type))
-                yield make_key(shard, number - start), pa.Table.from_arrays(columns, schema=schema)
-
-
-def _lists(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Rows of equal length as lists, of a fixed size or not."""
-    tokens = pa.array(rows.reshape(-1))
-    if pa.types.is_fixed_size_list(kind):
-        return pa.FixedSizeListArray.from_arrays(tokens, type=kind)
-    ends = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
-    return pa.ListArray.from_arrays(ends, tokens, type=kind)
+                rows_of_block = (array[:wanted] for array in blocks.block(chosen, self.config.seed, split, number))
+                yield make_key(shard, number - start), view.table(*rows_of_block)

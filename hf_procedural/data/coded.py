@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..tasks import IGNORE, Task
+from ..tasks import Task
 from ..tasks.coding import Coding
 from . import blocks
 
@@ -55,7 +55,7 @@ class CodedRows:
         if self.coding and self.coding.kind == "text":
             return Block(*self.coding.text(input_ids, labels))
         rows, width = input_ids.shape
-        is_token = None if self.padded else (input_ids != self.task.pad_id) | (labels != IGNORE)
+        is_token = None if self.padded else input_ids != self.task.pad_id
         if self.coding:
             self.coding.symbols(input_ids, labels)
         if is_token is None:

@@ -4,6 +4,7 @@ from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
 from .base import IGNORE, Task
 from .check import check_task
+from .coding import Coding
 from .fields import choice, flag, integer, probability
 from .lookup import list_tasks, task, task_class
 from .plugins import load_task_file
@@ -13,6 +14,7 @@ from .registry import register
 __all__ = [
     "IGNORE",
     "PRESETS",
+    "Coding",
     "Task",
     "check_task",
     "choice",

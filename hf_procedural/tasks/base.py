@@ -182,19 +182,42 @@ class Task:
         right = sum(itertools.takewhile(bool, equal))
         return right / max(len(answer), len(completion))
 
-    def _prompt_ids(self, prompt, ids: dict[str, int]) -> list[int]:
+    def _prompt_ids(self, prompt, ids: dict[str, int], whose: str = "the prompt's") -> list[int]:
         """The ids of a prompt, ids or text. Raises ValueError for what is no token."""
         if isinstance(prompt, str):
             words = prompt.split()
             unknown = [word for word in words if word not in ids]
             if unknown:
-                raise ValueError(f"{self.config_name}: the prompt's {unknown[0]!r} is no token of the task")
+                raise ValueError(f"{self.config_name}: {whose} {unknown[0]!r} is no token of the task")
             return [ids[word] for word in words]
         tokens = [int(token) for token in prompt]
         wrong = [token for token in tokens if not 0 <= token < len(ids)]
         if wrong:
             raise ValueError(f"{self.config_name}: the prompt's {wrong[0]} is no token id of the task")
         return tokens
+
+    def text(self, input_ids) -> str:
+        """A row, or a part of one, as its token strings, separated by spaces, without padding; `ids` is the way back.
+
+        It is so for every task, as no token string has a space in it.
+        """
+        tokens = [int(token) for token in input_ids]
+        while tokens and tokens[-1] == self.pad_id:
+            tokens.pop()
+        return " ".join(self.vocabulary[token] for token in tokens)
+
+    def ids(self, text: str) -> np.ndarray:
+        """The row that `text` is of, padded: int32 ``[max_length]``.
+
+        Raises ValueError for a word that is no token of the task, and for more words than a row has tokens.
+        """
+        words = text.split()
+        if len(words) > self.max_length:
+            raise ValueError(f"{self.config_name}: the text has {len(words)} words, a row {self.max_length} tokens")
+        input_ids = np.full(self.max_length, self.pad_id, np.int32)
+        known = {token: index for index, token in enumerate(self.vocabulary)}
+        input_ids[: len(words)] = self._prompt_ids(text, known, "the text's")
+        return input_ids
 
     def prompt_of(self, input_ids, labels) -> list[int]:
         """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.

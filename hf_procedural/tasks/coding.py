@@ -117,7 +117,7 @@ class Coding:
         from .coding_kernels import row_sizes, write_pieces
 
         first, rest = self._sizes
-        words, sizes = row_sizes(input_ids, labels, self.words.index("<pad>"), first, rest)
+        words, sizes = row_sizes(input_ids, self.words.index("<pad>"), first, rest)
         tokens, token_labels = np.empty((2, sizes.sum()), np.int32)
         write_pieces(input_ids, labels, words, *self._pieces, tokens, token_labels)
         return tokens, token_labels, np.cumsum(sizes)

@@ -15,14 +15,14 @@ def look_up(ids, table):
 
 
 @njit
-def row_sizes(input_ids, labels, pad_id, first, rest):
+def row_sizes(input_ids, pad_id, first, rest):
     """Tokens of each row before its padding, and pieces of them all; `first` and `rest` are the words' sizes."""
     rows = len(input_ids)
     words = np.zeros(rows, np.int64)
     sizes = np.zeros(rows, np.int64)
     for row in range(rows):
         stop = input_ids.shape[1]
-        while stop and input_ids[row, stop - 1] == pad_id and labels[row, stop - 1] == _IGNORE:
+        while stop and input_ids[row, stop - 1] == pad_id:
             stop -= 1
         words[row] = stop
         for place in range(stop):
