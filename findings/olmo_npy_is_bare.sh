@@ -6,7 +6,7 @@
 # which the data set is given. The dtype is not in the file, either: NumpyDatasetConfig without one takes the smallest
 # that holds `vocab_size`, uint8 for up to 256 ids.
 #
-# Seen with ai2-olmo-core 3.0.0, torch 2.13.0, numpy 2.4.6: "160 tokens instead of 96; ids up to 30039 in a
+# Seen with ai2-olmo-core 3.0.0, torch 2.13.0, numpy 2.4.6: "160 tokens instead of 96; ids up to 32032 in a
 # vocabulary of 1000". Exits 0 as long as it is so, 1 when it has changed.
 set -euo pipefail
 folder=$(mktemp -d)

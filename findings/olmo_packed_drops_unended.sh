@@ -18,6 +18,7 @@ python3 -m venv "$folder/venv"
 cd "$folder"
 cat > try.py <<'PYTHON'
 import gzip
+import os
 import sys
 
 import numpy as np
@@ -33,7 +34,7 @@ def kept(name: str, ids: list[int], **settings) -> int:
         rows.write("0,3\n3,6\n6,9\n")
     tokenizer = TokenizerConfig(vocab_size=1_000, eos_token_id=END, pad_token_id=PAD)
     config = NumpyPackedFSLDatasetConfig(
-        tokenizer=tokenizer, paths=[f"{name}.npy"], sequence_length=16, work_dir=".", **settings
+        tokenizer=tokenizer, paths=[os.path.abspath(f"{name}.npy")], sequence_length=16, work_dir=".", **settings
     )
     dataset = config.build()
     dataset.prepare()

@@ -8,6 +8,8 @@ import torch
 from support import starting
 from support.running import ROOT
 
+from hf_procedural.export.formats import FORMATS
+
 
 def test_the_gpu_benchmark_measures_both_stages():
     told = starting.run(ROOT / "benchmarks" / "gpu.py", "--tiny", check=True).stdout
@@ -29,6 +31,8 @@ def test_the_gpu_benchmark_ends_in_time():
 @pytest.mark.parametrize(
     ("script", "words", "message"),
     [
+        ("export.py", ["olmo", "--rows", "0"], "rows and repetitions must be at least 1, got 0 and 5"),
+        ("export.py", ["tfrecord"], "unknown format tfrecord: choose from megatron, "),
         ("gpu.py", ["--minutes", "nan"], "minutes must be above 0, got nan"),
         ("gpu.py", ["--batch", "0"], "batch must be at least 1, got 0"),
         ("speed.py", ["stage", "--pairs", "0"], "steps and pairs must be at least 1, got 160 and 0"),
@@ -44,3 +48,12 @@ def test_a_mistake_ends_a_benchmark_before_it_measures(monkeypatch, capsys, scri
         runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
     output = capsys.readouterr()
     assert ended.value.code == 2 and not output.out and re.search(message, output.err)
+
+
+def test_the_benchmark_of_exports_measures_all_formats():
+    told = starting.run(ROOT / "benchmarks" / "export.py", "--rows", "100", "--repetitions", "1", check=True).stdout
+    lines = re.findall(
+        r"^\| (\w+)[ ,].*? \| ([\d.]+) M tokens/s \| ([\d.]+) \| ([\d.]+) \| [\d.]+ \|$", told, re.MULTILINE
+    )
+    assert len(lines) == told.count("\n") - 2
+    assert {"megatron", "nanogpt", "llmc", "olmo", "datatrove"} <= {name for name, *_ in lines} <= set(FORMATS)

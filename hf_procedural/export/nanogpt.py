@@ -30,13 +30,14 @@ def write(files, blocks, plan):
 
 def finish(folder, plan):
     """Joins the shards into one file and removes them, if there are several."""
-    if plan.shards == 1 or finished(folder, plan):
+    if plan.shards == 1:
         return
     shards = [Path(folder, f"{plan.stem(number)}.bin") for number in range(plan.shards)]
-    with whole(Path(folder, _name(plan))) as joined:
-        ids.join(shards, joined)
+    if not finished(folder, plan):
+        with whole(Path(folder, _name(plan)), alone=True) as joined:
+            ids.join(shards, joined)
     for shard in shards:
-        shard.unlink()
+        shard.unlink(missing_ok=True)
 
 
 def finished(folder, plan) -> bool:

@@ -155,6 +155,8 @@ def test_nanogpt(tmp_path, padded, split, name, shard_rows):
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert _format("nanogpt").finished(tmp_path, plan)
     np.testing.assert_array_equal(_nanogpt(tmp_path / name), np.concatenate(_rows(plan)[0]))
+    if plan.shards > 1:
+        (tmp_path / f"{plan.stem(1)}.bin").touch()  # of a process that was killed while it removed them
     _format("nanogpt").finish(tmp_path, plan)  # once more
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
