@@ -10,6 +10,10 @@
         --dataset data/filtered/organic data/filtered/recycled --weights 1 1
     accelerate launch recipes/semantic.py --dataset allenai/c4:en codeparrot/codeparrot-clean-train --weights 3 1 \\
         --tokenizer gpt2 --size 12_12_768 --max_tokens 1_000_000_000 --output_dir runs/c4_and_code
+    accelerate launch recipes/semantic.py recipes/configs/c4.yaml --bf16 --first procedural:set-64 \\
+        --first_tokens 2_000_000 --output_dir runs/c4_behind_set
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/code_and_rows \\
+        --dataset stdlib procedural:sort-64+set-64 --weights 0.997 0.003
     accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
@@ -34,6 +38,7 @@ from hf_procedural.errors import user_errors
 from hf_procedural.text import sources
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, StageSettings
+from hf_procedural.training.procedural_arguments import ProceduralArguments
 
 MODULES = "modules.json"
 
@@ -49,7 +54,8 @@ class TextArguments(sources.ReadingArguments):
         default_factory=list,
         metadata={
             "help": sources.HELP + " Or several of them, or DeepMind-Math alone: its folder, or mathematics_dataset-"
-            "v1.0.tar.gz. In a YAML also mappings with the keys " + ", ".join(sources.KEYS) + "."
+            "v1.0.tar.gz. Among several also procedural:TASK, such as procedural:sort-64+set-64: rows of a task. "
+            "In a YAML also mappings with the keys " + ", ".join(sources.KEYS) + "."
         },
     )
     text_column: list[str] = dataclasses.field(
@@ -59,7 +65,8 @@ class TextArguments(sources.ReadingArguments):
     weights: list[float] = dataclasses.field(
         default_factory=list,
         metadata={
-            "help": "Shares of the tokens that several data sets give, in their order, such as 3 1. Default: equal."
+            "help": "Shares of the tokens that several data sets give, in their order, such as 3 1; those with and "
+            "without a label count alike. Default: equal."
         },
     )
     train_split: str = dataclasses.field(default="train", metadata={"help": "Split to train on."})
@@ -104,7 +111,13 @@ class TextArguments(sources.ReadingArguments):
             self.validation_dataset, weight = sources.checked_source(self.validation_dataset)
             if weight is not None:
                 raise ValueError(f"validation_dataset: it is alone, and has no weight, got {weight!r}")
-        number = len(self.dataset)
+            if not sources.texts_of(self.validation_dataset):
+                label = sources.label(self.validation_dataset)
+                raise ValueError(f"validation_dataset must be text, got {label!r}: tasks have losses of their own")
+        number = len(self.texts)
+        if self.dataset and not number:
+            labels = " ".join(map(sources.label, self.dataset))
+            raise ValueError(f"dataset {labels} has no text: name some, too, or train with recipes/pretrain.py")
         if number > 1 and self.dataset_config is not None:
             raise ValueError(
                 f"dataset_config: {number} data sets have none in common, got {self.dataset_config!r}; "
@@ -114,9 +127,14 @@ class TextArguments(sources.ReadingArguments):
             sources.columns_of_each(self.text_column, number)
 
     @property
+    def texts(self) -> list:
+        """Those of `dataset` that are text."""
+        return sources.texts_of(self.dataset)
+
+    @property
     def name(self) -> str:
         """What the data are called in short."""
-        return "+".join(Path(source.name).stem for source in sources.named(self.dataset))
+        return "+".join(source.task or Path(source.name).stem for source in sources.named(self.dataset))
 
     @property
     def is_math(self) -> bool:
@@ -144,7 +162,9 @@ class TextStageSettings(StageSettings):
                 raise ValueError(f"z_loss needs logits and labels, which {name} keeps for itself: leave one out")
 
 
-parser.answer_early(__name__, __doc__, TextArguments, InitArguments, ModelArguments, TextStageSettings)
+parser.answer_early(
+    __name__, __doc__, TextArguments, ProceduralArguments, InitArguments, ModelArguments, TextStageSettings
+)
 
 from transformers import EarlyStoppingCallback, Trainer, default_data_collator, set_seed
 
@@ -154,7 +174,7 @@ from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses, suited
 from hf_procedural.runs import folder
 from hf_procedural.text import deepmind_math, documents, math_archive, mixing, packing, tokenizers
-from hf_procedural.training import begin, callbacks, finish
+from hf_procedural.training import begin, callbacks, finish, procedural
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -166,7 +186,7 @@ class TextStageArguments(TextStageSettings, StageArguments):
 def open_text(text, seed: int):
     """Documents of each data set to train on, and those to validate with; names the columns in `text`."""
     train, validation = documents.train_and_validation_of_each(
-        text.dataset,
+        text.texts,
         dataset_config=text.dataset_config,
         train_split=text.train_split,
         validation_split=text.validation_split,
@@ -182,22 +202,22 @@ def open_text(text, seed: int):
     return train, validation
 
 
-def load_text(text, seed: int, train, validation):
-    """Tokenizer, training rows and validation rows of what `open_text` gives."""
-    weights = text.weights or [1.0] * len(train)
+def load_text(text, rows, seed: int, train, validation):
+    """Tokenizer, training rows and validation rows of what `open_text` gives, and the procedural ones among them."""
+    every = text.weights or [1.0] * len(text.dataset)
+    named = zip(every, sources.named(text.dataset), strict=True)
+    weights = [weight for weight, source in named if source.task is None]
     if text.tokenizer is None:
         tokenizer = tokenizers.train_tokenizer(mixing.merged(train, weights, seed), text.tokenizer_size)
     else:
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
         suited.check_text(text.tokenizer, tokenizer)
-    rows = (tokenizer, text.sequence_length, text.separator)
-    if len(train) == 1:
-        packed = packing.PackedRows(*train, *rows)
-    else:
-        packed = mixing.MixedRows(train, weights, *rows, seed=seed)
+    options = (tokenizer, text.sequence_length, text.separator)
+    layout = procedural.Layout(*options, rows.packing, seed)
+    tasks = procedural.Procedural(rows, text.dataset, every, layout)
     held_out = mixing.merged(validation, weights[: len(validation)], seed)
-    held_out = packing.validation_rows(held_out, *rows, rows=text.validation_size, cut=text.cut_validation)
-    return tokenizer, packed, held_out
+    held_out = packing.validation_rows(held_out, *options, rows=text.validation_size, cut=text.cut_validation)
+    return tokenizer, tasks.training_rows(train), held_out, tasks
 
 
 def load_math(text, seed: int):
@@ -291,7 +311,7 @@ def save_modules(text, problems, validation, trainer) -> dict[str, float]:
     return overall
 
 
-def prepare(text, init, model_args, args) -> finish.Prepared:
+def prepare(text, rows, init, model_args, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     if not text.dataset:
         raise ValueError("dataset is missing: give --dataset stdlib, or a YAML with the key dataset")
@@ -299,17 +319,23 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
         raise ValueError(f"dataloader_num_workers must be 0 (a thread reads ahead), got {args.dataloader_num_workers}")
     args.output_dir = args.output_dir or f"runs/{text.name}"
     args.max_steps = steps_within(text, init, args)
+    tokens = args.max_steps * begin.rows_per_step(args) * text.sequence_length
+    if rows.first_tokens is not None and rows.first_tokens > tokens:
+        raise ValueError(f"first_tokens must be at most the {tokens} tokens of the run, got {rows.first_tokens}")
     args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
     seed = folder.data_seed(args)
-    is_math = text.is_math
+    is_math, of_tasks = text.is_math, {}
     if is_math:
         text.text_column = text.text_column or ["text"]  # as every recipe.yaml says, so that older runs go on
-        checkpoint = folder.open_run(args, text, init, model_args)
+        if rows.first is not None or rows.task_parameters:
+            raise ValueError("first, task_parameters: DeepMind-Math is read by characters, which code no task's rows")
+        checkpoint = folder.open_run(args, text, rows, init, model_args)
         tokenizer, train, validation, problems = load_math(text, seed)
     else:
         opened = open_text(text, seed)
-        checkpoint = folder.open_run(args, text, init, model_args)
-        tokenizer, train, validation = load_text(text, seed, *opened)
+        checkpoint = folder.open_run(args, text, rows, init, model_args)
+        tokenizer, train, validation, tasks = load_text(text, rows, seed, *opened)
+        of_tasks = tasks.validation_rows(text.validation_size)
     set_seed(args.seed)
     model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
     provenance = begin.transfer_and_freeze(init, model, tokenizer, args)
@@ -320,7 +346,7 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
         provenance["math_splits"] = {"train": train.difficulties, "validation": list(validated)}
         derived, extra_metrics = no_metrics, functools.partial(save_modules, text, problems, validation)
     else:
-        provenance["bytes_per_token"] = validation.bytes_per_token
+        provenance |= {"bytes_per_token": validation.bytes_per_token} | tasks.about()
         derived, extra_metrics = text_metrics(validation.bytes_per_token), no_metrics
     if args.z_loss:
         losses.add_z_loss(model, args.z_loss)
@@ -337,8 +363,10 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
             preprocess_logits_for_metrics=finish.predictions,
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else [],
         )
-        losses.weigh_by_tokens(trainer, validation)
+        weighed = losses.weigh_by_tokens(trainer, validation)
         callbacks.LogMore(trainer, derived)
+        if of_tasks:
+            procedural.LogSources(trainer, tasks, of_tasks, weighed)
         callbacks.SavePlace(trainer, checkpoint)
         return trainer
 
@@ -348,14 +376,14 @@ def prepare(text, init, model_args, args) -> finish.Prepared:
 
 
 def main():
-    types = (TextArguments, InitArguments, ModelArguments, TextStageArguments)
-    text, init, model_args, args = parser.parse(__doc__, *types)
+    types = (TextArguments, ProceduralArguments, InitArguments, ModelArguments, TextStageArguments)
+    text, rows, init, model_args, args = parser.parse(__doc__, *types)
     begin.hide_mask_warning()
     with user_errors():
-        prepared = prepare(text, init, model_args, args)
+        prepared = prepare(text, rows, init, model_args, args)
     begin.print_transfer(prepared.provenance, args)
     with user_errors(documents.DataError):
-        train_and_publish(prepared, text, init, model_args)
+        train_and_publish(prepared, text, rows, init, model_args)
 
 
 if __name__ == "__main__":

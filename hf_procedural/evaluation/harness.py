@@ -116,7 +116,7 @@ def offline(checkpoint: Checkpoint, limit: int | None) -> list[Asked]:
     recipe = checkpoint.recipe
     _, pydoc = documents.train_and_validation("pydoc")
     texts = {"pydoc": pydoc}
-    names = [source.name for source in sources.named(recipe.get("dataset", []))]
+    names = [source.name for source in sources.named(sources.texts_of(recipe.get("dataset", [])))]
     is_pydoc = names == ["pydoc"] and not recipe.get("validation_dataset")
     own_text = None if is_pydoc else text_of_run(checkpoint)
     if own_text is not None:

@@ -66,6 +66,7 @@ def text_of_run(checkpoint: Checkpoint) -> Iterable[str] | None:
     if "dataset" not in recipe or not Path(checkpoint.path).is_dir():
         return None
     datasets = recipe["dataset"] if isinstance(recipe["dataset"], list) else [recipe["dataset"]]
+    datasets = sources.texts_of(datasets)
     for source in sources.named([*datasets, recipe.get("validation_dataset") or datasets[0]]):
         is_here = source.name in readers.CORPORA or Path(source.name).expanduser().exists() or glob.glob(source.name)
         if not is_here:  # on the Hub perhaps, where nothing is fetched from unasked

@@ -139,17 +139,23 @@ def score_labelled_only(model) -> None:
     model.register_forward_hook(after_model, always_call=True)
 
 
-def weigh_by_tokens(trainer, rows) -> None:
+def labels_in_a_row(rows) -> float:
+    """How many labelled tokens rows have on average. Raises ValueError where they have none."""
+    each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
+    if not each:
+        raise ValueError(f"none of the {len(rows):,} rows to validate with has a label: there is no loss to measure")
+    return each
+
+
+def weigh_by_tokens(trainer, rows):
     """Makes a Trainer's evaluation loss on `rows` the mean over all labelled tokens, by a hook on its model.
 
     The Trainer averages the means of batches, which depends on the batch size where rows differ in their labels. Here
     a batch's loss is its sum divided by the labelled tokens that so many rows have on average. (A batch that another
-    process fills up with repeated rows counts them, too: one that divides the number of rows is exact.) Raises
-    ValueError where no row has a label.
+    process fills up with repeated rows counts them, too: one that divides the number of rows is exact.) Gives a
+    context manager of other rows, in which it is theirs. Raises ValueError where no row has a label.
     """
-    each = sum(int((row["labels"][1:] != IGNORE).sum()) for row in rows) / len(rows)
-    if not each:
-        raise ValueError(f"none of the {len(rows):,} rows to validate with has a label: there is no loss to measure")
+    each = labels_in_a_row(rows)
     # The Trainer multiplies a loss of several processes afterwards: by what, we ask it.
     factor = float(trainer.compute_loss(lambda **_: {"loss": torch.ones(())}, {}, num_items_in_batch=torch.ones(())))
     passes_number = upstream.of(trainer, "transformers:Trainer.model_accepts_loss_kwargs")
@@ -163,6 +169,17 @@ def weigh_by_tokens(trainer, rows) -> None:
 
     # Before the hook of `score_labelled_only`, whose state this one's calls of the model would change.
     trainer.model.register_forward_pre_hook(before_model, with_kwargs=True, prepend=True)
+
+    @contextlib.contextmanager
+    def weighed(others):
+        nonlocal each
+        before, each = each, labels_in_a_row(others)
+        try:
+            yield
+        finally:
+            each = before
+
+    return weighed
 
 
 def _divides_by_number(module, keywords) -> bool:

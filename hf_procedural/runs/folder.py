@@ -71,7 +71,9 @@ def _choose(args: "TrainingArguments", *others) -> checkpoints.Chosen:
     automatic = str(wanted).lower() == "true"
     chosen = checkpoints.newest(output) if automatic else checkpoints.Chosen(Path(cast(str, wanted)))
     if chosen.folder is None:
-        ours = re.compile(rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|\..*\.tmp|checkpoint-\d+|completions")
+        ours = re.compile(
+            rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|\..*\.tmp|checkpoint-\d+|completions|codings?(\.json)?"
+        )
         strangers = [name for name in names_in(output) if not ours.fullmatch(name)]
         if strangers:
             why = f" ({chosen.note})" if chosen.note else ""

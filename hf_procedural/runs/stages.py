@@ -12,10 +12,11 @@ from typing import Any
 from ..data.builder import CITATION, PAPER_URL
 from ..files import is_hub_id
 from ..tasks import task
+from ..tasks.coding import FILE as CODING
 from ..text.math_archive import DIFFICULTIES, TO_VALIDATE
 from ..text.math_packed import PACKED
 from ..text.readers import CORPORA, FILE_NAME
-from ..text.sources import TextSource, label, named
+from ..text.sources import TextSource, label, named, parse_source, texts_of
 from .folder import DATA
 from .measured import REWARDS
 from .read import ACCURACY, Run
@@ -83,7 +84,7 @@ def dataset_on_hub(name: str) -> bool:
 
 def datasets_on_hub(datasets: str | dict | list) -> list[str]:
     """The ids of those data sets of a recipe that are on the Hub, each once."""
-    return list(dict.fromkeys(source.name for source in named(datasets) if dataset_on_hub(source.name)))
+    return list(dict.fromkeys(source.name for source in named(texts_of(datasets)) if dataset_on_hub(source.name)))
 
 
 def _rows(run: Run) -> str:
@@ -109,17 +110,41 @@ def _procedural(run: Run) -> dict:
 
 
 def _text(run: Run) -> str:
-    config = run.recipe.get("dataset_config")
-    known = _CORPORA.get(joined(run.recipe["dataset"]))
-    return f"text of {data_of(run.recipe)}" + (f", `{config}`" if config else "") + (f" ({known})" if known else "")
+    recipe = run.recipe
+    config, texts = recipe.get("dataset_config"), joined(texts_of(recipe["dataset"]))
+    known = _CORPORA.get(texts)
+    text = f"text of `{short_paths(texts)}`" + (f", `{config}`" if config else "") + (f" ({known})" if known else "")
+    return text + _rows_with_text(run)
+
+
+def _rows_with_text(run: Run) -> str:
+    """The procedural rows of a run on text, in words; empty where there are none."""
+    recipe = run.recipe
+    datasets = recipe["dataset"] if isinstance(recipe["dataset"], list) else [recipe["dataset"]]
+    weights = recipe.get("weights") or [1.0] * len(datasets)
+    parts = []
+    if recipe.get("first"):
+        parts.append(f"behind {recipe['first_tokens']:,} tokens of {_coded(recipe, recipe['first'])}")
+    for dataset, weight in zip(datasets, weights, strict=True):
+        if dataset not in texts_of(datasets):
+            parts.append(f"with {weight / sum(weights):.3%} of the tokens from {_coded(recipe, dataset)}")
+    if not parts:
+        return ""
+    seed = recipe.get("data_seed", run.seed)
+    return f", {' and '.join(parts)} (seed {seed}; `{CODING}` tells which token is which)"
+
+
+def _coded(recipe: dict, dataset: str | dict) -> str:
+    coding = parse_source(dataset).coding or recipe["coding"]
+    return f"`{label(dataset)}` coded as {coding}"
 
 
 def _held_out_text(run: Run, provenance: dict) -> str:
     recipe = run.recipe
-    name = joined(recipe.get("validation_dataset") or recipe["dataset"])
+    name = joined(recipe.get("validation_dataset") or texts_of(recipe["dataset"]))
     split = recipe.get("validation_split")
     where = f"the split `{split}` of `{short_paths(name)}`" if split else f"`{short_paths(name)}`"
-    if name in CORPORA and name == recipe["dataset"]:
+    if name in CORPORA and not recipe.get("validation_dataset"):
         where += " (every 20th document, which training left out)"
     size = provenance.get("bytes_per_token")
     end = f", {size:.3f} bytes per token." if size else "."
@@ -128,7 +153,7 @@ def _held_out_text(run: Run, provenance: dict) -> str:
 
 def _text_on_hub(run: Run) -> dict:
     other = run.recipe.get("validation_dataset")
-    validated = other or run.recipe["dataset"]
+    validated = other or texts_of(run.recipe["dataset"])
     several = named(validated)
     (source,) = several if len(several) == 1 else [TextSource(joined(validated))]
     own_split = source.split if other else source.validation_split

@@ -6,7 +6,8 @@
     batches.py        documents in batches that suit a tokenizer, made ahead by another thread
     tokenizers.py     a tokenizer trained on text
     packing.py        documents packed into rows of one length
-    mixing.py         the same, of several sources by weights
+    mixing.py         the same, of several sources by weights, rows of tasks among them
+    turns.py          rows of tasks in front of text, or among it as rows of their own
     math_archive.py   the archive of DeepMind-Math: files, damage, problems
     math_packed.py    the same, as it is published, packed
     deepmind_math.py  DeepMind-Math by characters: tokenizer, rows, scores

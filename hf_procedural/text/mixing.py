@@ -1,12 +1,14 @@
-"""Text of several sources, mixed by weights, each source in passes of its own.
+"""Text of several sources, and rows of tasks among it, mixed by weights, each source in passes of its own.
 
 A weight is a share of the *tokens* that are trained on, as the field weighs mixtures, and not of the documents. The
 next document comes, at random by weight, from one of the sources that are not ahead of their share, so that the shares
 hold at every point of the stream to within the longest document. A source that ends begins anew, whatever the others
-do: none of its documents is lost or doubled within a pass.
+do: none of its documents is lost or doubled within a pass. Rows of a task are documents like others, but have no end,
+and labels of their own; a token without a label counts as one with.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -44,51 +46,60 @@ def merged(sources: Sequence[Iterable[str]], weights: list[float], seed: int) ->
             yield text
 
 
+class TaskRows(Protocol):
+    """The rows of a task in the ids of a tokenizer, without end."""
+
+    def read(self, start: int) -> Iterator[np.ndarray]:
+        """Each row from number `start` on: ids and labels, int32 ``[2, tokens]``."""
+        ...
+
+
 class MixedRows(packing.PackedRows):
     """Endless training rows of several sources: as PackedRows, where the next document is of the source that is drawn.
 
     Args:
-        documents: of each source.
+        sources: documents, or rows of a task.
         weights: positive, one for each source; only their proportions count.
         seed: of the draws.
 
     A mark holds, instead of one epoch and document, `sources`: for each the epoch and number of the next document that
-    it gives, and the `tokens` that it gave before.
+    it gives, or the number of the next `task_row`, and the `tokens` that it gave before.
     """
 
-    def __init__(self, documents: list[Documents], weights: list[float], *options, seed: int = 0):
-        self.sources = documents
+    def __init__(self, sources: Sequence[Documents | TaskRows], weights: list[float], *options, seed: int = 0):
+        self.sources = sources
         self.weights = list(weights)
         self.seed = seed
-        super().__init__(documents[0], *options)
+        self.has_labels = not all(isinstance(source, Documents) for source in sources)
+        super().__init__(cast(Documents, sources[0]), *options)  # of which it knows nothing: `_batches` reads
 
     def _top(self) -> dict:
-        return {"sources": [{"epoch": 0, "document": 0, "tokens": 0} for _ in self.sources]}
+        document, row = {"epoch": 0, "document": 0, "tokens": 0}, {"task_row": 0, "tokens": 0}
+        return {"sources": [document if isinstance(source, Documents) else row for source in self.sources]}
 
     def _batches(self, sources: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
-        streams = [
-            self._single(documents, source["epoch"], source["document"])
-            for documents, source in zip(self.sources, sources, strict=True)
-        ]
-        totals = [source["tokens"] for source in sources]
+        streams = [self._single(source, place) for source, place in zip(self.sources, sources, strict=True)]
+        totals = [place["tokens"] for place in sources]
         waiting = list(map(next, streams))  # the next document of each source
         while True:
-            place = [
-                {"epoch": epoch, "document": document, "tokens": total}
-                for (epoch, document, _), total in zip(waiting, totals, strict=True)
-            ]
+            place = [where | {"tokens": total} for (where, _), total in zip(waiting, totals, strict=True)]
             batch = []
             enough = sum(totals) + batches.BATCH // 4  # a token is about four characters
             while sum(totals) < enough:
                 drawn = draw(totals, self.weights, self.seed)
-                _, _, tokens = waiting[drawn]
+                _, tokens = waiting[drawn]
                 batch.append(tokens)
-                totals[drawn] += len(tokens)
+                totals[drawn] += tokens.shape[1]
                 waiting[drawn] = next(streams[drawn])
-            yield {"sources": place}, np.concatenate(batch)
+            kinds = (0, -1) if self.has_labels else (0,)  # of text, the ids are the labels
+            yield {"sources": place}, np.stack([np.concatenate([tokens[kind] for tokens in batch]) for kind in kinds])
 
-    def _single(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Epoch, number and tokens of each document of a source."""
-        for now, first, group in self._passes(documents, epoch, document):
-            for number, tokens in enumerate(group, first):
-                yield now, number, tokens
+    def _single(self, source: Documents | TaskRows, place: dict) -> Iterator[tuple[dict, np.ndarray]]:
+        """Where each document of a source is, and its tokens, ``[1, tokens]``, or ``[2, tokens]`` with labels."""
+        if isinstance(source, Documents):
+            for epoch, first, group in self._passes(source, place["epoch"], place["document"]):
+                for number, tokens in enumerate(group, first):
+                    yield {"epoch": epoch, "document": number}, tokens[None]
+        else:
+            for number, row in enumerate(source.read(place["task_row"]), place["task_row"]):
+                yield {"task_row": number}, self._encode.separated(row)

@@ -9,7 +9,8 @@ Documents become rows of exactly `length` tokens:
 
 No token is lost or doubled: the next epoch's documents fill up an epoch's last row. A special token that stands written
 out in a document becomes that token, as everywhere in transformers. Labels equal the ids, not shifted, so that a row
-predicts `length` - 1 tokens. Rows of several sources are in `mixing`, tokenizers trained on text in `tokenizers`.
+predicts `length` - 1 tokens; those of a task's rows, which `mixing` packs too, go with their tokens. Rows of several
+sources are in `mixing`, tokenizers trained on text in `tokenizers`.
 """
 
 import bisect
@@ -55,6 +56,11 @@ class _Encoder:
             tokens = [self._encode_long(text) for text in texts]
         return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
 
+    def separated(self, row: np.ndarray) -> np.ndarray:
+        """A row of a task, ids and labels int32 ``[2, tokens]``, as a document. Its separator has no label."""
+        before, after = ([tokens, np.full_like(tokens, IGNORE)] for tokens in (self._before, self._after))
+        return np.concatenate((before, row, after), axis=1)
+
     def _encode_long(self, text: str) -> np.ndarray:
         return np.concatenate([self._encode([piece])[0] for piece in pieces_of(text)])
 
@@ -66,13 +72,16 @@ class _Encoder:
 class PackedRows(IterableDataset):
     """Endless training rows: documents, epoch after epoch, joined and cut into rows of `length` tokens.
 
-    A row is {"input_ids": int64 [length], "labels": the same}. Another thread reads and tokenizes ahead, so workers are
-    of no use. More than one would repeat each other's rows, and raises ValueError; `mark` does not see what one reads.
+    A row is {"input_ids": int64 [length], "labels": the same, or those of its tokens}. Another thread reads and
+    tokenizes ahead, so workers are of no use. More than one would repeat each other's rows, and raises ValueError;
+    `mark` does not see what one reads.
 
     Args:
         documents: read in the order of each epoch.
         separator: "eos", "bos" or "none", as at the top.
     """
+
+    has_labels = False  # of its own; else labels are the ids
 
     def __init__(self, documents: Documents, tokenizer: PreTrainedTokenizerFast, length: int, separator: str = "eos"):
         at_least("length", length, 2)
@@ -114,21 +123,26 @@ class PackedRows(IterableDataset):
         self._marks = [self._origin]
         number, begin = self._origin
         drop = self.start * self.length - number  # tokens between the mark and the first row that is asked for
-        unused = np.empty(0, np.int32)
+        unused = np.empty((1 + self.has_labels, 0), np.int32)
         for place, tokens in made_ahead(self._batches(**begin)):
             self._marks.append((number, place))
-            number += len(tokens)
-            unused = np.concatenate((unused, tokens[drop:]))
-            drop = max(0, drop - len(tokens))
-            count = len(unused) // self.length
-            rows, unused = np.split(unused, [count * self.length])
-            for row in torch.from_numpy(rows.astype(np.int64)).view(count, self.length):
-                yield {"input_ids": row, "labels": row}
+            size = tokens.shape[1]
+            number += size
+            unused = np.concatenate((unused, tokens[:, drop:]), axis=1)
+            drop = max(0, drop - size)
+            count = unused.shape[1] // self.length
+            rows, unused = np.split(unused, [count * self.length], axis=1)
+            rows = torch.from_numpy(rows.astype(np.int64)).view(len(rows), count, self.length)
+            for input_ids, labels in zip(rows[0], rows[-1], strict=True):
+                yield {"input_ids": input_ids, "labels": labels}
 
     def _batches(self, epoch: int, document: int) -> Iterator[tuple[dict, np.ndarray]]:
-        """The place of a batch, which is that of its first document, and all its tokens."""
+        """The place of a batch, which is that of its first document, and all its tokens, int32 ``[1, tokens]``.
+
+        Where rows have labels of their own, ``[2, tokens]``: ids and labels.
+        """
         for now, first, tokens in self._passes(self.documents, epoch, document):
-            yield {"epoch": now, "document": first}, np.concatenate(tokens)
+            yield {"epoch": now, "document": first}, np.concatenate(tokens)[None]
 
     def _passes(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
         """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
@@ -143,6 +157,12 @@ class PackedRows(IterableDataset):
                 raise DataError(f"there is no token in the training documents from document {document} on")
             epoch += 1
             document = 0
+
+
+def filler(tokenizer) -> int:
+    """What a row is padded with; it has no label, so that any token does."""
+    tokens = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
+    return next(token for token in tokens if token is not None)
 
 
 class ValidationText(Dataset):
@@ -197,9 +217,7 @@ def validation_rows(
     kept = [row for row in tokenized[:rows] if len(row) > 1]
     if not kept:
         raise DataError("the validation documents hold fewer than two tokens")
-    fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
-    filler = next(token for token in fillers if token is not None)  # which has no label, so that any token does
-    table = np.full((len(kept), length), filler, np.int32)
+    table = np.full((len(kept), length), filler(tokenizer), np.int32)
     for padded, row in zip(table, kept, strict=True):
         padded[: len(row)] = row
     return ValidationText(table, np.array(list(map(len, kept))), size / count)

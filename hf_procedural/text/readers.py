@@ -26,7 +26,7 @@ from .. import upstream
 from ..faults import reading_on, tried_again
 from ..files import is_hub_id
 from ..terminal import in_a_line, logger
-from .sources import FORM
+from .sources import FORM, PROCEDURAL
 
 _KINDS = "json, jsonl or txt (each also .gz, .zst, .bz2, .lz4) or parquet"
 FILE_NAME = re.compile(r"\.(json|jsonl|txt)(\.(gz|zst|bz2|lz4))?$|\.parquet$")
@@ -353,6 +353,8 @@ def splits_of(dataset: str, config: str | None) -> dict[str, Split]:
         splits = {"train": _corpus(dataset)}
     else:
         files = local_files(dataset, FILE_NAME, _KINDS, "dataset")
+        if files is None and dataset == PROCEDURAL:
+            raise ValueError(f"dataset {PROCEDURAL}:{config}: rows of a task, and text is to be read here")
         if files is None:
             return _hub_splits(dataset, config)
         splits = {split: _files(paths) for split, paths in files.items()}

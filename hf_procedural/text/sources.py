@@ -6,6 +6,8 @@
     codeparrot/codeparrot-clean-train:::content                    fields may be empty
     {name: allenai/c4, config: en, text_column: text, weight: 3}   the same as a mapping of a YAML
     {name: allenai/c4:en, weight: 3}                               or in both ways
+    procedural:sort-64+set-64                                      rows of a task, as one source among texts
+    {name: procedural:sort-64, parameters: {vocab_size: 50}, coding: text, weight: 0.003}
 
 A field that is not given is that of dataset_config, train_split and text_column, which are for all data sets. Names of
 files and folders may have colons of their own: what has a slash or ends as a file does belongs to the name, and so does
@@ -14,15 +16,20 @@ the longest beginning that exists here. A column with a slash or a colon can be 
 
 import dataclasses
 import glob
+import json
 import math
 import os
 import re
 from typing import Any, ClassVar
 
 from ..errors import nearest
+from ..tasks import task
+from ..tasks.coding import check_kind
 
 FORM = "NAME:CONFIG:SPLIT:TEXT_COLUMN"
-KEYS = ("name", "config", "split", "text_column", "validation_split", "weight")
+KEYS = ("name", "config", "split", "text_column", "validation_split", "weight", "parameters", "coding")
+PROCEDURAL = "procedural"  # the name of rows of a task, whose configuration the task is
+_OF_TASKS = ("name", "config", "parameters", "coding")
 # A piece with a slash or the end of a file's name belongs to the name: C:\\x, a/12:30/x, x:y.jsonl, hf://a.
 _OF_A_PATH = re.compile(r"[/\\]|\.(jsonl?|txt|parquet|gz|zst|bz2|lz4|tar|tgz)$")
 
@@ -49,13 +56,20 @@ class ReadingArguments:
 
 @dataclasses.dataclass(frozen=True)
 class TextSource:
-    """A data set of text; None is a field that was not given."""
+    """A data set of text, or rows of a procedural task; None is a field that was not given."""
 
     name: str
     config: str | None = None
     split: str | None = None
     text_column: str | None = None
     validation_split: str | None = None
+    parameters: dict | None = None  # of a task
+    coding: str | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The name of the task whose rows it is; None for text."""
+        return self.config if self.name == PROCEDURAL else None
 
 
 def parse_source(dataset: str | dict) -> TextSource:
@@ -72,7 +86,8 @@ def parse_source(dataset: str | dict) -> TextSource:
     fields = [piece or None for piece in pieces[length:]]
     if len(fields) > 3:
         raise ValueError(f"dataset {dataset!r}: after {name!r} come {len(fields)} fields, of at most 3: {FORM}")
-    return TextSource(name, *fields)
+    config, split, text_column, *_ = [*fields, None, None, None]
+    return TextSource(name, config, split, text_column)
 
 
 def _is_here(path: str) -> bool:
@@ -86,7 +101,7 @@ def checked_source(dataset) -> tuple[Any, float | None]:
     Raises ValueError, in one line that says what is accepted.
     """
     if isinstance(dataset, str):
-        parse_source(dataset)
+        _check_task(parse_source(dataset))
         return dataset, None
     if not isinstance(dataset, dict):
         raise ValueError(f"dataset must be {FORM}, or a mapping with the keys {', '.join(KEYS)}, got {dataset!r}")
@@ -95,8 +110,9 @@ def checked_source(dataset) -> tuple[Any, float | None]:
         if key not in KEYS:
             close = nearest(str(key), KEYS)
             raise ValueError(f"dataset: unknown key {key!r}{close} (accepted: {', '.join(KEYS)})")
-        if key != "weight" and not (isinstance(value, str) or value is None):
-            raise ValueError(f"dataset: {key} must be a string, got {value!r}")
+        kind, words = (dict, "a mapping of names to values") if key == "parameters" else (str, "a string")
+        if key != "weight" and not (isinstance(value, kind) or value is None):
+            raise ValueError(f"dataset: {key} must be {words}, got {value!r}")
     if not fields.get("name"):
         raise ValueError(f"dataset: {dataset} has no name (accepted: {', '.join(KEYS)})")
     weight = fields.pop("weight", None)
@@ -111,8 +127,30 @@ def checked_source(dataset) -> tuple[Any, float | None]:
             else "has no name before a colon"
         )
         raise ValueError(f"dataset: name {fields['name']!r} {reason}")
-    only_name = len(named) == len(fields) == 1
+    _check_task(TextSource(**fields | named))
+    only_name = len(fields) == 1 and (len(named) == 1 or named["name"] == PROCEDURAL)
     return fields["name"] if only_name else fields | named, weight
+
+
+def _check_task(source: TextSource) -> None:
+    """Raises ValueError for rows of a task with fields of text, an unknown task or coding; and for text with a task's.
+
+    Parameters that are not the source's own are not known here.
+    """
+    given = {key: value for key, value in dataclasses.asdict(source).items() if value is not None}
+    if source.name != PROCEDURAL or (source.task is None and _is_here(PROCEDURAL)):  # a folder of that name
+        strange = [key for key in ("parameters", "coding") if key in given]
+        if strange:
+            raise ValueError(f"dataset: {strange[0]} is of {PROCEDURAL}:TASK alone, and {source.name} is text")
+        return
+    strange = [key for key in given if key not in _OF_TASKS]
+    if strange:
+        raise ValueError(f"dataset: {label(given)} has no {strange[0]} (accepted: {', '.join(_OF_TASKS)}, weight)")
+    if source.task is None:
+        raise ValueError(f"dataset {PROCEDURAL!r} names no task: {PROCEDURAL}:sort-64, or another")
+    if source.coding is not None:
+        check_kind(source.coding)
+    task(source.task, **source.parameters or {})
 
 
 def checked_sources(datasets: list, weights: list[float]) -> tuple[list, list[float]]:
@@ -152,10 +190,17 @@ def named(dataset: str | dict | list) -> list[TextSource]:
     return list(map(parse_source, dataset if isinstance(dataset, list) else [dataset]))
 
 
+def texts_of(datasets: str | dict | list) -> list[str | dict]:
+    """Those of the data sets of a recipe.yaml that are text, in their order."""
+    datasets = datasets if isinstance(datasets, list) else [datasets]
+    return [dataset for dataset in datasets if parse_source(dataset).task is None]
+
+
 def label(dataset: str | dict) -> str:
     """A data set in words: as it was named, or what its mapping says."""
     if isinstance(dataset, str):
         return dataset
     source = parse_source(dataset)
     fields = [source.name, source.config, source.split, source.text_column]
-    return ":".join(field or "" for field in fields).rstrip(":")
+    parameters = f" {json.dumps(source.parameters)}" if source.parameters else ""
+    return ":".join(field or "" for field in fields).rstrip(":") + parameters
