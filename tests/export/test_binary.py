@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.vocabularies import large_tokenizer
 
 import hf_procedural as hp
 from hf_procedural.data.coded import CodedRows
 from hf_procedural.export import ids
 from hf_procedural.export.plan import Plan
+from hf_procedural.tasks.coding import Coding
 
 NAMES = ("megatron", "nanogpt", "llmc", "olmo", "datatrove")
 UINT16 = 2**16 - 2  # symbols of a task whose ids, with those of <sep> and <pad>, just fit into uint16
@@ -31,6 +33,7 @@ def _plan(name, task="stack-8", count=2_500, shard_rows=1_000, dtype=None, split
 def _export(name, folder, plan):
     """Writes an export, and gives the files of each shard."""
     format, shards = _format(name), []
+    folder.mkdir(exist_ok=True)
     for number in range(plan.shards):
         files = [folder / file for file in format.files(plan.stem(number), plan)]
         format.write(files, plan.rows.read(plan.split, *plan.range(number)), plan)
@@ -304,6 +307,34 @@ def test_datatrove_count_in_words(count):
     import humanize
 
     assert _format("datatrove")._metric(count) == humanize.metric(count, unit="T")
+
+
+# Rows in a tokenizer's ids
+
+
+def test_rows_of_a_tokenizer(tmp_path):
+    """Written out, and merged by datatrove, which takes the dtype from .metadata, as nanotron takes the tokenizer."""
+    from datatrove.pipeline.tokens.merger import DocumentTokenizerMerger
+    from datatrove.utils.dataset import DatatroveFileDataset
+
+    task = hp.task("stack-8")
+    rows = CodedRows(task, coding=Coding.make(task, large_tokenizer(), "text"))
+    plan = Plan(rows, "train", 50, 50, _format("datatrove").dtypes(rows.vocab_size)[0], True)
+    ((tokens, loss, index, metadata),) = _export("datatrove", tmp_path / "rows", plan)
+    ends = np.fromfile(index, np.uint64)
+    (block,) = rows.read("train", 0, 50)
+    np.testing.assert_array_equal(ends, block.ends)
+    np.testing.assert_array_equal(
+        DatatroveFileDataset(str(tokens), ends[-1] - 1, token_size=4)[0]["input_ids"], block.tokens
+    )
+    np.testing.assert_array_equal(np.fromfile(loss, bool), block.labels != -100)
+    assert metadata.read_text().splitlines()[:2] == [f"{rows.coding.tokenizer}|4", str(ends[-1])]
+    merger = DocumentTokenizerMerger(str(tmp_path / "rows"), str(tmp_path / "merged"), "all", seed=0)
+    merger.run()
+    merged = np.fromfile(tmp_path / "merged" / "000_all.ds", np.uint32)
+    merged_ends = np.fromfile(tmp_path / "merged" / "000_all.ds.index", np.uint64).astype(int)
+    shuffled = [row.tolist() for row in np.split(merged, merged_ends[:-1])]
+    assert sorted(shuffled) == sorted(row.tolist() for row in np.split(block.tokens, block.ends[:-1]))
 
 
 # All
