@@ -24,6 +24,7 @@ from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
 from support import starting
 from support.running import RECIPES, ROOT
+from support.vocabularies import large_tokenizer
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
@@ -39,6 +40,8 @@ from hf_procedural.tasks import task_class
 COMMANDS = ("list", "show", "generate", "export", "publish")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
+FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
+FORMS += [{"tokenizer": "tokenizer", "coding": coding} for coding in ("symbols", "text")]
 GRID = [f"{name}-{size}" for name in hp.list_tasks() for size in task_class(name).sizes]
 
 
@@ -260,9 +263,15 @@ def test_publish_twice(run, tmp_path):
         "dyck-3 --length 16 --max_depth none",
         "sort-4 --fixed_size false",
         "sort-4+dyck-2 --dyck.length 16 --weights '[0.6, 0.4]' --shuffle_tokens",
+        "sort-4 --view text",
+        "haystack-4 --vocab_size 40 --view messages --seed 2",
+        "sort-4 --tokenizer tokenizer --coding_seed 3",
+        "sort-4 --tokenizer tokenizer --coding text",
     ],
 )
 def test_a_config_names_the_command_that_makes_it(words, run, tmp_path):
+    if "--tokenizer" in words:
+        large_tokenizer().save_pretrained("tokenizer")
     run(f"publish {words} --output_dir 'my data' {shlex.join(SMALL)}")
     ((config, entry),) = json.loads(Path("my data/hf_procedural.json").read_text()).items()
     assert f"`{entry['command']}`" in Path("my data/README.md").read_text()
@@ -272,6 +281,30 @@ def test_a_config_names_the_command_that_makes_it(words, run, tmp_path):
     assert name == "hf-procedural" and run(*command) == f"[1/1] {config}: in my data\n"
     assert {path.relative_to("my data"): path.read_bytes() for path in Path("my data").glob("*/*")} == before
     assert json.loads(Path("my data/hf_procedural.json").read_text()) == {config: entry}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_rows_are_published_and_written_in_every_form(form, run, tmp_path):
+    large_tokenizer().save_pretrained("tokenizer")
+    flags = shlex.join(word for key, value in form.items() for word in (f"--{key}", value))
+    expected = load_dataset("procedural", "haystack-4", seed=2, **form, **SMALL_SIZES)
+    run(f"publish haystack-4 {flags} --seed 2 --output_dir data {shlex.join(SMALL)}")
+    (config,) = get_dataset_config_names(str(tmp_path / "data"))
+    published = load_dataset("data", config, cache_dir=str(tmp_path / "cache"))
+    rows = len(expected["train"])
+    run(f"generate haystack-4 {flags} --seed 2 --output_dir rows --rows {rows} --workers 2 --shard_rows 8")
+    written = load_dataset("rows", cache_dir=str(tmp_path / "other_cache"))
+    for loaded in (published, written):
+        assert loaded["train"].features == expected["train"].features
+        assert list(loaded["train"]) == list(expected["train"])
+    if "tokenizer" in form:
+        kept = [hp.Coding.load(folder) for folder in (f"data/{config}", "rows")]
+        made = hp.Coding.make(hp.task("haystack-4"), large_tokenizer(), form["coding"])
+        assert [(coding.kind, coding.digest) for coding in kept] == [(made.kind, made.digest)] * 2
+    code = re.search(r"```python\n(.*?)```", Path("data/README.md").read_text(), re.S)[1]
+    assert "print" in code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_dry_run_of_the_grid(run, tmp_path):

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 
-from .. import registration
+from .. import accepted, registration
 from ..shards.executors import EXECUTORS
 from ..terminal import tell
 from .parameters import value_of
@@ -22,10 +22,41 @@ def add_command(commands, name: str, run, text: str, takes_parameters: bool = Fa
     return added
 
 
-def add_fixed_size(parser) -> None:
-    """Adds the flag to a command that writes rows."""
+def add_form(parser) -> None:
+    """Adds the flags of `form_of` to a command that writes rows."""
+    parser.add_argument(
+        "--view",
+        default="ids",
+        metavar="VIEW",
+        help="ids (default), text, prompt_completion or messages: the columns of rows.",
+    )
     about = "Whether lists have one fixed length (default), or may be mixed with rows of another length."
     parser.add_argument("--fixed_size", type=value_of, default=True, metavar="true|false", help=about)
+    add_coding(parser)
+
+
+def add_coding(parser) -> None:
+    """Adds the flags of a tokenizer whose ids rows are to have."""
+    parser.add_argument(
+        "--tokenizer", metavar="NAME", help="Write rows in the ids of this tokenizer: a folder, or a Hub id."
+    )
+    parser.add_argument(
+        "--coding",
+        metavar="CODING",
+        help="How: symbols (default), each symbol of the task as one token, kept in coding.json; or text, in words.",
+    )
+    parser.add_argument(
+        "--coding_seed", type=int, default=0, metavar="N", help="Of the choice of tokens for symbols (default: 0)."
+    )
+    parser.ranges["coding_seed"] = accepted.least(0)
+
+
+USUAL_FORM = {"fixed_size": True, "view": "ids", "tokenizer": None, "coding": None, "coding_seed": 0}
+
+
+def form_of(args) -> dict:
+    """The form of rows that the flags ask for, as `load_dataset("procedural", ...)` takes it."""
+    return {name: getattr(args, name) for name in USUAL_FORM}
 
 
 def number_of(text: str) -> int:

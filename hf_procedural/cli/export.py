@@ -7,10 +7,9 @@ from .. import accepted
 from ..errors import in_bytes
 from ..export import formats
 from ..tasks import task
-from ..tasks.coding import KINDS, Coding
 from ..tasks.splits import SIZES
 from ..terminal import tell
-from .command import add_command, add_workers, make, number_of, options_of_executor, plural
+from .command import add_coding, add_command, add_workers, make, number_of, options_of_executor, plural
 from .parameters import value_of
 
 _EXPORT = """Writes rows of a task as the files that a pretraining framework reads.
@@ -46,15 +45,7 @@ def add_commands(commands) -> None:
     exported.add_argument("--split", default="train", choices=list(SIZES), help="Default: train.")
     exported.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
     exported.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
-    exported.add_argument(
-        "--tokenizer", metavar="NAME", help="Write rows in the ids of this tokenizer: a folder, or a Hub id."
-    )
-    exported.add_argument(
-        "--coding",
-        choices=KINDS,
-        help="How: symbols (default), each symbol of the task as one token, kept in coding.json; or text, in words.",
-    )
-    exported.add_argument("--coding_seed", type=int, metavar="N", help="Of the choice of tokens (default: 0).")
+    add_coding(exported)
     exported.add_argument("--dtype", metavar="DTYPE", help="Of ids, such as uint16 (default: the format's own choice).")
     exported.add_argument(
         "--loss_masks",
@@ -67,7 +58,7 @@ def add_commands(commands) -> None:
     exported.add_argument("--shard_size", metavar="SIZE", help="Or the size of a shard's ids at most, such as 500MB.")
     add_workers(exported, has_parts=True)
     exported.add_argument("--dry_run", action="store_true", help="Only say what would be written.")
-    exported.ranges |= {"seed": accepted.least(0), "coding_seed": accepted.least(0), "shard_rows": accepted.least(1)}
+    exported.ranges |= {"seed": accepted.least(0), "shard_rows": accepted.least(1)}
     plain = exported.format_help
     exported.format_help = lambda: f"{plain()}\nformats:\n{formats.about_all()}\n"
 
@@ -91,14 +82,15 @@ def export(args) -> None:
 def _asked(args):
     """The export that the flags ask for. Raises ValueError for a mistake."""
     from ..data import blocks
-    from ..data.coded import CodedRows
+    from ..data.coded import CodedRows, coding_of
     from ..export.planning import plan
     from ..export.work import Export
 
     formats.format_of(args.format)
     chosen = task(args.name, **args.parameters)
     blocks.check(chosen, args.split)
-    rows = CodedRows(chosen, args.seed, padded=not args.drop_padding, coding=_coding(args, chosen))
+    coding = coding_of(chosen, args.tokenizer, args.coding, args.coding_seed)
+    rows = CodedRows(chosen, args.seed, padded=not args.drop_padding, coding=coding)
     settings = {
         "count": args.rows,
         "tokens": args.tokens,
@@ -109,18 +101,6 @@ def _asked(args):
     }
     asked = plan(rows, args.format, args.split, **settings)
     return Export(asked, args.format, Path(args.output_dir), blocks.fingerprint(chosen, args.seed, args.split))
-
-
-def _coding(args, chosen):
-    """The coding in the ids of --tokenizer; None for the task's own ids."""
-    if args.tokenizer is None:
-        given = [name for name in ("coding", "coding_seed") if getattr(args, name) is not None]
-        if given:
-            raise ValueError(f"{given[0]} is of a tokenizer: give --tokenizer, too")
-        return None
-    from ..data.tokenization import load_tokenizer
-
-    return Coding.make(chosen, load_tokenizer(args.tokenizer), args.coding or "symbols", args.coding_seed or 0)
 
 
 def _bytes_of(text: str) -> int:

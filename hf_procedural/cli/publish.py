@@ -10,7 +10,7 @@ from ..locks import holding
 from ..tasks import list_tasks, task_class
 from ..tasks.splits import SIZES
 from ..terminal import tell
-from .command import add_command, add_fixed_size, add_workers, builder_of, make, options_of_executor
+from .command import USUAL_FORM, add_command, add_form, add_workers, builder_of, form_of, make, options_of_executor
 from .rows import as_word
 
 _PUBLISH = """Publishes tasks as configs of a data set on the Hub, and their tokenizers.
@@ -40,7 +40,7 @@ def add_commands(commands) -> None:
     published.add_argument("--dry_run", action="store_true", help="Only say what would be pushed.")
     published.add_argument("--task_file", metavar="FILE.py", help="A Python file with tasks of your own.")
     published.add_argument("--seed", type=int, default=0, help="Seed of the rows (default: 0).")
-    add_fixed_size(published)
+    add_form(published)
     published.ranges |= dict.fromkeys(("seed", *(f"{split}_size" for split in SIZES)), accepted.least(0))
     add_workers(published)
     for split, rows in SIZES.items():
@@ -83,10 +83,10 @@ def _configs(args) -> dict[str, tuple]:
     sizes = {f"{split}_size": getattr(args, f"{split}_size") for split in SIZES}
     configs = {}
     for name in names:
-        builder = builder_of(name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
+        builder = builder_of(name, args.parameters, seed=args.seed, **form_of(args), **sizes)
         if not builder.config.rows():
             raise ValueError("there are no rows to publish: one of train_size, validation_size, test_size must be > 0")
-        config = config_name(builder.config.task, name, args.parameters)
+        config = config_name(builder.config, name, args.parameters)
         configs[config] = builder, entry(builder, name, args.parameters, _command(args, name, sizes))
     return configs
 
@@ -125,7 +125,7 @@ def _publish_each(args, configs: dict[str, tuple]) -> None:
     nothing = True
     for number, (config, (builder, made)) in enumerate(configs.items(), 1):
         if args.repo:
-            where = f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
+            where = repo if builder.config.coding else f"{repo}, tokenizer in {tokenizer_repo(repo, config)}"
             done = datasets.publish_config(
                 builder, config, made, repo, private, args.revision, args.output_dir, args.num_proc or 1
             )
@@ -177,9 +177,9 @@ def _command(args, name: str, sizes: dict) -> str:
     words = ["hf-procedural", "publish", name, *(["--task_file", args.task_file] if args.task_file else [])]
     for key, value in args.parameters.items():
         words += [f"--{key}", as_word(value)]
-    asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0, "fixed_size": True}
+    asked = {f"{split}_size": rows for split, rows in SIZES.items()} | {"seed": 0} | USUAL_FORM
     where = {"repo": args.repo, "revision": args.revision} if args.repo else {"output_dir": args.output_dir}
-    for key, value in (sizes | {"seed": args.seed, "fixed_size": args.fixed_size} | where).items():
+    for key, value in (sizes | {"seed": args.seed} | form_of(args) | where).items():
         if value is not None and value != asked.get(key):
             words += [f"--{key}", as_word(value)]
     return shlex.join(words)

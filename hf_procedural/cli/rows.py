@@ -10,9 +10,10 @@ from ..tasks.splits import SIZES
 from ..terminal import console, tell
 from .command import (
     add_command,
-    add_fixed_size,
+    add_form,
     add_workers,
     builder_of,
+    form_of,
     make,
     number_of,
     options_of_executor,
@@ -67,7 +68,7 @@ def add_commands(commands) -> None:
         one.ranges["seed"] = accepted.least(0)
     generated.add_argument("--rows", type=number_of, required=True, metavar="N", help="Number of rows, such as 1e6.")
     generated.add_argument("--output_dir", required=True, metavar="DIR", help="Folder of the Parquet files.")
-    add_fixed_size(generated)
+    add_form(generated)
     generated.add_argument(
         "--shard_rows", type=number_of, metavar="N", help="Rows in a file, in whole blocks (default: 2 GiB in memory)."
     )
@@ -184,12 +185,13 @@ def generate(args) -> None:
     from ..data import parquet
 
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
-    builder = builder_of(args.name, args.parameters, seed=args.seed, fixed_size=args.fixed_size, **sizes)
+    builder = builder_of(args.name, args.parameters, seed=args.seed, **form_of(args), **sizes)
     rows = parquet.Rows.of(builder, args.output_dir, args.shard_rows)
     options_of_executor(args)
     rows.check()
     if make(rows, args, bar=tqdm):
         size = sum((rows.folder / shard.file).stat().st_size for shard in rows)
-        tokens = args.rows * builder.config.task.max_length
+        width = builder.config.row_length
+        tokens = f"{args.rows * width:,} tokens, " if width else ""
         made = plural(rows.count, "Parquet file")
-        tell(f"{args.output_dir}: {args.rows:,} rows, {tokens:,} tokens, {size / 1e6:,.1f} MB in {made}")
+        tell(f"{args.output_dir}: {args.rows:,} rows, {tokens}{size / 1e6:,.1f} MB in {made}")

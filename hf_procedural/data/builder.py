@@ -1,10 +1,10 @@
 """The `datasets` builder over the task registry: what `load_dataset("procedural", "sort-64")` runs."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
-import os
 from hashlib import sha256
 from typing import Any, cast
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import upstream
 from ..tasks import Task, list_tasks, task, task_class
-from ..tasks.coding import Coding, check_kind
+from ..tasks.coding import Coding
 from ..tasks.splits import SIZES
 from . import blocks, views
+from .coded import coding_of
 from .streaming import faster
 
 # Numbers of shards: each divides by many numbers of nodes and workers, and none is slow to list.
@@ -65,27 +66,24 @@ class ProceduralConfig(datasets.BuilderConfig):
             raise ValueError(f"fixed_size must be true or false, got {self.fixed_size!r}")
         if self.task is not None:
             views.check(self.view, self.task, is_coded=bool(self.coding or self.tokenizer is not None))
-            self.coding = self._coding()
+            self.coding = coding_of(self.task, self.tokenizer, self.coding, self.coding_seed)
             self.tokenizer = None  # the coding has all of it, is small, and is the same wherever it is unpickled
 
-    def _coding(self) -> Coding | None:
+    @property
+    def form(self) -> dict[str, Any]:
+        """In what form rows are, where it is not the usual one: as plain JSON."""
+        form: dict[str, Any] = {} if self.fixed_size else {"fixed_size": False}
+        if self.view != "ids":
+            form["view"] = self.view
         if isinstance(self.coding, Coding):
-            if self.coding.words != self.task.vocabulary:
-                raise ValueError(f"coding: it is of other tokens than those of {self.task.config_name}")
-            return self.coding
-        if self.coding is not None:
-            check_kind(self.coding)
-        if self.tokenizer is None:
-            for name in ("coding", "coding_seed"):
-                if getattr(self, name):
-                    raise ValueError(f"{name}: there is no tokenizer whose ids rows could have; give tokenizer, too")
-            return None
-        tokenizer = self.tokenizer
-        if isinstance(tokenizer, str | os.PathLike):
-            from .tokenization import load_tokenizer
+            form["coding"] = {name: getattr(self.coding, name) for name in ("kind", "tokenizer", "digest")}
+        return form
 
-            tokenizer = load_tokenizer(os.fspath(tokenizer))
-        return Coding.make(self.task, tokenizer, self.coding or "symbols", self.coding_seed)
+    @property
+    def row_length(self) -> int | None:
+        """Tokens in each row; None where rows are text, or differ."""
+        is_even = self.view == "ids" and not (isinstance(self.coding, Coding) and self.coding.kind == "text")
+        return self.task.max_length if is_even else None
 
     @property
     def made(self) -> views.View:
@@ -105,12 +103,8 @@ class ProceduralConfig(datasets.BuilderConfig):
         everything = [self.task.key, self.seed, sizes]
         if not self.task.is_ours:  # no version of ours tells when its rows change: the rows themselves do
             everything.append(blocks.fingerprint(self.task, self.seed, "train"))
-        if not self.fixed_size:
-            everything.append("lists of any size")
-        if self.view != "ids":
-            everything.append(self.view)
-        if isinstance(self.coding, Coding):
-            everything.append(self.coding.digest)
+        if self.form:
+            everything.append(self.form)
         digest = sha256(json.dumps(everything).encode()).hexdigest()
         return f"{self.name[:60]}-{digest[:16]}"
 
@@ -169,10 +163,11 @@ class Procedural(datasets.ArrowBasedBuilder):
             license="apache-2.0",
             features=self.config.made.features,
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
-            size_in_bytes=sum(self.config.rows().values()) * self._row_bytes(),
+            size_in_bytes=sum(self.config.rows().values()) * self.row_bytes,
         )
 
-    def _row_bytes(self) -> int:
+    @functools.cached_property
+    def row_bytes(self) -> int:
         """Of a row in memory; where rows differ, of a usual one."""
         if self.config.view == "ids" and not self.config.coding:
             return 2 * 4 * self.config.task.max_length

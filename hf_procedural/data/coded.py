@@ -1,13 +1,14 @@
 """Rows for others' frameworks: tokens of variable rows, one after another, in a task's own ids or a tokenizer's."""
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from ..tasks import Task
-from ..tasks.coding import Coding
+from ..tasks.coding import Coding, check_kind
 from . import blocks
 
 
@@ -68,6 +69,35 @@ class CodedRows:
         for number in range(start // size, -(-stop // size)):
             first = number * size
             yield _rows_of(self.block(split, number), max(0, start - first), min(size, stop - first))
+
+
+def coding_of(task: Task, tokenizer=None, coding: str | Coding | None = None, seed: int = 0) -> Coding | None:
+    """How rows of a task are written in the ids of a tokenizer; None for its own ids, where there is no tokenizer.
+
+    Args:
+        tokenizer: a folder, an id of the Hub, or a fast tokenizer of transformers.
+        coding: one of coding.KINDS (None: symbols), or what is already made of a tokenizer.
+        seed: of the choice of symbols.
+
+    Raises ValueError as `Coding.make` and `load_tokenizer` do, for a coding or a seed without a tokenizer, and for a
+    coding of other tokens than the task's.
+    """
+    if isinstance(coding, Coding):
+        if coding.words != task.vocabulary:
+            raise ValueError(f"coding: it is of other tokens than those of {task.config_name}")
+        return coding
+    if coding is not None:
+        check_kind(coding)
+    if tokenizer is None:
+        for name, value in (("coding", coding), ("coding_seed", seed)):
+            if value:
+                raise ValueError(f"{name}: there is no tokenizer whose ids rows could have; give tokenizer, too")
+        return None
+    if isinstance(tokenizer, str | os.PathLike):
+        from .tokenization import load_tokenizer
+
+        tokenizer = load_tokenizer(os.fspath(tokenizer))
+    return Coding.make(task, tokenizer, coding or "symbols", seed)
 
 
 def _rows_of(block: Block, start: int, stop: int) -> Block:

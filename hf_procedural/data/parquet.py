@@ -22,6 +22,7 @@ from . import blocks
 
 SHARD_BYTES = 2 * 2**30  # in memory; a tenth to a third of it on disk
 GROUP_BLOCKS = 64  # blocks in a row group: some 64 MiB in memory
+_OF_ALL = {"task", "seed", "fingerprint", "split", "rows"}  # what every file says about itself
 SMALLEST = 50  # Parquet files of rows are never so many times smaller than the rows in memory; of ours 16 times at most
 
 
@@ -33,7 +34,7 @@ class Shard:
     split: str
     start: int  # the first of its rows
     stop: int
-    origin: dict  # task with its parameters, seed and fingerprint; fixed_size where that is false
+    origin: dict  # task with its parameters, seed and fingerprint; and the form of rows, where that is not the usual
 
     @property
     def rows(self) -> int:
@@ -75,9 +76,7 @@ class Rows:
         for split, rows in config.rows().items():
             fingerprint = blocks.fingerprint(config.task, config.seed, split)
             origin = {"task": config.task.key, "seed": config.seed, "fingerprint": fingerprint}
-            if not config.fixed_size:
-                origin["fixed_size"] = False
-            splits.append((split, rows, -(-rows // self.rows_each), origin))
+            splits.append((split, rows, -(-rows // self.rows_each), origin | config.form))
         return splits
 
     @property
@@ -146,7 +145,9 @@ class Rows:
                 tell(count)
 
     def finish(self) -> None:
-        """Nothing: the files are all that there is."""
+        """Writes the coding of rows in a tokenizer's ids."""
+        if self.builder.config.coding:
+            self.builder.config.coding.save(self.folder)
 
 
 def write(builder, folder, num_proc: int = 1) -> list[Path]:
@@ -201,10 +202,11 @@ def _is_other_split(metadata: bytes | None, builder) -> bool:
         return False
     try:
         origin = json.loads(metadata)
-        task, split, fixed_size = origin["task"], origin["split"], origin.get("fixed_size", True)
+        task, split = origin["task"], origin["split"]
+        form = {key: origin[key] for key in origin.keys() - _OF_ALL}
     except (ValueError, KeyError, TypeError, AttributeError):  # not of ours
         return False
-    is_same = task == builder.config.task.key and fixed_size == builder.config.fixed_size
+    is_same = task == builder.config.task.key and form == builder.config.form
     return is_same and split not in builder.config.rows()
 
 

@@ -16,6 +16,7 @@ from ..data import blocks
 from ..data.builder import CITATION, PAPER_URL
 from ..show.rows import as_json
 from ..tasks import Task
+from ..tasks.coding import FILE as CODING
 from .cards import Card, merged
 
 PUBLISHED = "hf_procedural.json"
@@ -34,8 +35,8 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         split: {"rows": rows, "fingerprint": blocks.fingerprint(task, seed, split)}
         for split, rows in builder.config.rows().items()
     }
-    lists = {} if builder.config.fixed_size else {"fixed_size": False}
-    return lists | {
+    coding = builder.config.coding
+    return builder.config.form | {
         "task": name,
         "parameters": parameters,
         "all_parameters": task.parameters,
@@ -45,7 +46,7 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         "layout": _layout(task),
         "example": _example(task, seed, next(iter(splits))),
         "row_length": task.max_length,
-        "vocabulary_size": len(task.vocabulary),
+        "vocabulary_size": coding.vocab_size if coding else len(task.vocabulary),
         "paper": task.paper,
         "version": __version__,
         "command": command,
@@ -151,16 +152,7 @@ Made with hf_procedural {__version__}; nothing but transformers is needed to loa
 
 
 def _body(where: str, published: dict[str, dict], revision: str | None, is_folder: bool) -> str:
-    name, first = next(iter(published.items()))
-    at = f', revision="{revision}"' if revision else ""
-    if is_folder:
-        words = "".join(f", {key}={value!r}" for key, value in first["parameters"].items())
-        imported = "import hf_procedural"
-        load = f'hf_procedural.tokenizer("{first["task"]}"{words})'
-    else:
-        imported = "from transformers import AutoTokenizer"
-        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
-    length, vocabulary = first["row_length"], first["vocabulary_size"]
+    use = _use(where, *next(iter(published.items())), revision, is_folder)
     table = [
         "| config | what is learned | rows: train, validation, test | row length | tokens |",
         "|---|---|---|--:|--:|",
@@ -172,7 +164,6 @@ def _body(where: str, published: dict[str, dict], revision: str | None, is_folde
         table.append(
             f"| `{config}` | {made['summary']} | {rows} | {made['row_length']:,} | {made['vocabulary_size']:,} |"
         )
-    evaluation = "validation" if "validation" in first["splits"] else next(iter(first["splits"]))
     table = "\n".join(table)
     sections = "\n\n".join(_section(config, made) for config, made in published.items())
     return f"""# Procedural pretraining data
@@ -186,29 +177,7 @@ those faster. Generated, not collected: no text of any person is in it.
 
 ## Use
 
-```python
-from datasets import load_dataset
-{imported}
-
-rows = load_dataset("{where}", "{name}"{at})  # or streaming=True
-tokenizer = {load}
-print(tokenizer.decode(rows["train"][0]["input_ids"]))
-```
-
-Columns are `input_ids` and `labels`, lists of the row length: the labels equal the inputs where the loss counts and are
--100 elsewhere, not shifted, as models of transformers want them. Rows are padded on the right and need no attention
-mask. With the stock Trainer:
-
-```python
-from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainingArguments, default_data_collator
-
-sizes = dict(n_layer=2, n_head=4, n_embd=64, n_positions={length}, vocab_size={vocabulary})
-ends = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **ends, **sizes))
-arguments = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=1e-3, max_steps=1000)
-data = dict(train_dataset=rows["train"], eval_dataset=rows["{evaluation}"])
-Trainer(model, arguments, data_collator=default_data_collator, **data).train()
-```
+{use}
 
 ## How it was made
 
@@ -224,6 +193,71 @@ The tasks' sources stand with them; the method is that of [Procedural Pretrainin
 
 ```bibtex
 {CITATION}
+```"""
+
+
+_COLUMNS = {
+    "ids": """Columns are `input_ids` and `labels`, lists of token ids: the labels equal the inputs where the loss
+counts and are -100 elsewhere, not shifted, as models of transformers want them.""",
+    "text": """The column `text` has the tokens of a row as words, separated by spaces, without padding. The task's own
+tokenizer gives the row's ids for it; any other reads it as text, as `trl sft` does with `--dataset_name`.""",
+    "prompt_completion": """The columns `prompt` and `completion` are text, as SFTTrainer and GRPOTrainer of TRL take
+them: one after the other, they are the row.""",
+    "messages": """The column `messages` has a turn of the user, the prompt, and one of the assistant, the answer, as
+chat templates take them.""",
+}
+_FIRST = {
+    "ids": 'tokenizer.decode(rows["{split}"][0]["input_ids"])',
+    "text": 'tokenizer(rows["{split}"][0]["text"])',
+    "prompt_completion": 'tokenizer(rows["{split}"][0]["prompt"])',
+    "messages": 'rows["{split}"][0]["messages"]',
+}
+
+
+def _use(where: str, name: str, made: dict, revision: str | None, is_folder: bool) -> str:
+    """How the config `name`, whose entry is `made`, is loaded, and trained on where the stock collator takes rows."""
+    at = f', revision="{revision}"' if revision else ""
+    view, coding = made.get("view", "ids"), made.get("coding")
+    imported = "from transformers import AutoTokenizer"
+    if coding:
+        load = f'AutoTokenizer.from_pretrained("{coding["tokenizer"]}")'
+    elif is_folder:
+        words = "".join(f", {key}={value!r}" for key, value in made["parameters"].items())
+        imported = "import hf_procedural"
+        load = f'hf_procedural.tokenizer("{made["task"]}"{words})'
+    else:
+        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
+    first = _FIRST[view].format(split=next(iter(made["splits"])))
+    text = f"""```python
+from datasets import load_dataset
+{imported}
+
+rows = load_dataset("{where}", "{name}"{at})  # or streaming=True
+tokenizer = {load}
+print({first})
+```
+
+{_COLUMNS[view]}"""
+    if coding:
+        text += f""" Ids are those of {coding["tokenizer"]}: `{name}/{CODING}` says how the task's tokens are written in
+them, and `hf_procedural.Coding.load` reads it."""
+    is_padded = view == "ids" and (coding is None or coding["kind"] == "symbols")
+    return text + (_training(made) if is_padded else "")
+
+
+def _training(made: dict) -> str:
+    evaluation = "validation" if "validation" in made["splits"] else next(iter(made["splits"]))
+    return f""" Rows are padded on the right and need no attention mask. With the stock Trainer:
+
+```python
+from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainingArguments, default_data_collator
+
+sizes = dict(n_layer=2, n_head=4, n_embd=64, n_positions={made["row_length"]}, vocab_size={made["vocabulary_size"]})
+ends = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **ends, **sizes))
+arguments = TrainingArguments("out", per_device_train_batch_size=32, learning_rate=1e-3, max_steps=1000)
+data = dict(train_dataset=rows["train"], eval_dataset=rows["{evaluation}"])
+Trainer(model, arguments, data_collator=default_data_collator, **data).train()
 ```"""
 
 

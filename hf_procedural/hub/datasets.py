@@ -14,7 +14,7 @@ from huggingface_hub import HfApi
 from ..data import parquet
 from ..data.tokenization import tokenizer
 from ..files import write_text
-from ..tasks import PRESETS
+from ..tasks import PRESETS, coding
 from ..tasks import task as hf_procedural_task
 from .dataset_card import tokenizer_card, tokenizer_repo
 from .repos import (
@@ -31,12 +31,19 @@ from .repos import (
 )
 
 
-def config_name(task, name: str, parameters: dict) -> str:
-    """The name of a published config: the task's or preset's, and all parameters that are not its own."""
+def config_name(config, name: str, parameters: dict) -> str:
+    """The name of a published `ProceduralConfig`: task or preset, parameters that are not its own, form.
+
+    Such as ``sort-64``, ``sort-64-text``, ``sort-64-gpt2-symbols``.
+    """
     usual = hf_procedural_task(name).parameters
     own = {key: value for key, value in parameters.items() if usual.get(key) != value}
-    words = [name if name in PRESETS else task.config_name]
+    words = [name if name in PRESETS else config.task.config_name]
     words += [f"{key}_{value}" for key, value in own.items()]
+    if config.view != "ids":
+        words.append(config.view)
+    if config.coding:
+        words += [Path(config.coding.tokenizer).name, config.coding.kind]
     return re.sub(r"_*[^\w.+-]+_*", "_", "-".join(words)).strip("_")
 
 
@@ -66,7 +73,9 @@ def publish_config(builder, config: str, made: dict, repo: str, private: bool, r
     """
     place = retrying(lambda: read_repo(repo, revision), repo)
     check_ours(place, config, repo)
-    tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
+    tokenizer_is_new = False
+    if not builder.config.coding:  # whose tokenizer is somebody else's
+        tokenizer_is_new = push_tokenizer(builder.config.task, made, repo, config, private, revision)
     if is_there(place, config, made) and output is None:
         return "new" if tokenizer_is_new else ""
     with contextlib.ExitStack() as stack:
@@ -75,6 +84,7 @@ def publish_config(builder, config: str, made: dict, repo: str, private: bool, r
             write_config(builder, config, made, folder, num_proc, repo, revision)
         files = parquet.write(builder, folder / config, num_proc)
         infos = DatasetInfosDict({config: with_sizes(builder, made, files)})
+        files += (folder / config).glob(coding.FILE)
         done = retrying(lambda: commit_config(repo, revision, config, made, infos, files), repo)
     return done or ("new" if tokenizer_is_new else "")
 
@@ -99,12 +109,11 @@ def write_config(
 def with_sizes(builder, made: dict, files: list[Path]):
     """The builder's info with the sizes of what was written, which the entry `made` gets, too."""
     info = builder.info.copy()
-    row_bytes = builder.config.task.max_length * 2 * 4  # input_ids and labels, int32
     for name, split in made["splits"].items():
         mine = [file for file in files if file.name.startswith(f"{name}-")]
         split["files"] = len(mine)
         split["bytes"] = sum(file.stat().st_size for file in mine)
-        info.splits[name].num_bytes = split["rows"] * row_bytes
+        info.splits[name].num_bytes = split["rows"] * builder.row_bytes
     info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
     info.download_size = sum(split["bytes"] for split in made["splits"].values())
     return info

@@ -161,7 +161,7 @@ def is_there(place: Place, config: str, made: dict) -> bool:
     known = place.published.get(config)
     if known is None or known["splits"].keys() != made["splits"].keys():
         return False
-    if known.get("fixed_size", True) != made.get("fixed_size", True):
+    if any(known.get(key) != made.get(key) for key in ("fixed_size", "view", "coding")):
         return False
     for name, split in made["splits"].items():
         known_split = known["splits"][name]
