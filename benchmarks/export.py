@@ -11,11 +11,15 @@ of several.
 """
 
 import argparse
+import importlib.util
 import os
+import sys
 import tempfile
+import types
 from pathlib import Path
 
 import datasets
+import numpy as np
 from plain import report, seconds
 
 import hf_procedural
@@ -52,14 +56,63 @@ def _datatrove_file(folder: str):
     return TokenizedFile(folder, "rows.ds", save_loss_metadata=True, save_final_metadata=True)
 
 
+def litdata_rows(folder: str, plan: Plan, ready: list[Block]) -> None:
+    """An item a row."""
+    _litdata(folder, (row for block in ready for row in rows_of(block)[0].astype(plan.dtype)))
+
+
+def litdata_bulk(folder: str, plan: Plan, ready: list[Block]) -> None:
+    """An item a block of rows: TokensLoader asks for no more."""
+    _litdata(folder, (block.tokens.astype(plan.dtype) for block in ready))
+
+
+def _litdata(folder: str, items) -> None:
+    import torch
+    from litdata import TokensLoader
+    from litdata.streaming.writer import BinaryWriter
+
+    writer = BinaryWriter(folder, chunk_bytes="2GB", item_loader=TokensLoader())
+    for number, item in enumerate(items):
+        writer.add_item(number, torch.from_numpy(item))
+    writer.done()
+    writer.merge()
+
+
+def mds_rows(folder: str, plan: Plan, ready: list[Block]) -> None:
+    """A sample a row, which is all that it takes."""
+    if "streaming" not in sys.modules:  # its __init__ wants torchvision
+        package = types.ModuleType("streaming")
+        package.__path__ = importlib.util.find_spec("streaming").submodule_search_locations
+        sys.modules["streaming"] = package
+    from streaming.base import MDSWriter
+
+    columns = dict.fromkeys(("labels", "tokens"), f"ndarray:int32:{ROWS.task.max_length}")
+    with MDSWriter(out=os.path.join(folder, "mds"), columns=columns, size_limit=None) as writer:
+        for block in ready:
+            for tokens, labels in zip(*rows_of(block), strict=True):
+                writer.write({"labels": labels, "tokens": tokens})
+
+
+def dclm_rows(folder: str, plan: Plan, ready: list[Block]) -> None:
+    """Lists of 2,049 ids, as open_lm's tokenize_shuffle.py."""
+    from webdataset import TarWriter
+
+    tokens = np.concatenate([block.tokens for block in ready])
+    with TarWriter(os.path.join(folder, "rows.tar")) as writer:
+        for number, start in enumerate(range(0, len(tokens), 2049)):
+            writer.write({"__key__": f"{number:08d}", "json.gz": tokens[start : start + 2049].tolist()})
+
+
 def rows_of(block: Block):
     """Tokens and labels of a block, int32 ``[rows, tokens]`` each."""
     return block.tokens.reshape(len(block.ends), -1), block.labels.reshape(len(block.ends), -1)
 
 
 PARQUET = {"megatron": 2, "nanogpt": 2, "llmc": 2, "olmo": 2}  # at least so many times its speed
-ROW_BY_ROW = {"datatrove": datatrove_rows}  # rows made, at least 0.9 of this with ready arrays
-IN_BULK = {"datatrove": datatrove_bulk}  # rows ready, at least 0.9 of this
+# Rows made, at least 0.9 of these with ready arrays
+ROW_BY_ROW = {"datatrove": datatrove_rows, "litdata": litdata_rows, "mds": mds_rows, "dclm": dclm_rows}
+IN_BULK = {"datatrove": datatrove_bulk, "litdata": litdata_bulk}  # rows ready, at least 0.9 of this
+PACKAGES = {"datatrove": "datatrove", "litdata": "litdata", "mds": "streaming", "dclm": "webdataset"}
 
 
 def plan_of(name: str, count: int) -> Plan:
@@ -128,7 +181,8 @@ def measure(name: str, count: int, repetitions: int) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    measured = [name for name in FORMATS if name in {*PARQUET, *ROW_BY_ROW, *IN_BULK}]
+    missing = [name for name, package in PACKAGES.items() if importlib.util.find_spec(package) is None]
+    measured = [name for name in FORMATS if name in {*PARQUET, *ROW_BY_ROW, *IN_BULK}.difference(missing)]
     parser.add_argument("formats", nargs="*", default=measured, help=f"which of {', '.join(measured)} (default: all)")
     parser.add_argument("--rows", type=int, default=200_000, help="of sort-64 (default: 200000)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each (default: 5)")
@@ -139,6 +193,8 @@ def main():
         parser.error(f"rows and repetitions must be at least 1, got {args.rows} and {args.repetitions}")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     datasets.disable_progress_bars()
+    if missing:
+        print(f"without {', '.join(missing)}: pip install --no-deps -r tests/readers.txt", file=sys.stderr)
     print("| what | ours | reference | ratio | must reach |\n|---|---|---|---|---|")
     for name in args.formats:
         measure(name, args.rows, args.repetitions)

@@ -41,11 +41,16 @@ def files(stem, plan):
 
 
 def write(files, blocks, plan):
+    write_sequences(files, _sequences(blocks, plan), plan)
+
+
+def write_sequences(files, sequences: Iterable[np.ndarray], plan) -> None:
+    """Writes a shard of lists of ids, int32 ``[length]`` each."""
     archive, record = files
     words = [str(id).encode() for id in range(plan.rows.vocab_size)]
     number = 0
     with archive.open("wb") as stream:
-        for number, sequence in enumerate(_sequences(blocks, plan), 1):
+        for number, sequence in enumerate(sequences, 1):
             text = b"[%b]" % b",".join(map(words.__getitem__, sequence.tolist()))
             packed = gzip.compress(text, 1, mtime=0)
             member = tarfile.TarInfo(f"{number - 1:08d}.json.gz")  # of 1970, and nobody's

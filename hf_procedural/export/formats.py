@@ -14,9 +14,10 @@ FORMATS: dict[str, str] = {  # name on the command line, and module
     "litdata": "litdata",
     "mds": "mds",
     "dclm": "dclm",
+    "open_lm": "open_lm",
     "parquet": "parquet",
 }
-PACKED = ("dclm", "parquet")  # compressed, so that nobody knows beforehand how small files are
+PACKED = ("dclm", "open_lm", "parquet")  # compressed, so that nobody knows beforehand how small files are
 
 
 def format_of(name: str) -> ModuleType:

@@ -35,12 +35,15 @@ def files(stem, plan):
     return [f"{stem}.bin"]
 
 
+def check(plan):
+    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
+    ids.within_uint32("litdata", _HEADER.size + rows * length * np.dtype(plan.dtype).itemsize)
+
+
 def write(files, blocks, plan):
     (file,) = files
-    itemsize = np.dtype(plan.dtype).itemsize
-    rows = min(plan.shard_rows, plan.count)
-    ids.within_uint32("litdata", _HEADER.size + rows * (plan.rows.row_length or 0) * itemsize)
-    size = _HEADER.size
+    check(plan)
+    size, itemsize = _HEADER.size, np.dtype(plan.dtype).itemsize
     for block in ids.write(blocks, plan, file, header=bytes(_HEADER.size)):
         size = ids.within_uint32("litdata", size + len(block.tokens) * itemsize)
     with file.open("r+b") as stream:

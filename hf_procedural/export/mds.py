@@ -30,13 +30,19 @@ def files(stem, plan):
     return [f"{stem}.mds"]
 
 
+def check(plan):
+    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
+    row = 4 + length * sum(dtype.itemsize for dtype in _columns(plan).values())
+    ids.within_uint32("mds", rows * row)
+
+
 def write(files, blocks, plan):
     (file,) = files
     ids.check_dtype(plan)
+    check(plan)
     config = json.dumps(_config(plan), sort_keys=True).encode()
     most, length = min(plan.shard_rows, plan.count), plan.rows.row_length
     size = start = 4 * (most + 2) + len(config)
-    ids.within_uint32("mds", start + most * (length or 0) * sum(dtype.itemsize for dtype in _columns(plan).values()))
     sizes = []
     with file.open("w+b") as stream:
         stream.seek(start)

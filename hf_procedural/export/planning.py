@@ -70,4 +70,7 @@ def plan(
         block = blocks.block_rows(rows.task)
         shard_rows = max(1, int(most / length))
         shard_rows -= shard_rows % block if shard_rows > block else 0
-    return Plan(rows, split, count, shard_rows, dtype, chosen.MASKS if masks is None else masks)
+    asked = Plan(rows, split, count, shard_rows, dtype, chosen.MASKS if masks is None else masks)
+    if hasattr(chosen, "check"):
+        chosen.check(asked)
+    return asked

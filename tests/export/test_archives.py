@@ -11,6 +11,7 @@ from support.readers import reader
 import hf_procedural as hp
 from hf_procedural.data.coded import CodedRows
 from hf_procedural.export.plan import Plan
+from hf_procedural.export.planning import plan as planned
 
 NAMES = ("litdata", "mds", "dclm")
 WIDE = 2**16  # symbols whose ids want more than uint16
@@ -89,13 +90,20 @@ def test_ids_that_do_not_fit(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["litdata", "mds"])
-def test_shards_of_4_gib(tmp_path, name):
-    """Their offsets are uint32."""
+def test_shards_of_4_gib(tmp_path, monkeypatch, name):
+    """Their offsets are uint32. Where rows have one length, it is known beforehand."""
     rows = 2**32 // (16 * 4 * (2 if name == "mds" else 1))
+    words = f"^a shard of {name} has fewer than 4 GiB, and this has 4.*: ask for smaller shards$"
     plan = _plan(name, count=2 * rows, shard_rows=rows)
-    with pytest.raises(ValueError, match=f"^a shard of {name} has fewer than 4 GiB, and this has 4.* smaller shards$"):
+    with pytest.raises(ValueError, match=words):
         _export(name, tmp_path, plan, [0])
     assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=words):
+        planned(plan.rows, name, count=2 * rows, shard_rows=rows)
+    sizes = []
+    monkeypatch.setattr(_format(name).ids, "within_uint32", lambda name, size: sizes.append(size) or size)
+    ((file,),) = _export(name, tmp_path, _plan(name, count=100, padded=False))
+    assert sizes[-1] == file.stat().st_size
 
 
 # litdata
@@ -308,3 +316,31 @@ def test_dclm_shorter_rows_follow_one_another(tmp_path, padded):
     assert not _lists(tmp_path, 2049, plan)  # skipped, all of them
     counts = [json.loads(line)["num_sequences"] for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
     assert sum(counts) == len(wanted)
+
+
+def test_open_lm(tmp_path):
+    """A list for each row, of which its flags find what the loss counts on (``sample_chunk``, ``mask_sequence``)."""
+    plan = _plan("open_lm")
+    _export("open_lm", tmp_path, plan)
+    seq_len, task = plan.rows.row_length - 1, plan.rows.task
+    batches = [batch[0] for batch in _open_lm(tmp_path, seq_len, plan.rows.vocab_size, batch_size=100)]
+    chunks = np.concatenate([np.array(batch) for batch in batches])
+    tokens, labels = _rows(plan)
+    _same(chunks, tokens)
+    targets = chunks[:, 1:].copy()
+    left = targets == task.sep_id  # --target-mask-left
+    targets[np.flip(np.flip(left, 1).cumsum(1), 1) > 0] = -100
+    targets[targets == task.pad_id] = -100  # --target-mask-individual
+    _same(targets, [row[1:] for row in labels])
+
+
+def test_open_lm_takes_rows_of_one_length(tmp_path):
+    with pytest.raises(
+        ValueError, match="^format open_lm has rows of one length, .* leave --drop_padding, or take dclm$"
+    ):
+        _export("open_lm", tmp_path, _plan("open_lm", padded=False))
+    with pytest.raises(ValueError, match="^format open_lm has rows of one length"):
+        planned(_plan("open_lm", padded=False).rows, "open_lm", count=10)
+    with pytest.raises(ValueError, match="^loss_masks: format open_lm holds none .these do: .*mds"):
+        planned(_plan("open_lm").rows, "open_lm", count=10, masks=True)
+    assert not list(tmp_path.iterdir())
