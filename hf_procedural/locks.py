@@ -79,6 +79,23 @@ def holding(folder, argument: str = "output_dir", name: str = LOCK, is_main: boo
 
 
 @contextlib.contextmanager
+def in_turn(folder: Path, name: str) -> Generator[None]:
+    """Around what one process after another is to do in a folder that is there; each waits for the one before it."""
+    file = folder / name
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        wait_for(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)  # of the one before, which has removed its lock
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)  # before it is free: who opens it from now on makes a new one
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def no_empty_folders(folder: Path) -> Generator[None]:
     """Around what may make `folder` and then fail: removes it again, with folders in it and those made for it."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]

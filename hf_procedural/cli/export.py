@@ -87,6 +87,8 @@ def _asked(args):
     from ..export.work import Export
 
     formats.format_of(args.format)
+    if args.loss_masks not in (None, True, False):
+        raise ValueError(f"loss_masks must be true or false, got {args.loss_masks!r}")
     chosen = task(args.name, **args.parameters)
     blocks.check(chosen, args.split)
     coding = coding_of(chosen, args.tokenizer, args.coding, args.coding_seed)
@@ -109,7 +111,7 @@ def _bytes_of(text: str) -> int:
     (500000000, 1610612736)
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmg]i?b)?", text.lower())
-    if found is None:
+    if found is None or not float(found[1]):
         raise ValueError(f"shard_size must be a number of bytes, such as 500MB or 2GiB, got {text!r}")
     return int(float(found[1]) * _UNITS[found[2] or ""])
 
@@ -149,6 +151,4 @@ def _tell_of_loss(asked) -> None:
 
     share = labelled(asked.plan.rows, asked.plan.split)
     if share < 1 and not asked.plan.masks:
-        tell(
-            f"These files hold no loss masks: the loss will count on whole rows, {share:.0%} of which have labels here."
-        )
+        tell(f"No loss masks: the loss will count on all tokens of a row, of which {share:.0%} have labels here.")

@@ -21,8 +21,10 @@ def mean_length(rows: CodedRows, split: str) -> float:
 
 
 def labelled(rows: CodedRows, split: str) -> float:
-    """The share of tokens on which the loss counts, in the first block."""
-    return float((_first_block(rows, split).labels != IGNORE).mean())
+    """The share of tokens on which the loss counts, in the first block, of all that stand behind another in a row."""
+    block = _first_block(rows, split)
+    counts = block.labels != IGNORE
+    return float(np.delete(counts, np.append(0, block.ends[:-1])).mean())
 
 
 @functools.lru_cache(maxsize=1)

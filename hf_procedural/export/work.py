@@ -57,13 +57,13 @@ class Export:
             "format": self.format,
             "task": rows.task.key,
             "seed": rows.seed,
-            "fingerprint": self.fingerprint,
             "split": self.plan.split,
             "rows": self.plan.count,
             "shard_rows": self.plan.shard_rows,
             "dtype": self.plan.dtype,
             "loss_masks": self.plan.masks,
             "padding": rows.padded,
+            "fingerprint": self.fingerprint,
         }
         if coding:
             record |= {"tokenizer": coding.tokenizer, "coding": coding.kind, "coding_digest": coding.digest}

@@ -184,16 +184,17 @@ def submit(kind: str, work: Work, tasks: int | None, options: dict) -> int:
     parts = [Part(index, min(tasks or TASKS, work.count)) for index in range(min(tasks or TASKS, work.count))]
     done = [all(map(work.is_there, part.numbers(work.count))) for part in parts]
     if all(done):
-        work.finish()
+        run(work)
         return 0
     made = executor(kind, [MakePart(work)], work.folder, tasks=len(parts), workers=None, options=options)
+    work.folder.mkdir(parents=True, exist_ok=True)
     work.begin()
     mark(work.folder, done)
     check_marks(made, done, work.folder)
     if kind == "slurm":
         made.run()
         return done.count(False)
-    with watched(_Rows(work, parts), desc=work.title, unit=" rows", unit_scale=True, total=_rows(work), disable=None):
+    with watched(Done(work, parts), desc=work.title, unit=" rows", unit_scale=True, total=_rows(work), disable=None):
         made.run()
     if not is_complete(work):  # Ray gives up after some attempts
         raise RuntimeError(f"not all shards were made (see {work.folder / HIDDEN / 'logs'}): {GOES_ON}")
@@ -204,7 +205,7 @@ def _rows(work: Work) -> int:
     return sum(map(work.rows, range(work.count)))
 
 
-class _Rows:
+class Done:
     """How many rows are there, by looking at the next shard of each part, of which each makes one after another."""
 
     def __init__(self, work: Work, parts: list[Part]):

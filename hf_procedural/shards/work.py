@@ -109,10 +109,11 @@ def run(work: Work, workers: int = 1, part: Part = ALL, bar=tqdm) -> bool:
     with _holding(work.folder, part):
         work.begin()
         _make(work, workers, part, bar)
-        if not is_complete(work):
-            return False
-        work.finish()
-        return True
+        with locks.in_turn(work.folder, "_finish.lock"):
+            if not is_complete(work):
+                return False
+            work.finish()
+            return True
 
 
 def is_complete(work: Work) -> bool:
@@ -127,14 +128,19 @@ def is_complete(work: Work) -> bool:
 @contextlib.contextmanager
 def _holding(folder: Path, part: Part) -> Generator[None]:
     """Keeps those out who would do the same: all others from the whole, and from a part who does that or the whole."""
+    _check_others(folder, part)  # which writes nothing, and again, since another may have looked at the same time
     with locks.holding(folder, name=part.lock):
-        others = [locks.LOCK] if part.of > 1 else sorted(file.name for file in folder.glob("_part.*.lock"))
-        for name in others:
-            locks.check_free(folder, name=name)
+        _check_others(folder, part)
         if part == ALL:
             for unfinished in folder.glob(".*.[0-9]*-of-[0-9]*.tmp"):  # of a part that was killed
                 unfinished.unlink(missing_ok=True)
         yield
+
+
+def _check_others(folder: Path, part: Part) -> None:
+    others = [locks.LOCK] if part.of > 1 else sorted(file.name for file in folder.glob("_part.*.lock"))
+    for name in others:
+        locks.check_free(folder, name=name)
 
 
 def _make(work: Work, workers: int, part: Part, bar) -> None:
