@@ -20,7 +20,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-from plain import report, seconds
+from plain import compare
 
 import hf_procedural
 from hf_procedural.data import parquet
@@ -133,12 +133,6 @@ def write_parquet(count: int) -> None:
     builder = datasets.load_dataset_builder("procedural", "sort-64", train_size=count, validation_size=0, test_size=0)
     with tempfile.TemporaryDirectory() as folder:
         parquet.write(builder, folder)
-
-
-def compare(what: str, ours, theirs, tokens: int, repetitions: int, wanted: str) -> None:
-    pairs = [(seconds(ours, 1, 0), seconds(theirs, 1, 0)) for _ in range(repetitions + 1)][1:]
-    fast, slow = (tokens / min(times) / 1e6 for times in zip(*pairs, strict=True))
-    report(what, f"{fast:.1f} M tokens/s", f"{slow:.1f}", fast / slow, wanted)
 
 
 def measure(name: str, count: int, repetitions: int) -> None:

@@ -59,3 +59,10 @@ def plain_word(task, rng) -> list[int]:
 
 def report(what: str, value: str, reference: str, ratio: float | None, wanted: str) -> None:
     print(f"| {what} | {value} | {reference} | {'' if ratio is None else f'{ratio:.2f}'} | {wanted} |", flush=True)
+
+
+def compare(what: str, ours, theirs, tokens: int, repetitions: int, wanted: str) -> None:
+    """Reports two functions that take turns, in tokens/s: the best of each."""
+    pairs = [(seconds(ours, 1, 0), seconds(theirs, 1, 0)) for _ in range(repetitions + 1)][1:]
+    fast, slow = (tokens / min(times) / 1e6 for times in zip(*pairs, strict=True))
+    report(what, f"{fast:.1f} M tokens/s", f"{slow:.1f}", fast / slow, wanted)

@@ -31,6 +31,7 @@ def test_the_gpu_benchmark_ends_in_time():
 @pytest.mark.parametrize(
     ("script", "words", "message"),
     [
+        ("coding.py", ["--repetitions", "0"], "rows and repetitions must be at least 1, got 200000 and 0"),
         ("export.py", ["olmo", "--rows", "0"], "rows and repetitions must be at least 1, got 0 and 5"),
         ("export.py", ["tfrecord"], "unknown format tfrecord: choose from megatron, "),
         ("gpu.py", ["--minutes", "nan"], "minutes must be above 0, got nan"),
@@ -48,6 +49,12 @@ def test_a_mistake_ends_a_benchmark_before_it_measures(monkeypatch, capsys, scri
         runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
     output = capsys.readouterr()
     assert ended.value.code == 2 and not output.out and re.search(message, output.err)
+
+
+def test_the_benchmark_of_codings_measures_all():
+    told = starting.run(ROOT / "benchmarks" / "coding.py", "--rows", "100", "--repetitions", "1", check=True).stdout
+    lines = re.findall(r"^\| (\w+).*? \| [\d.]+ [^|]*\| [^|]+ \| [\d.]+ \| [\d.]+ \|$", told, re.MULTILINE)
+    assert lines == ["choosing", "blocks", "prepare", "stream", "blocks"]
 
 
 def test_the_benchmark_of_exports_measures_all_formats():
