@@ -1,11 +1,17 @@
 """Views in TRL's own trainers, without a line of glue: which tokens have a loss, and what ends an answer."""
 
 import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
+from support.running import ROOT
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
@@ -78,6 +84,13 @@ def expected(name: str, view: str) -> list[tuple[list[int], list[int]]]:
             labels = [IGNORE] * start + ids[start:]
         sequences.append((ids, labels))
     return sorted(sequences)
+
+
+def in_folder(folder: Path) -> dict:
+    """How commands of this environment run in a folder, without a GPU."""
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": paths, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    return {"cwd": folder, "env": environment, "capture_output": True, "text": True}
 
 
 # Supervised
@@ -201,3 +214,37 @@ def test_grpo_trains_on_prompts_with_a_reward_of_ours(tmp_path, name, model_type
     if name == "set-4":
         assert max(entry["rewards/share/mean"] for entry in logged) > 0
         assert any(not torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+# From the command line
+
+
+@pytest.mark.parametrize("view", ["text", "prompt_completion"])
+def test_trl_sft_reads_what_was_published(tmp_path, view):
+    """Both commands as users run them, one after the other; what is trained loads, and is no longer what it was."""
+    words = "sort-4 --vocab_size 10 --train_size 64 --validation_size 8 --test_size 0 --output_dir data"
+    here = in_folder(tmp_path)
+    made = subprocess.run(["hf-procedural", "publish", *words.split(), "--view", view], **here)
+    assert made.returncode == 0, made.stderr
+    tokenizer = hp.tokenizer("sort-4", vocab_size=10)
+    tokenizer.save_pretrained(tmp_path / "model")
+    model_for(tokenizer, 16).save_pretrained(tmp_path / "model")
+    settings = "--max_steps 3 --bf16 false --use_cpu --report_to none --output_dir out"
+    source = ["--model_name_or_path", "model", "--dataset_name", "data", "--eval_strategy", "no"]
+    done = subprocess.run(["trl", "sft", *source, *settings.split()], **here)
+    assert done.returncode == 0, done.stderr[-3000:]
+    trained = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    start = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert not torch.equal(trained.lm_head.weight, start.lm_head.weight)
+
+
+def test_the_documentation_runs_as_it_is_written(tmp_path):
+    """Its blocks, one after the other, in one process."""
+    pytest.importorskip("torchdata")
+    text = (ROOT / "docs" / "interop.md").read_text()
+    script = ["import subprocess"]
+    for kind, block in re.findall(r"```(python|sh)\n(.*?)```", text, flags=re.DOTALL):
+        script.append(block if kind == "python" else f"subprocess.run(['bash', '-ec', {block!r}], check=True)")
+    assert len(script) == 6
+    done = subprocess.run([sys.executable, "-c", "\n".join(script)], **in_folder(tmp_path))
+    assert done.returncode == 0, done.stderr[-3000:]
