@@ -2,6 +2,7 @@
 
     python benchmarks/export.py                       # all formats, some minutes
     python benchmarks/export.py megatron datatrove
+    python benchmarks/export.py --workers 2 megatron  # the command with two processes against one, and their memory
 
 Those that are held to Parquet's speed make their rows, as the reference does: `hf-procedural generate`'s own function.
 The reference of those that are held to a library's own writer gets arrays that are ready: a row at a time, as that
@@ -13,8 +14,10 @@ of several.
 import argparse
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
+import time
 import types
 from pathlib import Path
 
@@ -173,6 +176,28 @@ def measure(name: str, count: int, repetitions: int) -> None:
         )
 
 
+def by_workers(name: str, tokens: int, workers: int, repetitions: int) -> None:
+    """The whole command, its start included: with so many processes against one, and the most memory of a process."""
+    times, most = {1: [], workers: []}, 0
+    for _ in range(repetitions):
+        for number in times:
+            with tempfile.TemporaryDirectory() as folder:
+                words = ["export", "sort-64", "--format", name, "--tokens", tokens, "--output_dir", f"{folder}/out"]
+                command = [sys.executable, "-m", "hf_procedural.cli", *words, "--workers", number]
+                start = time.perf_counter()
+                process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                _, status, used = os.wait4(process.pid, 0)  # the largest of the process and those that it waited for
+                times[number].append(time.perf_counter() - start)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode:
+                    sys.exit(f"{' '.join(map(str, command))} ended with {process.returncode}")
+                most = max(most, used.ru_maxrss / 1e3)
+    one, several = (tokens / min(times[number]) / 1e6 for number in (1, workers))
+    what = f"{name}, {tokens:,} tokens, {workers} workers against one"
+    report(what, f"{several:.1f} M tokens/s", f"{one:.1f}", several / one, f"{0.9 * workers:g}")
+    report(f"{name}, memory of a process, at most", f"{most:.0f} MB", "500", most / 500, "at most 1")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     missing = [name for name, package in PACKAGES.items() if importlib.util.find_spec(package) is None]
@@ -180,11 +205,20 @@ def main():
     parser.add_argument("formats", nargs="*", default=measured, help=f"which of {', '.join(measured)} (default: all)")
     parser.add_argument("--rows", type=int, default=200_000, help="of sort-64 (default: 200000)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each (default: 5)")
+    parser.add_argument("--workers", type=int, help="instead: the command with so many processes against one")
+    parser.add_argument("--tokens", type=float, default=1e9, help="of sort-64, with --workers (default: 1e9)")
     args = parser.parse_args()
     if unknown := set(args.formats) - set(measured):
         parser.error(f"unknown format {min(unknown)}: choose from {', '.join(measured)}")
     if min(args.rows, args.repetitions) < 1:
         parser.error(f"rows and repetitions must be at least 1, got {args.rows} and {args.repetitions}")
+    if args.workers is not None:
+        if args.workers < 2:
+            parser.error(f"workers must be at least 2, got {args.workers}")
+        print("| what | ours | reference | ratio | must reach |\n|---|---|---|---|---|")
+        for name in args.formats:
+            by_workers(name, int(args.tokens), args.workers, args.repetitions)
+        return
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     datasets.disable_progress_bars()
     if missing:

@@ -56,8 +56,13 @@ def write_first(file: Path, text: str) -> None:
         temporary = file.with_name(f".{file.name}.{socket.gethostname()}.{os.getpid()}.tmp")
         try:
             temporary.write_text(text, encoding="utf-8")
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.link(temporary, file)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                if not file.exists():
+                    os.replace(temporary, file)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -23,6 +23,7 @@ from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
 from support import starting
+from support.cluster import jobs_of, with_slurm
 from support.running import RECIPES, ROOT
 from support.vocabularies import large_tokenizer
 from tokenizers import Tokenizer, pre_tokenizers
@@ -220,7 +221,33 @@ cli.main()
     assert not list(tmp_path.glob("data/*.tmp")) + list(tmp_path.glob("data/.*.tmp"))
 
 
+def test_parts_of_generated_files_make_the_whole(run):
+    words = ["generate", "sort-4", "--rows", "9e3", "--shard_rows", "2048", "--output_dir"]
+    assert run(*words, "parts", "--part", "1/2") == "parts: part 1/2 is done; others are still to come\n"
+    assert [file.name for file in sorted(Path("parts").iterdir())] == [
+        f"train-0000{n}-of-00005.parquet" for n in (1, 3)
+    ]
+    assert run(*words, "parts", "--part", "0/2").startswith("parts: 9,000 rows, 81,000 tokens, ")
+    run(*words, "whole", "--workers", "2")
+    parts, whole = ({file.name: file.read_bytes() for file in Path(name).iterdir()} for name in ("parts", "whole"))
+    assert parts == whole and len(whole) == 5
+
+
 # ---------------------------------------------------------------- publish, to a folder
+
+
+def test_a_cluster_makes_what_is_published(run, monkeypatch, tmp_path_factory):
+    submitted = with_slurm(monkeypatch, tmp_path_factory.mktemp("slurm"))
+    words = ["publish", "sort-4", "set-4", *SMALL, "--output_dir"]
+    cluster = ["--executor", "slurm", "--executor_options", '{"partition": "a", "time": "1:00"}', "--workers", "2"]
+    assert run(*words, "out", *cluster).count("2 tasks in the queue") == 2 and not Path("out/README.md").exists()
+    for job in jobs_of(submitted):
+        for task in range(2):
+            job.run(monkeypatch, task)
+    assert "[2/2] set-4: in out\n" in run(*words, "out", *cluster)
+    run(*words, "here")
+    made, expected = ([*sorted(Path(name).rglob("*.parquet"))] for name in ("out", "here"))
+    assert [file.read_bytes() for file in made] == [file.read_bytes() for file in expected] and len(made) == 6
 
 
 def test_publish_twice(run, tmp_path):

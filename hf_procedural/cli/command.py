@@ -107,6 +107,8 @@ def options_of_executor(args) -> dict:
         raise ValueError("executor_options are of --executor slurm and ray")
     if args.executor != "local" and getattr(args, "part", None):
         raise ValueError("part: a cluster shares the files out itself; give --part or --executor, one of the two")
+    if args.executor != "local" and args.task_file:
+        raise ValueError(f"executor {args.executor}: its machines know no --task_file; install it there as a package")
     return options
 
 

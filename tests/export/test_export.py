@@ -1,5 +1,6 @@
 """`hf-procedural export`: the same bytes by any number of processes, machines and kills."""
 
+import argparse
 import fcntl
 import json
 import os
@@ -25,6 +26,7 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
+from hf_procedural.cli.command import options_of_executor
 from hf_procedural.data import blocks
 from hf_procedural.data.coded import CodedRows
 from hf_procedural.export.planning import plan
@@ -439,6 +441,12 @@ NO_SIZE = "shard_size must be a number of bytes, such as 500MB or 2GiB, got"
 )
 def test_a_mistake_is_one_line(words, line, refused):
     assert line in refused("sort-4", "--output_dir", "out", *shlex.split(words))
+
+
+def test_tasks_of_a_file_stay_on_this_machine():
+    asked = argparse.Namespace(executor="ray", executor_options=None, part=None, task_file="mine.py")
+    with pytest.raises(ValueError, match="^executor ray: its machines know no --task_file; install it there as a pack"):
+        options_of_executor(asked)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ import torch
 import zstandard
 from datasets import load_dataset
 from support import starting, stuck
+from support.cluster import jobs_of, with_slurm
 from support.hub_server import empty_hub, environment, python  # noqa: F401
 from support.rigged import save_rigged
 from support.running import RECIPES, TESTS, error_of, kill_when, run_here
@@ -584,24 +585,10 @@ def steps(output) -> list:
     return [read, rephrase, pipeline.Write(output, rephrasing.SCHEMA, facts)]
 
 
-SCONTROL = "#!/bin/sh\necho here\n"
-SBATCH = """#!{python}
-import json, pathlib, sys
-jobs = pathlib.Path("jobs.json")
-known = json.loads(jobs.read_text()) if jobs.exists() else []
-script = pathlib.Path(sys.argv[-1]).read_text()
-jobs.write_text(json.dumps([*known, [sys.argv[1:-1], script]]))
-print(f"Submitted batch job {{len(known) + 1}}")
-"""
-
-
 def test_slurm(made, monkeypatch, capsys, tmp_path):
     """What sbatch is given, and what the jobs do, which are run here one after the other."""
     (tmp_path / "bin").mkdir()
-    for name, script in (("sbatch", SBATCH.format(python=sys.executable)), ("scontrol", SCONTROL)):
-        (tmp_path / "bin" / name).write_text(script)
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    submitted = with_slurm(monkeypatch, tmp_path / "bin")
     options = json.dumps({"partition": "gpu", "time": "24:00:00", "gpus_per_task": 1, "job_name": "recycle"})
     out = tmp_path / "out"
     words = [
@@ -615,22 +602,15 @@ def test_slurm(made, monkeypatch, capsys, tmp_path):
         "--output_dir",
         out,
     ]
-    Path("jobs.json").unlink(missing_ok=True)
     run_here(monkeypatch, "recycle_rephrase", *words)
     assert capsys.readouterr().out.startswith("4 shards are in the queue; ")
     assert not rows(out) and not (out / "recycle.json").exists()
-    jobs = [job for job in json.loads(Path("jobs.json").read_text()) if "launch_pickled_pipeline" in job[1]]
-    assert len(jobs) == 2 and "--array=0-3" in jobs[0][1] and "--partition=gpu" in jobs[0][1]
-    assert "--dependency=afterok:1" in jobs[1][0], "the summary waits for the shards"
-    monkeypatch.setenv("SLURM_NODELIST", "here")
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
-    for (_, script), tasks in zip(jobs, (4, 1), strict=True):
-        file = re.search(r"launch_pickled_pipeline (\S+)", script)[1]
+    jobs = jobs_of(submitted)
+    assert len(jobs) == 2 and "--array=0-3" in jobs[0].script and "--partition=gpu" in jobs[0].script
+    assert "--dependency=afterok:1" in jobs[1].words, "the summary waits for the shards"
+    for job, tasks in zip(jobs, (4, 1), strict=True):
         for task in range(tasks):
-            monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
-            with open(file, "rb") as stream:
-                dill.load(stream).run()
-        monkeypatch.delenv("SLURM_ARRAY_TASK_ID")
+            job.run(monkeypatch, task)
     assert contents(out) == contents(made["sometimes"])
     run_here(monkeypatch, "recycle_rephrase", *words)
     assert capsys.readouterr().out.startswith("nothing to do:\ndocuments      30, ")
