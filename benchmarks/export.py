@@ -23,7 +23,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-from plain import compare
+from plain import compare, report
 
 import hf_procedural
 from hf_procedural.data import parquet
