@@ -23,7 +23,7 @@ import torch
 from accelerate.data_loader import IterableDatasetShard
 from plain import plain_row, plain_word, report, seconds
 from torch.utils.data import DataLoader
-from training import probing, stage, study, training
+from training import beside, probing, stage, study, training
 from transformers import EvalPrediction, default_data_collator
 
 import hf_procedural
@@ -292,12 +292,12 @@ def scoring() -> None:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     functions = (sampling, families, building, writing, feeding, two_processes, packing, filtering, scoring)
-    functions += (probing, stage, study, training)
+    functions += (probing, stage, study, beside, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")
     parser.add_argument("--size", default="2_4_16", help="layers_heads_width of the model (default: 2_4_16)")
     parser.add_argument("--steps", type=int, default=160, help="optimizer steps to time (default: 160)")
-    parser.add_argument("--pairs", type=int, default=7, help="of runs, of stage and study (default: 7)")
+    parser.add_argument("--pairs", type=int, default=7, help="of runs, of stage, study and beside (default: 7)")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
     parser.add_argument("--compile", action="store_true", help="use torch.compile in all three loops")
     args = parser.parse_args()
@@ -313,6 +313,7 @@ def main():
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}\n")
     print("| what | ours | plain reference | ratio | must reach |\n|---|---|---|---|---|")
     settings = {"probing": (args.size,), "stage": (args.size, args.steps, args.pairs), "study": (args.size, args.pairs)}
+    settings["beside"] = (args.size, args.steps, args.pairs)
     settings["training"] = (args.size, args.steps, args.bf16, args.compile)
     for part in args.parts:
         parts[part](*settings.get(part, ()))

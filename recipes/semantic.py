@@ -10,10 +10,11 @@
         --dataset data/filtered/organic data/filtered/recycled --weights 1 1
     accelerate launch recipes/semantic.py --dataset allenai/c4:en codeparrot/codeparrot-clean-train --weights 3 1 \\
         --tokenizer gpt2 --size 12_12_768 --max_tokens 1_000_000_000 --output_dir runs/c4_and_code
-    accelerate launch recipes/semantic.py recipes/configs/c4.yaml --bf16 --first procedural:set-64 \\
-        --first_tokens 2_000_000 --output_dir runs/c4_behind_set
-    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/code_and_rows \\
-        --dataset stdlib procedural:sort-64+set-64 --weights 0.997 0.003
+    accelerate launch recipes/semantic.py recipes/configs/c4_first.yaml --bf16   # behind 2M tokens of a task
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --first procedural:set-64 --first_tokens 12_288 \\
+        --output_dir runs/code_behind_set
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --dataset stdlib procedural:sort-64+set-64 \\
+        --weights 0.997 0.003 --output_dir runs/code_and_rows                    # and with rows of tasks in between
     accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
@@ -21,9 +22,14 @@ language reference) need no network and minutes on two CPU cores; c4.yaml, codep
 wikitext.yaml hold the settings of Jiang et al. 2026 (arXiv:2601.21725), recycle_400m.yaml and recycle_1_4b.yaml those
 of RePro (Yu and Xiong 2025), for GPUs. Several data sets are mixed: --weights are shares of tokens, and each begins
 anew when it ends; rows.json in a checkpoint says in which epoch each is. A budget is --max_tokens; with --substitutive
-the tokens of the stages before count too. The output folder gets the model, its tokenizer, recipe.yaml,
-provenance.json, all_results.json, trainer_state.json (with tokens and FLOPs at every line) and training.png;
-DeepMind-Math leaves modules.json, too.
+the tokens of the stages before count too.
+
+Rows of procedural tasks come among the text, as a data set procedural:TASK with a weight, or in front of it, as
+--first, in the tokens of the run's tokenizer; they have labels where the task has. eval_loss stays that of the text,
+and each task has an eval_TASK_loss of its own; coding.json tells which tokens its symbols are.
+
+The output folder gets the model, its tokenizer, recipe.yaml, provenance.json, all_results.json, trainer_state.json
+(with tokens and FLOPs at every line) and training.png; DeepMind-Math leaves modules.json, too.
 """
 
 import dataclasses

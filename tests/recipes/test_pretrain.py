@@ -141,6 +141,8 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
     small |= {"tokenizer": str(texts / "tokenizer"), "dataset": str(texts), "validation_size": 4}
     if "dataset_config" in content:
         small["dataset_config"] = None
+    if "first" in content:  # of which rows are longer than these
+        small |= {"first_tokens": 40, "validation_size": 16}
     if "validation_dataset" in content:
         small |= {"dataset": str(texts / "train.jsonl"), "validation_dataset": str(texts / "validation.jsonl")}
     return "semantic", small

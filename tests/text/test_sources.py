@@ -18,6 +18,7 @@ from hf_procedural.text.sources import (
     label,
     named,
     parse_source,
+    texts_of,
 )
 
 
@@ -74,6 +75,24 @@ def test_a_mapping_says_the_same():
     assert checked_sources(odd, []) == ([odd], [])
 
 
+def test_rows_of_a_task_are_a_data_set_too():
+    few = {"name": "procedural:sort-64", "parameters": {"vocab_size": 50}, "coding": "text", "weight": 0.003}
+    dataset, weight = checked_source(few)
+    own = {"parameters": {"vocab_size": 50}, "coding": "text"}
+    assert dataset == {"name": "procedural", "config": "sort-64", **own} and weight == 0.003
+    assert checked_source(dataset) == (dataset, None), "as recipe.yaml has it"
+    assert parse_source(dataset).task == "sort-64" and parse_source("procedural:dyck-2").task == "dyck-2"
+    assert label(dataset) == 'procedural:sort-64 {"vocab_size": 50}'
+    assert checked_source({"name": "procedural:dyck-2", "weight": 2}) == ("procedural:dyck-2", 2)
+    assert texts_of([dataset, "pydoc", "procedural:dyck-2"]) == ["pydoc"] == texts_of("pydoc")
+    assert parse_source("allenai/c4:en").task is None
+    for read in (documents.open_documents, documents.train_and_validation):
+        with pytest.raises(ValueError, match="^dataset procedural:sort-64: rows of a task, and text is to be"):
+            read("procedural:sort-64")
+    Path("procedural").mkdir()  # of the user's, and of text
+    assert checked_source("procedural") == ("procedural", None)
+
+
 ACCEPTED = ", ".join(KEYS)
 
 
@@ -103,6 +122,11 @@ ACCEPTED = ", ".join(KEYS)
         ([{"name": ":en"}], [], "dataset: name ':en' has no name before a colon"),
         ([{"name": "a", "weight": "2"}], [], "weights must be 1 positive numbers, one for each dataset, got ['2']"),
         ([{"name": "a", "weight": 1}, "b"], [], "weight: 1 of 2 data sets have one; give it to all or to none"),
+        ([{"name": "a", "coding": "text"}], [], "dataset: coding is of procedural:TASK alone, and a is text"),
+        ([{"name": "a", "parameters": "b"}], [], "dataset: parameters must be a mapping of names to values, got 'b'"),
+        (["procedural:sort-64::text"], [], "dataset: procedural:sort-64::text has no text_column (accepted: name"),
+        ([{"name": "procedural:sort-64", "coding": "word"}], [], "coding must be one of text, symbols, got 'word'"),
+        ([{"name": "procedural:sort-64", "parameters": {"k": 2}}], [], "sort: unknown parameter 'k'"),
         ([{"name": "a", "weight": 1}], [2.0], "weights: the data sets have their own weight, [1]; leave one out"),
     ],
 )
