@@ -54,6 +54,9 @@ def add_commands(commands) -> None:
         help="Whether to write which tokens the loss counts on (default: where the format can hold it).",
     )
     exported.add_argument("--drop_padding", action="store_true", help="Leave out the padding behind rows.")
+    exported.add_argument(
+        "--end_token", action="store_true", help="End each row with the tokenizer's end token, in place of padding."
+    )
     exported.add_argument("--shard_rows", type=number_of, metavar="N", help="Rows in a shard (default: 2**26 tokens).")
     exported.add_argument("--shard_size", metavar="SIZE", help="Or the size of a shard's ids at most, such as 500MB.")
     add_workers(exported, has_parts=True)
@@ -82,7 +85,7 @@ def export(args) -> None:
 def _asked(args):
     """The export that the flags ask for. Raises ValueError for a mistake."""
     from ..data import blocks
-    from ..data.coded import CodedRows, coding_of
+    from ..data.coded import CodedRows, coding_of, end_id
     from ..export.planning import plan
     from ..export.work import Export
 
@@ -92,7 +95,8 @@ def _asked(args):
     chosen = task(args.name, **args.parameters)
     blocks.check(chosen, args.split)
     coding = coding_of(chosen, args.tokenizer, args.coding, args.coding_seed)
-    rows = CodedRows(chosen, args.seed, padded=not args.drop_padding, coding=coding)
+    end = end_id(chosen, coding) if args.end_token else None
+    rows = CodedRows(chosen, args.seed, not (args.drop_padding or args.end_token), coding, end)
     settings = {
         "count": args.rows,
         "tokens": args.tokens,

@@ -32,12 +32,14 @@ class CodedRows:
     Args:
         coding: in whose ids; None: the task's own.
         padded: whether rows keep the padding behind them, so that all are equally long; a coding as text has none.
+        end: an id that ends each row, with a loss; rows that end with it are left as they are. Without padding alone.
     """
 
     task: Task
     seed: int = 0
     padded: bool = True
     coding: Coding | None = None
+    end: int | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -50,8 +52,16 @@ class CodedRows:
         is_text = self.coding is not None and self.coding.kind == "text"
         return self.task.max_length if self.padded and not is_text else None
 
+    def __post_init__(self):
+        if self.end is not None and self.padded:
+            raise ValueError(f"end token {self.end}: it stands behind rows without padding, and these are padded")
+
     def block(self, split: str, number: int) -> Block:
         """Block `number` of a split, of ``blocks.block_rows(task)`` rows."""
+        rows = self._block(split, number)
+        return rows if self.end is None else _ended(rows, self.end)
+
+    def _block(self, split: str, number: int) -> Block:
         input_ids, labels = blocks.block(self.task, self.seed, split, number)
         if self.coding and self.coding.kind == "text":
             return Block(*self.coding.text(input_ids, labels))
@@ -69,6 +79,26 @@ class CodedRows:
         for number in range(start // size, -(-stop // size)):
             first = number * size
             yield _rows_of(self.block(split, number), max(0, start - first), min(size, stop - first))
+
+
+def _ended(block: Block, end: int) -> Block:
+    """Rows with `end` behind each that does not end with it."""
+    lacks = block.tokens[block.ends - 1] != end
+    places = block.ends[lacks]
+    tokens, labels = (np.insert(ids, places, end) for ids in (block.tokens, block.labels))
+    return Block(tokens, labels, block.ends + np.cumsum(lacks))
+
+
+def end_id(task: Task, coding: Coding | None = None) -> int:
+    """The id that ends a row: of the coding's tokenizer, or of the task's own, see `tokenization.tokenizer`.
+
+    Raises ValueError for a tokenizer without one.
+    """
+    if coding is None:
+        return task.vocabulary.index("<eos>") if "<eos>" in task.vocabulary else task.pad_id
+    if coding.end_id is None:
+        raise ValueError(f"end_token: tokenizer {coding.tokenizer} has no end token (eos_token)")
+    return coding.end_id
 
 
 def coding_of(task: Task, tokenizer=None, coding: str | Coding | None = None, seed: int = 0) -> Coding | None:

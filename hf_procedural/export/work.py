@@ -65,6 +65,8 @@ class Export:
             "padding": rows.padded,
             "fingerprint": self.fingerprint,
         }
+        if rows.end is not None:
+            record["end_token"] = rows.end
         if coding:
             record |= {"tokenizer": coding.tokenizer, "coding": coding.kind, "coding_digest": coding.digest}
         return record

@@ -71,7 +71,7 @@ class Coding:
         ends = [tokenizer.eos_token_id, tokenizer.pad_token_id]
         pad_id = next((id for id in reversed(ends) if id is not None), 0)
         if kind == "symbols":
-            chosen = iter(_symbols(task, tokenizer, sum(used), int(seed)))
+            chosen = iter(_symbols(task, tokenizer, sum(used), int(seed), pad_id))
             first = rest = tuple((next(chosen),) if is_used else () for is_used in used)
         else:
             written = [word if is_used else None for word, is_used in zip(_written(task), used, strict=True)]
@@ -201,10 +201,10 @@ def _backend(tokenizer):
     return backend
 
 
-def _symbols(task: Task, tokenizer, count: int, seed: int) -> list[int]:
+def _symbols(task: Task, tokenizer, count: int, seed: int, pad_id: int) -> list[int]:
     """So many ordinary tokens of a tokenizer, drawn by a seed. Raises ValueError where it has fewer."""
     backend = _backend(tokenizer)
-    added = backend.get_added_tokens_decoder().keys() | set(tokenizer.all_special_ids)
+    added = backend.get_added_tokens_decoder().keys() | {*tokenizer.all_special_ids, pad_id}
     order = np.random.Generator(np.random.Philox(seed)).permutation(len(tokenizer)).tolist()
     chosen = []
     for start in range(0, len(order), _TRIED):

@@ -20,6 +20,7 @@ import pytest
 from datasets import load_dataset
 from support.cluster import jobs_of, with_slurm
 from support.running import ROOT
+from support.vocabularies import large_tokenizer, llama_like_tokenizer
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
@@ -174,10 +175,38 @@ def test_ids_of_a_tokenizer_are_those_of_its_coding(run):
     assert record["coding_digest"] == coding.digest and record["dtype"] == "uint32" and record["coding"] == "symbols"
     ids = np.fromfile("out/train-00000-of-00009.npy", np.uint32).reshape(-1, 9)
     first = load_dataset("procedural", "sort-4", train_size=1, split="train")[0]["input_ids"]
-    assert coding.decode(ids[0]) == first[: len(coding.decode(ids[0]))] and len(coding.decode(ids[0])) >= 8
+    assert coding.decode(ids[0]) == first
     before = state("out")
     run(*SMALL, *to, "--coding_seed", 5, "--output_dir", "out")
     assert {name: time for name, time in state("out").items() if name.suffix == ".npy"}.items() <= before.items()
+
+
+@pytest.mark.parametrize(
+    "tokenizer", [[], ["--tokenizer", "tokenizer"], ["--tokenizer", "tokenizer", "--coding", "text"]]
+)
+@pytest.mark.parametrize("name", ["sort-4", "haystack-4", "lime-induct"])
+def test_an_end_token_ends_each_row_once(name, tokenizer, run):
+    large_tokenizer().save_pretrained("tokenizer")
+    task = hp.task(name)
+    run(name, "--rows", 50, "--format", "parquet", "--end_token", "--output_dir", "out", *tokenizer.split())
+    end = large_tokenizer().eos_token_id if tokenizer else hp.tokenizer(task).eos_token_id
+    plain = load_dataset("procedural", name, train_size=50, split="train")
+    for row, before in zip(load_dataset("out", split="train"), plain, strict=True):
+        assert row["input_ids"].count(end) == 1 and row["input_ids"][-1] == end == row["labels"][-1]
+        decode = Coding.load("out").decode if tokenizer else list
+        ids = [id for id in before["input_ids"] if id != task.pad_id]
+        assert decode(row["input_ids"][:-1]) == (ids if tokenizer or end == task.pad_id else ids[:-1])
+
+
+def test_an_end_token_needs_one(refused):
+    llama_like_tokenizer().save_pretrained("tokenizer")
+    words = ["sort-4", "--rows", 5, "--format", "olmo", "--output_dir", "out", "--end_token"]
+    file = Path("tokenizer/tokenizer_config.json")
+    file.write_text(
+        json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != "eos_token"})
+    )
+    said = refused(*words, "--tokenizer", "tokenizer", "--coding", "text")
+    assert "end_token: tokenizer tokenizer has no end token (eos_token)" in said
 
 
 # ---------------------------------------------------------------- processes, kills, machines
