@@ -17,7 +17,7 @@ PACKINGS = ("packed", "rows")
 class ProceduralArguments:
     """Rows of procedural tasks in front of the text, or among it, as tokens of the run's tokenizer."""
 
-    _argument_group_name = "procedural rows, which dataset names as procedural:TASK with a weight, or first"
+    _argument_group_name = "procedural rows in the run: procedural:TASK among the data sets, with a weight, or as first"
     described: ClassVar = ("first",)
     ranges: ClassVar = {"first_tokens": accepted.least(1)}
 

@@ -526,7 +526,7 @@ def test_a_run_on_text_has_its_own_text_too(evaluate, monkeypatch, tmp_path):
     assert names == ["pydoc", "own validation text", *in_words.PROBES]
     (tmp_path / "code.jsonl").write_text("".join(json.dumps({"code": str(n)}) + "\n" for n in range(20)))
     mixed = [f"{tmp_path}/own.jsonl::train", {"name": f"{tmp_path}/code.jsonl", "split": "train"}]
-    recipe = checkpoint.recipe | {"dataset": mixed, "text_column": ["text", "code"]}
+    recipe = checkpoint.recipe | {"dataset": [*mixed, "procedural:sort-6"], "text_column": ["text", "code"]}
     mixture = dataclasses.replace(checkpoint, recipe=recipe)
     assert list(in_words.text_of_run(mixture)) == [*[line["text"] for line in lines[19::20]], "19"]
     (tmp_path / "own.jsonl").unlink()
