@@ -181,9 +181,7 @@ def test_ids_of_a_tokenizer_are_those_of_its_coding(run):
     assert {name: time for name, time in state("out").items() if name.suffix == ".npy"}.items() <= before.items()
 
 
-@pytest.mark.parametrize(
-    "tokenizer", [[], ["--tokenizer", "tokenizer"], ["--tokenizer", "tokenizer", "--coding", "text"]]
-)
+@pytest.mark.parametrize("tokenizer", ["", "--tokenizer tokenizer", "--tokenizer tokenizer --coding text"])
 @pytest.mark.parametrize("name", ["sort-4", "haystack-4", "lime-induct"])
 def test_an_end_token_ends_each_row_once(name, tokenizer, run):
     large_tokenizer().save_pretrained("tokenizer")
