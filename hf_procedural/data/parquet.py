@@ -176,10 +176,17 @@ def write_tables(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> I
     """
     rest = iter(tables)
     with pq.ParquetWriter(file, schema, write_statistics=False, write_page_index=True) as writer:
-        while tables_of_group := list(itertools.islice(rest, GROUP_BLOCKS)):
-            group = pa.concat_tables(tables_of_group).replace_schema_metadata(schema.metadata)
-            writer.write_table(group, row_group_size=len(group))
-            yield len(group)
+        while count := _write_group(writer, list(itertools.islice(rest, GROUP_BLOCKS)), schema):
+            yield count
+
+
+def _write_group(writer: pq.ParquetWriter, tables: list[pa.Table], schema: pa.Schema) -> int:
+    """Writes a row group, which is in memory until then; gives its rows, 0 for none."""
+    if not tables:
+        return 0
+    group = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
+    writer.write_table(group, row_group_size=len(group))
+    return len(group)
 
 
 def _check_room(builder, folder: Path) -> None:
