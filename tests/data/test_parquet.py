@@ -166,6 +166,19 @@ def test_row_groups_are_of_whole_blocks(tmp_path, monkeypatch):
     assert [file.row_group(index).num_rows for index in range(file.num_row_groups)] == [2048, 2048, 904]
 
 
+def test_pages_can_be_found(tmp_path, monkeypatch):
+    """By the offset index, which `datasets` writes, too: a row is read without its row group. All of them are read."""
+    monkeypatch.setattr(parquet, "GROUP_BLOCKS", 2)
+    ours = parquet.write(builder_of(train_size=5_000), tmp_path)[0]
+    rows = load_dataset("parquet", data_files=str(ours), split="train")
+    rows.to_parquet(tmp_path / "theirs.parquet")
+    for file in (ours, tmp_path / "theirs.parquet"):
+        metadata = pq.ParquetFile(file).metadata
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        assert all(group.column(column).has_offset_index for group in groups for column in range(2))
+    assert list(rows) == list(load_dataset("procedural", "sort-4", split="train", **SIZES | {"train_size": 5_000}))
+
+
 # ---------------------------------------------------------------- processes, interruptions
 
 
