@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.readers import reader
 from support.vocabularies import large_tokenizer
 
 import hf_procedural as hp
@@ -70,6 +71,7 @@ def padded(request):
 
 @pytest.mark.parametrize(("symbols", "dtype"), [(65_497, "uint16"), (65_498, "int32"), (2**17, "int32")])
 def test_megatron(tmp_path, padded, symbols, dtype):
+    reader("megatron.core")
     from megatron.core.datasets.indexed_dataset import DType, IndexedDataset
 
     plan = _plan("megatron", padded=padded, vocab_size=symbols)
@@ -86,6 +88,8 @@ def test_megatron(tmp_path, padded, symbols, dtype):
 def test_megatron_index_of_many_rows(tmp_path, monkeypatch):
     """Written in pieces, as it is where a shard has millions of rows, the index is that of megatron-core's builder."""
     import torch
+
+    reader("megatron.core")
     from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
     monkeypatch.setattr(_format("megatron"), "_AT_A_TIME", 7)
@@ -103,6 +107,7 @@ def test_megatron_index_of_many_rows(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("extra", "lost"), [(False, 0), (True, 3)])
 def test_megatron_samples_are_rows(tmp_path, extra, lost):
     """At the row's length, without the extra token; with it each shard loses its last row."""
+    reader("megatron.core")
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
@@ -178,7 +183,7 @@ def test_llmc(tmp_path, padded, symbols, dtype):
 
 def _olmo(config, tmp_path, plan, **settings):
     """A data set of OLMo-core over an export of ours, as its configuration builds it."""
-    from olmo_core import data
+    data = reader("olmo_core.data")
 
     shards = _export("olmo", tmp_path, plan)
     tokenizer = data.TokenizerConfig(
@@ -203,7 +208,7 @@ def _olmo(config, tmp_path, plan, **settings):
     ("symbols", "dtype"), [(100, "uint8"), (2**8 - 1, "uint16"), (UINT16, "uint16"), (UINT16 + 1, "uint32")]
 )
 def test_olmo(tmp_path, symbols, dtype):
-    from olmo_core.data.utils import get_labels
+    get_labels = reader("olmo_core.data.utils").get_labels
 
     plan = _plan("olmo", vocab_size=symbols)
     assert plan.dtype == dtype
