@@ -14,12 +14,14 @@ import os
 import pickle
 import re
 import signal
+import sys
+import threading
 from collections.abc import Callable, Generator
 from multiprocessing import connection
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .. import locks
 from ..errors import GOES_ON, at_least
@@ -100,7 +102,13 @@ class Work(Protocol):
         ...
 
 
-def run(work: Work, workers: int = 1, part: Part = ALL, bar=tqdm) -> bool:
+class Bar(tqdm):
+    """Without tqdm's thread, which would be in the way of `_method`."""
+
+    monitor_interval = 0
+
+
+def run(work: Work, workers: int = 1, part: Part = ALL, bar=Bar) -> bool:
     """Makes the shards of a part that are not there; whether all of all parts are there now, and `finish` was called.
 
     Raises ValueError where another process makes them, or the same part, and RuntimeError where a worker was killed.
@@ -165,7 +173,7 @@ def _make(work: Work, workers: int, part: Part, bar) -> None:
 
 def _together(work: Work, numbers: range, mark: str, workers: int, tell: Callable[[int], object]) -> None:
     """Makes shards in processes of their own, each of which takes the next number; all end at once where one fails."""
-    context = multiprocessing.get_context("spawn")  # fork is not safe where there are threads
+    context: Any = multiprocessing.get_context(_method())
     taken = context.Value("q", 0)  # how many of the numbers
     done = context.RawArray("q", workers)  # rows; without a lock, with which a worker could die
     errors = context.SimpleQueue()
@@ -197,6 +205,15 @@ def _together(work: Work, numbers: range, mark: str, workers: int, tell: Callabl
             process.kill()  # in the middle of a shard, whose file is not there then
         for process in processes:
             process.join()
+
+
+def _method() -> str:
+    """How processes begin: at once as copies of this one, which is safe where nothing that has threads is loaded.
+
+    NumPy's own take care of it. Elsewhere they begin anew, which takes some two seconds.
+    """
+    is_alone = threading.active_count() == 1 and not {"pyarrow", "torch"} & sys.modules.keys()
+    return "fork" if is_alone and sys.platform == "linux" else "spawn"
 
 
 def _work(work: Work, numbers: range, mark: str, worker: int, taken, done, errors) -> None:
