@@ -49,6 +49,11 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "config_file",
         "print_completion",
         "fixed_size",
+        "format",
+        "tokens",
+        "workers",
+        "executor",
+        "part",
     }  # of hf-procedural
     recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
     recipes += ("recycle_report", "recycle_classifier", "recycle_filter", "run_suite")

@@ -1,6 +1,7 @@
 """Ids as they stand in others' files: bare numbers of one dtype, little-endian, one after another."""
 
 import contextlib
+import functools
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -60,13 +61,17 @@ def check_dtype(plan: Plan) -> None:
         raise ValueError(f"dtype {plan.dtype} holds ids up to {most:,}, and these go up to {largest:,}")
 
 
-def within_uint32(format: str, size: int) -> int:
-    """A size in bytes, up to which a format's offsets reach. Raises ValueError where it does not fit into uint32."""
-    if size >= 2**32:
+def within(limit: int, format: str, size: int) -> int:
+    """A size in bytes, up to which a format's offsets reach. Raises ValueError where it is no smaller than `limit`."""
+    if size >= limit:
+        most = f"{limit // 2**30} GiB"
         raise ValueError(
-            f"a shard of {format} has fewer than 4 GiB, and this has {in_bytes(size)}: ask for smaller shards"
+            f"a shard of {format} has fewer than {most}, and this has {in_bytes(size)}: ask for smaller shards"
         )
     return size
+
+
+within_uint32 = functools.partial(within, 2**32)
 
 
 def join(files: Iterable[Path], joined: Path) -> None:

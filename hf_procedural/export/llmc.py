@@ -13,8 +13,8 @@ from . import ids
 
 ABOUT = "llm.c, modded-nanogpt: .bin with a header of 256 int32 (uint16 as for GPT-2, uint32 as for Llama 3)"
 MASKS = False
-LIMIT = 2**31  # bytes of a shard are fewer: llmc/dataloader.h seeks with a C int
 
+_LIMIT = 2**31  # bytes: llmc/dataloader.h seeks with a C int
 _HEADERS = {"uint16": (20240520, 1), "uint32": (20240801, 7)}
 
 
@@ -26,11 +26,18 @@ def files(stem, plan):
     return [f"{stem}.bin"]
 
 
+def check(plan):
+    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
+    ids.within(_LIMIT, "llmc", 1024 + rows * length * np.dtype(plan.dtype).itemsize)
+
+
 def write(files, blocks, plan):
     (file,) = files
     header = np.zeros(256, "<i4")
     header[:2] = _HEADERS[plan.dtype]
-    header[2] = sum(len(block.tokens) for block in ids.write(blocks, plan, file, header=header.data))
+    for block in ids.write(blocks, plan, file, header=header.data):
+        header[2] += len(block.tokens)
+        ids.within(_LIMIT, "llmc", 1024 + int(header[2]) * np.dtype(plan.dtype).itemsize)
     with file.open("r+b") as stream:
         stream.write(header.data)
 
