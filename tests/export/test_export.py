@@ -436,7 +436,7 @@ NO_SIZE = "shard_size must be a number of bytes, such as 500MB or 2GiB, got"
         ("--format olmo --rows 5 --part 2/2", "part must be I/N with I from 0 to N - 1, such as 0/4, got 2/2"),
         ("--format olmo --rows 5 --part half", "part must be I/N with I from 0 to N - 1, such as 0/4, got half"),
         ("--format olmo --rows 5 --part 0/2 --executor ray", "give --part or --executor, one of the two"),
-        ("--format llmc --rows 1e8 --shard_size 3GB", "a shard of llmc has fewer than 2 GiB, and this has"),
+        ("--format llmc --rows 1e9 --shard_size 3GB", "a shard of llmc has fewer than 2 GiB, and this has"),
         ("--format olmo --rows 5 --workers 0", "num_proc must be at least 1, got 0"),
         ("--format olmo --rows 5 --shard_rows 0", "shard_rows must be at least 1, got 0"),
         ("--format olmo --rows 5 --shard_rows 5 --shard_size 5MB", "give --shard_rows or --shard_size, one of the two"),
