@@ -15,6 +15,7 @@ import functools
 import hashlib
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,24 +126,25 @@ class Coding:
     def decode(self, ids) -> list[int]:
         """The task's token ids that are written so, without padding. Raises ValueError for what is no row of them."""
         ids = [int(id) for id in ids]
-        while ids and ids[-1] in {self.pad_id, self.end_id}:
-            del ids[-1]
         tokens, place = [], 0
         while place < len(ids):
-            known = self._known[1 if tokens else 0]
-            longest = min(max(map(len, known)), len(ids) - place)
-            sizes = (size for size in range(longest, 0, -1) if tuple(ids[place : place + size]) in known)
+            known, longest = self._known[1 if tokens else 0]
+            most = min(longest, len(ids) - place)
+            sizes = (size for size in range(most, 0, -1) if tuple(ids[place : place + size]) in known)
             size = next(sizes, None)
             if size is None:
+                if {*ids[place:]} <= {self.pad_id, self.end_id}:  # behind the row
+                    break
                 raise ValueError(f"ids[{place}] is {ids[place]}, where no word of the task is written")
             tokens.append(known[tuple(ids[place : place + size])])
             place += size
         return tokens
 
     @functools.cached_property
-    def _known(self) -> list[dict[tuple[int, ...], int]]:
-        """The task's id of the ids of each word, at the beginning of a row and behind another word."""
-        return [{ids: word for word, ids in enumerate(each) if ids} for each in (self.first, self.rest)]
+    def _known(self) -> list[tuple[dict[tuple[int, ...], int], int]]:
+        """The task's id of the ids of each word, and most ids of one: beginning a row, and behind another word."""
+        known = ({ids: word for word, ids in enumerate(each) if ids} for each in (self.first, self.rest))
+        return [(words, max(map(len, words))) for words in known]
 
     def save(self, folder) -> Path:
         """Writes it into a folder as coding.json, which `load` reads; gives the file."""
@@ -204,23 +206,38 @@ def _backend(tokenizer):
 def _symbols(task: Task, tokenizer, count: int, seed: int, pad_id: int) -> list[int]:
     """So many ordinary tokens of a tokenizer, drawn by a seed. Raises ValueError where it has fewer."""
     backend = _backend(tokenizer)
-    added = backend.get_added_tokens_decoder().keys() | {*tokenizer.all_special_ids, pad_id}
-    order = np.random.Generator(np.random.Philox(seed)).permutation(len(tokenizer)).tolist()
+    strange = backend.get_added_tokens_decoder().keys() | {*tokenizer.all_special_ids, pad_id}
+    strange.add(backend.token_to_id(getattr(backend.model, "unk_token", None) or ""))
+    ids = (id for id in _in_random_order(tokenizer, seed) if id not in strange)
     chosen = []
-    for start in range(0, len(order), _TRIED):
-        ids = [id for id in order[start : start + _TRIED] if id not in added]
-        texts = backend.decode_batch([[id] for id in ids], skip_special_tokens=False)
-        encodings = backend.encode_batch(texts, add_special_tokens=False)
-        for id, text, encoding in zip(ids, texts, encodings, strict=True):
-            if encoding.ids == [id] and text.strip():
+    while len(chosen) < count and (tried := list(itertools.islice(ids, _TRIED))):
+        texts = backend.decode_batch([[id] for id in tried], skip_special_tokens=False)
+        for id, text, encoded in zip(tried, texts, _encoded(tokenizer, backend, texts), strict=True):
+            if encoded == [id] and text.strip():
                 chosen.append(id)
-        if len(chosen) >= count:
-            return chosen[:count]
+    if len(chosen) >= count:
+        return chosen[:count]
     missing = count - len(chosen)
     raise ValueError(
         f"tokenizer {tokenizer.name_or_path}: {len(chosen):,} ordinary single tokens for the {count:,} symbols of "
         f"{task.config_name}: {missing:,} are missing; take coding text, or a smaller task"
     )
+
+
+def _in_random_order(tokenizer, seed: int) -> Iterator[int]:
+    """All ids of a tokenizer, and perhaps some that it leaves out; at last those behind such holes."""
+    random = np.random.Generator(np.random.Philox(seed))
+    yield from random.permutation(len(tokenizer)).tolist()
+    yield from random.permutation(sorted(id for id in tokenizer.get_vocab().values() if id >= len(tokenizer))).tolist()
+
+
+def _encoded(tokenizer, backend, texts: list[str]) -> list[list[int]]:
+    """The ids of each text, by the tokenizer's `_backend`. Raises ValueError where it has none, nor of unknowns."""
+    try:
+        encodings = backend.encode_batch(texts, add_special_tokens=False)
+    except Exception as error:  # tokenizers has no other
+        raise ValueError(f"tokenizer {tokenizer.name_or_path} cannot write these rows: {error}") from error
+    return [encoding.ids for encoding in encodings]
 
 
 def _pieces(tokenizer, words: list[str | None]) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -229,13 +246,7 @@ def _pieces(tokenizer, words: list[str | None]) -> tuple[tuple[tuple[int, ...], 
     Raises ValueError for the first word that does not come back.
     """
     backend = _backend(tokenizer)
-
-    def encode(texts: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in backend.encode_batch(texts, add_special_tokens=False)]
-
-    def decode(ids: list[list[int]]) -> list[str]:
-        return backend.decode_batch(ids, skip_special_tokens=False)
-
+    encode = functools.partial(_encoded, tokenizer, backend)
     used = [word for word in words if word is not None]
     firsts = encode(used)
     # Behind another word, as many tokenizers write the beginning of a text as if a space were there.
@@ -245,8 +256,8 @@ def _pieces(tokenizer, words: list[str | None]) -> tuple[tuple[tuple[int, ...], 
     rests = []
     for ids, own in zip(both, alone, strict=True):
         rests.append(ids[len(before) :] if ids[: len(before)] == before else own)
-    expected = [*used, *in_row]
-    for word, wanted, text in zip(used * 2, expected, decode(firsts + [before + ids for ids in rests]), strict=True):
+    texts = backend.decode_batch(firsts + [before + ids for ids in rests], skip_special_tokens=False)
+    for word, wanted, text in zip(used * 2, [*used, *in_row], texts, strict=True):
         if text != wanted:
             name = tokenizer.name_or_path
             raise ValueError(f"tokenizer {name} does not give {word!r} back: {wanted!r} becomes {text!r}")

@@ -1,11 +1,14 @@
 """Rows in the ids of any tokenizer: both codings, over the registry."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
 from support.specimens import SPECIMENS
 from support.vocabularies import large_tokenizer, llama_like_tokenizer, lossy_tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from hf_procedural.data import blocks
 from hf_procedural.data.coded import CodedRows
@@ -138,6 +141,43 @@ def test_what_does_not_fit_is_told_in_one_line():
     coding = Coding.make(task("sort-4"), large_tokenizer())
     with pytest.raises(ValueError, match=r"ids\[1\] is 0, where no word of the task is written"):
         coding.decode([coding.first[3][0], 0])
+
+
+def _of_words(words: dict[str, int], unknown: str | None = None, **special) -> PreTrainedTokenizerFast:
+    """A tokenizer of words between spaces."""
+    made = Tokenizer(models.WordLevel(words, unk_token=unknown))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=made, **special)
+
+
+def test_ids_behind_holes_are_symbols_and_the_unknown_is_none():
+    chosen = task("sort-4", vocab_size=20)
+    words = {word: 3 * number for number, word in enumerate(["[PAD]", "[UNK]", *map(str, range(21))])}
+    coding = Coding.make(chosen, _of_words(words, "[UNK]", pad_token="[PAD]"))
+    assert sorted(coding.first)[1:] == [(id,) for word, id in words.items() if word.isdigit()]
+    assert coding.vocab_size == max(words.values()) + 1
+
+
+def test_a_tokenizer_without_an_unknown_says_so_in_one_line():
+    with pytest.raises(ValueError, match="^tokenizer .* cannot write these rows: .*UNK.*$"):
+        Coding.make(task("sort-4"), _of_words({"1": 0, "2": 1}), "text")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "parameters"), [("words-16", {"length": 40}), ("sort-4", {"vocab_size": 9})])
+def test_rows_with_padding_and_ends_are_read_back(kind, name, parameters):
+    """Also where the task's <eos> is the tokenizer's own end."""
+    chosen = task(name, **parameters)
+    tokenizer = copy.deepcopy(large_tokenizer())
+    tokenizer.add_special_tokens({"eos_token": "<eos>", "pad_token": "<pad>"})
+    coding = Coding.make(chosen, tokenizer, kind)
+    input_ids, labels = _rows(chosen)
+    block = CodedRows(chosen, 0, padded=False, coding=coding).block("train", 0)
+    for row, tokens in zip(input_ids, np.split(block.tokens, block.ends), strict=False):
+        wanted = _without_padding(chosen, row)
+        for behind in ([], [coding.pad_id] * 3, [coding.end_id], [coding.end_id, coding.pad_id]):
+            if chosen.vocabulary[wanted[-1]] != "<eos>" or not behind:
+                assert coding.decode([*tokens, *behind]) == wanted
 
 
 def test_a_damaged_file_is_told(tmp_path):
