@@ -147,8 +147,7 @@ class Procedural(datasets.ArrowBasedBuilder):
         defaults: dict[str, Any] = {"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary}
         config = ProceduralConfig(**defaults | own, task=chosen)
         for split in config.rows():  # what cannot be made is refused here, before anything is written
-            for member in getattr(chosen, "members", [chosen]):
-                member.sample_split(np.random.default_rng(0), 1, split)
+            blocks.check(chosen, split)
         return config, config_id or config.create_config_id(parameters, custom_features)
 
     def _info(self):

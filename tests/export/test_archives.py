@@ -1,66 +1,18 @@
 """Rows in litdata's chunks, MosaicML's MDS and DCLM's tars, read back by their own readers, row for row."""
 
 import functools
-import importlib
 import json
 
 import numpy as np
 import pytest
+from support.exported import export, plan_of, rows_of, same
 from support.readers import reader
 
-import hf_procedural as hp
-from hf_procedural.data.coded import CodedRows
-from hf_procedural.export.plan import Plan
+from hf_procedural.export.formats import format_of
 from hf_procedural.export.planning import plan as planned
 
 NAMES = ("litdata", "mds", "dclm")
 WIDE = 2**16  # symbols whose ids want more than uint16
-
-
-def _format(name):
-    return importlib.import_module(f"hf_procedural.export.{name}")
-
-
-def _plan(name, task="stack-8", count=2_500, shard_rows=1_000, dtype=None, masks=None, padded=True, **parameters):
-    """Of three shards as it is, whose borders are not those of blocks; the last has half the rows."""
-    format = _format(name)
-    rows = CodedRows(hp.task(task, **parameters), padded=padded)
-    dtype = dtype or format.dtypes(rows.vocab_size)[0]
-    return Plan(rows, "train", count, shard_rows, dtype, format.MASKS if masks is None else masks)
-
-
-def _export(name, folder, plan, order=None):
-    """Writes an export, its shards in some order, and gives the files of each."""
-    format, shards = _format(name), {}
-    folder.mkdir(exist_ok=True)
-    for number in order or range(plan.shards):
-        files = [folder / file for file in format.files(plan.stem(number), plan)]
-        format.write(files, plan.rows.read(plan.split, *plan.range(number)), plan)
-        shards[number] = files
-    format.finish(folder, plan)
-    return [shards[number] for number in sorted(shards)]
-
-
-def _rows(plan):
-    """The tokens of each row, and its labels."""
-    tokens, labels = [], []
-    for block in plan.rows.read(plan.split, 0, plan.count):
-        tokens += np.split(block.tokens, block.ends[:-1])
-        labels += np.split(block.labels, block.ends[:-1])
-    assert len(tokens) == plan.count
-    assert len({len(row) for row in tokens}) == (1 if plan.rows.row_length else 3)
-    return tokens, labels
-
-
-def _same(read, wanted):
-    assert len(read) == len(wanted)
-    for row, right in zip(read, wanted, strict=True):
-        np.testing.assert_array_equal(row, right)
-
-
-@pytest.fixture(params=[True, False], ids=["padded", "variable"])
-def padded(request):
-    return request.param
 
 
 @pytest.fixture(params=NAMES)
@@ -69,11 +21,11 @@ def name(request):
 
 
 def test_same_bytes_in_any_order(tmp_path, name, padded):
-    plan = _plan(name, padded=padded)
+    plan = plan_of(name, padded=padded)
     contents = []
     for order in ([0, 1, 2], [2, 0, 1]):
         folder = tmp_path / f"first_{order[0]}"
-        _export(name, folder, plan, order)
+        export(name, folder, plan, order)
         contents.append({file.name: file.read_bytes() for file in folder.iterdir()})
     assert contents[0] == contents[1]
     assert len(contents[0]) == {"litdata": 4, "mds": 4, "dclm": 7}[name]
@@ -81,11 +33,11 @@ def test_same_bytes_in_any_order(tmp_path, name, padded):
 
 @pytest.mark.parametrize("name", ["litdata", "mds"])
 def test_ids_that_do_not_fit(tmp_path, name):
-    assert _format(name).dtypes(2**16) == ["int32", "uint16", *(["int64"] if name == "mds" else [])]
-    assert "uint16" not in _format(name).dtypes(2**16 + 1)
-    plan = _plan(name, vocab_size=WIDE, dtype="uint16")
+    assert format_of(name).dtypes(2**16) == ["int32", "uint16", *(["int64"] if name == "mds" else [])]
+    assert "uint16" not in format_of(name).dtypes(2**16 + 1)
+    plan = plan_of(name, vocab_size=WIDE, dtype="uint16")
     with pytest.raises(ValueError, match="^dtype uint16 holds ids up to 65,535, and these go up to 65,537$"):
-        _export(name, tmp_path, plan)
+        export(name, tmp_path, plan)
     assert not list(tmp_path.iterdir())
 
 
@@ -94,15 +46,15 @@ def test_shards_of_4_gib(tmp_path, monkeypatch, name):
     """Their offsets are uint32. Where rows have one length, it is known beforehand."""
     rows = 2**32 // (16 * 4 * (2 if name == "mds" else 1))
     words = f"^a shard of {name} has fewer than 4 GiB, and this has 4.*: ask for smaller shards$"
-    plan = _plan(name, count=2 * rows, shard_rows=rows)
+    plan = plan_of(name, count=2 * rows, shard_rows=rows)
     with pytest.raises(ValueError, match=words):
-        _export(name, tmp_path, plan, [0])
+        export(name, tmp_path, plan, [0])
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match=words):
         planned(plan.rows, name, count=2 * rows, shard_rows=rows)
     sizes = []
-    monkeypatch.setattr(_format(name).ids, "within_uint32", lambda name, size: sizes.append(size) or size)
-    ((file,),) = _export(name, tmp_path, _plan(name, count=100, padded=False))
+    monkeypatch.setattr(format_of(name).ids, "within_uint32", lambda name, size: sizes.append(size) or size)
+    ((file,),) = export(name, tmp_path, plan_of(name, count=100, padded=False))
     assert sizes[-1] == file.stat().st_size
 
 
@@ -121,23 +73,23 @@ def _cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("symbols", "dtype"), [(100, "int32"), (100, "uint16"), (WIDE, "int32")])
 def test_litdata(tmp_path, symbols, dtype):
-    plan = _plan("litdata", vocab_size=symbols, dtype=dtype)
-    _export("litdata", tmp_path / "rows", plan)
+    plan = plan_of("litdata", vocab_size=symbols, dtype=dtype)
+    export("litdata", tmp_path / "rows", plan)
     dataset = _litdata(tmp_path / "rows", plan.rows.row_length)
     items = [dataset[row] for row in range(len(dataset))]
     assert {str(item.dtype) for item in items} == {f"torch.{dtype}"}
-    _same(items, _rows(plan)[0])
+    same(items, rows_of(plan)[0])
 
 
 def test_litdata_shuffled_by_workers(tmp_path):
     """As litgpt loads it (``data/lit_data.py``): rows stay rows."""
     litdata = reader("litdata")
-    plan = _plan("litdata")
-    _export("litdata", tmp_path / "rows", plan)
+    plan = plan_of("litdata")
+    export("litdata", tmp_path / "rows", plan)
     dataset = _litdata(tmp_path / "rows", plan.rows.row_length, shuffle=True)
     loader = litdata.StreamingDataLoader(dataset, batch_size=50, num_workers=2, drop_last=True)
     read = np.concatenate([batch.numpy() for batch in loader])
-    wanted = np.array(_rows(plan)[0])
+    wanted = np.array(rows_of(plan)[0])
     assert (read != wanted[: len(read)]).any()
     np.testing.assert_array_equal(np.sort(read.view("V64"), axis=0), np.sort(wanted.view("V64"), axis=0))
 
@@ -147,21 +99,21 @@ def test_litdata_shuffled_by_workers(tmp_path):
 )
 def test_litdata_blocks_of_another_length(tmp_path, block, read, at_a_row):
     """Shards are cut into blocks, of which few begin at a row unless they are a row or several; tails are dropped."""
-    plan = _plan("litdata")
-    _export("litdata", tmp_path / "rows", plan)
+    plan = plan_of("litdata")
+    export("litdata", tmp_path / "rows", plan)
     dataset = _litdata(tmp_path / "rows", block)
     length = min(16, block)
-    begins = {row[:length].tobytes() for row in _rows(plan)[0]}
+    begins = {row[:length].tobytes() for row in rows_of(plan)[0]}
     assert len(dataset) == read
     assert sum(dataset[number].numpy()[:length].tobytes() in begins for number in range(read)) == at_a_row
 
 
 def test_litdata_variable_rows(tmp_path):
-    plan = _plan("litdata", padded=False)
-    _export("litdata", tmp_path / "rows", plan)
+    plan = plan_of("litdata", padded=False)
+    export("litdata", tmp_path / "rows", plan)
     dataset = _litdata(tmp_path / "rows", 1)
     np.testing.assert_array_equal(
-        np.concatenate([dataset[token] for token in range(len(dataset))]), np.concatenate(_rows(plan)[0])
+        np.concatenate([dataset[token] for token in range(len(dataset))]), np.concatenate(rows_of(plan)[0])
     )
 
 
@@ -172,10 +124,10 @@ def test_litdata_as_its_writer(tmp_path, dtype):
 
     litdata = reader("litdata")
     writer = reader("litdata.streaming.writer")
-    plan = _plan("litdata", count=100, shard_rows=100, dtype=dtype)
-    ((file,),) = _export("litdata", tmp_path / "ours", plan)
+    plan = plan_of("litdata", count=100, shard_rows=100, dtype=dtype)
+    ((file,),) = export("litdata", tmp_path / "ours", plan)
     theirs = writer.BinaryWriter(str(tmp_path / "theirs"), chunk_bytes="1MB", item_loader=litdata.TokensLoader())
-    theirs[0] = torch.from_numpy(np.concatenate(_rows(plan)[0]).astype(dtype))
+    theirs[0] = torch.from_numpy(np.concatenate(rows_of(plan)[0]).astype(dtype))
     theirs.done()
     theirs.merge()
     assert file.read_bytes() == (tmp_path / "theirs" / "chunk-0-0.bin").read_bytes()
@@ -191,7 +143,7 @@ def test_litdata_other_rows_have_another_name(tmp_path):
     names = set()
     for number, parameters in enumerate([{}, {"vocab_size": 99}, {"padded": False}, {"count": 2_499}]):
         folder = tmp_path / str(number)
-        _export("litdata", folder, _plan("litdata", **parameters))
+        export("litdata", folder, plan_of("litdata", **parameters))
         names.add(json.loads((folder / "index.json").read_text())["updated_at"])
     assert len(names) == 4
 
@@ -202,17 +154,17 @@ def test_litdata_other_rows_have_another_name(tmp_path):
 @pytest.mark.parametrize(("symbols", "dtype"), [(100, "int32"), (100, "uint16"), (100, "int64"), (WIDE, "int32")])
 def test_mds(tmp_path, padded, symbols, dtype):
     streaming = reader("streaming.base")
-    plan = _plan("mds", vocab_size=symbols, dtype=dtype, padded=padded)
-    _export("mds", tmp_path / "rows", plan)
+    plan = plan_of("mds", vocab_size=symbols, dtype=dtype, padded=padded)
+    export("mds", tmp_path / "rows", plan)
     dataset = streaming.StreamingDataset(local=str(tmp_path / "rows"), batch_size=1)
     assert dataset.num_samples == plan.count
     samples = [dataset[row] for row in range(plan.count)]
     assert {(sample["tokens"].dtype, sample["labels"].dtype) for sample in samples} == {
         (np.dtype(dtype), np.dtype("i4"))
     }
-    tokens, labels = _rows(plan)
-    _same([sample["tokens"] for sample in samples], tokens)
-    _same([sample["labels"] for sample in samples], labels)
+    tokens, labels = rows_of(plan)
+    same([sample["tokens"] for sample in samples], tokens)
+    same([sample["labels"] for sample in samples], labels)
 
 
 @pytest.mark.parametrize("masks", [True, False])
@@ -222,9 +174,9 @@ def test_mds_as_its_writer(tmp_path, padded, masks, task):
     streaming = reader("streaming.base")
     if task == "dyck-2" and not padded:
         pytest.skip("all rows are of one length")
-    plan = _plan("mds", task, count=250, shard_rows=100, masks=masks, padded=padded)
-    shards = _export("mds", tmp_path / "ours", plan)
-    columns = _format("mds")._config(plan)
+    plan = plan_of("mds", task, count=250, shard_rows=100, masks=masks, padded=padded)
+    shards = export("mds", tmp_path / "ours", plan)
+    columns = format_of("mds")._config(plan)
     columns = dict(zip(columns["column_names"], columns["column_encodings"], strict=True))
     assert list(columns) == (["labels", "tokens"] if masks else ["tokens"])
     blocks = list(plan.rows.read("train", 0, plan.count))
@@ -244,12 +196,12 @@ def test_mds_as_its_writer(tmp_path, padded, masks, task):
 
 
 def test_mds_gap_is_closed_in_parts(tmp_path, monkeypatch):
-    plan = _plan("mds", count=250, shard_rows=200)
-    (_, (last,)) = _export("mds", tmp_path, plan)
+    plan = plan_of("mds", count=250, shard_rows=200)
+    (_, (last,)) = export("mds", tmp_path, plan)
     content = last.read_bytes()
-    monkeypatch.setattr(_format("mds"), "_PART", 100)
-    assert _export("mds", tmp_path, plan)[1][0].read_bytes() == content
-    assert len(content) == 4 * 52 + 50 * 16 * 8 + len(json.dumps(_format("mds")._config(plan)))
+    monkeypatch.setattr(format_of("mds"), "_PART", 100)
+    assert export("mds", tmp_path, plan)[1][0].read_bytes() == content
+    assert len(content) == 4 * 52 + 50 * 16 * 8 + len(json.dumps(format_of("mds")._config(plan)))
 
 
 # DCLM
@@ -288,31 +240,31 @@ def test_dclm_rows_as_long_as_its_lists(tmp_path, task, parameters, symbols):
     """Row for row."""
     if task == "sort-1024":
         parameters = parameters | {"vocab_size": symbols}
-    plan = _plan("dclm", task, count=25, shard_rows=10, **parameters)
+    plan = plan_of("dclm", task, count=25, shard_rows=10, **parameters)
     assert plan.rows.row_length == 2049
-    _export("dclm", tmp_path, plan)
-    _same(_lists(tmp_path, 2048, plan), _rows(plan)[0])
+    export("dclm", tmp_path, plan)
+    same(_lists(tmp_path, 2048, plan), rows_of(plan)[0])
     counts = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
     assert counts == [{"shard": plan.stem(number), "num_sequences": [10, 10, 5][number]} for number in range(3)]
 
 
 def test_dclm_longer_rows(tmp_path):
     """A list each; open_lm takes a random window of it."""
-    plan = _plan("dclm", "sort-2000", count=25, shard_rows=10)
-    _export("dclm", tmp_path, plan)
-    _same(_lists(tmp_path, 2048, plan), _rows(plan)[0])
+    plan = plan_of("dclm", "sort-2000", count=25, shard_rows=10)
+    export("dclm", tmp_path, plan)
+    same(_lists(tmp_path, 2048, plan), rows_of(plan)[0])
 
 
 def test_dclm_shorter_rows_follow_one_another(tmp_path, padded):
     """The last list of a shard is padded."""
-    plan = _plan("dclm", padded=padded)
-    _export("dclm", tmp_path, plan)
-    tokens = _rows(plan)[0]
+    plan = plan_of("dclm", padded=padded)
+    export("dclm", tmp_path, plan)
+    tokens = rows_of(plan)[0]
     wanted = []
     for number in range(plan.shards):
         ids = np.concatenate(tokens[slice(*plan.range(number))])
         wanted += [*np.pad(ids, (0, -len(ids) % 2049), constant_values=plan.rows.task.pad_id).reshape(-1, 2049)]
-    _same(_lists(tmp_path, 2048, plan), wanted)
+    same(_lists(tmp_path, 2048, plan), wanted)
     assert not _lists(tmp_path, 2049, plan)  # skipped, all of them
     counts = [json.loads(line)["num_sequences"] for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
     assert sum(counts) == len(wanted)
@@ -320,27 +272,27 @@ def test_dclm_shorter_rows_follow_one_another(tmp_path, padded):
 
 def test_open_lm(tmp_path):
     """A list for each row, of which its flags find what the loss counts on (``sample_chunk``, ``mask_sequence``)."""
-    plan = _plan("open_lm")
-    _export("open_lm", tmp_path, plan)
+    plan = plan_of("open_lm")
+    export("open_lm", tmp_path, plan)
     seq_len, task = plan.rows.row_length - 1, plan.rows.task
     batches = [batch[0] for batch in _open_lm(tmp_path, seq_len, plan.rows.vocab_size, batch_size=100)]
     chunks = np.concatenate([np.array(batch) for batch in batches])
-    tokens, labels = _rows(plan)
-    _same(chunks, tokens)
+    tokens, labels = rows_of(plan)
+    same(chunks, tokens)
     targets = chunks[:, 1:].copy()
     left = targets == task.sep_id  # --target-mask-left
     targets[np.flip(np.flip(left, 1).cumsum(1), 1) > 0] = -100
     targets[targets == task.pad_id] = -100  # --target-mask-individual
-    _same(targets, [row[1:] for row in labels])
+    same(targets, [row[1:] for row in labels])
 
 
 def test_open_lm_takes_rows_of_one_length(tmp_path):
     with pytest.raises(
         ValueError, match="^format open_lm has rows of one length, .* leave --drop_padding, or take dclm$"
     ):
-        _export("open_lm", tmp_path, _plan("open_lm", padded=False))
+        export("open_lm", tmp_path, plan_of("open_lm", padded=False))
     with pytest.raises(ValueError, match="^format open_lm has rows of one length"):
-        planned(_plan("open_lm", padded=False).rows, "open_lm", count=10)
+        planned(plan_of("open_lm", padded=False).rows, "open_lm", count=10)
     with pytest.raises(ValueError, match="^loss_masks: format open_lm holds none .these do: .*mds"):
-        planned(_plan("open_lm").rows, "open_lm", count=10, masks=True)
+        planned(plan_of("open_lm").rows, "open_lm", count=10, masks=True)
     assert not list(tmp_path.iterdir())

@@ -1,18 +1,19 @@
 """Rows in the binary formats of others, read back by the others' own readers, row for row."""
 
 import gzip
-import importlib
 from collections import OrderedDict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.exported import export, plan_of, rows_of, same
 from support.readers import reader
 from support.vocabularies import large_tokenizer
 
 import hf_procedural as hp
 from hf_procedural.data.coded import CodedRows
 from hf_procedural.export import ids
+from hf_procedural.export.formats import format_of
 from hf_procedural.export.plan import Plan
 from hf_procedural.tasks.coding import Coding
 
@@ -20,50 +21,10 @@ NAMES = ("megatron", "nanogpt", "llmc", "olmo", "datatrove")
 UINT16 = 2**16 - 2  # symbols of a task whose ids, with those of <sep> and <pad>, just fit into uint16
 
 
-def _format(name):
-    return importlib.import_module(f"hf_procedural.export.{name}")
-
-
-def _plan(name, task="stack-8", count=2_500, shard_rows=1_000, dtype=None, split="train", padded=True, **parameters):
-    """Of three shards as it is, whose borders are not those of blocks; the last has half the rows."""
-    format = _format(name)
-    rows = CodedRows(hp.task(task, **parameters), padded=padded)
-    return Plan(rows, split, count, shard_rows, dtype or format.dtypes(rows.vocab_size)[0], format.MASKS)
-
-
-def _export(name, folder, plan):
-    """Writes an export, and gives the files of each shard."""
-    format, shards = _format(name), []
-    folder.mkdir(exist_ok=True)
-    for number in range(plan.shards):
-        files = [folder / file for file in format.files(plan.stem(number), plan)]
-        format.write(files, plan.rows.read(plan.split, *plan.range(number)), plan)
-        assert all(file.is_file() for file in files)
-        shards.append(files)
-    format.finish(folder, plan)
-    return shards
-
-
 def _rows(plan):
     """The tokens of each row, and on which of them the loss counts."""
-    tokens, labels = [], []
-    for block in plan.rows.read(plan.split, 0, plan.count):
-        tokens += np.split(block.tokens, block.ends[:-1])
-        labels += np.split(block.labels != -100, block.ends[:-1])
-    assert len(tokens) == plan.count
-    assert len({len(row) for row in tokens}) == (1 if plan.rows.padded else 3)  # of 11, 13, 15 tokens
-    return tokens, labels
-
-
-def _same(read, wanted):
-    assert len(read) == len(wanted)
-    for row, right in zip(read, wanted, strict=True):
-        np.testing.assert_array_equal(row, right)
-
-
-@pytest.fixture(params=[True, False], ids=["padded", "variable"])
-def padded(request):
-    return request.param
+    tokens, labels = rows_of(plan)
+    return tokens, [row != -100 for row in labels]
 
 
 # Megatron-LM
@@ -74,15 +35,15 @@ def test_megatron(tmp_path, padded, symbols, dtype):
     reader("megatron.core")
     from megatron.core.datasets.indexed_dataset import DType, IndexedDataset
 
-    plan = _plan("megatron", padded=padded, vocab_size=symbols)
+    plan = plan_of("megatron", padded=padded, vocab_size=symbols)
     assert plan.dtype == dtype == np.dtype(DType.optimal_dtype(plan.rows.vocab_size)).name
     read = []
-    for bin_file, _ in _export("megatron", tmp_path, plan):
+    for bin_file, _ in export("megatron", tmp_path, plan):
         shard = IndexedDataset(str(bin_file.with_suffix("")))
         assert np.dtype(shard.index.dtype) == dtype
         np.testing.assert_array_equal(shard.document_indices, np.arange(len(shard) + 1))
         read += [shard[row].copy() for row in range(len(shard))]  # which end with their data set
-    _same(read, _rows(plan)[0])
+    same(read, rows_of(plan)[0])
 
 
 def test_megatron_index_of_many_rows(tmp_path, monkeypatch):
@@ -92,9 +53,9 @@ def test_megatron_index_of_many_rows(tmp_path, monkeypatch):
     reader("megatron.core")
     from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
-    monkeypatch.setattr(_format("megatron"), "_AT_A_TIME", 7)
-    plan = _plan("megatron", count=21, shard_rows=21, padded=False)
-    ((bin_file, idx_file),) = _export("megatron", tmp_path, plan)
+    monkeypatch.setattr(format_of("megatron"), "_AT_A_TIME", 7)
+    plan = plan_of("megatron", count=21, shard_rows=21, padded=False)
+    ((bin_file, idx_file),) = export("megatron", tmp_path, plan)
     builder = IndexedDatasetBuilder(str(tmp_path / "theirs.bin"), np.uint16)
     for block in plan.rows.read("train", 0, 21):
         for row in np.split(block.tokens, block.ends[:-1]):
@@ -111,11 +72,11 @@ def test_megatron_samples_are_rows(tmp_path, extra, lost):
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    plan = _plan("megatron", count=250, shard_rows=100)
+    plan = plan_of("megatron", count=250, shard_rows=100)
     length = plan.rows.task.max_length
     tokenizer = SimpleNamespace(vocab_size=102, eod=-2, pad=-1, unique_identifiers=OrderedDict(name="ours"))
     samples = []
-    for bin_file, _ in _export("megatron", tmp_path, plan):
+    for bin_file, _ in export("megatron", tmp_path, plan):
         config = GPTDatasetConfig(
             random_seed=0,
             sequence_length=length,
@@ -130,7 +91,7 @@ def test_megatron_samples_are_rows(tmp_path, extra, lost):
         )
         shard = BlendedMegatronDatasetBuilder(GPTDataset, [None, 0, 0], lambda: True, config).build()[0]
         samples += [shard[number] for number in range(len(shard))]
-    rows = {row.tobytes() for row in _rows(plan)[0]}
+    rows = {row.tobytes() for row in rows_of(plan)[0]}
     assert len(samples) == plan.count - lost
     assert {sample["tokens"].numpy().astype("i4").tobytes() for sample in samples} <= rows
     cut = [sample["loss_mask"][-1].item() for sample in samples]
@@ -157,25 +118,25 @@ def _llmc(file):
 @pytest.mark.parametrize(("split", "name"), [("train", "train.bin"), ("validation", "val.bin")])
 @pytest.mark.parametrize("shard_rows", [1_000, 2_500])
 def test_nanogpt(tmp_path, padded, split, name, shard_rows):
-    plan = _plan("nanogpt", split=split, padded=padded, shard_rows=shard_rows, vocab_size=UINT16)
-    assert not _format("nanogpt").finished(tmp_path, plan)
-    _export("nanogpt", tmp_path, plan)
+    plan = plan_of("nanogpt", split=split, padded=padded, shard_rows=shard_rows, vocab_size=UINT16)
+    assert not format_of("nanogpt").finished(tmp_path, plan)
+    export("nanogpt", tmp_path, plan)
     assert [file.name for file in tmp_path.iterdir()] == [name]
-    assert _format("nanogpt").finished(tmp_path, plan)
-    np.testing.assert_array_equal(_nanogpt(tmp_path / name), np.concatenate(_rows(plan)[0]))
+    assert format_of("nanogpt").finished(tmp_path, plan)
+    np.testing.assert_array_equal(_nanogpt(tmp_path / name), np.concatenate(rows_of(plan)[0]))
     if plan.shards > 1:
         (tmp_path / f"{plan.stem(1)}.bin").touch()  # of a process that was killed while it removed them
-    _format("nanogpt").finish(tmp_path, plan)  # once more
+    format_of("nanogpt").finish(tmp_path, plan)  # once more
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(("symbols", "dtype"), [(100, "uint16"), (UINT16, "uint16"), (UINT16 + 1, "uint32")])
 def test_llmc(tmp_path, padded, symbols, dtype):
-    plan = _plan("llmc", padded=padded, vocab_size=symbols)
+    plan = plan_of("llmc", padded=padded, vocab_size=symbols)
     assert plan.dtype == dtype
-    read = [_llmc(file) for (file,) in _export("llmc", tmp_path, plan)]
+    read = [_llmc(file) for (file,) in export("llmc", tmp_path, plan)]
     assert [shard.dtype for shard in read] == [dtype] * 3
-    np.testing.assert_array_equal(np.concatenate(read), np.concatenate(_rows(plan)[0]))
+    np.testing.assert_array_equal(np.concatenate(read), np.concatenate(rows_of(plan)[0]))
 
 
 # OLMo-core
@@ -185,7 +146,7 @@ def _olmo(config, tmp_path, plan, **settings):
     """A data set of OLMo-core over an export of ours, as its configuration builds it."""
     data = reader("olmo_core.data")
 
-    shards = _export("olmo", tmp_path, plan)
+    shards = export("olmo", tmp_path, plan)
     tokenizer = data.TokenizerConfig(
         vocab_size=plan.rows.vocab_size, eos_token_id=plan.rows.vocab_size - 1, pad_token_id=plan.rows.task.pad_id
     )
@@ -210,13 +171,13 @@ def _olmo(config, tmp_path, plan, **settings):
 def test_olmo(tmp_path, symbols, dtype):
     get_labels = reader("olmo_core.data.utils").get_labels
 
-    plan = _plan("olmo", vocab_size=symbols)
+    plan = plan_of("olmo", vocab_size=symbols)
     assert plan.dtype == dtype
     dataset = _olmo("NumpyFSLDatasetConfig", tmp_path, plan)
     items = [dataset[row] for row in range(len(dataset))]
     tokens, masks = _rows(plan)
-    _same([item["input_ids"] for item in items], tokens)
-    _same([item["label_mask"] for item in items], masks)
+    same([item["input_ids"] for item in items], tokens)
+    same([item["label_mask"] for item in items], masks)
     batch = {key: value[None] for key, value in items[0].items() if key != "metadata"}
     shifted = np.append(np.where(masks[0], tokens[0], -100)[1:], -100)
     np.testing.assert_array_equal(get_labels(batch)[0], shifted)
@@ -225,38 +186,38 @@ def test_olmo(tmp_path, symbols, dtype):
 def test_olmo_variable_rows(tmp_path, monkeypatch):
     """Rows without an end token, one in each instance: by the starts and ends that stand beside them."""
     monkeypatch.setenv("OLMO_DATA_PREP_USE_ARRAY_IF_LOCAL", "false")
-    plan = _plan("olmo", padded=False)
+    plan = plan_of("olmo", padded=False)
     dataset = _olmo("NumpyPaddedFSLDatasetConfig", tmp_path, plan)
     tokens, masks = _rows(plan)
     width, pad = plan.rows.task.max_length, plan.rows.task.pad_id
     items = [dataset[row] for row in range(len(dataset))]
-    _same(
+    same(
         [item["input_ids"] for item in items],
         [np.pad(row, (0, width - len(row)), constant_values=pad) for row in tokens],
     )
-    _same([item["label_mask"] for item in items], [np.pad(row, (0, width - len(row))) for row in masks])
+    same([item["label_mask"] for item in items], [np.pad(row, (0, width - len(row))) for row in masks])
 
 
 def test_olmo_packed_rows(tmp_path):
     """Whole rows, several in an instance."""
-    plan = _plan("olmo", padded=False)
+    plan = plan_of("olmo", padded=False)
     dataset = _olmo("NumpyPackedFSLDatasetConfig", tmp_path, plan, use_array_if_local=False, generate_doc_lengths=True)
     packed = []
     for number in range(len(dataset)):
         item = dataset[number]
         used = item["doc_lens"].cumsum(0)
         packed += [row.numpy() for row in item["input_ids"].tensor_split(used) if len(row)]
-    wanted = sorted(row.tolist() for row in _rows(plan)[0])
+    wanted = sorted(row.tolist() for row in rows_of(plan)[0])
     assert sorted(row.tolist() for row in packed if row[0] != plan.rows.task.pad_id) == wanted
 
 
 def test_olmo_same_bytes(tmp_path):
     """The archive has neither time nor name."""
-    plan = _plan("olmo", count=100, shard_rows=100)
+    plan = plan_of("olmo", count=100, shard_rows=100)
     contents = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        ((*_, rows),) = _export("olmo", tmp_path / name, plan)
+        ((*_, rows),) = export("olmo", tmp_path / name, plan)
         contents.append(rows.read_bytes())
     assert contents[0] == contents[1]
     assert contents[0][3:8] == bytes(5)  # flags, of which one is a name, and time
@@ -270,16 +231,16 @@ def test_olmo_same_bytes(tmp_path):
 def test_datatrove(tmp_path, symbols, dtype, size):
     from datatrove.utils.dataset import DatatroveFolderDataset
 
-    plan = _plan("datatrove", vocab_size=symbols)
+    plan = plan_of("datatrove", vocab_size=symbols)
     assert plan.dtype == dtype
-    _export("datatrove", tmp_path, plan)
+    export("datatrove", tmp_path, plan)
     width = plan.rows.task.max_length
     dataset = DatatroveFolderDataset(
         str(tmp_path), width - 1, filename_pattern="*.ds", token_size=size, return_positions=True
     )
     items = [dataset[row] for row in range(len(dataset))]
-    _same([item["input_ids"] for item in items], _rows(plan)[0])
-    _same([item["positions"] for item in items], [np.arange(width)] * plan.count)
+    same([item["input_ids"] for item in items], rows_of(plan)[0])
+    same([item["positions"] for item in items], [np.arange(width)] * plan.count)
 
 
 @pytest.mark.parametrize("masks", [True, False])
@@ -287,9 +248,9 @@ def test_datatrove_same_bytes(tmp_path, padded, masks):
     """As datatrove writes them, but for the name of the tokenizer."""
     from datatrove.pipeline.tokens.tokenizer import TokenizedFile
 
-    plan = _plan("datatrove", padded=padded, count=2_500, shard_rows=2_500)
+    plan = plan_of("datatrove", padded=padded, count=2_500, shard_rows=2_500)
     plan = Plan(plan.rows, "train", 2_500, 2_500, plan.dtype, masks)
-    _export("datatrove", tmp_path, plan)
+    export("datatrove", tmp_path, plan)
     theirs = TokenizedFile(
         str(tmp_path / "theirs"),
         "train-00000-of-00001.ds",
@@ -311,7 +272,7 @@ def test_datatrove_same_bytes(tmp_path, padded, masks):
 def test_datatrove_count_in_words(count):
     import humanize
 
-    assert _format("datatrove")._metric(count) == humanize.metric(count, unit="T")
+    assert format_of("datatrove")._metric(count) == humanize.metric(count, unit="T")
 
 
 # Rows in a tokenizer's ids
@@ -324,8 +285,8 @@ def test_rows_of_a_tokenizer(tmp_path):
 
     task = hp.task("stack-8")
     rows = CodedRows(task, coding=Coding.make(task, large_tokenizer(), "text"))
-    plan = Plan(rows, "train", 50, 50, _format("datatrove").dtypes(rows.vocab_size)[0], True)
-    ((tokens, loss, index, metadata),) = _export("datatrove", tmp_path / "rows", plan)
+    plan = Plan(rows, "train", 50, 50, format_of("datatrove").dtypes(rows.vocab_size)[0], True)
+    ((tokens, loss, index, metadata),) = export("datatrove", tmp_path / "rows", plan)
     ends = np.fromfile(index, np.uint64)
     (block,) = rows.read("train", 0, 50)
     np.testing.assert_array_equal(ends, block.ends)
@@ -347,23 +308,23 @@ def test_rows_of_a_tokenizer(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dtype_too_small_writes_nothing(tmp_path, name):
-    plan = _plan(name, vocab_size=UINT16 + 1, dtype="uint16", count=10, shard_rows=10)
+    plan = plan_of(name, vocab_size=UINT16 + 1, dtype="uint16", count=10, shard_rows=10)
     with pytest.raises(ValueError, match=r"^dtype uint16 holds ids up to 65,535, and these go up to 65,536$"):
-        _export(name, tmp_path, plan)
+        export(name, tmp_path, plan)
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_own_choice_of_dtype(name):
-    assert ids.chosen(name, _format(name).dtypes(102), 102) == ("uint8" if name == "olmo" else "uint16")
+    assert ids.chosen(name, format_of(name).dtypes(102), 102) == ("uint8" if name == "olmo" else "uint16")
 
 
 def test_dtypes_refused():
     with pytest.raises(
         ValueError, match=r"^format nanogpt has no dtype for these rows, whose ids go up to 65,536: cho"
     ):
-        ids.chosen("nanogpt", _format("nanogpt").dtypes(65_537), 65_537)
+        ids.chosen("nanogpt", format_of("nanogpt").dtypes(65_537), 65_537)
     wanted = r"^dtype must be int32 for format megatron, where ids go up to 65,536, got uint16$"
     with pytest.raises(ValueError, match=wanted):
-        ids.chosen("megatron", _format("megatron").dtypes(65_537), 65_537, "uint16")
-    assert ids.chosen("megatron", _format("megatron").dtypes(65_536), 65_536, "uint16") == "uint16"
+        ids.chosen("megatron", format_of("megatron").dtypes(65_537), 65_537, "uint16")
+    assert ids.chosen("megatron", format_of("megatron").dtypes(65_536), 65_536, "uint16") == "uint16"

@@ -14,18 +14,14 @@ from hf_procedural.text import batches, documents, tokenizers
 from hf_procedural.text.documents import Documents
 from hf_procedural.text.mixing import MixedRows, draw, merged
 
+pytestmark = pytest.mark.usefixtures("small_batches")
+
 TEXTS = [f"{number} " + "any words, große ones " * (number % 7) for number in range(60)]
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
     return tokenizers.train_tokenizer(TEXTS, 300)
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 200)
-    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
 
 
 def listed(texts, **options):

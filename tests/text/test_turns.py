@@ -17,6 +17,8 @@ from hf_procedural.text.packing import PackedRows
 from hf_procedural.text.readers import DataError
 from hf_procedural.text.turns import PaddedRows, RowsInTurn, after, by_weights
 
+pytestmark = pytest.mark.usefixtures("small_batches")
+
 TEXTS = [f"{number} " + "any words, große ones " * (number % 7) for number in range(60)]
 FIRST_ID = 1000  # of the tokens of tasks, which no text has
 
@@ -24,12 +26,6 @@ FIRST_ID = 1000  # of the tokens of tasks, which no text has
 @pytest.fixture(scope="module")
 def tokenizer():
     return tokenizers.train_tokenizer(TEXTS, 300)
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 200)
-    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
 
 
 class Counting:
