@@ -52,7 +52,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"tokenizer {name!r} is a slow one, without a tokenizer.json; a fast one is needed")
     tokenizer.init_kwargs.pop("auto_map", None)
-    if not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens}:
+    if len(tokenizer) <= len({*tokenizer.all_special_tokens}):
         raise ValueError(f"{name} has no tokenizer with it")  # transformers makes up an empty one
     return tokenizer
 
