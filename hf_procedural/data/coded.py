@@ -110,9 +110,13 @@ def coding_of(task: Task, tokenizer=None, coding: str | Coding | None = None, se
         seed: of the choice of symbols.
 
     Raises ValueError as `Coding.make` and `load_tokenizer` do, for a coding or a seed without a tokenizer, and for a
-    coding of other tokens than the task's.
+    coding of other tokens than the task's, or with a tokenizer or another seed beside its own.
     """
     if isinstance(coding, Coding):
+        if tokenizer is not None:
+            raise ValueError(f"tokenizer: the coding has its own, {coding.tokenizer}; leave one of the two out")
+        if seed not in (0, coding.seed):
+            raise ValueError(f"coding_seed must be the coding's own, {coding.seed}, got {seed}")
         if coding.words != task.vocabulary:
             raise ValueError(f"coding: it is of other tokens than those of {task.config_name}")
         return coding

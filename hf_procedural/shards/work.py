@@ -140,8 +140,8 @@ def _holding(folder: Path, part: Part) -> Generator[None]:
     with locks.holding(folder, name=part.lock):
         _check_others(folder, part)
         if part == ALL:
-            for unfinished in folder.glob(".*.[0-9]*-of-[0-9]*.tmp"):  # of a part that was killed
-                unfinished.unlink(missing_ok=True)
+            for left in [*folder.glob(".*[0-9]-of-[0-9]*.tmp"), *folder.glob("_part.*.lock")]:  # by what was killed
+                left.unlink(missing_ok=True)
         yield
 
 

@@ -199,9 +199,12 @@ class Task:
     def text(self, input_ids) -> str:
         """A row, or a part of one, as its token strings, separated by spaces, without padding; `ids` is the way back.
 
-        It is so for every task, as no token string has a space in it.
+        It is so for every task, as no token string has a space in it. Raises ValueError for what is no id, as -100.
         """
         tokens = [int(token) for token in input_ids]
+        wrong = [token for token in tokens if not 0 <= token < len(self.vocabulary)]
+        if wrong:
+            raise ValueError(f"{self.config_name}: the row's {wrong[0]} is no token id of the task")
         while tokens and tokens[-1] == self.pad_id:
             tokens.pop()
         return " ".join(self.vocabulary[token] for token in tokens)

@@ -150,6 +150,7 @@ print(next(iter(rows["validation"])))
 
 def test_what_does_not_fit_is_told_in_one_line(load):
     large = large_tokenizer()
+    own = hp.Coding.make(hp.task("haystack-4"), large)
     mistakes = [
         ({"view": "txt"}, "view must be one of ids, text, prompt_completion, messages, got 'txt': did you mean text"),
         ({"view": None}, "view must be one of"),
@@ -162,6 +163,8 @@ def test_what_does_not_fit_is_told_in_one_line(load):
         ({"tokenizer": "nowhere/at_all"}, "tokenizer 'nowhere/at_all' cannot be loaded"),
         ({"tokenizer": lossy_tokenizer(), "coding": "text"}, "does not give 'k0' back"),
         ({"coding": hp.Coding.make(hp.task("set-9", vocab_size=30), large)}, "coding: it is of other tokens than"),
+        ({"coding": own, "tokenizer": large}, "tokenizer: the coding has its own, .*; leave one of the two out"),
+        ({"coding": own, "coding_seed": 3}, "coding_seed must be the coding's own, 0, got 3"),
     ]
     for form, message in mistakes:
         with pytest.raises(ValueError, match=message) as raised:
@@ -173,6 +176,9 @@ def test_text_is_read_by_the_text_of_a_task():
     task = hp.task("sort-3", vocab_size=20)
     assert task.text(np.array([3, 1, 2, 20, 1, 2, 3])) == "3 1 2 <sep> 1 2 3"
     assert task.ids("3 1 2 <sep>").tolist() == [3, 1, 2, 20, 21, 21, 21]
+    for no_id in (-100, 999):
+        with pytest.raises(ValueError, match=f"sort-3: the row's {no_id} is no token id of the task"):
+            hp.task("sort-3").text([1, no_id])
     with pytest.raises(ValueError, match="sort-3: the text's 'three' is no token of the task"):
         task.ids("three 1 2")
     with pytest.raises(ValueError, match="sort-3: the text has 8 words, a row 7 tokens"):
