@@ -25,8 +25,9 @@ anew when it ends; rows.json in a checkpoint says in which epoch each is. A budg
 the tokens of the stages before count too.
 
 Rows of procedural tasks come among the text, as a data set procedural:TASK with a weight, or in front of it, as
---first, in the tokens of the run's tokenizer; they have labels where the task has. eval_loss stays that of the text,
-and each task has an eval_TASK_loss of its own; coding.json tells which tokens its symbols are.
+--first, in the tokens of the run's tokenizer; they have labels where the task has. eval_loss stays that of the text.
+Each of several sources has a loss of its own, by its name: eval_c4_loss, eval_sort-64_loss. coding.json tells which
+tokens a task's symbols are.
 
 The output folder gets the model, its tokenizer, recipe.yaml, provenance.json, all_results.json, trainer_state.json
 (with tokens and FLOPs at every line) and training.png; DeepMind-Math leaves modules.json, too.
@@ -209,7 +210,7 @@ def open_text(text, seed: int):
 
 
 def load_text(text, rows, seed: int, train, validation):
-    """Tokenizer, training rows and validation rows of what `open_text` gives, and the procedural ones among them."""
+    """Tokenizer, training rows, validation rows of what `open_text` gives, the procedural ones, and those of each."""
     every = text.weights or [1.0] * len(text.dataset)
     named = zip(every, sources.named(text.dataset), strict=True)
     weights = [weight for weight, source in named if source.task is None]
@@ -221,9 +222,15 @@ def load_text(text, rows, seed: int, train, validation):
     options = (tokenizer, text.sequence_length, text.separator)
     layout = procedural.Layout(*options, rows.packing, seed)
     tasks = procedural.Procedural(rows, text.dataset, every, layout)
-    held_out = mixing.merged(validation, weights[: len(validation)], seed)
-    held_out = packing.validation_rows(held_out, *options, rows=text.validation_size, cut=text.cut_validation)
-    return tokenizer, tasks.training_rows(train), held_out, tasks
+
+    def held_out(documents):
+        return packing.validation_rows(documents, *options, rows=text.validation_size, cut=text.cut_validation)
+
+    validated = held_out(mixing.merged(validation, weights[: len(validation)], seed))
+    of_each = tasks.validation_rows(text.validation_size)
+    if len(validation) > 1:
+        of_each |= zip(sources.names(text.texts, [procedural.TEXT, *of_each]), map(held_out, validation), strict=True)
+    return tokenizer, tasks.training_rows(train), validated, tasks, of_each
 
 
 def load_math(text, seed: int):
@@ -330,7 +337,7 @@ def prepare(text, rows, init, model_args, args) -> finish.Prepared:
         raise ValueError(f"first_tokens must be at most the {tokens} tokens of the run, got {rows.first_tokens}")
     args.accelerator_config.dispatch_batches = None  # endless rows: the main process reads and tokenizes for all
     seed = folder.data_seed(args)
-    is_math, of_tasks = text.is_math, {}
+    is_math, of_each = text.is_math, {}
     if is_math:
         text.text_column = text.text_column or ["text"]  # as every recipe.yaml says, so that older runs go on
         if rows.first is not None or rows.task_parameters:
@@ -340,8 +347,7 @@ def prepare(text, rows, init, model_args, args) -> finish.Prepared:
     else:
         opened = open_text(text, seed)
         checkpoint = folder.open_run(args, text, rows, init, model_args)
-        tokenizer, train, validation, tasks = load_text(text, rows, seed, *opened)
-        of_tasks = tasks.validation_rows(text.validation_size)
+        tokenizer, train, validation, tasks, of_each = load_text(text, rows, seed, *opened)
     set_seed(args.seed)
     model = model_args.build(tokenizer, text.sequence_length, like=init.config_source())
     provenance = begin.transfer_and_freeze(init, model, tokenizer, args)
@@ -371,8 +377,8 @@ def prepare(text, rows, init, model_args, args) -> finish.Prepared:
         )
         weighed = losses.weigh_by_tokens(trainer, validation)
         callbacks.LogMore(trainer, derived)
-        if of_tasks:
-            procedural.LogSources(trainer, tasks, of_tasks, weighed)
+        if of_each:
+            procedural.LogSources(trainer, tasks, of_each, weighed)
         callbacks.SavePlace(trainer, checkpoint)
         return trainer
 

@@ -16,10 +16,13 @@ the longest beginning that exists here. A column with a slash or a colon can be 
 
 import dataclasses
 import glob
+import itertools
 import json
 import math
 import os
 import re
+from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 from ..errors import nearest
@@ -194,6 +197,21 @@ def texts_of(datasets: str | dict | list) -> list[str | dict]:
     """Those of the data sets of a recipe.yaml that are text, in their order."""
     datasets = datasets if isinstance(datasets, list) else [datasets]
     return [dataset for dataset in datasets if parse_source(dataset).task is None]
+
+
+def names(datasets: list, taken: Iterable[str] = ()) -> list[str]:
+    """A short name of each, as trackers take it: of no other, and none of those that are `taken`.
+
+    >>> names(["allenai/c4:en", "allenai/c4:de", "data/*.jsonl.gz", "procedural:sort-64+set-64"])
+    ['c4', 'c4_2', '_.jsonl', 'sort-64_set-64']
+    """
+    taken = list(taken)
+    first = len(taken)
+    for source in named(datasets):
+        name = re.sub(r"[^\w.-]", "_", source.task or PurePath(source.name).stem)
+        numbered = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+        taken.append(next(each for each in numbered if each not in taken))
+    return taken[first:]
 
 
 def label(dataset: str | dict) -> str:

@@ -2,9 +2,9 @@
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast, Trainer
@@ -22,6 +22,7 @@ from .callbacks import LogMore
 from .procedural_arguments import ProceduralArguments
 
 _END = 2**62  # rows have no end
+TEXT = "text"  # the name of the loss of all text
 _CODINGS = "codings"  # the folder of several
 
 
@@ -125,8 +126,7 @@ class Procedural:
     def _rows(self, args: ProceduralArguments, source: sources.TextSource) -> ProceduralRows:
         task, kind = args.task_of(source), source.coding or args.coding
         if f"{task.key} {kind}" not in self._made:
-            name = re.sub(r"[^\w.-]", "_", task.config_name)  # as trackers take it
-            name = next(each for each in _numbered(name) if each not in self.by_name)
+            (name,) = sources.names([f"{sources.PROCEDURAL}:{task.config_name}"], self.by_name)
             coding = Coding.make(task, self.layout.tokenizer, kind, seed=self.layout.seed)
             rows = ProceduralRows(name, coding, CodedRows(task, self.layout.seed, padded=False, coding=coding))
             self.layout.check(rows)
@@ -183,23 +183,17 @@ class Procedural:
             rows.coding.save(place)
 
 
-def _numbered(name: str) -> Iterator[str]:
-    """The name, and the same with a number."""
-    yield name
-    yield from (f"{name}_{number}" for number in itertools.count(2))
-
-
 class LogSources(LogMore):
-    """Adds to an evaluation of the text eval_text_loss, which is its loss, and that of each task, eval_NAME_loss.
+    """Adds to an evaluation of the text eval_text_loss, which is its loss, and that of each source, eval_NAME_loss.
 
     The codings are in the run's folder when training begins.
 
     Args:
-        rows: of each task, as `Procedural.validation_rows` gives them.
+        rows: of each task, as `Procedural.validation_rows` gives them, and of each of several texts.
         weighed: as `losses.weigh_by_tokens` gives it.
     """
 
-    def __init__(self, trainer: Trainer, procedural: Procedural, rows: dict[str, list], weighed):
+    def __init__(self, trainer: Trainer, procedural: Procedural, rows: dict[str, Any], weighed):
         super().__init__(trainer, self.losses)
         self.procedural, self.rows, self.weighed = procedural, rows, weighed
 
@@ -211,7 +205,7 @@ class LogSources(LogMore):
         """Those of the sources, where `logs` have that of the text."""
         if "eval_loss" not in logs:
             return {}
-        found = {"eval_text_loss": logs["eval_loss"]}
+        found = {f"eval_{TEXT}_loss": logs["eval_loss"]}
         for name, rows in self.rows.items():
             loader, key = self.trainer.get_eval_dataloader(rows), f"eval_{name}"
             with self.weighed(rows):

@@ -74,12 +74,12 @@ def provenance(folder):
 
 def test_each_source_has_a_loss_of_its_own(run):
     results = json.loads((run / "all_results.json").read_text())
-    for name in ("text", "sort-6", "dyck-2"):
+    for name in ("text", "a", "b", "sort-6", "dyck-2"):
         logged = history(run, f"eval_{name}_loss")
         assert [step for step, _ in logged] == [10, 20, 20]
         assert results[f"eval_{name}_loss"] == logged[-1][1]
     assert results["eval_text_loss"] == results["eval_loss"] and results["eval_perplexity"] > 1
-    assert len({results[f"eval_{name}_loss"] for name in ("text", "sort-6", "dyck-2")}) == 3
+    assert len({results[f"eval_{name}_loss"] for name in ("text", "a", "b", "sort-6", "dyck-2")}) == 5
 
 
 def test_the_loss_of_a_task_is_that_of_its_rows(run):
