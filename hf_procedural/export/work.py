@@ -82,16 +82,21 @@ class Export:
 
     def is_there(self, number: int) -> bool:
         """Whether a shard is whole: its last file is there, or what the format has made of all shards."""
-        if self.files(number)[-1].exists():
-            return True
+        return self.files(number)[-1].exists() or self._finished is True
+
+    @property
+    def _finished(self) -> bool | None:
+        """Whether what the format makes of all shards is there; None where it leaves them as they are."""
         finished = getattr(format_of(self.format), "finished", None)
-        return finished is not None and finished(self.folder, self.plan)
+        return None if finished is None else finished(self.folder, self.plan)
 
     def check(self, parts: int = 1) -> None:
         """Raises ValueError for a folder that holds something else, or whose disk cannot hold one of `parts`."""
         check_folder(self.folder)
         self.check_record()
         least = self.size / parts / (_SMALLEST if self.format in PACKED else 1)
+        if self._finished is False and self.count > 1:  # shards, and beside them what is made of them
+            least += self.size
         done = sum(size for _, size in self.written())
         if least > self.free + done:
             raise ValueError(

@@ -450,6 +450,10 @@ NO_SIZE = "shard_size must be a number of bytes, such as 500MB or 2GiB, got"
             f"{NO_SIZE} '0'",
         ),
         ("--format olmo --rows 1e15", "1,000,000,000,000,000 rows need 9000.0 TB at the very least, and out has "),
+        (
+            "--format nanogpt --rows 1e15",
+            "rows need 36000.0 TB at the very least, and out has ",
+        ),  # shards and train.bin
         ("--format dclm --rows 1e17", "rows need 72000.0 TB at the very least, and out has "),
         ("--format olmo --rows 5 --coding text", "coding: there is no tokenizer whose ids rows could have"),
         ("--format olmo --rows 5 --tokenizer no/such", "no/such"),
