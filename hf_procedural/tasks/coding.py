@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import nearest
-from ..files import read_mapping, write_text
+from ..files import MEND, expected, read_mapping, write_text
 from .base import IGNORE, Task
 
 KINDS = ("text", "symbols")
@@ -169,10 +169,16 @@ class Coding:
         if content.keys() - names or names - content.keys() - {"rest"}:
             raise ValueError(f"{file} holds no coding: its keys must be {', '.join(sorted(names))}")
         content.setdefault("rest", content["first"])
-        for name in ("first", "rest"):
-            content[name] = tuple(map(tuple, content[name]))
-        content["words"] = tuple(content["words"])
-        return cls(**content)
+        with expected(file):
+            for name in ("first", "rest"):
+                content[name] = tuple(map(tuple, content[name]))
+            content["words"] = tuple(content["words"])
+            made = cls(**content)
+            ids = [made.pad_id, *itertools.chain(*made.first, *made.rest)]
+            are_ids = all(type(id) is int and 0 <= id < made.vocab_size for id in ids)
+        if made.kind not in KINDS or not are_ids or not len(made.words) == len(made.first) == len(made.rest):
+            raise ValueError(f"{file} holds no coding: a list of ids below vocab_size for each word; {MEND}")
+        return made
 
 
 def check_kind(kind) -> None:

@@ -184,3 +184,21 @@ def test_a_damaged_file_is_told(tmp_path):
     (tmp_path / "coding.json").write_text(json.dumps({"kind": "text"}))
     with pytest.raises(ValueError, match="holds no coding"):
         Coding.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("first", 3), ("first", [[1], [2]]), ("first", [["1"]]), ("first", [[9]]), ("words", 5), ("kind", "symbol")]
+    + [("vocab_size", "5"), ("pad_id", 5), ("rest", [[-1]])],
+)
+def test_what_is_no_coding_is_told_by_its_file(key, value, tmp_path):
+    content = {"kind": "symbols", "tokenizer": "x", "vocab_size": 5, "pad_id": 0, "end_id": None}
+    content |= {"words": ["a"], "first": [[1]], "rest": [[1]], "seed": 0}
+    (tmp_path / "coding.json").write_text(json.dumps(content))
+    assert Coding.load(tmp_path).decode([1, 0]) == [0]
+    (tmp_path / "coding.json").write_text(json.dumps(content | {key: value}))
+    with pytest.raises(
+        ValueError, match=r"coding\.json (holds no coding|does not hold what was written there)"
+    ) as told:
+        Coding.load(tmp_path)
+    assert "\n" not in str(told.value)
