@@ -190,6 +190,15 @@ def test_generated_files_hold_the_rows(run, specimen, tmp_path):
     assert re.fullmatch(rf"data: 40 rows, {tokens:,} tokens, 0\.\d MB in 1 Parquet file\n", printed)
 
 
+def test_generate_leaves_an_export_alone(run, tmp_path, capsys):
+    run("export sort-4 --format megatron --rows 40 --output_dir data")
+    before = tree(tmp_path)
+    with pytest.raises(SystemExit):
+        run("generate sort-4 --rows 40 --output_dir data")
+    assert "output_dir data holds export.json, that of an export: choose another folder" in capsys.readouterr().err
+    assert tree(tmp_path) == before
+
+
 def test_generate_again_changes_no_file(run, tmp_path):
     words = "generate sort-4 --rows 40 --output_dir data"
     printed, before = run(words), tree(tmp_path)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+from pathlib import Path
 
 from .. import accepted
 from ..tasks import PRESETS, Task, list_tasks, task, task_class
@@ -183,7 +184,10 @@ def generate(args) -> None:
     from datasets.utils import tqdm
 
     from ..data import parquet
+    from ..export.work import RECORD
 
+    if (Path(args.output_dir) / RECORD).is_file():
+        raise ValueError(f"output_dir {args.output_dir} holds {RECORD}, that of an export: choose another folder")
     sizes = {f"{split}_size": args.rows if split == args.split else 0 for split in SIZES}
     builder = builder_of(args.name, args.parameters, seed=args.seed, **form_of(args), **sizes)
     rows = parquet.Rows.of(builder, args.output_dir, args.shard_rows)

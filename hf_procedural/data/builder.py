@@ -12,8 +12,10 @@ import datasets
 import numpy as np
 
 from .. import upstream
+from ..errors import nearest
 from ..tasks import Task, list_tasks, task, task_class
 from ..tasks.coding import Coding
+from ..tasks.lookup import UnknownParameter
 from ..tasks.splits import SIZES
 from . import blocks, views
 from .coded import coding_of
@@ -109,6 +111,11 @@ class ProceduralConfig(datasets.BuilderConfig):
         return f"{self.name[:60]}-{digest[:16]}"
 
 
+# The keywords of load_dataset that no task has.
+_OWN = [field.name for field in dataclasses.fields(ProceduralConfig) if field.name in ProceduralConfig.__annotations__]
+_OWN.remove("task")
+
+
 def _published_configs() -> list[ProceduralConfig]:
     """A config for each published size of each task: what is listed, while any other size makes one too."""
     configs = []
@@ -143,7 +150,11 @@ class Procedural(datasets.ArrowBasedBuilder):
         # What the config does not take is the task's.
         fields = {field.name for field in dataclasses.fields(ProceduralConfig)} - {"task"}
         own = {key: parameters.pop(key) for key in list(parameters) if key in fields}
-        chosen = task(config_name, **parameters)
+        try:
+            chosen = task(config_name, **parameters)
+        except UnknownParameter as error:
+            hints = "".join(nearest(key, _OWN) for key in parameters)
+            raise ValueError(f"{error}; of rows of any task: {', '.join(_OWN)}{hints}") from None
         defaults: dict[str, Any] = {"name": chosen.config_name, "version": self.VERSION, "description": chosen.summary}
         config = ProceduralConfig(**defaults | own, task=chosen)
         for split in config.rows():  # what cannot be made is refused here, before anything is written

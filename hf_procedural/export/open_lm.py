@@ -12,7 +12,10 @@ finish = dclm.finish
 
 def check(plan):
     if plan.rows.row_length is None:
-        raise ValueError("format open_lm has rows of one length, since a batch has: leave --drop_padding, or take dclm")
+        raise ValueError(
+            "format open_lm has rows of one length, as a batch has, and these differ in length (by coding text, "
+            "--drop_padding or --end_token): leave that out, or take format dclm"
+        )
 
 
 def write(files, blocks, plan):

@@ -22,7 +22,7 @@ from ..files import MEND, read_mapping, read_text
 from ..models.transfer import Entry, TransferReport
 from ..runs.checkpoints import STATE
 from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, is_finished
-from ..runs.measured import MEASURES, Measure, measure_of
+from ..runs.measured import MEASURES, Measure, measure_of, source_losses
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.stages import Stage, data_of, datasets_on_hub, on_hub, stage_of
 from ..runs.tables import COUNT, NATS, POWER, SHARE, markdown_table, short_paths
@@ -250,7 +250,9 @@ def _results(run: Run, stage: Stage, provenance: dict, results: dict) -> str:
     if not rows:
         return curve
     table = markdown_table(list(rows.values()))
-    return "\n\n".join(filter(None, [stage.evaluated_on(run, provenance), table, _modules(run), curve]))
+    sources = [f"`{name}` {NATS(value)}" for name, value in source_losses(results).items()]
+    of_sources = f"Loss on each source by itself, nats per token: {', '.join(sources)}." if sources else ""
+    return "\n\n".join(filter(None, [stage.evaluated_on(run, provenance), table, of_sources, _modules(run), curve]))
 
 
 def _reports(run: Run) -> list[dict]:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from .tables import COUNT, HUNDREDTHS, NATS, POWER, SHARE, duration, si
 
@@ -107,3 +107,15 @@ def diverged_step(history: Collection[dict], is_float16: bool = False) -> int | 
         if not all(map(math.isfinite, losses)) or math.isnan(norm):
             return entry["step"]
     return None
+
+
+def source_losses(evaluated: Mapping[str, float]) -> dict[str, float]:
+    """The loss on each source of a run on text and procedural tasks; none in others, which log no eval_text_loss.
+
+    >>> source_losses({"eval_loss": 3.0, "eval_text_loss": 3.0, "eval_sort-64_loss": 2.5})
+    {'sort-64': 2.5}
+    """
+    if "eval_text_loss" not in evaluated:
+        return {}
+    found = ((re.fullmatch(r"eval_(.+)_loss", key), value) for key, value in sorted(evaluated.items()))
+    return {match[1]: value for match, value in found if match and match[1] != "text"}

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..files import whole
 from ..terminal import visible
-from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of
+from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of, source_losses
 
 _LOSSES = {"loss": "training", "eval_loss": "validation"}
 _ACCURACY = "validation accuracy"
@@ -28,7 +28,7 @@ def plot(history: list[dict], path, title: str) -> None:
     left, right = figure.subplots(1, 2)
     logged = {key for entry in history for key in entry}
     by_reward = "reward" in logged
-    _draw(left, history, {"reward": "training"} if by_reward else _LOSSES)
+    _draw(left, history, {"reward": "training"} if by_reward else _LOSSES | _losses_of_sources(logged))
     label = next((label for label, keys in _PANELS.items() if logged.intersection(keys)), _ACCURACY)
     measures = {key: measure_of(key) for key in _PANELS[label]}
     _draw(right, history, {key: measure.curve for key, measure in measures.items() if measure})
@@ -47,6 +47,11 @@ def plot(history: list[dict], path, title: str) -> None:
     figure.suptitle(visible(title), parse_math=False)
     with whole(Path(path)) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
+
+
+def _losses_of_sources(logged: set[str]) -> dict[str, str]:
+    """The labels of the losses of sources, where each has one of its own."""
+    return {f"eval_{name}_loss": f"validation, {name}" for name in source_losses(dict.fromkeys(logged, 0.0))}
 
 
 def _points(history: list[dict], key: str) -> np.ndarray:

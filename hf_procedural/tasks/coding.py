@@ -224,9 +224,10 @@ def _symbols(task: Task, tokenizer, count: int, seed: int, pad_id: int) -> list[
     if len(chosen) >= count:
         return chosen[:count]
     missing = count - len(chosen)
+    name = tokenizer.name_or_path or "of this run"
     raise ValueError(
-        f"tokenizer {tokenizer.name_or_path}: {len(chosen):,} ordinary single tokens for the {count:,} symbols of "
-        f"{task.config_name}: {missing:,} are missing; take coding text, or a smaller task"
+        f"tokenizer {name}: {len(chosen):,} ordinary single tokens for the {count:,} symbols of {task.config_name}: "
+        f"{missing:,} are missing; take coding text, or a smaller task"
     )
 
 
@@ -265,7 +266,7 @@ def _pieces(tokenizer, words: list[str | None]) -> tuple[tuple[tuple[int, ...], 
     texts = backend.decode_batch(firsts + [before + ids for ids in rests], skip_special_tokens=False)
     for word, wanted, text in zip(used * 2, [*used, *in_row], texts, strict=True):
         if text != wanted:
-            name = tokenizer.name_or_path
+            name = tokenizer.name_or_path or "of this run"
             raise ValueError(f"tokenizer {name} does not give {word!r} back: {wanted!r} becomes {text!r}")
     return _of_used(words, firsts), _of_used(words, rests)
 

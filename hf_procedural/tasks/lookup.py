@@ -41,6 +41,10 @@ def task_class(name: str) -> type[Task]:
     return REGISTRY[name]
 
 
+class UnknownParameter(ValueError):
+    """A keyword that a task does not take."""
+
+
 def task(name: str, /, **parameters) -> Task:
     """The task of a name such as ``sort-64``, ``sort`` or ``sort-64+set-64``, or of a preset; parameters as keywords.
 
@@ -66,7 +70,7 @@ def task(name: str, /, **parameters) -> Task:
     for key in parameters:
         if key not in known:
             hint = nearest(key, known)
-            raise ValueError(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
+            raise UnknownParameter(f"{cls.name}: unknown parameter {key!r}{hint} (parameters: {', '.join(known)})")
     shuffle = parameters.pop("shuffle_tokens", False)
     if not isinstance(shuffle, bool | np.bool_):
         raise ValueError(f"{cls.name}: shuffle_tokens must be true or false, got {shuffle!r}")

@@ -154,6 +154,7 @@ def test_what_does_not_fit_is_told_in_one_line(load):
     mistakes = [
         ({"view": "txt"}, "view must be one of ids, text, prompt_completion, messages, got 'txt': did you mean text"),
         ({"view": None}, "view must be one of"),
+        ({"veiw": "text"}, "unknown parameter 'veiw' .* view, tokenizer, coding, coding_seed: did you mean view"),
         ({"view": "text", "tokenizer": large}, "tokenizer: view text is text, which any tokenizer reads"),
         ({"coding": "text"}, "coding: there is no tokenizer"),
         ({"coding_seed": 3}, "coding_seed: there is no tokenizer"),

@@ -288,7 +288,7 @@ def test_open_lm(tmp_path):
 
 def test_open_lm_takes_rows_of_one_length(tmp_path):
     with pytest.raises(
-        ValueError, match="^format open_lm has rows of one length, .* leave --drop_padding, or take dclm$"
+        ValueError, match="^format open_lm has rows of one length, .* leave that out, or take format dclm$"
     ):
         export("open_lm", tmp_path, plan_of("open_lm", padded=False))
     with pytest.raises(ValueError, match="^format open_lm has rows of one length"):

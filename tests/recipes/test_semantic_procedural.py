@@ -80,6 +80,8 @@ def test_each_source_has_a_loss_of_its_own(run):
         assert results[f"eval_{name}_loss"] == logged[-1][1]
     assert results["eval_text_loss"] == results["eval_loss"] and results["eval_perplexity"] > 1
     assert len({results[f"eval_{name}_loss"] for name in ("text", "a", "b", "sort-6", "dyck-2")}) == 5
+    told = ", ".join(f"`{name}` {results[f'eval_{name}_loss']:.4f}" for name in ("a", "b", "dyck-2", "sort-6"))
+    assert f"Loss on each source by itself, nats per token: {told}." in (run / "README.md").read_text()
 
 
 def test_the_loss_of_a_task_is_that_of_its_rows(run):

@@ -46,6 +46,16 @@ def test_values_are_written_as_people_read_them():
     assert shown == ["2.5M", "1.5e+12", "0:01:30", "50.0%", "12.35"]
 
 
+def test_the_curves_of_sources_stand_beside_that_of_text(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plot, "_draw", lambda axis, history, curves: drawn.append(curves))
+    entry = {"step": 2, "eval_loss": 5.0, "eval_text_loss": 5.0, "eval_sort-6_loss": 4.0}
+    plot.plot([entry], tmp_path / "training.png", "stdlib")
+    plot.plot([{key: value for key, value in entry.items() if "text" not in key}], tmp_path / "training.png", "sort")
+    usual = {"loss": "training", "eval_loss": "validation"}
+    assert drawn[::2] == [usual | {"eval_sort-6_loss": "validation, sort-6"}, usual]
+
+
 def test_there_are_no_half_steps_on_an_axis():
     axis = Figure().subplots()
     plot._draw(axis, [{"step": 2, "loss": 5.7}], {"loss": "training"})
