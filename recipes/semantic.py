@@ -382,7 +382,10 @@ def prepare(text, rows, init, model_args, args) -> finish.Prepared:
         callbacks.SavePlace(trainer, checkpoint)
         return trainer
 
-    title = f"{' + '.join(map(sources.label, text.dataset))}, {model.config.model_type}"
+    names = " + ".join(map(sources.label, text.dataset))
+    if rows.first is not None:
+        names = f"{sources.label(rows.first)}, then {names}"
+    title = f"{names}, {model.config.model_type}"
     described = (provenance, title, extra_metrics)
     return finish.Prepared("semantic", args, model, tokenizer, make_trainer, checkpoint, *described)
 

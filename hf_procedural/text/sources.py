@@ -145,6 +145,9 @@ def _check_task(source: TextSource) -> None:
         strange = [key for key in ("parameters", "coding") if key in given]
         if strange:
             raise ValueError(f"dataset: {strange[0]} is of {PROCEDURAL}:TASK alone, and {source.name} is text")
+        meant = "" if _is_here(source.name) else nearest(source.name, [PROCEDURAL], cutoff=0.8)
+        if meant and source.name != PROCEDURAL:
+            raise ValueError(f"dataset {source.name!r} is neither here nor on the Hub{meant}")
         return
     strange = [key for key in given if key not in _OF_TASKS]
     if strange:

@@ -201,6 +201,7 @@ def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
     [
         (["--dataset", *TEXTS, "procedural:srot-6"], "unknown task 'srot': did you mean sort"),
         (["--dataset", *TEXTS, "procedural:"], "dataset 'procedural' names no task: procedural:sort-64, or another"),
+        (["--dataset", *TEXTS, "procedual:sort-6"], "is neither here nor on the Hub: did you mean procedural"),
         (["--dataset", *TEXTS, "procedural:sort-6:train"], "has no split (accepted: name, config, parameters, coding"),
         (
             ["--dataset", "procedural:sort-6", "--weights", "1"],
