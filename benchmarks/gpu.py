@@ -123,15 +123,16 @@ def prepare(name: str, settings: dict, output: str, compiled: bool):
     """What a recipe makes ready, and its arguments."""
     sys.path.insert(0, str(RECIPES))
     recipe = importlib.import_module(name)
-    own = {
-        "pretrain": lambda: (RowArguments, InitArguments, ModelArguments, recipe.StageArguments),
-        "semantic": lambda: (recipe.TextArguments, InitArguments, ModelArguments, recipe.TextStageArguments),
-    }
+    if name == "pretrain":
+        data, stage = [RowArguments], recipe.StageArguments
+    else:
+        data, stage = [recipe.TextArguments, recipe.ProceduralArguments], recipe.TextStageArguments
+    own = (*data, InitArguments, ModelArguments, stage)
     words = f"{STAGES[name]} --size {settings['size']} --per_device_train_batch_size {settings['batch']} --dropout 0"
     words += f" --bf16 true --torch_compile {compiled} --max_steps 100000 --learning_rate 1e-4 --report_to none"
     words += " --eval_strategy no --save_strategy no --disable_tqdm true --logging_steps 100"
     words += f" --use_cpu {DEVICE == 'cpu'} {settings['text'] if name == 'semantic' else ''}"
-    arguments = recipe.parser.parse(recipe.__doc__, *own[name](), argv=[*words.split(), "--output_dir", output])
+    arguments = recipe.parser.parse(recipe.__doc__, *own, argv=[*words.split(), "--output_dir", output])
     return recipe.prepare(*arguments), arguments[:-1]
 
 

@@ -176,6 +176,7 @@ ACCEPTED = {
     "sequence_length": least(2, 2**31 - 1),
     "validation_problems": _COUNT,
     "max_tokens": _COUNT,
+    "first_tokens": _COUNT,
     "max_length": least(2, 2**31 - 1),
     "max_new_tokens": _TOKENS,
     "max_prompt_length": _TOKENS,

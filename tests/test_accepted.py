@@ -311,7 +311,7 @@ def test_home_is_found_where_no_shell_sees_it(monkeypatch, tmp_path):
 COMMANDS = {
     "generate sort-4 --output_dir x --rows 100000000000000000000": "rows must be at least 1 and at most",
     "generate sort-4 --output_dir= --rows 1": "output_dir is empty",
-    "generate sort-4 --output_dir x --rows 1.5": "argument --rows: invalid int value: '1.5' (it must be a whole number",
+    "generate sort-4 --output_dir x --rows 1.5": "argument --rows: must be a whole number, such as 1_000_000 or 1e6",
     "generate sort-4 --output_dir x --rows 1 --num_proc 100000": "num_proc must be at least 1 and at most 1,024",
     "show sort-4 -n 10000000": "-n must be at least 1 and at most 1,000,000, got 10000000",
     "show sort-4 --seed -1": "seed must be at least 0, got -1",

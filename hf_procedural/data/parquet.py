@@ -162,6 +162,11 @@ def write(builder, folder, num_proc: int = 1) -> list[Path]:
     return [rows.folder / shard.file for shard in rows]
 
 
+def shards(builder) -> list[Shard]:
+    """What the files of all rows of a `Procedural` builder hold, in order."""
+    return list(Rows.of(builder, ""))
+
+
 def missing_shards(builder, folder) -> list[Shard]:
     """The shards that `folder` does not hold yet. Raises ValueError as `Rows.check` does."""
     rows = Rows.of(builder, folder)

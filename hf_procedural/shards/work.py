@@ -141,7 +141,8 @@ def _holding(folder: Path, part: Part) -> Generator[None]:
         _check_others(folder, part)
         if part == ALL:
             for left in [*folder.glob(".*[0-9]-of-[0-9]*.tmp"), *folder.glob("_part.*.lock")]:  # by what was killed
-                left.unlink(missing_ok=True)
+                if left.is_file():  # a folder of that name is told by who wants to write there
+                    left.unlink(missing_ok=True)
         yield
 
 

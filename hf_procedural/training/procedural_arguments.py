@@ -3,7 +3,6 @@
 import dataclasses
 from typing import ClassVar
 
-from .. import accepted
 from ..errors import nearest
 from ..tasks import Task, task
 from ..tasks.coding import KINDS
@@ -19,7 +18,6 @@ class ProceduralArguments:
 
     _argument_group_name = "procedural rows in the run: procedural:TASK among the data sets, with a weight, or as first"
     described: ClassVar = ("first",)
-    ranges: ClassVar = {"first_tokens": accepted.least(1)}
 
     first: str | None = dataclasses.field(
         default=None,

@@ -21,5 +21,6 @@ def _without_torchvision(package: str) -> None:
     spec = importlib.util.find_spec(package) if package not in sys.modules else None
     if spec is not None:
         module = types.ModuleType(package)
+        module.__spec__ = spec
         module.__path__ = list(spec.submodule_search_locations)
         sys.modules[package] = module
