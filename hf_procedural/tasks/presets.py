@@ -38,6 +38,8 @@ def _languages_of_ri() -> dict[str, Preset]:
     return presets
 
 
+_AKYUREK = "Akyurek et al. 2024, arXiv:2401.12973"
+
 PRESETS = {
     "jiang2026-dyck": Preset("dyck-64", {"length": 2048}, _JIANG, "32.8M tokens; no bound on the depth"),
     "jiang2026-dyck_shuffle": Preset("dyck_shuffle-64", _DEEP, _JIANG, "32.8M tokens"),
@@ -97,5 +99,8 @@ PRESETS = {
     ),
     "hu2025-random_integers": Preset(
         "words-128", {"distribution": "uniform", "sentences": False, "length": 2048}, _HU, "control; 128 is ours"
+    ),
+    "akyurek2024-regbench": Preset(
+        "regbench-12", {}, _AKYUREK, "5,000 automata to train on, a row of each, 250 to validate and 250 to test"
     ),
 }

@@ -16,6 +16,12 @@ INDEX = {split: index for index, split in enumerate(SHARES)}
 _BORDERS = (np.cumsum(list(SHARES.values()))[:-1] * 2.0**64).astype(np.uint64)
 
 
+def bounds(split: str) -> tuple[int, int]:
+    """The least and the greatest hash of a split: for tasks that draw other things for each split than prompts."""
+    borders = [0, *_BORDERS.tolist(), 2**64]
+    return borders[INDEX[split]], borders[INDEX[split] + 1] - 1
+
+
 def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The split of each row as an index into `SHARES`, int64 ``[n]``, from int32 ``[n, max_length]`` arrays."""
     from . import kernels

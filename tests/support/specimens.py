@@ -49,6 +49,8 @@ SPECIMENS = [
     ("flat-30", {"length": 70, "distribution": "log_linear", "language_seed": 3}),
     ("flat-9", {"length": 50, "style": "parenthesis"}),
     ("ww-8", {"length": 40, "shortest": 2, "longest": 9}),
+    ("regbench-5", {"vocab_size": 9, "min_num_in_context_examples": 3, "max_num_in_context_examples": 6}),
+    ("regbench-12", {"max_len_per_example": 8}),
     ("set-6", {"vocab_size": 9, "shuffle_tokens": True}),
     ("dyck-3", {"length": 16, "shuffle_tokens": True}),
     ("addition-3", {"shuffle_tokens": True}),
