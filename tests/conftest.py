@@ -80,6 +80,21 @@ def own_registry():
     CHECKED.update(checked)
 
 
+@pytest.fixture(params=[True, False], ids=["padded", "variable"])
+def padded(request):
+    """Rows of an export with and without padding."""
+    return request.param
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Batches of few documents, so that small streams have several."""
+    from hf_procedural.text import batches
+
+    monkeypatch.setattr(batches, "BATCH", 200)
+    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Tests that share a folder which takes long to make stay in one process; all others go to whichever is free."""

@@ -153,6 +153,10 @@ def _tell_of_loss(asked) -> None:
     """That there are tokens without a loss, where the files do not say which."""
     from ..export.planning import labelled
 
+    if asked.plan.rows.in_place:
+        tell(
+            "Targets stand apart in this task: each row is told up to its last question, with the answer in its place."
+        )
     share = labelled(asked.plan.rows, asked.plan.split)
     if share < 1 and not asked.plan.masks:
         tell(f"No loss masks: the loss will count on all tokens of a row, of which {share:.0%} have labels here.")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..tasks import Task
+from ..tasks import IGNORE, Task
 from ..tasks.coding import Coding, check_kind
 from . import blocks
 
@@ -33,6 +33,7 @@ class CodedRows:
         coding: in whose ids; None: the task's own.
         padded: whether rows keep the padding behind them, so that all are equally long; a coding as text has none.
         end: an id that ends each row, with a loss; rows that end with it are left as they are. Without padding alone.
+        in_place: whether rows whose targets stand apart are told as text is, with the answer in its place.
     """
 
     task: Task
@@ -40,6 +41,7 @@ class CodedRows:
     padded: bool = True
     coding: Coding | None = None
     end: int | None = None
+    in_place: bool = False
 
     @property
     def vocab_size(self) -> int:
@@ -62,16 +64,8 @@ class CodedRows:
         return rows if self.end is None else _ended(rows, self.end)
 
     def _block(self, split: str, number: int) -> Block:
-        input_ids, labels = blocks.block(self.task, self.seed, split, number)
-        if self.coding and self.coding.kind == "text":
-            return Block(*self.coding.text(input_ids, labels))
-        rows, width = input_ids.shape
-        is_token = None if self.padded else input_ids != self.task.pad_id
-        if self.coding:
-            self.coding.symbols(input_ids, labels)
-        if is_token is None:
-            return Block(input_ids.reshape(-1), labels.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width)
-        return Block(input_ids[is_token], labels[is_token], np.cumsum(is_token.sum(axis=1)))
+        rows = blocks.block(self.task, self.seed, split, number)
+        return in_ids(self.task, *rows, self.coding, self.padded, self.in_place)
 
     def read(self, split: str, start: int, stop: int) -> Iterator[Block]:
         """The rows from `start` to `stop` of a split, a block at a time."""
@@ -79,6 +73,40 @@ class CodedRows:
         for number in range(start // size, -(-stop // size)):
             first = number * size
             yield _rows_of(self.block(split, number), max(0, start - first), min(size, stop - first))
+
+
+def in_ids(
+    task: Task,
+    input_ids: np.ndarray,
+    labels: np.ndarray,
+    coding: Coding | None = None,
+    padded: bool = True,
+    in_place: bool = False,
+) -> Block:
+    """Rows of a task, int32 ``[n, max_length]`` each, which may be written over, as `CodedRows` tells them."""
+    is_text = coding is not None and coding.kind == "text"
+    if task.apart and (is_text or in_place):
+        input_ids, labels = _in_place(task, input_ids, labels)
+    if coding is not None and is_text:
+        return Block(*coding.text(input_ids, labels))
+    rows, width = input_ids.shape
+    is_token = None if padded else input_ids != task.pad_id
+    if coding is not None:
+        input_ids, labels = coding.symbols(input_ids, labels)
+    if is_token is None:
+        return Block(input_ids.reshape(-1), labels.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width)
+    return Block(input_ids[is_token], labels[is_token], np.cumsum(is_token.sum(axis=1)))
+
+
+def _in_place(task: Task, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows up to the answer of their last question, which has the labels, where these stood apart; others as before."""
+    is_apart = ((labels != IGNORE) & (labels != input_ids)).any(axis=1)[:, None]
+    ids, starts, stops = task.questions(input_ids, labels)
+    places = np.arange(ids.shape[1])
+    is_answer = (places >= starts[:, None]) & (places < stops[:, None])
+    ids = np.where(places < stops[:, None], ids, np.int32(task.pad_id))
+    labels = np.where(is_apart, np.where(is_answer, ids, np.int32(IGNORE)), labels)
+    return ids, labels
 
 
 def _ended(block: Block, end: int) -> Block:

@@ -6,7 +6,8 @@
     messages             messages             [{"role": "user", "content": "3 1 2 <sep>"}, {"role": ...}]
 
 Text is the task's token strings, separated by single spaces, without padding, in every family, as no token has a space
-in it: `Task.ids` gives the ids back, and so does the tokenizer of the task.
+in it: `Task.ids` gives the ids back, and so does the tokenizer of the task. A row whose targets stand apart is text up
+to its last question, and the answer to that.
 """
 
 import dataclasses
@@ -17,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import nearest
-from ..tasks import IGNORE, Task
+from ..tasks import Task
 from ..tasks.coding import Coding
+from .coded import in_ids
 
 VIEWS = ("ids", "text", "prompt_completion", "messages")
 
@@ -60,7 +62,7 @@ class View:
         if self.name == "messages":
             return datasets.Features(messages=datasets.List({"role": text, "content": text}))
         is_fixed = self.fixed_size and not (self.coding and self.coding.kind == "text")
-        column = datasets.List(datasets.Value("int32"), length=self.task.max_length if is_fixed else -1)
+        column = id_column(self.task.max_length if is_fixed else None)
         return datasets.Features(input_ids=column, labels=column)
 
     def table(self, input_ids: np.ndarray, labels: np.ndarray) -> pa.Table:
@@ -71,43 +73,32 @@ class View:
         if self.name == "ids":
             return self._ids(input_ids, labels)
         words = pa.array([*self.task.vocabulary, *(f" {word}" for word in self.task.vocabulary)])
-        sizes = (input_ids != self.task.pad_id).sum(axis=1)  # padding stands at the end alone
+        rows, starts, stops = self.task.questions(input_ids, labels)
+        begins = np.zeros_like(stops)
         if self.name == "text":
-            return [_text(words, input_ids, np.zeros_like(sizes), sizes)]
-        starts = np.minimum(_answers(self.task, input_ids, labels), sizes)
-        prompts = _text(words, input_ids, np.zeros_like(sizes), starts)
-        completions = _text(words, input_ids, starts, sizes, has_space=self.name == "prompt_completion")
+            return [_text(words, rows, begins, stops)]
+        prompts = _text(words, rows, begins, starts)
+        completions = _text(words, rows, starts, stops, has_space=self.name == "prompt_completion")
         if self.name == "prompt_completion":
             return [prompts, completions]
         return [_messages(prompts, completions)]
 
     def _ids(self, input_ids, labels) -> list:
-        kind = self.features["input_ids"]
-        if self.coding and self.coding.kind == "text":
-            *columns, ends = self.coding.text(input_ids, labels)
-            ends = np.concatenate(([0], ends)).astype(np.int32)
-        else:
-            columns = self.coding.symbols(input_ids, labels) if self.coding else (input_ids, labels)
-            ends = np.arange(len(input_ids) + 1, dtype=np.int32) * input_ids.shape[1]
-        lists = []
-        for column in columns:
-            tokens = pa.array(column.reshape(-1))
-            if kind.length == -1:
-                lists.append(pa.ListArray.from_arrays(ends, tokens))
-            else:
-                lists.append(pa.FixedSizeListArray.from_arrays(tokens, kind.length))
-        return lists
+        column = self.features["input_ids"]
+        block = in_ids(self.task, input_ids, labels, self.coding)
+        return [id_lists(column, tokens, block.ends) for tokens in (block.tokens, block.labels)]
 
 
-def _answers(task: Task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Where the answer of each row begins, as `Task.prompt_of` says: int64 ``[n]``, the row's length for no answer."""
-    width = input_ids.shape[1]
-    is_scored = labels != IGNORE
-    starts = np.where(is_scored.any(axis=1), is_scored.argmax(axis=1), width)
-    if task.prompt_end is not None:
-        is_end = input_ids == task.prompt_end
-        starts = np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, starts)
-    return starts
+def id_column(length: int | None) -> datasets.List:
+    """The column of ids of rows that all have `length`, or differ."""
+    return datasets.List(datasets.Value("int32"), length=-1 if length is None else length)
+
+
+def id_lists(column: datasets.List, tokens: np.ndarray, ends: np.ndarray) -> pa.Array:
+    """Rows of such a column: tokens one after another, int32 ``[tokens]``, and where each row ends, int64 ``[n]``."""
+    if column.length == -1:
+        return pa.ListArray.from_arrays(np.append(0, ends).astype(np.int32), pa.array(tokens))
+    return pa.FixedSizeListArray.from_arrays(pa.array(tokens), column.length)
 
 
 def _text(words: pa.Array, input_ids, starts: np.ndarray, stops: np.ndarray, has_space: bool = False) -> pa.Array:

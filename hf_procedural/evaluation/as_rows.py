@@ -32,7 +32,8 @@ class Rows(HarnessTask):
 
     Args:
         name: of the task.
-        rows: number, words, and places of the labels of each row that has one.
+        rows: number, words, and places of the labels of each row that has one, with the `targets` there, which may
+            differ from the row's own words.
         count: of rows, with those that have none.
         joiner: what stands between words, in what the tokenizer reads.
         together: rows whose mean losses are averaged first, as in the Trainer's batches; None: all tokens count alike.
@@ -101,9 +102,9 @@ class Rows(HarnessTask):
     def construct_requests(self, doc, ctx, metadata, **_):
         words = doc["words"]
         requests = []
-        for number, place in enumerate(doc["places"]):
+        for number, (place, target) in enumerate(zip(doc["places"], doc["targets"], strict=True)):
             context = self.joiner.join(words[:place])
-            continuation = self.joiner + words[place]
+            continuation = self.joiner + target
             requests.append(Instance(self.OUTPUT_TYPE, doc, (context, continuation), number, metadata))
         return requests
 
@@ -147,21 +148,25 @@ def _share(items: list[tuple[int, int]]) -> float:
 def rows_task(
     checkpoint: Checkpoint, name: str, labelled: Iterable, limit: int | None, joiner=" ", together=None
 ) -> Rows:
-    """The first `limit` of the `labelled` rows, words and labels of each, as a task; rows end at their last label.
+    """The first `limit` of the `labelled` rows as a task; rows end at their last label.
+
+    Args:
+        labelled: the words of each row, and as many targets: words, or None where there is no label.
 
     Raises ValueError where the checkpoint's tokenizer cannot read them, or reads other tokens, where its positions do
     not suffice, and where no token is labelled.
     """
     rows: list[dict[str, Any]] = []
     count = 0
-    for words, labels in itertools.islice(labelled, limit):
-        places = (np.flatnonzero(np.asarray(labels)[1:] != IGNORE) + 1).tolist()  # nothing predicts the first token
+    for words, targets in itertools.islice(labelled, limit):
+        places = [place for place in range(1, len(targets)) if targets[place] is not None]  # nothing predicts the first
         if places:
-            rows.append({"number": count, "words": words[: places[-1] + 1], "places": places})
+            row = {"number": count, "words": words[: places[-1] + 1], "places": places}
+            rows.append(row | {"targets": [targets[place] for place in places]})
         count += 1
     known = checkpoint.tokenizer.get_vocab()
     for row in rows:
-        for word in row["words"]:
+        for word in row["words"] + row["targets"]:
             if word not in known:
                 raise ValueError(f"{checkpoint.path}: its tokenizer cannot read {name}, it has no token {word!r}")
         if checkpoint.positions is not None and len(row["words"]) > checkpoint.positions + 1:
@@ -212,8 +217,7 @@ def rows_of_run(checkpoint: Checkpoint, limit: int | None) -> Rows:
     problems = math_archive.validation_problems(recipe["dataset"], recipe["validation_problems"])
     rows = deepmind_math.MathValidation(problems)
     spell = checkpoint.tokenizer.convert_ids_to_tokens
-    labelled = ((spell(row["input_ids"].tolist()), row["labels"]) for row in each_row(rows))
-    return rows_task(checkpoint, "deepmind_math", labelled, limit, joiner="")
+    return rows_task(checkpoint, "deepmind_math", _labelled(rows, spell), limit, joiner="")
 
 
 def validation_rows(checkpoint: Checkpoint, name: str, asked: Task, seed: int, size: int, limit, together=None) -> Rows:
@@ -221,10 +225,17 @@ def validation_rows(checkpoint: Checkpoint, name: str, asked: Task, seed: int, s
     rows = ValidationRows(asked, seed, size if limit is None else min(size, limit))
 
     def spell(ids):
-        return [asked.vocabulary[token] for token in ids.tolist()]
+        return [asked.vocabulary[token] for token in ids]
 
-    labelled = ((spell(row["input_ids"]), row["labels"]) for row in each_row(rows))
-    return rows_task(checkpoint, name, labelled, limit, together=together)
+    return rows_task(checkpoint, name, _labelled(rows, spell), limit, together=together)
+
+
+def _labelled(rows, spell: Callable) -> Iterator[tuple[list[str], list[str | None]]]:
+    """The words of each row, and the word of each label; `spell` makes words of ids."""
+    for row in each_row(rows):
+        labels = row["labels"].tolist()
+        targets = [None if label == IGNORE else spell([label])[0] for label in labels]
+        yield spell(row["input_ids"].tolist()), targets
 
 
 def each_row(rows) -> Iterator[dict]:

@@ -87,9 +87,9 @@ def in_words(checkpoint: Checkpoint, name: str, asked: Task, limit: int | None) 
 
     def questions(rows):
         for ids, labels in rows:
-            prompt = asked.prompt_of(ids, labels)
-            end = max(np.flatnonzero(labels != IGNORE), default=0) + 1
-            answer = [token for token in ids[len(prompt) : end] if token != asked.pad_id]
+            prompt, answer = asked.question(ids, labels)
+            scored = np.flatnonzero(labels[len(prompt) :] != IGNORE)
+            answer = answer[: max(scored, default=-1) + 1]
             if answer:
                 yield {"question": words(asked, prompt), "answer": words(asked, answer)}
 

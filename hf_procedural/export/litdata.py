@@ -36,8 +36,7 @@ def files(stem, plan):
 
 
 def check(plan):
-    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
-    ids.within_uint32("litdata", _HEADER.size + rows * length * np.dtype(plan.dtype).itemsize)
+    ids.within_uint32("litdata", _HEADER.size + ids.shard_bytes(plan))
 
 
 def write(files, blocks, plan):

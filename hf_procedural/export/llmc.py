@@ -27,8 +27,7 @@ def files(stem, plan):
 
 
 def check(plan):
-    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
-    ids.within(_LIMIT, "llmc", 1024 + rows * length * np.dtype(plan.dtype).itemsize)
+    ids.within(_LIMIT, "llmc", 1024 + ids.shard_bytes(plan))
 
 
 def write(files, blocks, plan):

@@ -17,6 +17,7 @@ from . import ids
 
 ABOUT = "MosaicML streaming, llm-foundry (MDS): .mds of tokens and labels, index.json"
 MASKS = True
+LABELS = True  # files hold the labels themselves
 
 _PART = 2**24  # bytes
 

@@ -2,13 +2,12 @@
 
 import json
 
-import numpy as np
-
 from ..data.blocks import fingerprint
 from . import ids
 
 ABOUT = "Parquet, for datasets: the files of hf-procedural generate"
 MASKS = True
+LABELS = True  # files hold the labels themselves
 
 
 def dtypes(vocab_size: int) -> list[str]:
@@ -25,21 +24,15 @@ def write(files, blocks, plan):
     import pyarrow as pa
 
     from ..data.parquet import write_tables
+    from ..data.views import id_column, id_lists
 
-    length = plan.rows.row_length
-    column = datasets.List(datasets.Value("int32"), length=-1 if length is None else length)
+    column = id_column(plan.rows.row_length)
     names = ["input_ids", "labels"] if plan.masks else ["input_ids"]
     schema = datasets.Features(dict.fromkeys(names, column)).arrow_schema
-    kind = schema[0].type
-
-    def lists(tokens, ends) -> pa.Array:
-        if length is not None:
-            return pa.FixedSizeListArray.from_arrays(pa.array(tokens), type=kind)
-        return pa.ListArray.from_arrays(np.append(0, ends).astype(np.int32), pa.array(tokens), type=kind)
 
     def tables():
         for block in blocks:
-            columns = [lists(tokens, block.ends) for tokens in (block.tokens, block.labels)[: len(names)]]
+            columns = [id_lists(column, tokens, block.ends) for tokens in (block.tokens, block.labels)[: len(names)]]
             yield pa.Table.from_arrays(columns, schema=schema)
 
     for _ in write_tables(*files, tables(), schema.with_metadata(schema.metadata | {"hf_procedural": _origin(plan)})):

@@ -1,5 +1,6 @@
 """The plan of an export from what was asked for: how many rows, in which shards, with which dtype."""
 
+import dataclasses
 import functools
 import math
 
@@ -52,12 +53,16 @@ def plan(
         shard_bytes: at most so many of ids in a shard, in whole blocks of rows if that is possible. Default of both:
             2**26 tokens.
         dtype: default: the format's own choice.
-        masks: default: where the format can hold them.
+        masks: default: where the format can hold them. Rows whose targets stand apart are told as text is, with the
+            last answer in its place, where a format holds no labels.
     """
     chosen = format_of(format)
     if masks and not chosen.MASKS:
         able = [name for name in FORMATS if format_of(name).MASKS]
         raise ValueError(f"loss_masks: format {format} holds none (these do: {', '.join(able)})")
+    masks = chosen.MASKS if masks is None else masks
+    if rows.task.apart and not (masks and getattr(chosen, "LABELS", False)):
+        rows = dataclasses.replace(rows, in_place=True)  # what a file of tokens cannot tell otherwise
     dtype = ids.chosen(format, chosen.dtypes(rows.vocab_size), rows.vocab_size, dtype)
     if (count is None) == (tokens is None):
         raise ValueError("how much? Give --rows or --tokens, one of the two")
@@ -72,7 +77,7 @@ def plan(
         block = blocks.block_rows(rows.task)
         shard_rows = max(1, int(most / length))
         shard_rows -= shard_rows % block if shard_rows > block else 0
-    asked = Plan(rows, split, count, shard_rows, dtype, chosen.MASKS if masks is None else masks)
+    asked = Plan(rows, split, count, shard_rows, dtype, masks)
     if hasattr(chosen, "check"):
         chosen.check(asked)
     return asked

@@ -36,7 +36,8 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         for split, rows in builder.config.rows().items()
     }
     coding = builder.config.coding
-    return builder.config.form | {
+    form = builder.config.form | ({"apart": True} if task.apart else {})
+    return form | {
         "task": name,
         "parameters": parameters,
         "all_parameters": task.parameters,
@@ -199,6 +200,9 @@ The tasks' sources stand with them; the method is that of [Procedural Pretrainin
 _COLUMNS = {
     "ids": """Columns are `input_ids` and `labels`, lists of token ids: the labels equal the inputs where the loss
 counts and are -100 elsewhere, not shifted, as models of transformers want them.""",
+    "apart": """Columns are `input_ids` and `labels`, lists of token ids: a label is what is to be predicted in its
+place from the tokens before it, which need not be the token there; -100 where the loss does not count. Not shifted, as
+models of transformers want them.""",
     "text": """The column `text` has the tokens of a row as words, separated by spaces, without padding. The task's own
 tokenizer gives the row's ids for it; any other reads it as text, as `trl sft` does with `--dataset_name`.""",
     "prompt_completion": """The columns `prompt` and `completion` are text, as SFTTrainer and GRPOTrainer of TRL take
@@ -237,7 +241,7 @@ tokenizer = {load}
 print({first})
 ```
 
-{_COLUMNS[view]}"""
+{_COLUMNS["apart" if view == "ids" and made.get("apart") else view]}"""
     if coding:
         text += f""" Ids are those of {coding["tokenizer"]}: `{name}/{CODING}` says how the task's tokens are written in
 them, and `hf_procedural.Coding.load` reads it."""

@@ -51,7 +51,7 @@ class TaskPrompts:
 
     A row has `prompt_ids` and `prompt`: these tokens as text, up to the first that has a label. So an answer of an
     arithmetic probe is `begun` with its first token, which the procedural stage does not train; `answer_length` is the
-    number of labelled tokens. Or, where that is given, `prompt` is `show(task, prompt_ids)`. Another task may be
+    number of its labelled tokens. Or, where that is given, `prompt` is `show(task, prompt_ids)`. Another task may be
     set, for the next iterator, which begins at row `start`.
     """
 
@@ -81,14 +81,16 @@ class TaskPrompts:
         return self._rows(self.task, *self.task.sample_split(generator, number, self.split))
 
     def _rows(self, task: Task, input_ids: np.ndarray, labels: np.ndarray) -> list[dict]:
-        prompts = [task.prompt_of(*row) for row in zip(input_ids, labels, strict=True)]
+        asked, starts, _ = task.questions(input_ids, labels)
+        prompts = [ids[:start] for ids, start in zip(asked.tolist(), starts, strict=True)]
         if self.show is not None:
             return [{"prompt": self.show(task, prompt), "prompt_ids": prompt} for prompt in prompts]
         rows = []
-        for prompt, ids, scored in zip(prompts, input_ids.tolist(), labels != IGNORE, strict=True):
-            begun = ids[len(prompt) : scored.argmax()] if scored.any() else []
-            asked = {"prompt": words(task, prompt + begun), "prompt_ids": prompt, "begun": begun}
-            rows.append(asked | {"answer_length": int(scored.sum())})
+        for prompt, ids, scored in zip(prompts, asked.tolist(), labels != IGNORE, strict=True):
+            of_answer = scored[len(prompt) :]
+            begun = ids[len(prompt) :][: of_answer.argmax()] if of_answer.any() else []
+            row = {"prompt": words(task, prompt + begun), "prompt_ids": prompt, "begun": begun}
+            rows.append(row | {"answer_length": int(of_answer.sum())})
         return rows
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from ..tasks import Task
+from ..tasks.layouts import Asked
 from ..tasks.mixture import Mixture
 
 GUTTER = 8  # cells on the left, for labels
@@ -17,6 +18,7 @@ LINES = 40  # a drawing with more lines ends with the panel in which it gets the
 LABEL, ANSWER, MARK = "dim", "bold green", "bold yellow"
 PALETTE = ("red", "green", "yellow", "blue", "magenta", "cyan", "bright_red", "bright_green", "bright_yellow")
 UNDERLINED = "^ marks what the loss counts on"
+APART = "below a token stands what is to be predicted in its place, from the tokens before it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +26,15 @@ class Row:
     """The words of a row, without its padding; but padding on which the loss counts is among them.
 
     `scored` tells for each word whether the loss counts on it, `start` where the answer begins: at 0 in a language, in
-    which all is to be predicted, and where tokens are shuffled.
+    which all is to be predicted, and where tokens are shuffled. `targets` are what is to be predicted: words, in places
+    without a loss empty.
     """
 
     words: list[str]
     scored: list[bool]
     start: int
     padding: int
+    targets: list[str]
 
     @property
     def prompt(self) -> list[str]:
@@ -41,11 +45,18 @@ class Row:
         return self.words[self.start :]
 
     @property
+    def stands_apart(self) -> bool:
+        """Whether a target is another word than that in its place."""
+        return any(target not in ("", word) for target, word in zip(self.targets, self.words, strict=True))
+
+    @property
     def loss(self) -> str:
         """What the loss counts on, in words."""
         wholly = [index >= self.start for index in range(len(self.words))]
         if not any(self.scored):
             return "nothing"
+        if self.stands_apart:
+            return f"{sum(self.scored)} targets, which are not in the row"
         if self.scored == wholly:
             return "the whole answer" if self.start else "every token"
         if self.start == 0 and self.scored == [False, *wholly[1:]]:
@@ -61,13 +72,17 @@ def has_answers(task: Task) -> bool:
 @functools.singledispatch
 def legend(task: Task) -> list[str | Text]:
     """What a person has to know to read `lines`, beside what the task's class says of itself."""
-    return [UNDERLINED]
+    return [APART if task.apart else UNDERLINED]
 
 
 @functools.singledispatch
 def lines(task: Task, row: Row, width: int) -> Iterator[Text]:
     """A row, drawn in lines of at most `width` cells."""
-    if has_answers(task):
+    if row.stands_apart:
+        yield from in_pairs("row", "target", row.words, row.targets, width)
+    elif isinstance(task, Asked):
+        yield from in_columns("tokens", row.words, width, marks=row.scored)
+    elif has_answers(task):
         yield from in_columns("prompt", row.prompt, width, marks=row.scored[: row.start])
         yield from in_columns("answer", row.answer, width, ANSWER, marks=row.scored[row.start :])
     else:
@@ -107,6 +122,20 @@ def in_columns(label: str, words, width: int, style="", size=0, marks=()) -> Ite
         shown += fit
     yield from labelled(label, drawn or [Text("(empty)", LABEL)])
     yield from and_more(len(words) - shown, "tokens")
+
+
+def in_pairs(label: str, below: str, words: list[str], targets: list[str], width: int) -> Iterator[Text]:
+    """Words in columns, and under each its target, where it has one: what is predicted there from the words before."""
+    size = min(max(map(len, map(_visible, [*words, *targets])), default=1), max(width - GUTTER, 1))
+    fit = max((width - GUTTER + 1) // (size + 1), 1)
+    fit -= fit % 8 if fit >= 8 else 0
+    for start in range(0, min(len(words), LINES // 2 * fit), fit):
+        line = " ".join(f"{_visible(word):>{size}}" for word in words[start : start + fit])
+        yield from labelled(label, [Text(line)])
+        under = " ".join(f"{_visible(target):>{size}}" for target in targets[start : start + fit])
+        if under.strip():
+            yield from labelled(below, [Text(under, ANSWER)])
+    yield from and_more(len(words) - LINES // 2 * fit, "tokens")
 
 
 def _visible(word: str) -> str:

@@ -51,6 +51,8 @@ def as_json(task: Task, input_ids, labels) -> list[dict]:
             "tokens": [vocabulary[token] for token in ids],
         }
         answer = [word for word in row.answer if word != "<pad>"]
+        if row.stands_apart and has_answers(drawn):
+            answer = [target for target in row.targets[row.start :] if target]
         if has_answers(drawn):
             as_plain["prompt"] = [word for word in row.prompt if word != "<pad>"]
             as_plain["answer"] = answer
@@ -76,7 +78,8 @@ def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
     start = len(drawn.prompt_of(ids, labels)) if has_answers(drawn) else 0
     vocabulary = drawn.vocabulary
     words = [vocabulary[token] for token in ids[:end]]
-    row = Row(words, scored[:end].tolist(), start, len(input_ids) - end)
+    targets = ["" if label == IGNORE else vocabulary[label] for label in labels[:end]]
+    row = Row(words, scored[:end].tolist(), start, len(input_ids) - end, targets)
     return " or ".join(dict.fromkeys(names)), drawn, row
 
 
@@ -93,7 +96,10 @@ def _as_row_of(member: Task, mixture: Task, input_ids, labels):
     if any(word not in own for word in words[:width]) or any(word != "<pad>" for word in words[width:]):
         return None
     ids = np.array([own[word] for word in words[:width]], np.int32)
-    own_labels = np.where(np.asarray(labels[:width]) == IGNORE, IGNORE, ids)
+    targets = [None if label == IGNORE else vocabulary[label] for label in labels[:width]]
+    if any(target is not None and target not in own for target in targets):
+        return None
+    own_labels = np.array([IGNORE if target is None else own[target] for target in targets], np.int32)
     try:
         right = member.is_row(ids, own_labels)
     except Exception:  # an oracle may stumble over the row of another member; a shuffled task has none

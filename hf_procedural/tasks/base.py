@@ -31,7 +31,8 @@ class Task:
 
     `sample(rng, n)` gives `input_ids` and `labels`, both int32 ``[n, max_length]``: right-padded rows, and labels
     equal to them where the loss counts, -100 elsewhere, not shifted. `solve(prompt_ids)` is the answer in plain
-    Python; a language, in which every token is predicted, has `accepts(token_ids)` instead.
+    Python; a language, in which every token is predicted, has `accepts(token_ids)` instead. Labels that need not be in
+    the row are those of layouts.Asked.
     """
 
     name: ClassVar[str]
@@ -40,6 +41,7 @@ class Task:
     summary: ClassVar[str]  # one line, for tables and cards
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
+    apart: ClassVar[bool] = False  # whether labels may differ from the tokens in their places, as in layouts.Asked
 
     if TYPE_CHECKING:  # a task has the first, a language the second
 
@@ -222,17 +224,34 @@ class Task:
         input_ids[: len(words)] = self._prompt_ids(text, known, "the text's")
         return input_ids
 
-    def prompt_of(self, input_ids, labels) -> list[int]:
-        """The tokens of a row, ``[max_length]``, that stand before the answer, its closing separator included.
+    def questions(self, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, ``[n, max_length]``, as prompt and answer, one behind the other: ids, where answers start, and end.
 
-        They end at the first `prompt_end` or else before the first label; a row without labels has an empty answer, and
-        all but its padding is prompt.
+        Ids are int32 ``[n, max_length]``, mostly the rows themselves, the others int64 ``[n]``. A prompt ends at the
+        first `prompt_end` or else before the first label; a row without labels has an empty answer.
         """
-        tokens = [int(token) for token in input_ids]
-        if self.prompt_end in tokens:
-            return tokens[: tokens.index(self.prompt_end) + 1]
-        labelled = np.flatnonzero(np.asarray(labels) != IGNORE)
-        return tokens[: labelled[0] if len(labelled) else len(tokens) - tokens.count(self.pad_id)]
+        width = input_ids.shape[1]
+        stops = width - (input_ids == self.pad_id).sum(axis=1)  # padding stands at the end alone
+        is_scored = labels != IGNORE
+        starts = np.where(is_scored.any(axis=1), is_scored.argmax(axis=1), width)
+        if self.prompt_end is not None:
+            is_end = input_ids == self.prompt_end
+            starts = np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, starts)
+        return input_ids, np.minimum(starts, stops), stops
+
+    def question(self, input_ids, labels) -> tuple[list[int], list[int]]:
+        """The prompt of a row, ``[max_length]``, its closing separator included, and the answer, without padding."""
+        rows, starts, stops = self.questions(np.asarray(input_ids)[None], np.asarray(labels)[None])
+        tokens = rows[0, : stops[0]].tolist()
+        return tokens[: starts[0]], tokens[starts[0] :]
+
+    def prompt_of(self, input_ids, labels) -> list[int]:
+        """The tokens of a row, ``[max_length]``, that stand before the answer, as `questions` says."""
+        return self.question(input_ids, labels)[0]
+
+    def prompt_ends(self, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Where the prompts end that decide on splits, int64 ``[n]``; empty where they are what has no label."""
+        return np.empty(0, np.int64)
 
     def candidates(self, rng: np.random.Generator, n: int, split: str):
         """`n` rows of which `sample_split` keeps those of `split`, and a function that writes these into two arrays.

@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from .base import IGNORE, Task
+from .layouts import Asked
 from .splits import SHARES
 
 
@@ -59,7 +60,14 @@ def _check(task: Task, rows: int) -> None:
             demand(array.dtype == np.int32, f"sample: {name} must be int32, got {array.dtype}")
     input_ids, labels = (array.copy() for array in sampled)  # the next call may write into them
     demand(((input_ids >= 0) & (input_ids < len(words))).all(), "sample: input_ids outside of the vocabulary")
-    demand(((labels == IGNORE) | (labels == input_ids)).all(), "sample: labels must be -100 or equal to input_ids")
+    if task.apart:
+        is_label = (labels == IGNORE) | ((labels >= 0) & (labels < len(words)))
+        demand(is_label.all(), "sample: labels must be -100 or in the vocabulary")
+    else:
+        demand(
+            ((labels == IGNORE) | (labels == input_ids)).all(),
+            "sample: labels must be -100 or equal to input_ids (or apart = True must say that they are not)",
+        )
     demand((labels != IGNORE).any(axis=1).all(), "sample: a row without a label teaches nothing")
     padding = input_ids == task.pad_id
     demand((padding[:, :-1] <= padding[:, 1:]).all(), "sample: <pad> must stand on the right alone")
@@ -76,11 +84,15 @@ def _check(task: Task, rows: int) -> None:
 
 def _check_row(task, input_ids, labels, demand):
     if task.is_row(input_ids, labels):
+        if isinstance(task, Asked):
+            prompt, answer = task.question(input_ids, labels)
+            demand(task.is_answer(prompt, answer), f"targets and solve differ behind {task.text(prompt)}")
         return
     row = " ".join(task.vocabulary[token] for token in input_ids if token != task.pad_id)
     if task.is_language:
         demand(not task.accepts(input_ids), f"example and sample label a row differently: {row}")
         demand(False, f"accepts refuses a sampled row: {row}")
-    expected = task.example(task.prompt_of(input_ids, labels))
+    whole = isinstance(task, Asked)
+    expected = task.example(input_ids if whole else task.prompt_of(input_ids, labels))
     demand(not np.array_equal(expected[0], input_ids), f"example and sample label a row differently: {row}")
     demand(False, f"solve contradicts a row: {row}")

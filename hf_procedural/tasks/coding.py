@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import nearest
-from ..files import MEND, expected, read_mapping, write_text
 from .base import IGNORE, Task
 
 KINDS = ("text", "symbols")
@@ -148,6 +147,8 @@ class Coding:
 
     def save(self, folder) -> Path:
         """Writes it into a folder as coding.json, which `load` reads; gives the file."""
+        from ..files import write_text  # here, as it reads YAML, too, which takes a while to import
+
         file = Path(folder, FILE)
         write_text(file, json.dumps(self.content, ensure_ascii=False) + "\n")
         return file
@@ -163,6 +164,8 @@ class Coding:
     @classmethod
     def load(cls, folder) -> "Coding":
         """The coding in a folder, or in a file. Raises ValueError where there is none."""
+        from ..files import MEND, expected, read_mapping
+
         file = Path(folder, FILE) if Path(folder).is_dir() else Path(folder)
         content: dict[str, Any] = read_mapping(file)
         names = {field.name for field in dataclasses.fields(cls)}

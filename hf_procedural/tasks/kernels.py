@@ -63,9 +63,9 @@ def uniform(state):
 
 
 @njit
-def hash_prompts(input_ids, labels, whole, pad, last, codes):
+def hash_prompts(input_ids, labels, whole, pad, last, ends, codes):
     """A 64-bit hash of each row's prompt, uint64 [n], from a code for each id: the unlabelled tokens but `pad`,
-    before the first `last` if that is an id, or the `whole` row."""
+    before the first `last` if that is an id, or the `whole` row; or, if there are `ends`, all before a row's end."""
     n, width = input_ids.shape
     weights = np.empty(width, np.uint64)
     for i in range(width):
@@ -74,7 +74,9 @@ def hash_prompts(input_ids, labels, whole, pad, last, codes):
     for row in range(n):
         total = np.uint64(0)
         end = width
-        if last >= 0:
+        if len(ends):
+            end = ends[row]
+        elif last >= 0:
             end = 0
             while end < width and input_ids[row, end] != last:
                 end += 1
@@ -83,6 +85,23 @@ def hash_prompts(input_ids, labels, whole, pad, last, codes):
             total += weights[i] * codes[input_ids[row, i]] if used else np.uint64(0)
         hashes[row] = mix(total)
     return hashes
+
+
+@njit
+def last_labels(labels, one_by_one):
+    """Where the last labels side by side start and end in each row, int64 [n]: with `one_by_one`, the last alone."""
+    n, width = labels.shape
+    starts = np.zeros(n, np.int64)
+    stops = np.zeros(n, np.int64)
+    for row in range(n):
+        stop = width
+        while stop > 0 and labels[row, stop - 1] == _IGNORE:
+            stop -= 1
+        start = max(stop - 1, 0)
+        while not one_by_one and start > 0 and labels[row, start - 1] != _IGNORE:
+            start -= 1
+        starts[row], stops[row] = start, stop
+    return starts, stops
 
 
 @njit

@@ -1,6 +1,7 @@
-"""The layouts that several families share: rows that are all text, and prompts with answers of any length."""
+"""The layouts that several families share: rows of text, prompts with answers, rows asked at many places."""
 
 import dataclasses
+import itertools
 from typing import ClassVar
 
 import numpy as np
@@ -92,3 +93,51 @@ class Answered(Task):
 
     def _close(self, prompt):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked(Task):
+    """Rows that are asked at many places: `labels[i]` is the token to be predicted at index i from those before it.
+
+    It need not be the row's own token: where a subclass says `apart`, a blank or noise may stand there instead, as in
+    MAD (Poli et al. 2024) and MQAR (Arora et al. 2023). The last question of a row is its prompt and answer, for
+    splits, views and rewards: the last labels in a row are the answer, with `one_by_one` the very last alone, and all
+    before them is the prompt. A subclass has `targets`, and `is_row` if labels do not follow from the row.
+    """
+
+    one_by_one: ClassVar[bool] = False  # whether each label is an answer by itself, where labels stand side by side
+
+    def targets(self, input_ids) -> list[int]:
+        """The labels of a row, ``[max_length]``, in plain Python; of a beginning, then padding: those it has so far."""
+        raise TypeError(f"{type(self).__name__} must define targets(input_ids)")
+
+    def questions(self, input_ids, labels):
+        from . import kernels
+
+        starts, stops = kernels.last_labels(labels, self.one_by_one)
+        if not self.apart:
+            return input_ids, starts, super().questions(input_ids, labels)[2]
+        places = np.arange(input_ids.shape[1])
+        is_answer = (places >= starts[:, None]) & (places < stops[:, None])
+        return np.where(is_answer, labels, input_ids), starts, stops
+
+    def prompt_ends(self, input_ids, labels):
+        from . import kernels
+
+        return kernels.last_labels(labels, self.one_by_one)[0]
+
+    def solve(self, prompt_ids) -> list[int]:
+        """What is to be predicted behind the beginning of a row: one token, or all until a place without a label."""
+        prompt = [int(token) for token in prompt_ids]
+        padding = [self.pad_id] * (self.max_length - len(prompt))
+        answer = list(itertools.takewhile(lambda label: label != IGNORE, self.targets(prompt + padding)[len(prompt) :]))
+        return answer[:1] if self.one_by_one else answer
+
+    def example(self, prompt_ids):
+        """The row of a whole row's tokens, with its labels, int32 ``[max_length]`` each."""
+        input_ids = np.full(self.max_length, self.pad_id, np.int32)
+        input_ids[: len(prompt_ids)] = prompt_ids
+        return input_ids, np.array(self.targets(input_ids.tolist()), np.int32)
+
+    def is_row(self, input_ids, labels):
+        return np.array_equal(self.targets([int(token) for token in input_ids]), labels)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..moved import old_names
 from .base import IGNORE, Task
+from .layouts import Asked
 
 __getattr__ = old_names(__name__)
 
@@ -85,6 +86,27 @@ class Mixture(Task):
     def prompt_end(self) -> int | None:
         ends = [member.vocabulary[member.prompt_end] for member in self.members if member.prompt_end is not None]
         return self.vocabulary.index(ends[0]) if ends else None
+
+    @property
+    def apart(self) -> bool:
+        return any(member.apart for member in self.members)
+
+    def questions(self, input_ids, labels):
+        """As of each row's member; where answers of a member stand side by side and apart, the last one alone."""
+        from . import kernels
+
+        rows, starts, stops = super().questions(input_ids, labels)
+        if not any(isinstance(member, Asked) for member in self.members):
+            return rows, starts, stops
+        is_apart = ((labels != IGNORE) & (labels != input_ids)).any(axis=1)
+        asked, last_stops = kernels.last_labels(labels, False)
+        last, _ = kernels.last_labels(labels, True)
+        has_end = np.zeros(len(rows), bool) if self.prompt_end is None else (input_ids == self.prompt_end).any(axis=1)
+        starts = np.where(is_apart, last, np.where(has_end, starts, np.minimum(asked, stops)))
+        stops = np.where(is_apart, last_stops, stops)
+        places = np.arange(input_ids.shape[1])
+        is_answer = is_apart[:, None] & (places >= starts[:, None]) & (places < stops[:, None])
+        return np.where(is_answer, labels, input_ids), starts, stops
 
     def ids_of(self, member: Task) -> np.ndarray:
         """The mixture's id of each of a member's ids, int32 ``[len(member.vocabulary)]``."""

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from .base import IGNORE, Task
+from .base import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Shuffled(Task):
     pad_id = property(attrgetter("inner.pad_id"))
     is_language = property(attrgetter("inner.is_language"))
     is_ours = property(attrgetter("inner.is_ours"))
+    apart = property(attrgetter("inner.apart"))
 
     @property
     def name(self) -> str:
@@ -56,6 +57,9 @@ class Shuffled(Task):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use score without shuffle_tokens")
 
+    def questions(self, input_ids, labels):
+        return (self.inner if self.apart else super()).questions(input_ids, labels)
+
     def sample(self, rng, n):
         return self._shuffle(rng, *self.inner.sample(rng, n))
 
@@ -66,4 +70,4 @@ class Shuffled(Task):
         places = np.where(input_ids == self.pad_id, 1.0, rng.random(input_ids.shape))  # in [0, 1): padding comes last
         order = places.argsort(axis=1)
         shuffled = np.take_along_axis(input_ids, order, axis=1)
-        return shuffled, np.where(labels == IGNORE, labels, shuffled)
+        return shuffled, np.where(labels == input_ids, shuffled, labels)  # targets apart stay in their places

@@ -1,8 +1,9 @@
 """Which split a row belongs to: a hash of its prompt decides, so that no prompt is ever in two splits.
 
 The prompt of a row is what carries no label, padding aside, before `Task.prompt_end` if that is set; of a language, the
-whole row. The hash is of its token strings, so it depends on neither seed nor task nor vocabulary: what one run trained
-on is no other run's validation prompt, in mixtures too.
+whole row; of a row that is asked at many places, all before the answer to the last question. The hash is of its token
+strings, so it depends on neither seed nor task nor vocabulary: what one run trained on is no other run's validation
+prompt, in mixtures too.
 """
 
 import functools
@@ -27,7 +28,9 @@ def of_rows(task, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     from . import kernels
 
     last = -1 if task.prompt_end is None else task.prompt_end
-    hashes = kernels.hash_prompts(input_ids, labels, task.is_language, task.pad_id, last, _codes(task))
+    ends = task.prompt_ends(input_ids, labels)
+    whole = task.is_language or len(ends) > 0
+    hashes = kernels.hash_prompts(input_ids, labels, whole, task.pad_id, last, ends, _codes(task))
     return np.searchsorted(_BORDERS, hashes, side="right")
 
 

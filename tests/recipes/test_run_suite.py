@@ -198,7 +198,7 @@ def test_a_tokenizer_that_reads_other_tokens_than_the_words_is_refused():
     words.pre_tokenizer = WhitespaceSplit()
     words.normalizer = Replace("b", "a")
     checkpoint = checkpoints.Checkpoint("here", {}, PreTrainedTokenizerFast(tokenizer_object=words), 8, 8)
-    rows = [(["a", "a"], [-100, 0]), (["a", "b", "a"], [-100, -100, 0])]
+    rows = [(["a", "a"], [None, "a"]), (["a", "b", "a"], [None, None, "a"])]
     assert as_rows.rows_task(checkpoint, "good", rows[:1], None).count == 1
     with pytest.raises(ValueError, match="here: its tokenizer reads two otherwise .* 'a' in place of 'b', in row 1"):
         as_rows.rows_task(checkpoint, "two", rows, None)

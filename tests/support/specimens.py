@@ -88,12 +88,11 @@ def row_of(mixture, member, input_ids, labels):
     used, padding = words[: member.max_length], words[member.max_length :]
     if any(word not in own for word in used) or any(word != "<pad>" for word in padding):
         return None
-    if (labels[member.max_length :] != -100).any() or (labels == input_ids)[labels != -100].sum() != (
-        labels != -100
-    ).sum():
+    targets = [None if label == -100 else mixture.vocabulary[label] for label in labels]
+    if any(targets[member.max_length :]) or any(word not in own for word in targets if word is not None):
         return None
     ids = np.array([own[word] for word in used], np.int32)
-    return ids, np.where(labels[: member.max_length] == -100, -100, ids)
+    return ids, np.array([-100 if word is None else own[word] for word in targets[: member.max_length]])
 
 
 def members_of(mixture, input_ids, labels) -> list:
