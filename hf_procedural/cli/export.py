@@ -144,8 +144,8 @@ def _rows_and_tokens(asked) -> str:
     plan = asked.plan
     length = mean_length(plan.rows, plan.split)
     rows, tokens = plural(plan.count, "row"), round(plan.count * length)
-    if plan.rows.row_length:
-        return f"{rows} of {plan.rows.row_length:,} tokens, {tokens:,} tokens"
+    if plan.row_length:
+        return f"{rows} of {plan.row_length:,} tokens, {tokens:,} tokens"
     return f"{rows} of about {length:,.1f} tokens, about {tokens:,} tokens"
 
 

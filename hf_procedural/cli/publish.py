@@ -163,10 +163,12 @@ def _dry_run(args, configs) -> None:
         place = repos.read_folder(args.output_dir)
     tokens = 0
     for config, (builder, made) in configs.items():
-        rows = sum(builder.config.rows().values())
+        sizes, task = builder.config.rows(), builder.config.task
+        rows = sum(sizes.values())
         other = "other rows" if config in place.published else "new"
         known = "already there" if repos.is_there(place, config, made) else other
-        tokens += 0 if known == "already there" else rows * builder.config.task.max_length
+        if known != "already there":
+            tokens += sum(count * task.row_length(split) for split, count in sizes.items())
         tell(f"{known:<13} {rows:>10,} rows  {config}")
     tell(f"{tokens:,} tokens to make. Nothing was pushed or written: --dry_run.")
     tell(f"It would go to {args.repo or args.output_dir}.")

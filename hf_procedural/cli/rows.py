@@ -195,7 +195,7 @@ def generate(args) -> None:
     rows.check()
     if make(rows, args, bar=tqdm):
         size = sum((rows.folder / shard.file).stat().st_size for shard in rows)
-        width = builder.config.row_length
+        width = builder.config.task.row_length(args.split) if builder.config.is_even else None
         tokens = f"{args.rows * width:,} tokens, " if width else ""
         made = plural(rows.count, "Parquet file")
         tell(f"{args.output_dir}: {args.rows:,} rows, {tokens}{size / 1e6:,.1f} MB in {made}")

@@ -10,6 +10,7 @@ import json
 import numpy as np
 
 from ..tasks import Task
+from ..tasks.splits import SHARES
 
 _BLOCK_TOKENS = 2**17  # large enough to spread the cost of a block, small enough for the cache
 
@@ -19,13 +20,19 @@ def block_rows(task: Task) -> int:
     return max(8, min(1024, _BLOCK_TOKENS // task.max_length))
 
 
+def row_length(task: Task) -> int | None:
+    """The tokens in a row; None where those of one split are wider than those of another."""
+    widths = {task.row_length(split) for split in SHARES}
+    return widths.pop() if len(widths) == 1 else None
+
+
 def name(task: Task, seed: int, split: str) -> str:
     """What tells the blocks of one split from all others: 32 hexadecimal digits."""
     return hashlib.blake2b(f"{seed} {split} {task.key}".encode(), digest_size=16).hexdigest()
 
 
 def block(task: Task, seed: int, split: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Block `number` of a split: `input_ids` and `labels`, int32 ``[block_rows(task), max_length]`` each.
+    """Block `number` of a split: `input_ids` and `labels`, int32 ``[block_rows(task), task.row_length(split)]``.
 
     Raises ValueError where the task has too few distinct prompts for the split.
     """

@@ -84,8 +84,12 @@ class ProceduralConfig(datasets.BuilderConfig):
     @property
     def row_length(self) -> int | None:
         """Tokens in each row; None where rows are text, or differ."""
-        is_even = self.view == "ids" and not (isinstance(self.coding, Coding) and self.coding.kind == "text")
-        return self.task.max_length if is_even else None
+        return blocks.row_length(self.task) if self.is_even else None
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all rows of a split have as many tokens."""
+        return self.view == "ids" and not (isinstance(self.coding, Coding) and self.coding.kind == "text")
 
     @property
     def made(self) -> views.View:
@@ -173,16 +177,17 @@ class Procedural(datasets.ArrowBasedBuilder):
             license="apache-2.0",
             features=self.config.made.features,
             splits=datasets.splits.SplitDict(splits, dataset_name="procedural"),
-            size_in_bytes=sum(self.config.rows().values()) * self.row_bytes,
+            size_in_bytes=sum(rows * self.row_bytes(split) for split, rows in self.config.rows().items()),
         )
 
-    @functools.cached_property
-    def row_bytes(self) -> int:
-        """Of a row in memory; where rows differ, of a usual one."""
+    def row_bytes(self, split: str) -> int:
+        """Of a row of a split in memory; where rows differ, of a usual one."""
         if self.config.view == "ids" and not self.config.coding:
-            return 2 * 4 * self.config.task.max_length
-        if not self.config.rows():
-            return 0
+            return 2 * 4 * self.config.task.row_length(split)
+        return self._usual_bytes
+
+    @functools.cached_property
+    def _usual_bytes(self) -> int:
         split = next(iter(self.config.rows()))
         rows = blocks.block(self.config.task, self.config.seed, split, 0)
         return self.config.made.table(*rows).nbytes // len(rows[0])

@@ -49,10 +49,18 @@ class CodedRows:
         return self.coding.vocab_size if self.coding else len(self.task.vocabulary)
 
     @property
+    def is_even(self) -> bool:
+        """Whether all rows of a split have as many tokens."""
+        return self.padded and (self.coding is None or self.coding.kind != "text")
+
+    @property
     def row_length(self) -> int | None:
         """Tokens in each row; None where rows differ."""
-        is_text = self.coding is not None and self.coding.kind == "text"
-        return self.task.max_length if self.padded and not is_text else None
+        return blocks.row_length(self.task) if self.is_even else None
+
+    def row_length_of(self, split: str) -> int | None:
+        """Tokens in each row of a split; None where rows differ."""
+        return self.task.row_length(split) if self.is_even else None
 
     def __post_init__(self):
         if self.end is not None and self.padded:

@@ -196,8 +196,9 @@ def _write_group(writer: pq.ParquetWriter, tables: list[pa.Table], schema: pa.Sc
 
 def _check_room(builder, folder: Path) -> None:
     """Raises ValueError for more rows than the disk of `folder` can hold in the best case."""
-    rows, width = sum(builder.config.rows().values()), builder.config.task.max_length
-    needed = 2 * 4 * rows * width // SMALLEST
+    task, sizes = builder.config.task, builder.config.rows()
+    rows, width = sum(sizes.values()), task.max_length
+    needed = 2 * 4 * sum(count * task.row_length(split) for split, count in sizes.items()) // SMALLEST
     there = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
     free = shutil.disk_usage(there).free
     done = sum(file.stat().st_size for file in folder.glob("*.parquet")) if folder.is_dir() else 0

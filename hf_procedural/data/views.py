@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ..errors import nearest
 from ..tasks import Task
 from ..tasks.coding import Coding
+from . import blocks
 from .coded import in_ids
 
 VIEWS = ("ids", "text", "prompt_completion", "messages")
@@ -62,11 +63,11 @@ class View:
         if self.name == "messages":
             return datasets.Features(messages=datasets.List({"role": text, "content": text}))
         is_fixed = self.fixed_size and not (self.coding and self.coding.kind == "text")
-        column = id_column(self.task.max_length if is_fixed else None)
+        column = id_column(blocks.row_length(self.task) if is_fixed else None)
         return datasets.Features(input_ids=column, labels=column)
 
     def table(self, input_ids: np.ndarray, labels: np.ndarray) -> pa.Table:
-        """Columns of rows, int32 ``[n, max_length]`` each, which may be written over."""
+        """Columns of rows, int32 ``[n, tokens]`` each, which may be written over."""
         return pa.table(self._columns(input_ids, labels), schema=self.features.arrow_schema)
 
     def _columns(self, input_ids, labels) -> list:

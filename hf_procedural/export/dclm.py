@@ -73,7 +73,7 @@ def finish(folder, plan):
 
 def _sequences(blocks: Iterable[Block], plan) -> Iterator[np.ndarray]:
     """Lists of ids, int32 ``[length]``."""
-    length = max(LENGTH, plan.rows.row_length or 0)
+    length = max(LENGTH, plan.row_length or 0)
     rest = np.empty(0, np.int32)
     for block in blocks:
         tokens = np.concatenate([rest, block.tokens])

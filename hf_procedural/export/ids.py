@@ -85,4 +85,4 @@ def join(files: Iterable[Path], joined: Path) -> None:
 def shard_bytes(plan: Plan) -> int:
     """Of the ids of a shard; 0 where rows differ, so that nobody knows before."""
     rows = min(plan.shard_rows, plan.count)
-    return rows * (plan.rows.row_length or 0) * np.dtype(plan.dtype).itemsize
+    return rows * (plan.row_length or 0) * np.dtype(plan.dtype).itemsize

@@ -32,7 +32,7 @@ def files(stem, plan):
 
 
 def check(plan):
-    rows, length = min(plan.shard_rows, plan.count), plan.rows.row_length or 0
+    rows, length = min(plan.shard_rows, plan.count), plan.row_length or 0
     row = 4 + length * sum(dtype.itemsize for dtype in _columns(plan).values())
     ids.within_uint32("mds", rows * row)
 
@@ -42,7 +42,7 @@ def write(files, blocks, plan):
     ids.check_dtype(plan)
     check(plan)
     config = json.dumps(_config(plan), sort_keys=True).encode()
-    most, length = min(plan.shard_rows, plan.count), plan.rows.row_length
+    most, length = min(plan.shard_rows, plan.count), plan.row_length
     size = start = 4 * (most + 2) + len(config)
     sizes = []
     with file.open("w+b") as stream:
@@ -79,7 +79,7 @@ def _columns(plan) -> dict[str, np.dtype]:
 
 
 def _config(plan) -> dict:
-    length = plan.rows.row_length
+    length = plan.row_length
     columns = _columns(plan).values()
     shape = f":{length}" if length else ""
     return {

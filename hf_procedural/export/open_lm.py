@@ -11,7 +11,7 @@ finish = dclm.finish
 
 
 def check(plan):
-    if plan.rows.row_length is None:
+    if plan.row_length is None:
         raise ValueError(
             "format open_lm has rows of one length, as a batch has, and these differ in length (by coding text, "
             "--drop_padding or --end_token): leave that out, or take format dclm"

@@ -26,7 +26,7 @@ def write(files, blocks, plan):
     from ..data.parquet import write_tables
     from ..data.views import id_column, id_lists
 
-    column = id_column(plan.rows.row_length)
+    column = id_column(plan.row_length)
     names = ["input_ids", "labels"] if plan.masks else ["input_ids"]
     schema = datasets.Features(dict.fromkeys(names, column)).arrow_schema
 

@@ -26,6 +26,11 @@ class Plan:
     masks: bool
 
     @property
+    def row_length(self) -> int | None:
+        """Tokens in each row; None where rows differ."""
+        return self.rows.row_length_of(self.split)
+
+    @property
     def shards(self) -> int:
         """How many there are."""
         return -(-self.count // self.shard_rows)

@@ -18,7 +18,7 @@ SHARD_TOKENS = 2**26  # some seconds of work, so that many workers have some
 
 def mean_length(rows: CodedRows, split: str) -> float:
     """Tokens of a row: of each, where all have as many, else the mean of the first block."""
-    return rows.row_length or float(_first_block(rows, split).ends[-1] / len(_first_block(rows, split).ends))
+    return rows.row_length_of(split) or float(_first_block(rows, split).ends[-1] / len(_first_block(rows, split).ends))
 
 
 def labelled(rows: CodedRows, split: str) -> float:

@@ -47,11 +47,18 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         "layout": _layout(task),
         "example": _example(task, seed, next(iter(splits))),
         "row_length": task.max_length,
+        "row_lengths": _row_length(task),
         "vocabulary_size": coding.vocab_size if coding else len(task.vocabulary),
         "paper": task.paper,
         "version": __version__,
         "command": command,
     }
+
+
+def _row_length(task: Task) -> str:
+    """The tokens in a row, in words; those of the split test too, where they are more."""
+    usual, longer = task.row_length("train"), task.row_length("test")
+    return f"{usual:,}" if usual == longer else f"{usual:,} (test: {longer:,})"
 
 
 def _layout(task: Task) -> str:
@@ -138,7 +145,7 @@ def tokenizer_card(task: Task, made: dict, repo: str, config: str) -> str:
 
 A tokenizer, no model: each of the {len(task.vocabulary):,} tokens of the procedural task {config} ({task.summary}) is a
 word, words are separated by spaces. Ids in order: {first} ... {last}. It belongs to the config `{config}` of the data
-set [{repo}](https://huggingface.co/datasets/{repo}), whose rows are {task.max_length:,} tokens long.
+set [{repo}](https://huggingface.co/datasets/{repo}), whose rows are {_row_length(task)} tokens long.
 
 ```python
 from transformers import AutoTokenizer
@@ -162,9 +169,8 @@ def _body(where: str, published: dict[str, dict], revision: str | None, is_folde
         rows = ", ".join(
             f"{made['splits'].get(split, {}).get('rows', 0):,}" for split in ("train", "validation", "test")
         )
-        table.append(
-            f"| `{config}` | {made['summary']} | {rows} | {made['row_length']:,} | {made['vocabulary_size']:,} |"
-        )
+        tokens = made.get("row_lengths") or f"{made['row_length']:,}"
+        table.append(f"| `{config}` | {made['summary']} | {rows} | {tokens} | {made['vocabulary_size']:,} |")
     table = "\n".join(table)
     sections = "\n\n".join(_section(config, made) for config, made in published.items())
     return f"""# Procedural pretraining data

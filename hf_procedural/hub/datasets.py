@@ -113,7 +113,7 @@ def with_sizes(builder, made: dict, files: list[Path]):
         mine = [file for file in files if file.name.startswith(f"{name}-")]
         split["files"] = len(mine)
         split["bytes"] = sum(file.stat().st_size for file in mine)
-        info.splits[name].num_bytes = split["rows"] * builder.row_bytes
+        info.splits[name].num_bytes = split["rows"] * builder.row_bytes(name)
     info.dataset_size = sum(info.splits[name].num_bytes for name in made["splits"])
     info.download_size = sum(split["bytes"] for split in made["splits"].values())
     return info

@@ -16,7 +16,7 @@ from rich.text import Text
 from .. import terminal
 from ..tasks import IGNORE, Task
 from ..tasks.mixture import Mixture
-from . import drawings, drawings_of_languages, drawings_of_regbench  # noqa: F401  (which register how each family is drawn)
+from . import drawings, drawings_of_chomsky, drawings_of_languages, drawings_of_regbench  # noqa: F401  (which register how each family is drawn)
 from .drawing import GUTTER, LABEL, Row, has_answers, labelled, legend, lines
 
 _ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that has no more than ASCII

@@ -106,13 +106,17 @@ class Task:
         """`n` rows: `input_ids` and `labels`, int32 ``[n, max_length]`` each."""
         raise TypeError(f"{type(self).__name__} must define sample(rng, n)")
 
-    def empty_rows(self, n: int) -> np.ndarray:
-        """Uninitialised `input_ids` and `labels`, int32 ``[2, n, max_length]``.
+    def row_length(self, split: str) -> int:
+        """The tokens in a row of a split, `max_length` at most: a task may test on longer rows than it trains on."""
+        return self.max_length
+
+    def empty_rows(self, n: int, width: int | None = None) -> np.ndarray:
+        """Uninitialised `input_ids` and `labels`, int32 ``[2, n, width]``; without a width, that is `max_length`.
 
         One allocation rather than two: malloc then keeps the memory from call to call instead of handing it back to
         the system, whose fresh pages would cost several times the sampling.
         """
-        return np.empty((2, n, self.max_length), np.int32)
+        return np.empty((2, n, self.max_length if width is None else width), np.int32)
 
     def example(self, prompt_ids) -> tuple[np.ndarray, np.ndarray]:
         """The row of one prompt by `solve` (of a language: of one word), int32 ``[max_length]`` each.
@@ -259,20 +263,15 @@ class Task:
         Where whole rows are dear, a task may give less of them: `input_ids` and `labels` as far as prompts go. `split`
         is for tasks that draw other things for each split than prompts, such as the rules of `nca`.
         """
-        rows = self.sample(rng, n)
-
-        def write(kept, *targets):
-            for source, target in zip(rows, targets, strict=True):
-                np.take(source, kept, axis=0, out=target, mode="clip")
-
-        return rows, write
+        return whole_rows(self.sample(rng, n))
 
     def sample_split(self, rng: np.random.Generator, n: int, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Like `sample`, but only rows whose prompt belongs to `split` ("train", "validation" or "test").
 
+        They are int32 ``[n, row_length(split)]``.
         Raises ValueError where the task has (next to) no prompts of that split.
         """
-        input_ids, labels = self.empty_rows(n)
+        input_ids, labels = self.empty_rows(n, self.row_length(split))
         done = drawn = 0
         while done < n:
             # As many as will mostly do, in one go; how many are drawn decides what rows there are: never change it.
@@ -289,3 +288,13 @@ class Task:
                     f"drawn fell into it); raise {self.headline} or another parameter, or set {split}_size=0"
                 )
         return input_ids, labels
+
+
+def whole_rows(rows: tuple[np.ndarray, np.ndarray]):
+    """What `Task.candidates` gives where rows are made whole."""
+
+    def write(kept, *targets):
+        for source, target in zip(rows, targets, strict=True):
+            np.take(source, kept, axis=0, out=target, mode="clip")
+
+    return rows, write

@@ -79,7 +79,12 @@ def _check(task: Task, rows: int) -> None:
         for ids, row_labels in zip(input_ids, labels, strict=True):
             _check_row(task, ids, row_labels, demand)
     for split in SHARES:
-        task.sample_split(np.random.default_rng(0), 4, split)
+        width = task.row_length(split)
+        fits = isinstance(width, int) and 0 < width <= task.max_length
+        demand(fits, f"row_length must be in 1..max_length, got {width!r} for {split}")
+        drawn = task.sample_split(np.random.default_rng(0), 4, split)
+        is_wide = all(array.shape == (4, width) for array in drawn)
+        demand(is_wide, f"sample_split: rows of {split} must have the row_length of that split, {width}")
 
 
 def _check_row(task, input_ids, labels, demand):

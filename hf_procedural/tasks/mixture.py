@@ -74,6 +74,9 @@ class Mixture(Task):
     def max_length(self) -> int:
         return max(member.max_length for member in self.members)
 
+    def row_length(self, split):
+        return max(member.row_length(split) for member in self.members)
+
     @property
     def is_language(self) -> bool:
         return all(member.is_language for member in self.members)
@@ -137,21 +140,22 @@ class Mixture(Task):
         raise TypeError(f"{self.config_name}: a row belongs to one member; ask that one")
 
     def sample(self, rng, n):
-        return self._mix(rng, n, lambda member, count: member.sample(rng, count))
+        return self._mix(rng, n, self.max_length, lambda member, count: member.sample(rng, count))
 
     def sample_split(self, rng, n, split):
-        return self._mix(rng, n, lambda member, count: member.sample_split(rng, count, split))
+        width = self.row_length(split)
+        return self._mix(rng, n, width, lambda member, count: member.sample_split(rng, count, split))
 
-    def _mix(self, rng, n, draw):
-        input_ids = np.full((n, self.max_length), self.pad_id, np.int32)
+    def _mix(self, rng, n, width, draw):
+        input_ids = np.full((n, width), self.pad_id, np.int32)
         labels = np.full_like(input_ids, IGNORE)
         chosen = rng.choice(len(self.members), size=n, p=self.weights)
         for index, member in enumerate(self.members):
             rows = np.flatnonzero(chosen == index)
             ids, own_labels = draw(member, len(rows))
-            width = member.max_length
+            own = ids.shape[1]
             ids_here = self.ids_of(member)
-            input_ids[rows, :width] = ids_here[ids]
+            input_ids[rows, :own] = ids_here[ids]
             scored = own_labels != IGNORE
-            labels[rows, :width] = np.where(scored, ids_here[own_labels * scored], IGNORE)  # -100 is no index
+            labels[rows, :own] = np.where(scored, ids_here[own_labels * scored], IGNORE)  # -100 is no index
         return input_ids, labels

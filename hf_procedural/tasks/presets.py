@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from .chomsky import KINDS
+
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
@@ -14,6 +16,7 @@ class Preset:
 
 
 _JIANG = "Jiang et al. 2026, arXiv:2601.21725"
+_DELETANG = "Deletang et al. 2023, arXiv:2207.02098"
 _LEE = "Lee et al. 2026, arXiv:2603.10055"
 _WU = "Wu et al. 2022, arXiv:2206.10139"
 _RI = "Ri and Tsuruoka 2022, arXiv:2203.10326"
@@ -103,4 +106,13 @@ PRESETS = {
     "akyurek2024-regbench": Preset(
         "regbench-12", {}, _AKYUREK, "5,000 automata to train on, a row of each, 250 to validate and 250 to test"
     ),
+    **{
+        f"deletang2023-{task}": Preset(
+            f"chomsky-{task}",
+            {"length": 40, "test_length": 500},
+            _DELETANG,
+            f"level {kind.level}; batches of 128, up to 1,000,000 steps; theirs have one length in a batch",
+        )
+        for task, kind in KINDS.items()
+    },
 }

@@ -60,6 +60,9 @@ class Shuffled(Task):
     def questions(self, input_ids, labels):
         return (self.inner if self.apart else super()).questions(input_ids, labels)
 
+    def row_length(self, split):
+        return self.inner.row_length(split)
+
     def sample(self, rng, n):
         return self._shuffle(rng, *self.inner.sample(rng, n))
 

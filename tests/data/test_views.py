@@ -43,7 +43,7 @@ def test_text_is_the_row(specimen, load):
     assert len(texts) == len(ids)
     for row, text in zip(ids["input_ids"], texts["text"], strict=True):
         assert text == task.text(row)
-        assert task.ids(text).tolist() == row
+        assert task.ids(text)[: len(row)].tolist() == row
         assert words(text)["input_ids"] == row[: len(text.split())]
         assert set(row[len(text.split()) :]) <= {task.pad_id}
 

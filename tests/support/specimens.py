@@ -51,11 +51,16 @@ SPECIMENS = [
     ("ww-8", {"length": 40, "shortest": 2, "longest": 9}),
     ("regbench-5", {"vocab_size": 9, "min_num_in_context_examples": 3, "max_num_in_context_examples": 6}),
     ("regbench-12", {"max_len_per_example": 8}),
+    ("chomsky-parity_check", {"length": 14}),
+    ("chomsky-solve_equation", {"length": 12, "min_length": 7}),
+    ("chomsky-binary_multiplication", {"length": 13, "test_length": 30}),
+    ("chomsky-stack_manipulation", {"length": 9, "min_length": 9}),
     ("set-6", {"vocab_size": 9, "shuffle_tokens": True}),
     ("dyck-3", {"length": 16, "shuffle_tokens": True}),
     ("addition-3", {"shuffle_tokens": True}),
     ("sort-4+addition-2", {"vocab_size": 20, "shuffle_tokens": True}),
     ("haystack-3+multiplication-2", {"vocab_size": 20}),
+    ("sort-4+chomsky-compute_sqrt", {"chomsky.length": 12, "test_length": 40}),
     ("sort-4+set-6+eca-30+dyck-2", {"vocab_size": 20, "width": 12, "steps": 2, "length": 16, "weights": [3, 2, 1, 1]}),
 ]
 

@@ -166,6 +166,10 @@ PARAMETERS = {
     "max_len_per_example": st.integers(2, 9),
     "simpler.operation": st.sampled_from(task_class("simpler").sizes),
     "simpler.min_length": st.integers(7, 20),
+    "chomsky.task": st.sampled_from(task_class("chomsky").sizes),
+    "chomsky.length": st.integers(3, 70),
+    "min_length": st.integers(1, 3),
+    "test_length": st.none() | st.integers(71, 90),
     "simpler.num_tokens": st.integers(30, 31_998),
 }
 
