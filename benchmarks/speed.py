@@ -22,6 +22,7 @@ import datasets
 import torch
 from accelerate.data_loader import IterableDatasetShard
 from plain import plain_row, plain_word, report, seconds
+from playgrounds import playgrounds
 from torch.utils.data import DataLoader
 from training import beside, probing, stage, study, training
 from transformers import EvalPrediction, default_data_collator
@@ -291,7 +292,18 @@ def scoring() -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    functions = (sampling, families, building, writing, feeding, two_processes, packing, filtering, scoring)
+    functions = (
+        sampling,
+        families,
+        playgrounds,
+        building,
+        writing,
+        feeding,
+        two_processes,
+        packing,
+        filtering,
+        scoring,
+    )
     functions += (probing, stage, study, beside, training)
     parts = {function.__name__: function for function in functions}
     parser.add_argument("parts", nargs="*", default=list(parts), help=f"which of {', '.join(parts)} (default: all)")

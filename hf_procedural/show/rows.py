@@ -1,8 +1,8 @@
 """Rows of a task as a person wants to see them, on a terminal in colour, elsewhere in plain text.
 
 A family of tasks is drawn by its own `lines` and explained by its own `legend`, registered in drawings.py and
-drawings_of_languages.py; any other task has those of drawing.py, which need no more than the contract of `Task`. A row
-is drawn from its words, not its ids, so that a mixture's rows are drawn like those of their members.
+drawings_of_*.py; any other task has those of drawing.py, which need no more than the contract of `Task`. A row is drawn
+from its words, not its ids, so that a mixture's rows are drawn like those of their members.
 """
 
 import inspect
@@ -16,7 +16,13 @@ from rich.text import Text
 from .. import terminal
 from ..tasks import IGNORE, Task
 from ..tasks.mixture import Mixture
-from . import drawings, drawings_of_chomsky, drawings_of_languages, drawings_of_regbench  # noqa: F401  (which register how each family is drawn)
+from . import (  # noqa: F401  (which register how each family is drawn)
+    drawings,
+    drawings_of_chomsky,
+    drawings_of_languages,
+    drawings_of_regbench,
+    drawings_of_universal,
+)
 from .drawing import GUTTER, LABEL, Row, has_answers, labelled, legend, lines
 
 _ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that has no more than ASCII

@@ -4,6 +4,7 @@ from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
 from . import regbench  # noqa: F401  isort: skip
 from . import chomsky  # noqa: F401  isort: skip
+from . import universal  # noqa: F401  isort: skip
 from .base import IGNORE, Task
 from .check import check_task
 from .coding import Coding

@@ -26,6 +26,7 @@ _STEP = f"{_KRISHNA}; tasks of Zou et al. 2020, arXiv:2004.01853"
 _DOCUMENTS = "100,000 documents to train on, 5,000 to validate"
 _LIME = "Wu et al. 2021, arXiv:2101.06223"
 _EXAMPLES = "5,000,000 examples"
+_GRAU = "Grau-Moya et al. 2024, arXiv:2401.14953"
 _DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
 _T5 = "T5-small, 80,000 steps of 128 rows out of 1,000,000"
 _MIXED = f"mixed by us, the paper trains on one at a time; {_T5}"
@@ -115,4 +116,9 @@ PRESETS = {
         )
         for task, kind in KINDS.items()
     },
+    "grau2024-utm": Preset("utm-17", {}, _GRAU, "programs that grow while they run"),
+    "grau2024-utm_markov": Preset("utm-17", {"sampler": "markov"}, _GRAU, "by the counts that the repository ships"),
+    "grau2024-script": Preset(
+        "utm-9", {"maximum_steps": 100, "program_length": 100}, _GRAU, "the defaults of their code's train.py"
+    ),
 }

@@ -171,6 +171,12 @@ PARAMETERS = {
     "min_length": st.integers(1, 3),
     "test_length": st.none() | st.integers(71, 90),
     "simpler.num_tokens": st.integers(30, 31_998),
+    "alphabet_size": st.integers(2, 30),
+    "memory_size": st.integers(1, 12),
+    "maximum_steps": st.integers(16, 300),
+    "sampler": st.sampled_from(["uniform", "markov"]),
+    "program_length": st.none() | st.integers(8, 60),
+    "min_output": st.just(2),
 }
 
 

@@ -1,0 +1,33 @@
+"""`sample` of the field's playgrounds against the plain references that their tests compare them with."""
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+from plain import report, seconds
+
+import hf_procedural
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+
+def plain_rows() -> dict:
+    """By task, its parameters, and a function that makes a row of it as one writes it first."""
+    from support import references_universal
+
+    rng = random.Random(0)
+    return {
+        "utm-17": ({}, lambda: references_universal.universal_row(rng)),
+    }
+
+
+def playgrounds() -> None:
+    """Tokens a second, padding included, of ours and of the plain reference."""
+    generator = np.random.default_rng(0)
+    for name, (parameters, plain) in plain_rows().items():
+        task = hf_procedural.task(name, **parameters)
+        fast = 1000 * task.max_length / seconds(lambda task=task: task.sample(generator, 1000), 5) / 1e6
+        slow = 50 * task.max_length / seconds(lambda plain=plain: [plain() for _ in range(50)], 3) / 1e6
+        what = ", ".join([name, *(f"{key}={value}" for key, value in parameters.items())])
+        report(f"sample {what}", f"{fast:.1f} M tokens/s", f"{slow:.3f}", fast / slow, "50; 20 M tokens/s")
