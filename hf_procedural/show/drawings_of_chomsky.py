@@ -34,14 +34,16 @@ _EXPLAINED = {
 
 @legend.register
 def _(task: chomsky.Chomsky):
-    return [_EXPLAINED[task.task], "<sep> and <eos> are not drawn"]
+    hidden = "<sep>" if not task.blanks else "the blanks at which the answer is predicted"
+    return [_EXPLAINED[task.task], f"{hidden} and <eos> are not drawn"]
 
 
 @lines.register
 def _(task: chomsky.Chomsky, row, width):
     names = _PROMPT.get(task.task)
-    prompt = [names[int(word)] if names else word for word in row.prompt if word != "<sep>"]
+    prompt = [names[int(word)] if names else word for word in row.prompt if word.isdigit()]
     ended = task.kind.output_size == 3  # by 2
-    answer = ["end" if ended and word == "2" else word for word in row.answer if word != "<eos>"]
+    answer = [word for word in row.targets if word] if row.stands_apart else row.answer
+    answer = ["end" if ended and word == "2" else word for word in answer if word != "<eos>"]
     yield from in_columns("prompt", prompt, width)
     yield from in_columns("answer", answer, width, ANSWER)

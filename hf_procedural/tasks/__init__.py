@@ -3,7 +3,7 @@
 from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they register their tasks, in this order)
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
 from . import regbench  # noqa: F401  isort: skip
-from . import chomsky  # noqa: F401  isort: skip
+from . import chomsky, tracking  # noqa: F401  isort: skip
 from . import universal  # noqa: F401  isort: skip
 from .base import IGNORE, Task
 from .check import check_task

@@ -34,8 +34,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .fields import choice
-from .layouts import Answered
+import numpy as np
+
+from .base import IGNORE
+from .fields import choice, flag
+from .layouts import Answered, Asked
 from .lengths import Lengths
 from .registry import register
 
@@ -176,7 +179,11 @@ KINDS = {
 @register
 @dataclasses.dataclass(frozen=True)
 class Chomsky(Lengths, Answered):
-    """``prompt <sep> answer <eos>``, then <pad>; one of fifteen tasks, by their level in the Chomsky hierarchy."""
+    """``prompt <sep> answer <eos>``, then <pad>; one of fifteen tasks, by their level in the Chomsky hierarchy.
+
+    With `blanks`, the layout of the paper's other models: ``prompt <blank> .. <blank> <eos>``, with as many blanks as
+    the answer has tokens, each of which is read off at one of them, without a look at those before.
+    """
 
     name = "chomsky"
     headline = "task"
@@ -184,7 +191,14 @@ class Chomsky(Lengths, Answered):
     summary = "one of fifteen tasks by level of the Chomsky hierarchy, also on strings longer than those trained on"
     paper = "Deletang et al. 2023, Neural Networks and the Chomsky Hierarchy, arXiv:2207.02098"
 
+    one_by_one = False
+
     task: str = choice("parity_check", KINDS, "which of the fifteen")
+    blanks: bool = flag(False, "whether the answer is read off at empty tokens, so that it does not stand in the row")
+
+    @property
+    def apart(self) -> bool:
+        return self.blanks
 
     @property
     def kind(self) -> _Kind:
@@ -198,11 +212,15 @@ class Chomsky(Lengths, Answered):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        return (*map(str, range(self.symbols)), "<sep>", "<eos>", "<pad>")
+        return (*map(str, range(self.symbols)), "<blank>" if self.blanks else "<sep>", "<eos>", "<pad>")
 
     @property
     def sep_id(self) -> int:
         return self.symbols
+
+    @property
+    def prompt_end(self) -> int | None:
+        return None if self.blanks else self.sep_id
 
     @property
     def eos_id(self) -> int:
@@ -213,7 +231,7 @@ class Chomsky(Lengths, Answered):
         return self.symbols + 2
 
     def width(self, length) -> int:
-        return length + self.kind.output_length(length) + 2
+        return length + self.kind.output_length(length) + (1 if self.blanks else 2)
 
     def solve(self, prompt_ids) -> list[int]:
         prompt = [int(token) for token in prompt_ids if token != self.sep_id]
@@ -226,4 +244,37 @@ class Chomsky(Lengths, Answered):
 
         state, code = kernels.stream(rng), list(KINDS).index(self.task)
         starts, stops = chomsky_kernels.rows(state, input_ids, code, low, high, self.sep_id, self.eos_id)
-        kernels.close_rows(input_ids, labels, starts, stops, self.pad_id)
+        if self.blanks:
+            chomsky_kernels.blank(input_ids, labels, starts, stops, self.sep_id, self.eos_id, self.pad_id)
+        else:
+            kernels.close_rows(input_ids, labels, starts, stops, self.pad_id)
+
+    # With blanks, the questions are those of `Asked`, one for each row.
+
+    def questions(self, input_ids, labels):
+        layout = Asked if self.blanks else Answered
+        return layout.questions(self, input_ids, labels)
+
+    def prompt_ends(self, input_ids, labels):
+        layout = Asked if self.blanks else Answered
+        return layout.prompt_ends(self, input_ids, labels)
+
+    def example(self, prompt_ids):
+        if not self.blanks:
+            return super().example(prompt_ids)
+        prompt = [int(token) for token in prompt_ids if token < self.symbols]
+        answer = self.solve(prompt)
+        start = len(prompt) + 1
+        input_ids = np.full(self.max_length, self.pad_id, np.int32)
+        labels = np.full(self.max_length, IGNORE, np.int32)
+        input_ids[: start + len(answer)] = [*prompt, *[self.sep_id] * len(answer), self.eos_id]
+        labels[start : start + len(answer)] = answer
+        return input_ids, labels
+
+    def is_row(self, input_ids, labels):
+        if not self.blanks:
+            return super().is_row(input_ids, labels)
+        width = len(input_ids)
+        expected = self.example(self.prompt_of(input_ids, labels))
+        is_same = (np.array_equal(own[:width], row) for own, row in zip(expected, (input_ids, labels), strict=True))
+        return all(is_same)

@@ -27,10 +27,28 @@ def rows(state, input_ids, task, low, high, sep, eos):
         size, hidden = _prompt(state, cells, task, between(state, low, high), spare)
         cells[size] = sep
         end = size + 1 + _answer(cells, size, cells[size + 1 :], task, hidden, spare, limbs)
-        cells[end] = eos
+        if end < len(cells):
+            cells[end] = eos
         starts[row] = size + 1
         stops[row] = end + 1
     return starts, stops
+
+
+@njit
+def blank(input_ids, labels, starts, stops, empty, eos, pad):
+    """Puts the empty token in the places of <sep> and of all of an answer but its last token, which <eos> has.
+
+    Labels stay where the answer was: each is to be predicted from what stands before, the empty tokens included.
+    """
+    for row in range(len(input_ids)):
+        cells, targets = input_ids[row], labels[row]
+        start, end = starts[row], stops[row] - 1
+        targets[:start] = -100
+        targets[start:end] = cells[start:end]
+        targets[end:] = -100
+        cells[start - 1 : end - 1] = empty
+        cells[end - 1] = eos
+        cells[end:] = pad
 
 
 # ---------------------------------------------------------------- prompts

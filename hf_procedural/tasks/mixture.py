@@ -99,7 +99,7 @@ class Mixture(Task):
         from . import kernels
 
         rows, starts, stops = super().questions(input_ids, labels)
-        if not any(isinstance(member, Asked) for member in self.members):
+        if not any(isinstance(member, Asked) or member.apart for member in self.members):
             return rows, starts, stops
         is_apart = ((labels != IGNORE) & (labels != input_ids)).any(axis=1)
         asked, last_stops = kernels.last_labels(labels, False)

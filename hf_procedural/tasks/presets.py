@@ -16,6 +16,8 @@ class Preset:
 
 
 _JIANG = "Jiang et al. 2026, arXiv:2601.21725"
+_MERRILL = "Merrill et al. 2024, arXiv:2404.08819"
+_FFL = "Liu et al. 2023, arXiv:2306.00946"
 _DELETANG = "Deletang et al. 2023, arXiv:2207.02098"
 _LEE = "Lee et al. 2026, arXiv:2603.10055"
 _WU = "Wu et al. 2022, arXiv:2206.10139"
@@ -121,4 +123,13 @@ PRESETS = {
     "grau2024-script": Preset(
         "utm-9", {"maximum_steps": 100, "program_length": 100}, _GRAU, "the defaults of their code's train.py"
     ),
+    **{
+        f"merrill2024-{group}": Preset(
+            f"word_problem-{group}", {"length": 20, "min_length": 2}, _MERRILL, "up to 5,000,000 rows of each length"
+        )
+        for group in ("A5", "A4_x_Z5", "Z60")
+    },
+    "liu2023-ffl": Preset("flip_flop-512", {}, _FFL, "FFL(0.8): to train on; 16,000,000 rows"),
+    "liu2023-ffl_sparse": Preset("flip_flop-512", {"p_ignore": 0.98}, _FFL, "FFL(0.98): a test of far reads"),
+    "liu2023-ffl_dense": Preset("flip_flop-512", {"p_ignore": 0.1}, _FFL, "FFL(0.1): a test of near reads"),
 }

@@ -193,7 +193,9 @@ def test_published_settings_have_three_splits_by_prompt(name):
         assert (splits.of_rows(task, input_ids, labels) == index).all()
         assert splits.of_rows(task, input_ids[5:6], labels[5:6]) == index
         if not task.is_language:
-            assert (splits.of_rows(task, np.where(labels == -100, input_ids, 1), labels) == index).all()
+            ends = task.prompt_ends(input_ids, labels)
+            is_prompt = np.arange(input_ids.shape[1]) < ends[:, None] if len(ends) else labels == -100
+            assert (splits.of_rows(task, np.where(is_prompt, input_ids, 1), labels) == index).all()
         prompts.append(prompts_of(task, input_ids, labels))
     assert_disjoint(*prompts)
 

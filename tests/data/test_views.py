@@ -41,7 +41,10 @@ def test_text_is_the_row(specimen, load):
     ids, texts = (load(name, split="train", view=view, **parameters) for view in ("ids", "text"))
     assert texts.features == datasets.Features(text=datasets.Value("string"))
     assert len(texts) == len(ids)
-    for row, text in zip(ids["input_ids"], texts["text"], strict=True):
+    for row, labels, text in zip(ids["input_ids"], ids["labels"], texts["text"], strict=True):
+        if any(label not in (-100, token) for label, token in zip(labels, row, strict=True)):
+            assert text == task.text(sum(task.question(row, labels), []))  # the answer in its place, and no more
+            continue
         assert text == task.text(row)
         assert task.ids(text)[: len(row)].tolist() == row
         assert words(text)["input_ids"] == row[: len(text.split())]

@@ -94,7 +94,11 @@ def test_json_is_the_row(task):
     for ids, row in zip(input_ids, rows, strict=True):
         assert row["tokens"] == [task.vocabulary[token] for token in ids]
         words = [token for token in row["tokens"] if token != "<pad>"]
-        assert words == (row["text"].split() if "text" in row else row["prompt"] + row["answer"])
+        if any(label not in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True)):
+            targets = [task.vocabulary[label] for label in row["labels"][len(row["prompt"]) :] if label != -100]
+            assert (row["prompt"], row["answer"]) == (words[: len(row["prompt"])], targets)
+        else:
+            assert words == (row["text"].split() if "text" in row else row["prompt"] + row["answer"])
 
 
 def test_json_of_a_prompt_and_an_answer_of_a_language_and_of_a_mixture():

@@ -106,6 +106,34 @@ def test_golden_rows_could_be_ours(name):
         assert set(ids) <= set(counts)
 
 
+# ---------------------------------------------------------------- blanks
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_blanks_stand_where_answers_are_read_off(name):
+    """The rows are those with <sep>, draw for draw; the label behind the i-th blank is the answer's i-th token."""
+    parameters = {"length": 11, "test_length": 15}
+    plain, blanks = (hp.task(f"chomsky-{name}", blanks=each, **parameters) for each in (False, True))
+    assert blanks.max_length == plain.max_length - 1 and blanks.apart and not plain.apart
+    assert blanks.vocabulary == (*plain.vocabulary[: plain.sep_id], "<blank>", *plain.vocabulary[plain.sep_id + 1 :])
+    input_ids, labels = blanks.sample(np.random.default_rng(3), 200)
+    for (prompt, answer), ids, targets in zip(rows_of(plain, 200, seed=3), input_ids, labels, strict=True):
+        n, m = len(prompt), len(answer)
+        assert ids[: n + m + 1].tolist() == [*prompt, *[blanks.sep_id] * m, blanks.eos_id]
+        assert (ids[n + m + 1 :] == blanks.pad_id).all()
+        assert targets[n + 1 : n + m + 1].tolist() == answer
+        assert (targets[: n + 1] == -100).all() and (targets[n + m + 1 :] == -100).all()
+        assert blanks.question(ids, targets) == ([*prompt, blanks.sep_id], answer)
+        assert [part.tolist() for part in blanks.example(prompt)] == [ids.tolist(), targets.tolist()]
+        assert blanks.score(prompt, answer) == 1
+    for split in ("train", "test"):
+        rows = blanks.sample_split(np.random.default_rng(3), 20, split)
+        assert rows[0].shape[1] == blanks.row_length(split) and all(map(blanks.is_row, *rows))
+    wrong = labels.copy()
+    wrong[0, np.flatnonzero(labels[0] != -100)[0]] ^= 1
+    assert not blanks.is_row(input_ids[0], wrong[0])
+
+
 # ---------------------------------------------------------------- lengths
 
 

@@ -74,6 +74,8 @@ def test_scores(task):
     for input_ids, labels in zip(*task.sample(np.random.default_rng(3), 20), strict=True):
         prompt = [] if task.is_language else task.prompt_of(input_ids, labels)
         rest = [int(token) for token in input_ids[len(prompt) :]]
+        if task.apart:
+            _, rest = task.question(input_ids, labels)
         assert task.score(prompt, rest) == 1
         words = (" ".join(task.vocabulary[token] for token in part) for part in (prompt, rest))
         assert task.score(*words) == 1
@@ -168,7 +170,15 @@ PARAMETERS = {
     "simpler.min_length": st.integers(7, 20),
     "chomsky.task": st.sampled_from(task_class("chomsky").sizes),
     "chomsky.length": st.integers(3, 70),
+    "blanks": st.booleans(),
     "min_length": st.integers(1, 3),
+    "group": st.sampled_from(["S2", "S4", "S5", "A4", "A5", "Z2", "Z60", "A4_x_Z5"]),
+    "word_problem.length": st.integers(3, 40),
+    "word_problem.min_length": st.none() | st.integers(1, 3),
+    "flip_flop.length": st.integers(4, 30).map(lambda pairs: 2 * pairs),
+    "flip_flop.min_length": st.none() | st.sampled_from([4, 6, 8]),
+    "flip_flop.test_length": st.none() | st.sampled_from([72, 80]),
+    "p_ignore": st.floats(0, 1),
     "test_length": st.none() | st.integers(71, 90),
     "simpler.num_tokens": st.integers(30, 31_998),
     "alphabet_size": st.integers(2, 30),
