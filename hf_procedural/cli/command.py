@@ -28,7 +28,7 @@ def add_form(parser) -> None:
         "--view",
         default="ids",
         metavar="VIEW",
-        help="ids (default), text, prompt_completion or messages: the columns of rows.",
+        help="ids (default), text, integers (ids as text), prompt_completion or messages: the columns of rows.",
     )
     about = "Whether lists have one fixed length (default), or may be mixed with rows of another length."
     parser.add_argument("--fixed_size", type=value_of, default=True, metavar="true|false", help=about)
@@ -43,7 +43,8 @@ def add_coding(parser) -> None:
     parser.add_argument(
         "--coding",
         metavar="CODING",
-        help="How: symbols (default), each symbol of the task as one token, kept in coding.json; or text, in words.",
+        help="How: symbols (default), each symbol of the task as one token, kept in coding.json; text, in words; or "
+        "integers, the ids as text.",
     )
     parser.add_argument(
         "--coding_seed", type=int, default=0, metavar="N", help="Of the choice of tokens for symbols (default: 0)."

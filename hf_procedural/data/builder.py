@@ -89,7 +89,7 @@ class ProceduralConfig(datasets.BuilderConfig):
     @property
     def is_even(self) -> bool:
         """Whether all rows of a split have as many tokens."""
-        return self.view == "ids" and not (isinstance(self.coding, Coding) and self.coding.kind == "text")
+        return self.view == "ids" and not (isinstance(self.coding, Coding) and self.coding.is_text)
 
     @property
     def made(self) -> views.View:
@@ -148,7 +148,7 @@ class Procedural(datasets.ArrowBasedBuilder):
             raise ValueError("procedural rows are generated: data_dir has no meaning here")
         if custom_features is not None:
             raise ValueError(
-                "procedural columns are those of a view (ids, text, prompt_completion, messages): "
+                f"procedural columns are those of a view ({', '.join(views.VIEWS)}): "
                 "cast the data set instead of giving features"
             )
         # What the config does not take is the task's.

@@ -92,7 +92,7 @@ def in_ids(
     in_place: bool = False,
 ) -> Block:
     """Rows of a task, int32 ``[n, max_length]`` each, which may be written over, as `CodedRows` tells them."""
-    is_text = coding is not None and coding.kind == "text"
+    is_text = coding is not None and coding.is_text
     if task.apart and (is_text or in_place):
         input_ids, labels = _in_place(task, input_ids, labels)
     if coding is not None and is_text:

@@ -2,6 +2,7 @@
 
     ids                  input_ids, labels    int32 lists: the task's own ids, or those of any tokenizer
     text                 text                 "3 1 2 <sep> 1 2 3"
+    integers             text                 "3 1 2 100 1 2 3"                 the ids, as arXiv:2609.39827 has them
     prompt_completion    prompt, completion   "3 1 2 <sep>", " 1 2 3"           one after the other, they are the text
     messages             messages             [{"role": "user", "content": "3 1 2 <sep>"}, {"role": ...}]
 
@@ -23,7 +24,7 @@ from ..tasks.coding import Coding
 from . import blocks
 from .coded import in_ids
 
-VIEWS = ("ids", "text", "prompt_completion", "messages")
+VIEWS = ("ids", "text", "integers", "prompt_completion", "messages")
 
 
 def check(view, task: Task, is_coded: bool) -> None:
@@ -36,7 +37,7 @@ def check(view, task: Task, is_coded: bool) -> None:
         languages = [member.config_name for member in getattr(task, "members", [task]) if member.is_language]
         if languages:
             raise ValueError(
-                f"view {view}: {languages[0]} is a language, whose rows have no prompt; it has view ids and view text"
+                f"view {view}: {languages[0]} is a language, whose rows have no prompt (views: ids, text, integers)"
             )
 
 
@@ -56,13 +57,13 @@ class View:
     def features(self) -> datasets.Features:
         """The columns."""
         text = datasets.Value("string")
-        if self.name == "text":
+        if self.name in ("text", "integers"):
             return datasets.Features(text=text)
         if self.name == "prompt_completion":
             return datasets.Features(prompt=text, completion=text)
         if self.name == "messages":
             return datasets.Features(messages=datasets.List({"role": text, "content": text}))
-        is_fixed = self.fixed_size and not (self.coding and self.coding.kind == "text")
+        is_fixed = self.fixed_size and not (self.coding and self.coding.is_text)
         column = id_column(blocks.row_length(self.task) if is_fixed else None)
         return datasets.Features(input_ids=column, labels=column)
 
@@ -73,10 +74,13 @@ class View:
     def _columns(self, input_ids, labels) -> list:
         if self.name == "ids":
             return self._ids(input_ids, labels)
-        words = pa.array([*self.task.vocabulary, *(f" {word}" for word in self.task.vocabulary)])
+        vocabulary = self.task.vocabulary
+        if self.name == "integers":
+            vocabulary = tuple(map(str, range(len(vocabulary))))
+        words = pa.array([*vocabulary, *(f" {word}" for word in vocabulary)])
         rows, starts, stops = self.task.questions(input_ids, labels)
         begins = np.zeros_like(stops)
-        if self.name == "text":
+        if self.name in ("text", "integers"):
             return [_text(words, rows, begins, stops)]
         prompts = _text(words, rows, begins, starts)
         completions = _text(words, rows, starts, stops, has_space=self.name == "prompt_completion")

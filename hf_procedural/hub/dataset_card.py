@@ -211,6 +211,8 @@ place from the tokens before it, which need not be the token there; -100 where t
 models of transformers want them.""",
     "text": """The column `text` has the tokens of a row as words, separated by spaces, without padding. The task's own
 tokenizer gives the row's ids for it; any other reads it as text, as `trl sft` does with `--dataset_name`.""",
+    "integers": """The column `text` has the ids of a row as integers, separated by spaces, without padding, for any
+tokenizer of text, as in arXiv:2609.39827.""",
     "prompt_completion": """The columns `prompt` and `completion` are text, as SFTTrainer and GRPOTrainer of TRL take
 them: one after the other, they are the row.""",
     "messages": """The column `messages` has a turn of the user, the prompt, and one of the assistant, the answer, as
@@ -219,6 +221,7 @@ chat templates take them.""",
 _FIRST = {
     "ids": 'tokenizer.decode(rows["{split}"][0]["input_ids"])',
     "text": 'tokenizer(rows["{split}"][0]["text"])',
+    "integers": 'rows["{split}"][0]["text"]',
     "prompt_completion": 'tokenizer(rows["{split}"][0]["prompt"])',
     "messages": 'rows["{split}"][0]["messages"]',
 }

@@ -3,9 +3,10 @@
     symbols   each of the task's tokens is one ordinary token of the tokenizer, drawn by a seed: nothing is learnt about
               words, no row grows, and padding is the tokenizer's
     text      the row is written out, words separated by spaces, without padding. Where a task's tokens are numbers, all
-              of it is integers, as in arXiv:2609.39827: those of <sep> and its like are their ids.
+              of it is integers: those of <sep> and its like are their ids
+    integers  the row is written out as the task's ids, whatever its words: the text of arXiv:2609.39827
 
-In text each word is tokenized by itself, with the space before it: no token spans two words, and so none spans a prompt
+In both each word is tokenized by itself, with the space before it: no token spans two words, and so none spans a prompt
 and its answer. Tokenizers that split at spaces first (GPT-2's, Llama 3's, Qwen's) give the same ids for the whole text.
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 from ..errors import nearest
 from .base import IGNORE, Task
 
-KINDS = ("text", "symbols")
+KINDS = ("text", "integers", "symbols")
 FILE = "coding.json"
 _TRIED = 4_096  # tokens of a tokenizer that are looked at in one go
 
@@ -60,7 +61,7 @@ class Coding:
         """The coding of a task in the ids of a fast tokenizer of transformers.
 
         Raises ValueError for an unknown kind, a tokenizer with too few ordinary tokens for `symbols`, and one that does
-        not give a word back for `text`.
+        not give a word back where rows are written out.
         """
         check_kind(kind)
         if getattr(tokenizer, "backend_tokenizer", None) is None:
@@ -74,11 +75,17 @@ class Coding:
             chosen = iter(_symbols(task, tokenizer, sum(used), int(seed), pad_id))
             first = rest = tuple((next(chosen),) if is_used else () for is_used in used)
         else:
-            written = [word if is_used else None for word, is_used in zip(_written(task), used, strict=True)]
+            words = _written(task) if kind == "text" else map(str, range(len(task.vocabulary)))
+            written = [word if is_used else None for word, is_used in zip(words, used, strict=True)]
             first, rest = _pieces(tokenizer, written)
         name = str(tokenizer.name_or_path or type(tokenizer).__name__)
         vocab_size = max([len(tokenizer), pad_id + 1, *(1 + id for ids in first + rest for id in ids)])
         return cls(kind, name, vocab_size, pad_id, ends[0], task.vocabulary, first, rest, int(seed))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether rows are written out, so that they differ in length and have no padding."""
+        return self.kind != "symbols"
 
     @property
     def digest(self) -> str:

@@ -155,6 +155,35 @@ def write_distinct(input_ids, labels, start, size, pad):
 
 
 @njit
+def filled_set(state, input_ids, size):
+    """Symbols 1..size-1, `size`, the distinct ones in order, which together fill the row. Gives where answers start."""
+    n, width = input_ids.shape
+    seen = np.full(size, -1, np.int64)
+    distinct = np.empty(width, np.int32)
+    starts = np.empty(n, np.int64)
+    for row in range(n):
+        drawn = kinds = 0
+        while True:
+            symbol = 1 + below(state, size - 1)
+            is_new = seen[symbol] != row
+            if drawn + kinds + 1 + is_new > width - 1:
+                break
+            if is_new:
+                seen[symbol] = row
+                distinct[kinds] = symbol
+                kinds += 1
+            input_ids[row, drawn] = symbol
+            drawn += 1
+        if drawn + kinds < width - 1:
+            input_ids[row, drawn] = distinct[below(state, kinds)]
+            drawn += 1
+        input_ids[row, drawn] = size
+        input_ids[row, drawn + 1 :] = distinct[:kinds]
+        starts[row] = drawn + 1
+    return starts
+
+
+@njit
 def write_without_first(input_ids, labels, length, pad):
     """After x <sep> q <sep>: x without the first q, then padding."""
     start = length + 3

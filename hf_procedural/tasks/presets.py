@@ -30,6 +30,8 @@ _LIME = "Wu et al. 2021, arXiv:2101.06223"
 _EXAMPLES = "5,000,000 examples"
 _GRAU = "Grau-Moya et al. 2024, arXiv:2401.14953"
 _DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
+_AT_SCALE = "arXiv:2609.39827"
+_INTEGERS = "written as integers (coding integers): 500 steps of 512 rows of 4,096 tokens of SmolLM3's tokenizer"
 _T5 = "T5-small, 80,000 steps of 128 rows out of 1,000,000"
 _MIXED = f"mixed by us, the paper trains on one at a time; {_T5}"
 
@@ -132,4 +134,14 @@ PRESETS = {
     "liu2023-ffl": Preset("flip_flop-512", {}, _FFL, "FFL(0.8): to train on; 16,000,000 rows"),
     "liu2023-ffl_sparse": Preset("flip_flop-512", {"p_ignore": 0.98}, _FFL, "FFL(0.98): a test of far reads"),
     "liu2023-ffl_dense": Preset("flip_flop-512", {"p_ignore": 0.1}, _FFL, "FFL(0.1): a test of near reads"),
+    "scale2026-set": Preset("filled_set-2048", {"vocab_size": 999, "score_all": True}, _AT_SCALE, _INTEGERS),
+    "scale2026-dyck_shuffle": Preset(
+        "dyck_shuffle-64", {"length": 2048, "p_open": 0.5, "max_depth": 8}, _AT_SCALE, _INTEGERS
+    ),
+    "scale2026-nca": Preset(
+        "nca-10",
+        {"length": 1406, "complexity": (0.5, 1.0), "rules": None, "burn_in": 11},
+        _AT_SCALE,
+        f"{_INTEGERS}; a rule for each row",
+    ),
 }

@@ -9,8 +9,10 @@ nor on <pad>.
 import dataclasses
 from typing import ClassVar
 
+import numpy as np
+
 from .base import IGNORE, Task
-from .fields import integer
+from .fields import flag, integer
 from .registry import register
 
 
@@ -132,6 +134,56 @@ class Set(_Sequence):
         self._draw(rng, input_ids, 0, self.length)
         input_ids[:, self.length] = self.sep_id
         kernels.write_distinct(input_ids, labels, self.length + 1, self.sep_id, self.pad_id)
+        return input_ids, labels
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class FilledSet(_Sequence):
+    """``x1 .. xn <sep> the distinct x in order of first appearance``: `length` tokens in all, without padding.
+
+    Symbols are drawn one by one until the next could not be answered any more; the place that may then be left is taken
+    by one drawn from those there are. So n differs from row to row. Of arXiv:2609.39827 (Synthetic Pre-pretraining
+    Survives Scale, but Not as a Grammatical Prior; code gucci-j/verify-ppt-at-scale at 4a77180), where the row is text:
+    its integers, <sep> being 999, and the loss counts on all of them, as here with `score_all`.
+    """
+
+    name = "filled_set"
+    sizes = (2048,)
+    summary = "keep the first of each symbol, in order, in rows that are full"
+    paper = "Synthetic Pre-pretraining Survives Scale, but Not as a Grammatical Prior, 2026, arXiv:2609.39827"
+
+    length: int = integer(2048, 3, "tokens in a row: symbols, <sep> and answer", high=2**20)
+    vocab_size: int = integer(999, 2, "symbols are 1..vocab_size-1; <sep> and <pad> come on top", high=2**20)
+    score_all: bool = flag(False, "loss on the whole row but its first token, not on the answer alone")
+
+    @property
+    def max_length(self) -> int:
+        return self.length
+
+    @property
+    def prompt_end(self) -> int:
+        return self.sep_id
+
+    def solve(self, prompt_ids) -> list[int]:
+        return list(dict.fromkeys(self._symbols(prompt_ids)))
+
+    def example(self, prompt_ids):
+        input_ids, labels = super().example(prompt_ids)
+        if self.score_all:
+            labels[1:] = np.where(input_ids[1:] == self.pad_id, IGNORE, input_ids[1:])
+        return input_ids, labels
+
+    def prompt_ends(self, input_ids, labels):
+        return self.questions(input_ids, labels)[1]
+
+    def sample(self, rng, n):
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        starts = kernels.filled_set(kernels.stream(rng), input_ids, self.vocab_size)
+        first = 1 if self.score_all else starts[:, None]
+        labels[:] = np.where(np.arange(self.length) < first, np.int32(IGNORE), input_ids)
         return input_ids, labels
 
 

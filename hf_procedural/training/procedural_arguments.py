@@ -34,8 +34,9 @@ class ProceduralArguments:
         default="symbols",
         metadata={
             "help": "How a task's rows become tokens: symbols (each of the task's symbols is one ordinary token, drawn "
-            "by data_seed: rows stay as long as they are, and nothing is learnt about words) or text (they are written "
-            "out, numbers with spaces between, as in arXiv:2609.39827). Some tokenizers do not allow text.",
+            "by data_seed: rows stay as long as they are, and nothing is learnt about words), text (they are written "
+            "out, words with spaces between) or integers (their ids are, as in arXiv:2609.39827). Some tokenizers do "
+            "not allow the latter two.",
         },
     )
     packing: str = dataclasses.field(

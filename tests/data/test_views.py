@@ -38,7 +38,9 @@ def load(tmp_path):
 def test_text_is_the_row(specimen, load):
     name, parameters = specimen
     task, words = hp.task(name, **parameters), tokenizer(name, **parameters)
-    ids, texts = (load(name, split="train", view=view, **parameters) for view in ("ids", "text"))
+    ids, texts, integers = (load(name, split="train", view=view, **parameters) for view in ("ids", "text", "integers"))
+    known = {word: str(index) for index, word in enumerate(task.vocabulary)}
+    assert integers["text"] == [" ".join(map(known.get, text.split())) for text in texts["text"]]
     assert texts.features == datasets.Features(text=datasets.Value("string"))
     assert len(texts) == len(ids)
     for row, labels, text in zip(ids["input_ids"], ids["labels"], texts["text"], strict=True):
@@ -60,7 +62,9 @@ def test_prompt_and_completion_are_the_text(specimen, load):
             with pytest.raises(ValueError, match="is a language, whose rows have no prompt"):
                 load(name, split="train", view=view, **parameters)
         return
-    rows, texts, pairs, chats = (load(name, split="train", view=view, **parameters) for view in VIEWS)
+    rows, texts, pairs, chats = (
+        load(name, split="train", view=view, **parameters) for view in VIEWS if view != "integers"
+    )
     for row, text, pair, chat in zip(rows, texts["text"], pairs, chats["messages"], strict=True):
         assert pair["prompt"] + pair["completion"] == text
         assert pair["prompt"] == task.text(task.prompt_of(row["input_ids"], row["labels"]))

@@ -8,6 +8,8 @@ SPECIMENS = [
     ("reverse-5", {"vocab_size": 20}),
     ("identity-5", {"vocab_size": 12}),
     ("set-6", {"vocab_size": 9}),
+    ("filled_set-20", {"vocab_size": 30}),
+    ("filled_set-24", {"vocab_size": 12, "score_all": True}),
     ("union-7", {"vocab_size": 20}),
     ("union-6", {"vocab_size": 9}),
     ("delete-5", {"vocab_size": 7}),

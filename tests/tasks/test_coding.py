@@ -91,6 +91,21 @@ def test_a_space_at_the_beginning_of_texts_is_of_no_row():
     assert coding.decode(tokens) == _without_padding(chosen, input_ids)
 
 
+@pytest.mark.parametrize("name", ["dyck-3", "sort-5", "haystack-4"])
+def test_integers_are_the_ids_written_out(name):
+    chosen, tokenizer = task(name, **({"length": 16} if name == "dyck-3" else {})), large_tokenizer()
+    coding = Coding.make(chosen, tokenizer, "integers")
+    input_ids, labels = chosen.sample(np.random.default_rng(0), 3)
+    tokens, token_labels, ends = coding.text(input_ids, labels)
+    for row, scored, ids, marks in zip(
+        input_ids, labels, np.split(tokens, ends[:-1]), np.split(token_labels, ends[:-1]), strict=True
+    ):
+        row = _without_padding(chosen, row)
+        assert tokenizer.decode(ids).split() == [str(token) for token in row]
+        assert coding.decode(ids) == row
+        assert (marks != -100).any() == (scored != -100).any()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_coding_is_read_back(kind, tmp_path):
     chosen = task("dyck-3", length=16)

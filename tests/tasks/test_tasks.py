@@ -109,7 +109,7 @@ def test_presets(name):
     assert preset.source and task == hp.task(preset.task, **preset.parameters)
     input_ids, labels = task.sample_split(np.random.default_rng(0), 8, "validation")
     for part in parts_of(task):
-        if hasattr(part, "sep_id"):
+        if hasattr(part, "sep_id") and "<eos>" in part.vocabulary:
             eos = task.vocabulary.index("<eos>")
             assert ((input_ids == eos) == (labels == eos)).all() and (input_ids == eos).any(axis=1).mean() > 0.1
 
@@ -199,6 +199,8 @@ def test_sample_agrees_with_the_oracle_for_any_parameters(name, data):
     parameters = {field: data.draw(strategy, label=field) for field, strategy in drawn.items()}
     if parameters.get("balanced", False):
         parameters["length"] += parameters["length"] % 2
+    if name == "filled_set":
+        parameters["length"] += 1
     if name == "haystack":
         parameters["vocab_size"] += 4 * parameters["length"]
     if name == "lime":
@@ -468,6 +470,33 @@ def test_dyck_is_distributed_as_in_the_reference(k, length, p_open, max_depth):
     theirs = np.array([_dyck_reference(rng, k, length, p_open, max_depth or length) for _ in range(ROWS)])
     task = hp.task("dyck", k=k, length=length, p_open=p_open, max_depth=max_depth)
     _assert_same_brackets(task.sample(np.random.default_rng(0), ROWS)[0], theirs, k)
+
+
+def _filled_set_reference(rng, length, vocab_size):
+    """A row by the rules of the reference code, gucci-j/verify-ppt-at-scale."""
+    symbols, distinct = [], []
+    while True:
+        symbol = rng.randrange(1, vocab_size)
+        more = 1 if symbol in distinct else 2
+        if len(symbols) + len(distinct) + more > length - 1:
+            break
+        symbols.append(symbol)
+        if symbol not in distinct:
+            distinct.append(symbol)
+    symbols += [rng.choice(distinct) for _ in range(length - 1 - len(symbols) - len(distinct))]
+    return [*symbols, vocab_size, *distinct]
+
+
+@pytest.mark.parametrize(("length", "vocab_size"), [(3, 9), (20, 9), (21, 40)])
+def test_filled_sets_are_distributed_as_in_the_reference(length, vocab_size):
+    rng = random.Random(0)
+    theirs = np.array([_filled_set_reference(rng, length, vocab_size) for _ in range(ROWS)])
+    ours = hp.task("filled_set", length=length, vocab_size=vocab_size).sample(np.random.default_rng(0), ROWS)[0]
+    assert_same_distribution(*(rows.argmax(axis=1) for rows in (ours, theirs)), "symbols")
+    for column in range(length):
+        assert_same_distribution(ours[:, column], theirs[:, column], f"token {column}")
+    before = [rows[np.arange(ROWS), rows.argmax(axis=1) - 1] for rows in (ours, theirs)]
+    assert_same_distribution(*before, "last symbol")
 
 
 @pytest.mark.parametrize(("k", "length", "p_open", "max_depth"), [(2, 16, 0.5, 4), (16, 64, 0.5, 16), (3, 21, 0.7, 16)])
