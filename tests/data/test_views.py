@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_told_in_one_line(load):
         ({"view": "text", "tokenizer": large}, "tokenizer: view text is text, which any tokenizer reads"),
         ({"coding": "text"}, "coding: there is no tokenizer"),
         ({"coding_seed": 3}, "coding_seed: there is no tokenizer"),
-        ({"tokenizer": large, "coding": "words"}, "coding must be one of text, symbols, got 'words'"),
+        ({"tokenizer": large, "coding": "words"}, "coding must be one of text, integers, symbols, got 'words'"),
         ({"tokenizer": large, "coding_seed": -1}, "coding_seed must be an integer >= 0, got -1"),
         ({"tokenizer": 5}, "tokenizer must be a fast tokenizer"),
         ({"tokenizer": "nowhere/at_all"}, "tokenizer 'nowhere/at_all' cannot be loaded"),
