@@ -148,7 +148,9 @@ def test_rows_are_read_in_any_pieces(kind, padded):
 
 
 def test_what_does_not_fit_is_told_in_one_line():
-    with pytest.raises(ValueError, match="^coding must be one of text, integers, symbols, got 'symbol': did you mean symbols"):
+    with pytest.raises(
+        ValueError, match="^coding must be one of text, integers, symbols, got 'symbol': did you mean symbols"
+    ):
         Coding.make(task("sort-4"), large_tokenizer(), "symbol")
     with pytest.raises(ValueError, match="single tokens for the 10,002 symbols of nca-10.*are missing"):
         Coding.make(task("nca-10"), lossy_tokenizer())

@@ -125,7 +125,11 @@ ACCEPTED = ", ".join(KEYS)
         ([{"name": "a", "coding": "text"}], [], "dataset: coding is of procedural:TASK alone, and a is text"),
         ([{"name": "a", "parameters": "b"}], [], "dataset: parameters must be a mapping of names to values, got 'b'"),
         (["procedural:sort-64::text"], [], "dataset: procedural:sort-64::text has no text_column (accepted: name"),
-        ([{"name": "procedural:sort-64", "coding": "word"}], [], "coding must be one of text, integers, symbols, got 'word'"),
+        (
+            [{"name": "procedural:sort-64", "coding": "word"}],
+            [],
+            "coding must be one of text, integers, symbols, got 'word'",
+        ),
         ([{"name": "procedural:sort-64", "parameters": {"k": 2}}], [], "sort: unknown parameter 'k'"),
         ([{"name": "a", "weight": 1}], [2.0], "weights: the data sets have their own weight, [1]; leave one out"),
     ],
