@@ -20,6 +20,7 @@ from . import (  # noqa: F401  (which register how each family is drawn)
     drawings,
     drawings_of_chomsky,
     drawings_of_languages,
+    drawings_of_physics,
     drawings_of_regbench,
     drawings_of_tracking,
     drawings_of_universal,

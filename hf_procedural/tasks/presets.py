@@ -3,6 +3,7 @@
 import dataclasses
 
 from .chomsky import KINDS
+from .physics_grammars import GRAMMARS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ _HU = "Hu et al. 2025, arXiv:2502.19249"
 _KRISHNA = "Krishna et al. 2021, arXiv:2109.04953"
 _STEP = f"{_KRISHNA}; tasks of Zou et al. 2020, arXiv:2004.01853"
 _DOCUMENTS = "100,000 documents to train on, 5,000 to validate"
+_ALLEN_ZHU = "Allen-Zhu 2025, arXiv:2512.17351"
 _LIME = "Wu et al. 2021, arXiv:2101.06223"
 _EXAMPLES = "5,000,000 examples"
 _GRAU = "Grau-Moya et al. 2024, arXiv:2401.14953"
@@ -47,6 +49,29 @@ def _languages_of_ri() -> dict[str, Preset]:
 
 
 _AKYUREK = "Akyurek et al. 2024, arXiv:2401.12973"
+
+
+def _playground_of_allen_zhu() -> dict[str, Preset]:
+    presets = {}
+    for n in (225, 300, 375):
+        words = {"k": 8, "mini_vocab": 50, "min_tlen": 1, "max_tlen": 2}
+        presets[f"allenzhu2025-depo1_k8_{n}"] = Preset(f"depo-{n}", words, _ALLEN_ZHU, "words of 1 or 2 tokens")
+    for n in (75, 100, 125):
+        presets[f"allenzhu2025-depo2_k16_{n}"] = Preset(f"depo-{n}", {"k": 16}, _ALLEN_ZHU, "words of 5 to 7 tokens")
+    for n in (70, 90, 110):
+        presets[f"allenzhu2025-brevo1_{n}"] = Preset(f"brevo-{n}", {}, _ALLEN_ZHU, "a token for each node")
+    for n in (30, 40, 50):
+        presets[f"allenzhu2025-brevo2_{n}"] = Preset(f"brevo-{n}", {"multi": True}, _ALLEN_ZHU, "nodes are words")
+    for length in (10, 13, 16):
+        presets[f"allenzhu2025-mano_{length}"] = Preset(f"mano-{length}", {}, _ALLEN_ZHU, "modulo 23")
+    for grammar in GRAMMARS:
+        source = _ALLEN_ZHU if grammar in ("cfg3j", "cfg3k") else f"{_ALLEN_ZHU}; of Part 1, arXiv:2305.13673"
+        presets[f"allenzhu2025-lano_{grammar}"] = Preset(f"lano-{grammar}", {}, source, "the length of rows is ours")
+    presets["allenzhu2025-capo"] = Preset(
+        "capo-50000", {}, f"{_ALLEN_ZHU}; bioS of Part 3.1, arXiv:2309.14316", "how many people, and who, is ours"
+    )
+    return presets
+
 
 PRESETS = {
     "jiang2026-dyck": Preset("dyck-64", {"length": 2048}, _JIANG, "32.8M tokens; no bound on the depth"),
@@ -144,4 +169,5 @@ PRESETS = {
         _AT_SCALE,
         f"{_INTEGERS}; a rule for each row",
     ),
+    **_playground_of_allen_zhu(),
 }
