@@ -21,6 +21,7 @@ from . import (  # noqa: F401  (which register how each family is drawn)
     drawings_of_chomsky,
     drawings_of_languages,
     drawings_of_physics,
+    drawings_of_recall,
     drawings_of_regbench,
     drawings_of_tracking,
     drawings_of_universal,

@@ -20,6 +20,10 @@ _JIANG = "Jiang et al. 2026, arXiv:2601.21725"
 _MERRILL = "Merrill et al. 2024, arXiv:2404.08819"
 _FFL = "Liu et al. 2023, arXiv:2306.00946"
 _DELETANG = "Deletang et al. 2023, arXiv:2207.02098"
+_POLI = "Poli et al. 2024, arXiv:2403.17844"
+_ARORA = "Arora et al. 2023, arXiv:2312.04927"
+_BASED = "Arora et al. 2024, Based, arXiv:2402.18668"
+_ZOOLOGY = "HazyResearch/zoology at d88d6f5, of January 2026"
 _LEE = "Lee et al. 2026, arXiv:2603.10055"
 _WU = "Wu et al. 2022, arXiv:2206.10139"
 _RI = "Ri and Tsuruoka 2022, arXiv:2203.10326"
@@ -73,6 +77,69 @@ def _playground_of_allen_zhu() -> dict[str, Preset]:
     return presets
 
 
+_MAD = {  # what the suite varies beside its baseline, one thing at a time
+    "in_context_recall": {"vocab_size": (32, 64, 128), "length": (256, 512, 1024)},
+    "fuzzy_in_context_recall": {"vocab_size": (32, 64, 128), "length": (256, 512, 1024)},
+    "noisy_in_context_recall": {
+        "vocab_size": (48, 80, 144),
+        "length": (256, 512, 1024),
+        "frac_noise": (0.4, 0.6, 0.8),
+    },
+    "selective_copying": {
+        "vocab_size": (32, 64, 128),
+        "length": (512, 1024),
+        "num_tokens_to_copy": (32, 64, 96),
+    },
+    "compression": {"vocab_size": (32, 64, 128), "length": (64, 128, 256)},
+    "memorization": {"vocab_size": (512, 1024, 2048, 4096, 8192)},
+}
+
+
+def _suite_of_mad() -> dict[str, Preset]:
+    presets = {}
+    for name, changes in _MAD.items():
+        rows = "12,800 rows to train on, 1,280 to test"
+        baseline = f"baseline; {rows}; harder with 6,400, 3,200, 1,600 and 800"
+        if name == "memorization":
+            rows = "256 rows to train on, 1,280 to test"
+            baseline = f"baseline; {rows}"
+        presets[f"poli2024-{name}"] = Preset(f"mad_{name}", {}, _POLI, baseline)
+        for key, values in changes.items():
+            for value in values:
+                presets[f"poli2024-{name}_{key}_{value}"] = Preset(f"mad_{name}", {key: value}, _POLI, rows)
+    return presets
+
+
+def _mqar(variant: str, sizes: dict[int, int], weights: list[int] | None, source: str, note: str) -> Preset:
+    """A mixture of numbers of pairs, each with its length."""
+    lengths = {f"{variant}-{pairs}.length": length for pairs, length in sizes.items()}
+    weighted = {"weights": weights} if weights else {}
+    return Preset("+".join(f"{variant}-{pairs}" for pairs in sizes), lengths | weighted, source, note)
+
+
+def _presets_of_zoology() -> dict[str, Preset]:
+    rows = "100,000 rows to train on, 3,000 to test; Figure 2"
+    mixed = "180,000 rows to train on"
+    tested = "1,000 rows of each to test on"
+    shares = [5, 1, 1, 1, 1]
+    squares = {4: 64, 9: 128, 16: 256, 25: 256, 36: 256}
+    harder = {4: 64, 9: 64, 16: 128, 36: 256, 64: 512, 144: 1024, 256: 2048}
+    presets = {
+        f"arora2023-mqar_{length}": Preset(
+            f"mqar-{pairs}", {"length": length, "random_non_queries": False}, _ARORA, rows
+        )
+        for length, pairs in ((64, 4), (128, 8), (256, 16), (512, 64))
+    }
+    trained = {4: 64, 8: 128, 16: 256, 32: 256, 64: 256}
+    presets["arora2024-mqar"] = _mqar("mqar", trained, shares, _BASED, mixed)
+    longer = {4: 64, 8: 64, 16: 64, 32: 128, 64: 256, 128: 512, 256: 1024}
+    presets["arora2024-mqar_test"] = _mqar("mqar", longer, None, _BASED, tested)
+    for variant in ("forgetting_mqar", "compositional_mqar"):
+        presets[f"zoology2026-{variant}"] = _mqar(variant, squares, shares, _ZOOLOGY, mixed)
+        presets[f"zoology2026-{variant}_test"] = _mqar(variant, harder, None, _ZOOLOGY, tested)
+    return presets
+
+
 PRESETS = {
     "jiang2026-dyck": Preset("dyck-64", {"length": 2048}, _JIANG, "32.8M tokens; no bound on the depth"),
     "jiang2026-dyck_shuffle": Preset("dyck_shuffle-64", _DEEP, _JIANG, "32.8M tokens"),
@@ -115,6 +182,8 @@ PRESETS = {
         "the three in equal parts, which is our choice",
     ),
     **_languages_of_ri(),
+    **_suite_of_mad(),
+    **_presets_of_zoology(),
     "ri2022-nesting_parenthesis": Preset("nesting-16000", {"style": "parenthesis"}, _RI),
     "ri2022-flat_parenthesis": Preset("flat-16000", {"style": "parenthesis"}, _RI),
     **{f"hu2025-dyck_{k}": Preset(f"dyck-{k}", _DEEP, _HU, "best after 65.5M tokens") for k in (8, 16, 32, 64)},

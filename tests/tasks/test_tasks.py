@@ -166,6 +166,19 @@ PARAMETERS = {
     "max_num_in_context_examples": st.integers(4, 7),
     "max_outgoing_edges": st.integers(2, 5),
     "max_len_per_example": st.integers(2, 9),
+    "form": st.sampled_from(["suite", "training", "test"]),
+    "multi_query": st.booleans(),
+    "noise_vocab_size": st.integers(1, 9),
+    "frac_noise": st.floats(0, 1),
+    "k_motif_size": st.integers(1, 3),
+    "v_motif_size": st.integers(1, 3),
+    "num_tokens_to_copy": st.integers(1, 9),
+    "kv_map_seed": st.integers(0, 9),
+    "num_kv_pairs": st.integers(4, 9),
+    "compositional_mqar.num_kv_pairs": st.integers(1, 3).map(lambda side: side**2),
+    "num_updates": st.integers(0, 4),
+    "power_a": st.floats(0.001, 5),
+    "random_non_queries": st.booleans(),
     "simpler.operation": st.sampled_from(task_class("simpler").sizes),
     "simpler.min_length": st.integers(7, 20),
     "chomsky.task": st.sampled_from(task_class("chomsky").sizes),
@@ -214,7 +227,8 @@ PARAMETERS = {
 @given(data=st.data())
 def test_sample_agrees_with_the_oracle_for_any_parameters(name, data):
     fields = [field.name for field in dataclasses.fields(task_class(name))]
-    drawn = {field: PARAMETERS.get(f"{name}.{field}") or PARAMETERS[field] for field in fields}
+    own = {field: f"{name}.{field}" for field in fields}
+    drawn = {field: PARAMETERS[key if key in PARAMETERS else field] for field, key in own.items()}
     parameters = {field: data.draw(strategy, label=field) for field, strategy in drawn.items()}
     if parameters.get("balanced", False):
         parameters["length"] += parameters["length"] % 2
@@ -227,6 +241,12 @@ def test_sample_agrees_with_the_oracle_for_any_parameters(name, data):
         parameters["min_steps"] = min(parameters["min_steps"], parameters["steps"])
     if name == "nca":
         parameters["length"] += (parameters["grid"] // parameters["patch"]) ** 2 + 2
+    if name.startswith("mad_"):
+        parameters["length"] += parameters["length"] % 2 + 2 * parameters.get("num_tokens_to_copy", 6)
+        parameters["vocab_size"] += parameters.get("noise_vocab_size", 6)
+    if name.endswith("mqar"):
+        parameters["length"] += 54 + parameters["length"] % 2
+        parameters["vocab_size"] += 24
     if name == "simpler":
         parameters["length"] += parameters["min_length"]
     if name == "mano":
