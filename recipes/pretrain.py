@@ -9,7 +9,8 @@
 The YAMLs of recipes/configs hold the published settings of Jiang et al. 2026 (Procedural Pretraining,
 arXiv:2601.21725); quickstart.yaml takes under two minutes on two CPU cores, the others are for a GPU. The output folder
 gets the model, its tokenizer, recipe.yaml (the resolved arguments), provenance.json (versions, seeds, data
-fingerprints), all_results.json, trainer_state.json and training.png.
+fingerprints), all_results.json, trainer_state.json and training.png; where the task has a test_length, lengths.json and
+lengths.png, too: accuracy by length, up to that one.
 """
 
 from hf_procedural.training import parser
@@ -17,6 +18,7 @@ from hf_procedural.training.arguments import InitArguments, ModelArguments, RowA
 
 parser.answer_early(__name__, __doc__, RowArguments, InitArguments, ModelArguments, StageSettings)
 
+import functools
 from typing import Any
 
 from datasets import load_dataset
@@ -30,7 +32,7 @@ from hf_procedural.errors import user_errors
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import losses
 from hf_procedural.runs import folder
-from hf_procedural.training import begin, finish
+from hf_procedural.training import begin, by_length, finish
 from hf_procedural.training.callbacks import LogMore
 from hf_procedural.training.curriculum import length_curriculum
 from hf_procedural.training.stage_arguments import StageArguments
@@ -100,7 +102,11 @@ def prepare(data, init, model_args, args) -> finish.Prepared:
         return trainer
 
     title = f"{data.task}, {model.config.model_type}"
-    return finish.Prepared("pretrain", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
+    more: dict[str, Any] = {}
+    if by_length.is_asked(task):
+        settings = {"task": task, "seed": seed, "rows": data.validation_size, "title": title}
+        more["extra_metrics"] = functools.partial(by_length.test, **settings)
+    return finish.Prepared("pretrain", args, model, tokenizer, make_trainer, checkpoint, provenance, title, **more)
 
 
 def main():

@@ -8,8 +8,9 @@
 
 A study is every task from every initialisation (an arm; "scratch" is a new model) with every seed. Each run is one of
 recipes/pretrain.py, with rows made on the fly, in OUTPUT/TASK/ARM/seed_N. The study folder gets report.md, report.csv
-and report.png: all arms' accuracies, and how much of an arm's gain over scratch its controls reproduce. Finished runs
-are not run again, an interrupted one goes on where it stopped.
+and report.png: all arms' accuracies, and how much of an arm's gain over scratch its controls reproduce; where a task
+has a test_length, accuracy by length, and lengths.png. Finished runs are not run again, an interrupted one goes on
+where it stopped.
 """
 
 import contextlib

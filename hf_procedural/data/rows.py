@@ -128,19 +128,24 @@ class CachedRows(Dataset):
 
 
 class ValidationRows(Dataset):
-    """The first `size` validation rows of a task, which `set_task` changes."""
+    """The first `size` validation rows of a task, which `set_task` changes; or those of another split."""
 
-    def __init__(self, task: Task, seed: int, size: int):
-        self.seed, self.size = seed, size
+    def __init__(self, task: Task, seed: int, size: int, split: str = "validation"):
+        self.seed, self.size, self.split = seed, size, split
         self.set_task(task)
 
     def set_task(self, task: Task) -> None:
         """Draws the rows of another task in place of those before."""
         count = math.ceil(self.size / blocks.block_rows(task))
-        drawn = [blocks.block(task, self.seed, "validation", number) for number in range(count)]
+        drawn = [blocks.block(task, self.seed, self.split, number) for number in range(count)]
         input_ids, labels = (np.concatenate(column)[: self.size] for column in zip(*drawn, strict=True))
         self.task = task
         self._rows = _tensors(input_ids, labels)
+
+    @property
+    def input_ids(self) -> np.ndarray:
+        """All rows, int64 ``[size, tokens]``."""
+        return self._rows["input_ids"].numpy()
 
     def __len__(self):
         return self.size

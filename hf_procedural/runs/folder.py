@@ -29,6 +29,7 @@ NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_pro
 NO_ARM += ("max_hours", "enable_jit")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+LENGTHS, LENGTHS_PLOT = "lengths.json", "lengths.png"  # of runs that were tested at other lengths
 PROJECT = "huggingface"  # of TrainingArguments
 DIVERGED = "diverged.json"  # the state of a run that ended since its loss is not a number
 DATA = ("task", "dataset", "questions", "input")  # the keys of a recipe that name what a run learns; input before 0.2
@@ -72,7 +73,8 @@ def _choose(args: "TrainingArguments", *others) -> checkpoints.Chosen:
     chosen = checkpoints.newest(output) if automatic else checkpoints.Chosen(Path(cast(str, wanted)))
     if chosen.folder is None:
         ours = re.compile(
-            rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|\..*\.tmp|checkpoint-\d+|completions|codings?(\.json)?"
+            rf"{RECIPE}|{PROVENANCE}|{DIVERGED}|{PLOT}|{LENGTHS}|{LENGTHS_PLOT}|\..*\.tmp|checkpoint-\d+|completions|"
+            r"codings?(\.json)?"
         )
         strangers = [name for name in names_in(output) if not ours.fullmatch(name)]
         if strangers:

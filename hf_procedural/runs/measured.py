@@ -55,6 +55,8 @@ _MEASURES = (  # evaluated ones in the order of a model card
     Measure("training_loss", "training loss", NATS, -1),
     _share("answer_accuracy", "accuracy", "scored tokens right", curve="answer tokens"),
     _share("exact_match", "exact match", "whole answers right", "exact_match", curve="whole answers, greedy"),
+    _share("test_answer_accuracy", "accuracy, longer rows", "scored tokens right, at lengths beyond those of training"),
+    _share("test_exact_match", "exact match, longer rows", "whole answers right, there", "exact_match"),
     _share("greedy_exact_match", "greedy exact match", "whole answers right, generated greedily", "exact_match"),
     Measure("loss", "evaluation loss", NATS, -1, "loss (nats per token)", "loss", "validation"),
     Measure("perplexity", "perplexity", HUNDREDTHS, -1, "perplexity", "perplexity", "validation"),

@@ -13,11 +13,13 @@ import numpy as np
 from ..files import check_folder, whole, write_csv, write_text
 from ..locks import holding
 from ..terminal import visible
+from . import lengths
+from .folder import LENGTHS_PLOT
 from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
 
-FILES = ("report.md", "report.csv", "report.png")
+FILES = ("report.md", "report.csv", "report.png", LENGTHS_PLOT)
 _MEANS = (
     "Means are over the finished seeds of an arm that did not diverge, ± their sample standard deviation where they "
     "differ."
@@ -35,6 +37,10 @@ _VERDICT_MEANS = (
 )
 
 
+_LENGTHS_MEAN = (
+    f"Accuracy by length (answer tokens, all seeds together): first the lengths trained on, then longer ones; "
+    f"{LENGTHS_PLOT} draws it where a report is written."
+)
 _COLUMNS = ("steps", "tokens", "earlier_tokens", "flops", "earlier_flops", "seconds", "training_loss", "loss")
 _COLUMNS += ("perplexity", "bits_per_byte", "answer_accuracy", "exact_match")
 _COLUMNS += (*(f"accuracy_{name}" for name in THRESHOLDS), "threshold_step")
@@ -135,7 +141,16 @@ def markdown(runs: list[Run], baseline: str | None = None, metric: str | None = 
         if len(group) > 1:
             paragraphs += _efficiency(group, rows, baseline, threshold)
         paragraphs += _controls(group, metric_of(group, metric), threshold, baseline)
+        by_length = _by_length(group)
+        if by_length:
+            paragraphs += [_LENGTHS_MEAN, lengths.table(by_length)]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _by_length(group: dict[str, list[Run]]) -> dict[str, list[dict]]:
+    """What the finished runs of each arm have in lengths.json, without arms that have none."""
+    found = {label: [lengths.read(run.folder) for run in runs if run.counts] for label, runs in group.items()}
+    return {label: known for label, runs in found.items() if (known := [each for each in runs if each])}
 
 
 def _efficiency(group: dict[str, list[Run]], rows: list[dict], baseline: str | None, threshold: float) -> list[str]:
@@ -226,6 +241,10 @@ def write(
         write_csv(output / FILES[1], rows)
         with whole(output / FILES[2]) as temporary:
             draw(runs, temporary, baseline, metric)
+        by_length = {title: _by_length(group) for title, group in arms(runs, baseline).items()}
+        by_length = {title: found for title, found in by_length.items() if found}
+        if by_length:
+            lengths.draw(by_length, output / LENGTHS_PLOT)
     return text
 
 

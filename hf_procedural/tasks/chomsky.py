@@ -233,6 +233,9 @@ class Chomsky(Lengths, Answered):
     def width(self, length) -> int:
         return length + self.kind.output_length(length) + (1 if self.blanks else 2)
 
+    def lengths_of(self, input_ids):
+        return (input_ids == self.sep_id).argmax(axis=1)
+
     def solve(self, prompt_ids) -> list[int]:
         prompt = [int(token) for token in prompt_ids if token != self.sep_id]
         if not prompt or max(prompt) >= self.kind.input_size:

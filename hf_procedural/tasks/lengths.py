@@ -14,7 +14,7 @@ from .fields import integer
 
 @dataclasses.dataclass(frozen=True)
 class Lengths(Task):
-    """A task with a `length`. A subclass has `width` and `draw`."""
+    """A task with a `length`. A subclass has `width`, `draw` and `lengths_of`."""
 
     length: int = integer(40, 1, "symbols in a prompt, at most; each length is as likely", high=2**20)
     min_length: int | None = integer(1, 1, "symbols in a prompt, at least", high=2**20)
@@ -41,6 +41,10 @@ class Lengths(Task):
     def draw(self, rng: np.random.Generator, low: int, high: int, input_ids, labels) -> None:
         """Writes rows with lengths uniform on low..high into two arrays."""
         raise TypeError(f"{type(self).__name__} must define draw(rng, low, high, input_ids, labels)")
+
+    def lengths_of(self, input_ids: np.ndarray) -> np.ndarray:
+        """The length of each row, from ``[n, tokens]``: int64 ``[n]``."""
+        raise TypeError(f"{type(self).__name__} must define lengths_of(input_ids)")
 
     def lengths(self, split: str) -> tuple[int, int]:
         """The least and the largest length in a split."""
