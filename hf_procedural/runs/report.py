@@ -19,7 +19,7 @@ from .measured import MEASURES, THRESHOLDS, Measure
 from .read import FLOPS, LOSS, TOKENS, Run, arms, baseline_of, controls, finals, metric_of, rows_of, sign_of
 from .tables import COUNT, NATS, POWER, SHARE, markdown_table, si
 
-FILES = ("report.md", "report.csv", "report.png", LENGTHS_PLOT)
+FILES = ("report.md", "report.csv", "report.png")
 _MEANS = (
     "Means are over the finished seeds of an arm that did not diverge, ± their sample standard deviation where they "
     "differ."
@@ -229,6 +229,8 @@ def write(
 ) -> str:
     """Writes report.md, report.csv (a line for each run, full precision) and report.png into the folder `output`.
 
+    Where runs were tested at other lengths, lengths.png, too.
+
     Gives the markdown. For arguments and errors, which come before anything is written, see `markdown`.
     """
     text = markdown(runs, baseline, metric, threshold)
@@ -250,4 +252,4 @@ def write(
 
 def check_output(output) -> None:
     """Raises ValueError where the folder `output` holds anything but an earlier report, or is a file."""
-    check_folder(Path(output), "|".join(FILES))
+    check_folder(Path(output), "|".join((*FILES, LENGTHS_PLOT)))
