@@ -10,6 +10,9 @@ from .. import compiled
 
 njit = compiled.njit(nogil=True)
 
+LN2 = 0.6931471805599453
+_LN2_HIGH = 0.693147180369123816490  # its first 33 bits, so that a product with a whole number is exact, and the rest
+_LN2_LOW = 1.90821492927058770002e-10
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _IGNORE = np.int32(-100)
@@ -60,6 +63,39 @@ def between(state, low, high):
 def uniform(state):
     """Uniform on [0, 1) with 53 bits."""
     return np.float64(_next(state) >> np.uint64(11)) * 2.0**-53
+
+
+# Those of the C library differ in their last bit from one machine to another; + - * / and sqrt do not.
+
+
+@njit
+def log(x):
+    """The natural logarithm of an ordinary positive number, to the last two bits."""
+    bits = np.float64(x).view(np.int64)
+    exponent = ((bits >> 52) & 0x7FF) - 1023
+    mantissa = np.int64((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)  # 1 to 2
+    if mantissa > 1.4142135623730951:
+        mantissa *= 0.5
+        exponent += 1
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    square = s * s
+    series = 0.0
+    for odd in range(21, 1, -2):
+        series = (series + 1.0 / odd) * square
+    return exponent * _LN2_HIGH + (2.0 * s + (2.0 * s * series + exponent * _LN2_LOW))
+
+
+@njit
+def exp(x):
+    """e to the power x, -700 <= x <= 700, to the last two bits; 0 below."""
+    if x < -700.0:
+        return 0.0
+    whole = np.floor(x / LN2 + 0.5)
+    rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
+    series = 1.0
+    for n in range(14, 0, -1):
+        series = 1.0 + rest / n * series
+    return series * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
 
 
 @njit

@@ -232,8 +232,7 @@ def _lengths(pairs: bool) -> np.ndarray:
         words = words.reshape(-1, 2).sum(axis=1)  # half as many
         words = np.append(words, 0) + np.append(0, words)
     at_most = np.cumsum(words / words.sum())
-    at_most[at_most > 1 - 1e-12] = 1  # the sum's last bits are no length
-    return at_most
+    return np.round(at_most * 2**40) / 2**40  # the last bits, which are the C library's, decide on no length
 
 
 @functools.lru_cache(maxsize=4)

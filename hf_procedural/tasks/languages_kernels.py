@@ -4,17 +4,19 @@ Numba neither fuses nor reorders floating-point operations, so the log-linear we
 machine, however wide its vectors are.
 """
 
+import itertools
 import math
 
 import numpy as np
 
-from .kernels import below, njit, uniform
+from .kernels import LN2, below, log, njit, uniform
 
 BLOCK = 256  # words that are weighed side by side
 _WORDS, _NESTING = 0, 1  # structures; the third is flat
-_LOG2_E = 1 / math.log(2)
+_LOG2_E = 1 / LN2
 _HALF = np.float32(0.5)
-_0, _1, _2, _3, _4, _5, _6 = (np.float32(math.log(2) ** power / math.factorial(power)) for power in range(7))
+_TERMS = itertools.accumulate(range(1, 7), lambda term, n: term * LN2 / n, initial=1.0)
+_0, _1, _2, _3, _4, _5, _6 = map(np.float32, _TERMS)
 
 
 @njit
@@ -35,7 +37,7 @@ def draw_topic(state, topic):
         y = 2 * uniform(state) - 1
         square = x * x + y * y
         if 0 < square < 1:
-            scale = math.sqrt(-2 * math.log(square) / square) * _LOG2_E
+            scale = math.sqrt(-2 * log(square) / square) * _LOG2_E
             topic[i] = np.float32(x * scale)
             topic[i + 1] = np.float32(y * scale)
             i += 2

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import deflate_kernels
 from . import lanes_kernels as lanes
-from .kernels import mix, njit, uniform
+from .kernels import exp, log, mix, njit, uniform
 from .lanes_kernels import BYTES, LANES
 
 CHANNELS = 4  # outputs of the first convolution
@@ -38,7 +38,7 @@ def _normal(state):
         y = 2.0 * uniform(state) - 1.0
         square = x * x + y * y
         if 0.0 < square < 1.0:
-            return x * math.sqrt(-2.0 * math.log(square) / square)
+            return x * math.sqrt(-2.0 * log(square) / square)
 
 
 @njit
@@ -53,7 +53,7 @@ def _fill_kernel(state, kernel, inputs):
         half = 0.5 * x * x
         density = _exp_minus(half)
         if abs(u - density) < 1e-6:  # where the series cannot tell
-            density = math.exp(-half)
+            density = exp(-half)
         i += u < density
 
 
@@ -144,7 +144,7 @@ def first_grid(state, cells, share):
     states = len(share)
     total = 0.0
     for c in range(states):
-        total += math.exp(_normal(state))
+        total += exp(_normal(state))
         share[c] = total
     grid = cells.shape[0]
     for y in range(grid):
@@ -236,7 +236,7 @@ def step(state, cells, after, rule, temperature, identity_bias, work):
         total = 0.0
         for i in range(several):
             gap = np.float64(best - logits[block, near[i], lane])
-            weights[i] = math.exp(-gap / temperature) if gap else 1.0
+            weights[i] = exp(-gap / temperature) if gap else 1.0
             total += weights[i]
         u = uniform(state) * total
         below = 0.0
