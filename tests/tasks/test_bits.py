@@ -22,6 +22,7 @@ EXACT = {
     "np.abs",
     "np.sum",
 }
+BOUNDS = {"deflate_kernels": {"np.log2"}}  # of a bound that has room for all roundings together
 
 
 def _calls(file):
@@ -36,7 +37,7 @@ def test_loops_call_no_function_of_the_c_library(file):
     for node, name in _calls(file):
         room, _, function = name.rpartition(".")
         is_of_library = room == "math" or (room == "np" and hasattr(math, function))
-        if is_of_library and name not in EXACT:
+        if is_of_library and name not in EXACT | BOUNDS.get(file.stem, set()):
             wrong.append(f"{file.name}:{node.lineno} {name}")
         if any(keyword.arg in ("fastmath", "parallel") for keyword in node.keywords):
             wrong.append(f"{file.name}:{node.lineno} {name} with fastmath or parallel")
