@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 def plain_rows() -> dict:
     """By task, its parameters, and a function that makes a row of it as one writes it first."""
-    from support import references_universal
+    from support import references_regbench, references_structure, references_universal
     from support.references_chomsky import chomsky_row
     from support.references_tracking import flip_flop_row, word_row
 
@@ -25,6 +25,9 @@ def plain_rows() -> dict:
         **{f"chomsky-{task}": ({"min_length": 40}, lambda task=task: chomsky_row(rng, task, 40)) for task in KINDS},
         "word_problem-S5": ({}, lambda: word_row(rng, 20)),
         "flip_flop-512": ({}, lambda: flip_flop_row(rng, 512, 0.8)),
+        "regbench-12": ({}, lambda: references_regbench.regbench_row(rng)),
+        "mp_struct-1024": ({}, lambda: references_structure.clauses(rng, 1024)),
+        "mp_struct_core-1024": ({}, lambda: references_structure.trees(rng, 1024)),
         "utm-17": ({}, lambda: references_universal.universal_row(rng)),
     }
 

@@ -53,6 +53,7 @@ def _languages_of_ri() -> dict[str, Preset]:
 
 
 _AKYUREK = "Akyurek et al. 2024, arXiv:2401.12973"
+_MITA = "Mita et al. 2026, arXiv:2605.16758"
 
 
 def _playground_of_allen_zhu() -> dict[str, Preset]:
@@ -239,4 +240,8 @@ PRESETS = {
         f"{_INTEGERS}; a rule for each row",
     ),
     **_playground_of_allen_zhu(),
+    **{
+        f"mita2026-{name}": Preset(f"{name}-1024", {}, _MITA, "100,000 rows; 500 steps of 32 before natural text")
+        for name in ("mp_struct", "mp_struct_core")
+    },
 }

@@ -179,6 +179,16 @@ PARAMETERS = {
     "num_updates": st.integers(0, 4),
     "power_a": st.floats(0.001, 5),
     "random_non_queries": st.booleans(),
+    "agree_match_ratio": st.floats(0, 1),
+    "num_prior": st.floats(0, 1),
+    "p_wh_goal": st.floats(0, 1),
+    "p_c_wh": st.floats(0, 1),
+    **dict.fromkeys(
+        ["t_epp", "allow_move", "enable_merge", "enable_agree", "enable_move", "strip_lexical"], st.booleans()
+    ),
+    **dict.fromkeys(["use_head_diversity", "use_complex_args"], st.booleans()),
+    "k_struct": st.integers(1, 3),
+    "k_dep": st.integers(4, 6),
     "simpler.operation": st.sampled_from(task_class("simpler").sizes),
     "simpler.min_length": st.integers(7, 20),
     "chomsky.task": st.sampled_from(task_class("chomsky").sizes),
