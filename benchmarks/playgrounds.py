@@ -15,12 +15,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 def plain_rows() -> dict:
     """By task, its parameters, and a function that makes a row of it as one writes it first."""
     from support import references_regbench, references_structure, references_universal
+    from support import references_physics as physics
+    from support import references_universal
     from support.references_chomsky import chomsky_row
     from support.references_tracking import flip_flop_row, word_row
 
     from hf_procedural.tasks.chomsky import KINDS
 
     rng = random.Random(0)
+    depo1 = {"k": 8, "mini_vocab": 50, "min_tlen": 1, "max_tlen": 2}
+    people, ids = people_of(hf_procedural.task("capo-50000"))
     return {
         **{f"chomsky-{task}": ({"min_length": 40}, lambda task=task: chomsky_row(rng, task, 40)) for task in KINDS},
         "word_problem-S5": ({}, lambda: word_row(rng, 20)),
@@ -29,7 +33,24 @@ def plain_rows() -> dict:
         "mp_struct-1024": ({}, lambda: references_structure.clauses(rng, 1024)),
         "mp_struct_core-1024": ({}, lambda: references_structure.trees(rng, 1024)),
         "utm-17": ({}, lambda: references_universal.universal_row(rng)),
+        "mano-10": ({}, lambda: physics.mano_row(rng, 10)),
+        "mano-16": ({}, lambda: physics.mano_row(rng, 16)),
+        "depo-375": (depo1, lambda: physics.depo_row(rng, 375, **depo1)),
+        "depo-125": ({}, lambda: physics.depo_row(rng, 125, 16)),
+        "brevo-110": ({}, lambda: physics.brevo_row(rng, 110)),
+        "brevo-50": ({"multi": True}, lambda: physics.brevo_row(rng, 50, True)),
+        "lano-cfg3f": ({}, lambda: physics.lano_row(rng, "cfg3f", 2048)),
+        "lano-cfg3k": ({}, lambda: physics.lano_row(rng, "cfg3k", 2048)),
+        "capo-50000": ({}, lambda: physics.capo_row(rng, people, ids)),
     }
+
+
+def people_of(task) -> tuple[list, dict[str, int]]:
+    """Some people of capo as a plain program has them, and the ids of words."""
+    people = [
+        (task.text(task.name_of(person)), "He", list(map(task.text, task.values_of(person)))) for person in range(1000)
+    ]
+    return people, {word: number for number, word in enumerate(task.vocabulary)}
 
 
 def playgrounds() -> None:

@@ -117,42 +117,63 @@ def mano(state, input_ids, labels, low, high, operators, modulus, inverses, augm
 
 
 @njit
-def _words(state, words, sizes, count, vocab, shortest, longest, keys, used, mark):
-    """Draws `count` distinct words: tokens 1..vocab, the last one raised by `vocab`. `keys` and `used` are a hash table
-    of a power of two of places, in which those that are used have the number `mark`."""
+def _words(state, words, sizes, count, vocab, shortest, longest, firsts, keys, used, mark):
+    """Draws `count` distinct words: tokens 1..vocab, the last one raised by `vocab`. What was drawn is known by the
+    `mark` in `used`: at a word's number, where `firsts` has those of each length, else in a hash table with `keys`."""
     places = np.uint64(len(keys) - 1)
     done = 0
     while done < count:
         size = between(state, shortest, longest)
         key = np.uint64(size)
+        number = 0
         for i in range(size):
-            token = 1 + below(state, vocab)
-            words[done, i] = token
-            key = mix(key + np.uint64(token))
+            token = below(state, vocab)
+            words[done, i] = token + 1
+            if len(firsts):
+                number = number * vocab + token
+            else:
+                key = mix(key + np.uint64(token + 1))
         words[done, size - 1] += vocab
-        place = key & places
-        while used[place] == mark and keys[place] != key:
-            place = (place + np.uint64(1)) & places
+        if len(firsts):
+            place = np.uint64(firsts[size - shortest] + number)
+        else:
+            place = key & places
+            while used[place] == mark and keys[place] != key:
+                place = (place + np.uint64(1)) & places
+            keys[place] = key
         if used[place] != mark:
             used[place] = mark
-            keys[place] = key
             sizes[done] = size
             done += 1
 
 
 @njit
 def _write(cells, end, words, sizes, word):
-    for i in range(sizes[word]):
+    # all that words have room for, without a branch: what is behind this one is written over
+    for i in range(words.shape[1]):
         cells[end + i] = words[word, i]
     return end + sizes[word]
 
 
 @njit
-def _table(count):
+def _memory(count, vocab, shortest, longest):
+    """For `_words`, up to `count` of them: `firsts`, empty where words are too many to be numbered, `keys`, `used`."""
+    firsts = np.empty(longest - shortest + 1, np.int64)
+    total, of_size = 0, 1.0
+    for size in range(1, longest + 1):
+        of_size *= vocab
+        if of_size > 1 << 16:
+            total = 1 << 20
+            break
+        if size >= shortest:
+            firsts[size - shortest] = total
+            total += np.int64(of_size)
+    if total <= 1 << 16:
+        return firsts, np.zeros(0, np.uint64), np.zeros(total, np.int64)
     places = 4
     while places < 2 * count:
         places *= 2
-    return np.zeros(places, np.uint64), np.zeros(places, np.int64)
+    return firsts[:0], np.zeros(places, np.uint64), np.zeros(places, np.int64)
 
 
 @njit
@@ -163,11 +184,11 @@ def depo(state, input_ids, labels, at_most, smallest, steps, queries, separator,
     sizes = np.empty(most, np.int64)
     cycle = np.empty(most, np.int64)
     order = np.empty(most, np.int64)
-    keys, used = _table(most)
+    firsts, keys, used = _memory(most, vocab, shortest, longest)
     for row in range(len(input_ids)):
         cells = input_ids[row]
         n = _size(state, at_most, smallest)
-        _words(state, words, sizes, n, vocab, shortest, longest, keys, used, row + 1)
+        _words(state, words, sizes, n, vocab, shortest, longest, firsts, keys, used, row + 1)
         for i in range(n):
             cycle[i] = i
             order[i] = i
@@ -215,7 +236,7 @@ def brevo(state, input_ids, labels, at_most, smallest, multi, vocab, shortest, l
     drawn = np.empty((most, longest), np.int32)
     sizes = np.ones(most, np.int64)
     sizes_drawn = np.empty(most, np.int64)
-    keys, used = _table(most)
+    firsts, keys, used = _memory(most, vocab, shortest, longest)
     for row in range(len(input_ids)):
         cells = input_ids[row]
         n = _size(state, at_most, smallest)
@@ -251,7 +272,7 @@ def brevo(state, input_ids, labels, at_most, smallest, multi, vocab, shortest, l
                 if children[i] or counts[i]:
                     place_of[nodes[i]] = i
                     present += 1
-            _words(state, drawn, sizes_drawn, present, vocab, shortest, longest, keys, used, row + 1)
+            _words(state, drawn, sizes_drawn, present, vocab, shortest, longest, firsts, keys, used, row + 1)
             word = 0
             for i in place_of:
                 if i >= 0:

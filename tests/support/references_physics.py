@@ -1,6 +1,7 @@
 """Rows as the code of Physics of Language Models, part 4.1, makes them, one by one, in plain Python."""
 
 import random
+import re
 
 from hf_procedural.tasks.physics_grammar import rules_of
 from hf_procedural.tasks.physics_sentences import SENTENCES
@@ -133,3 +134,19 @@ def capo_text(rng: random.Random, name: str, pronoun: str, values: list[str]) ->
     for subject, texts, value in zip([name, *[pronoun] * 5], SENTENCES, values, strict=True):
         text += " " + rng.choice(texts).replace("~", subject).replace("*", value)
     return text[1:]
+
+
+def lano_row(rng: random.Random, grammar: str, length: int) -> list[int]:
+    """Words with the end id behind each, until the row is full."""
+    _, terminals = rules_of(grammar)
+    row = []
+    while len(row) < length:
+        row += [*lano_word(rng, grammar), terminals + 1]
+    return row[:length]
+
+
+def capo_row(rng: random.Random, people: list[tuple[str, str, list[str]]], ids: dict[str, int]) -> list[int]:
+    """The tokens of a biography of one of the people: name, pronoun, and values."""
+    text = capo_text(rng, *rng.choice(people))
+    words = re.findall(r"[\w'-]*\w|[.,]", text)
+    return [1, *(ids.get(word, 0) for word in words), 2]

@@ -200,6 +200,14 @@ def test_ids_are_those_of_the_reference():
     assert hp.task("lano").vocabulary == ("<pad>", "1", "2", "3", "<eos>")
 
 
+@pytest.mark.parametrize(
+    ("k", "steps"), [(8, [1, 2, 4, 8]), (12, [1, 2, 4, 8, 12]), (32, [1, 2, 4, 8, 16, 32, 24, 32])]
+)
+def test_steps_of_the_test_form(k, steps):
+    assert hp.task("depo", k=k, qa=True).steps == steps
+    assert hp.task("depo", k=k).steps == list(range(1, k + 1))
+
+
 def test_prompts_of_a_row():
     mano = hp.task("mano-2", knowledge_augment=False)
     row = np.array(words(mano, "<bos> <len1> + 1 2 <ans1> 3 <pad> <pad>"))
