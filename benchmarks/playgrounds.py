@@ -14,9 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 def plain_rows() -> dict:
     """By task, its parameters, and a function that makes a row of it as one writes it first."""
-    from support import references_regbench, references_structure, references_universal
     from support import references_physics as physics
-    from support import references_universal
+    from support import references_regbench, references_structure, references_universal
     from support.references_chomsky import chomsky_row
     from support.references_tracking import flip_flop_row, word_row
 
