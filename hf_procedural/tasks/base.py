@@ -283,9 +283,11 @@ class Task:
             done += len(kept)
             drawn += number
             if drawn > 10_000 and done < drawn / 2_000:
+                is_number = not isinstance(getattr(self, self.headline), str)
+                parameter = self.headline if is_number or "length" not in self.parameters else "length"
                 raise ValueError(
                     f"{self.config_name}: too few distinct prompts for a {split} split of its own ({done} of {drawn} "
-                    f"drawn fell into it); raise {self.headline} or another parameter, or set {split}_size=0"
+                    f"drawn fell into it); raise {parameter} or another parameter, or set {split}_size=0"
                 )
         return input_ids, labels
 

@@ -391,8 +391,16 @@ def _product(cells, size, out, limbs):
 @njit
 def _root(cells, size, out, limbs):
     """Bits of the square root, most significant first, two of the number for one of it; gives how many."""
-    root, rest = limbs[0], limbs[1]
     steps = (size + 1) // 2
+    if size <= 52:  # exact as a float, so that its root, rounded down, is right
+        number = 0
+        for place in range(size):
+            number = 2 * number + cells[place]
+        small = np.int64(np.sqrt(np.float64(number)))
+        for step in range(steps):
+            out[step] = (small >> (steps - 1 - step)) & 1
+        return steps
+    root, rest = limbs[0], limbs[1]
     root[: steps // 32 + 2] = 0
     rest[: steps // 32 + 2] = 0
     place = -(size % 2)  # an odd number of bits has a 0 before it
