@@ -14,14 +14,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 def plain_rows() -> dict:
     """By task, its parameters, and a function that makes a row of it as one writes it first."""
+    from support import references_mad, references_mqar, references_regbench, references_structure, references_universal
     from support import references_physics as physics
-    from support import references_regbench, references_structure, references_universal
     from support.references_chomsky import chomsky_row
     from support.references_tracking import flip_flop_row, word_row
 
     from hf_procedural.tasks.chomsky import KINDS
 
-    rng = random.Random(0)
+    rng, generator = random.Random(0), np.random.default_rng(0)
+    kv_map = hf_procedural.task("mad_memorization-256").kv_map
     depo1 = {"k": 8, "mini_vocab": 50, "min_tlen": 1, "max_tlen": 2}
     people, ids = people_of(hf_procedural.task("capo-50000"))
     return {
@@ -31,6 +32,16 @@ def plain_rows() -> dict:
         "regbench-12": ({}, lambda: references_regbench.regbench_row(rng)),
         "mp_struct-1024": ({}, lambda: references_structure.clauses(rng, 1024)),
         "mp_struct_core-1024": ({}, lambda: references_structure.trees(rng, 1024)),
+        "mad_in_context_recall-128": ({}, lambda: references_mad.recall_row(rng)),
+        "mad_noisy_in_context_recall-128": ({}, lambda: references_mad.recall_row(rng, 128, 32, True, 16, 0.2)),
+        "mad_fuzzy_in_context_recall-128": ({}, lambda: references_mad.fuzzy_row(rng)),
+        "mad_selective_copying-256": ({}, lambda: references_mad.selective_copying_row(rng)),
+        "mad_compression-32": ({}, lambda: references_mad.compression_row(rng)),
+        "mad_memorization-256": ({}, lambda: references_mad.memorization_row(rng, kv_map)),
+        "mqar-4": ({}, lambda: references_mqar.mqar_row(rng, generator, 4, 64)),
+        "mqar-64": ({}, lambda: references_mqar.mqar_row(rng, generator, 64, 256)),
+        "forgetting_mqar-9": ({}, lambda: references_mqar.mqar_row(rng, generator, 9, 64, num_updates=4)),
+        "compositional_mqar-9": ({}, lambda: references_mqar.compositional_row(rng, generator, 9, 64)),
         "utm-17": ({}, lambda: references_universal.universal_row(rng)),
         "mano-10": ({}, lambda: physics.mano_row(rng, 10)),
         "mano-16": ({}, lambda: physics.mano_row(rng, 16)),

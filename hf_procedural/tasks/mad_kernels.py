@@ -100,6 +100,7 @@ def _fuzzy_row(state, tokens, told, room, probe, sizes, pools, keys, copy, entri
     slot = -_find(tokens, probe, probe_key, entries, slots, stamp) - 1
     slots[slot, 0], slots[slot, 1] = stamp, 0
     count = 1
+    told[:] = _IGNORE
     shown_from = below(state, room - 2 * probe_size)
     end = 0
     while end < room - probe_size - high - highest_value:
@@ -107,41 +108,38 @@ def _fuzzy_row(state, tokens, told, room, probe, sizes, pools, keys, copy, entri
             entries[0, 4] = 1
             for i in range(probe_size):
                 tokens[end + i] = tokens[probe + i]
-                told[end + i] = _IGNORE
             end += probe_size
             continue
         size = between(state, low, high)
         value_size = between(state, 1, highest_value)
         _distinct(state, key_pool, size, 0, tokens, end)
         entry = _find(tokens, end, size, entries, slots, stamp)
+        value = end + size
         if entry < 0:
             slot = -entry - 1
-            entry = count
-            slots[slot, 0], slots[slot, 1] = stamp, entry
-            entries[entry] = (end, size, end + size, value_size, 0)
+            slots[slot, 0], slots[slot, 1] = stamp, count
+            entries[count] = (end, size, value, value_size, 1)
             count += 1
-            _distinct(state, value_pool, value_size, keys, tokens, end + size)
-        value_size = entries[entry, 3]
-        again = entries[entry, 4] and copy < 0
-        for i in range(size):
-            told[end + i] = _IGNORE
-        end += size
-        for i in range(value_size):
-            token = tokens[entries[entry, 2] + i]
-            tokens[end + i] = token
-            told[end + i] = token if again else _IGNORE
-        entries[entry, 4] = 1
-        end += value_size
+            _distinct(state, value_pool, value_size, keys, tokens, value)
+        else:
+            known = entries[entry, 2]
+            value_size = entries[entry, 3]
+            again = entries[entry, 4] and copy < 0
+            entries[entry, 4] = 1
+            for i in range(value_size):
+                tokens[value + i] = tokens[known + i]
+                if again:
+                    told[value + i] = tokens[known + i]
+        end = value + value_size
     if not entries[0, 4]:
         return 0
     if copy >= 0:
         tokens[end] = copy
-        told[end] = _IGNORE
         end += 1
     for i in range(probe_size):
-        token = tokens[probe + i]
-        tokens[end + i] = token
-        told[end + i] = token if i >= probe_key else _IGNORE
+        tokens[end + i] = tokens[probe + i]
+        if i >= probe_key:
+            told[end + i] = tokens[probe + i]
     return end + probe_size
 
 

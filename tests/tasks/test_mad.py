@@ -62,7 +62,7 @@ def test_a_wrong_token_or_label_is_no_row():
     for name in NAMES:
         for form in ("training", "test") if name in RECALL else (None,):
             task = hp.task(name, **({"form": form} if form else {}))
-            for input_ids, labels in zip(*task.sample(np.random.default_rng(0), 50), strict=True):
+            for input_ids, labels in zip(*task.sample(np.random.default_rng(0), 12), strict=True):
                 wrong = labels.copy()
                 place = rng.choice(np.flatnonzero(labels != -100).tolist())
                 wrong[place] = rng.choice([token for token in range(task.pad_id) if token != labels[place]])
