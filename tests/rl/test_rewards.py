@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.specimens import SPECIMENS, is_shuffled, specimen_id
+from support.specimens import SPECIMENS, is_shuffled, prompt_and_rest, specimen_id
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
@@ -413,8 +413,7 @@ def test_answers_over_the_registry(specimen):
     task = hp.task(name, **parameters)
     tokenizer = task_tokenizer(task)
     for row in zip(*task.sample(np.random.default_rng(5), 8), strict=True):
-        prompt = [] if task.is_language else task.prompt_of(*row)
-        rest = [int(token) for token in row[0][len(prompt) :]]
+        prompt, rest = prompt_and_rest(task, *row)
         asked, said = tokenizer.decode(prompt), tokenizer.decode(rest)
         for graded in (False, True):
             reward = answer_reward(task, graded)

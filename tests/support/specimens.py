@@ -124,6 +124,14 @@ def is_right(task, input_ids, labels) -> bool:
     return task.is_row(input_ids, labels)
 
 
+def prompt_and_rest(task, input_ids, labels) -> tuple[list[int], list[int]]:
+    """The prompt of a row, and what is behind it: of targets that stand apart, these, else the rest of the row."""
+    if task.apart:
+        return task.question(input_ids, labels)
+    prompt = [] if task.is_language else task.prompt_of(input_ids, labels)
+    return prompt, [int(token) for token in input_ids[len(prompt) :]]
+
+
 def row_of(mixture, member, input_ids, labels):
     """A mixture's row in a member's ids and width, or None where it cannot be one of the member's."""
     own = {token: index for index, token in enumerate(member.vocabulary)}

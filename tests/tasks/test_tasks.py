@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.specimens import SPECIMENS, is_right, is_shuffled, members_of, parts_of
+from support.specimens import SPECIMENS, is_right, is_shuffled, members_of, parts_of, prompt_and_rest
 
 import hf_procedural as hp
 from hf_procedural.tasks import PRESETS, check_task, task_class
@@ -72,10 +72,7 @@ def test_scores(task):
             parts_of(task)[0].score([], [])
         return
     for input_ids, labels in zip(*task.sample(np.random.default_rng(3), 20), strict=True):
-        prompt = [] if task.is_language else task.prompt_of(input_ids, labels)
-        rest = [int(token) for token in input_ids[len(prompt) :]]
-        if task.apart:
-            _, rest = task.question(input_ids, labels)
+        prompt, rest = prompt_and_rest(task, input_ids, labels)
         assert task.score(prompt, rest) == 1
         words = (" ".join(task.vocabulary[token] for token in part) for part in (prompt, rest))
         assert task.score(*words) == 1
