@@ -2,7 +2,7 @@
 
 from . import sequence, dyck, automata, probes  # noqa: F401  isort: skip  (they register their tasks, in this order)
 from . import nca, lime, simpler, nonsense, languages  # noqa: F401  isort: skip
-from . import regbench, structure  # noqa: F401  isort: skip
+from . import regbench, structure, rnn_language  # noqa: F401  isort: skip
 from . import chomsky, tracking  # noqa: F401  isort: skip
 from . import universal  # noqa: F401  isort: skip
 from . import physics, physics_graphs, physics_grammar, physics_people  # noqa: F401  isort: skip

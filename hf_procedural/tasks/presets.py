@@ -53,6 +53,7 @@ def _languages_of_ri() -> dict[str, Preset]:
 
 
 _AKYUREK = "Akyurek et al. 2024, arXiv:2401.12973"
+_GUO = "Guo et al. 2026, arXiv:2605.10129"
 _MITA = "Mita et al. 2026, arXiv:2605.16758"
 
 
@@ -244,4 +245,8 @@ PRESETS = {
         f"mita2026-{name}": Preset(f"{name}-1024", {}, _MITA, "100,000 rows; 500 steps of 32 before natural text")
         for name in ("mp_struct", "mp_struct_core")
     },
+    "guo2026-rnn": Preset("rnn_language-50277", {}, _GUO, "1,000 networks, 100 rows of each; 500 steps of 32"),
+    "guo2026-dyck_shuffle": Preset(
+        "dyck_shuffle-64", {"length": 2048, "p_open": 0.51, "max_depth": 8}, _GUO, "what they compare with"
+    ),
 }

@@ -93,6 +93,8 @@ SPECIMENS = [
     ("mp_struct-70", {"enable_merge": False, "strip_lexical": False, "agree_match_ratio": 0.5}),
     ("mp_struct_core-150", {"use_complex_args": True}),
     ("mp_struct_core-120", {"use_head_diversity": False}),
+    ("rnn_language-40", {"length": 30, "hidden_size": 12, "temperature": 0.05}),
+    ("rnn_language-300", {"length": 24, "activation": "tanh", "models": 5}),
     ("set-6", {"vocab_size": 9, "shuffle_tokens": True}),
     ("dyck-3", {"length": 16, "shuffle_tokens": True}),
     ("addition-3", {"shuffle_tokens": True}),
