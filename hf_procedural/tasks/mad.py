@@ -220,15 +220,17 @@ class Memorization(Asked):
     def targets(self, input_ids) -> list[int]:
         row = [int(token) for token in input_ids]
         labels = [IGNORE] * len(row)
+        pairs = self.kv_map
         for place, (key, insert) in enumerate(itertools.pairwise(row[:-1])):
-            if insert == self.vocab_size - 1 and key in self.kv_map:
-                labels[place + 2] = self.kv_map[key]
+            if insert == self.vocab_size - 1 and key in pairs:
+                labels[place + 2] = pairs[key]
         return labels
 
     def sample(self, rng, n):
         from . import kernels, mad_kernels
 
-        values = np.array([self.kv_map[key] for key in range(self.keys)], np.int32)
+        pairs = self.kv_map
+        values = np.array([pairs[key] for key in range(self.keys)], np.int32)
         input_ids, labels = self.empty_rows(n)
         mad_kernels.memorization(kernels.stream(rng), input_ids, labels, values, self.vocab_size - 1)
         return input_ids, labels

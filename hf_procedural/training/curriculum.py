@@ -24,6 +24,8 @@ def size_parameter(task: Task) -> str:
     if name is None:
         raise ValueError(f"curriculum: {task.config_name} has no parameter length or digits")
     value = task.parameters[name]
+    if value is None:
+        raise ValueError(f"curriculum: {task.config_name} must be given its {name}, which is to be reached in the end")
     if dataclasses.replace(task, **{name: max(1, value // 2)}).vocabulary != task.vocabulary:
         raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its {name}")
     return name

@@ -338,6 +338,7 @@ def folder(monkeypatch, tmp_path):
         (["--task", "sort-4", "--context_length", "3"], "context_length must be at least the row length 9, got 3"),
         (["--task", "sort-4", "--dropout", "1"], "dropout must be at least 0 and below 1, got 1.0"),
         (["--task", "eca-110", "--curriculum", "true"], "has no parameter length"),
+        (["--task", "mqar-4", "--curriculum", "true"], "curriculum: mqar-4 must be given its length"),
         (["--task", "sort-4", "--curriculum", "true", "--curriculum_start", "9"], "curriculum_start must be in 1..4"),
         (
             ["--task", "sort-4", "--train_size", str(10**17)],
