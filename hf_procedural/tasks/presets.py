@@ -234,6 +234,7 @@ PRESETS = {
     "scale2026-dyck_shuffle": Preset(
         "dyck_shuffle-64", {"length": 2048, "p_open": 0.5, "max_depth": 8}, _AT_SCALE, _INTEGERS
     ),
+    "scale2026-mp_struct_core": Preset("mp_struct_core-2048", {}, _AT_SCALE, _INTEGERS),
     "scale2026-nca": Preset(
         "nca-10",
         {"length": 1406, "complexity": (0.5, 1.0), "rules": None, "burn_in": 11},
