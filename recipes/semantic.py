@@ -15,6 +15,7 @@
         --output_dir runs/code_behind_set
     accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --dataset stdlib procedural:sort-64+set-64 \\
         --weights 0.997 0.003 --output_dir runs/code_and_rows                    # and with rows of tasks in between
+    accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --noise uniform:0.1 --output_dir runs/code_noisy
     accelerate launch recipes/semantic.py runs/own/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 Text is streamed, tokenized and packed while the model trains. stdlib.yaml (Python's own source) and pydoc.yaml (its
@@ -42,6 +43,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from hf_procedural.errors import user_errors
+from hf_procedural.text import noise as noises
 from hf_procedural.text import sources
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, StageSettings
@@ -92,6 +94,14 @@ class TextArguments(sources.ReadingArguments):
     separator: str = dataclasses.field(
         default="eos", metadata={"help": "Between documents: eos after each, bos before each, or none."}
     )
+    noise: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "KIND or KIND:RATE, such as uniform:0.1: noise in the training text. Of tokens (a share): "
+            "uniform, insert, delete, shuffle; of rows (noise tokens for each clean one): uniform_rows, unigram_rows, "
+            "shuffled_rows. Validation stays clean."
+        },
+    )
     validation_size: int = dataclasses.field(
         default=256, metadata={"help": "Rows of the validation documents, at most."}
     )
@@ -121,6 +131,8 @@ class TextArguments(sources.ReadingArguments):
             if not sources.texts_of(self.validation_dataset):
                 label = sources.label(self.validation_dataset)
                 raise ValueError(f"validation_dataset must be text, got {label!r}: tasks have losses of their own")
+        if self.noise is not None:
+            self.noise = str(noises.Noise.parse(self.noise))
         number = len(self.texts)
         if self.dataset and not number:
             labels = " ".join(map(sources.label, self.dataset))
@@ -220,7 +232,9 @@ def load_text(text, rows, seed: int, train, validation):
         tokenizer = tokenization.load_tokenizer(text.tokenizer)
         suited.check_text(text.tokenizer, tokenizer)
     options = (tokenizer, text.sequence_length, text.separator)
-    layout = procedural.Layout(*options, rows.packing, seed)
+    noise = noises.Noise.parse(text.noise) if text.noise else None
+    corrupter = None if noise is None else noises.Corrupter(noise, len(tokenizer), text.sequence_length, seed)
+    layout = procedural.Layout(*options, rows.packing, seed, corrupter)
     tasks = procedural.Procedural(rows, text.dataset, every, layout)
 
     def held_out(documents):
@@ -235,7 +249,7 @@ def load_text(text, rows, seed: int, train, validation):
 
 def load_math(text, seed: int):
     """Tokenizer, training rows and validation rows of DeepMind-Math, and the problems of these by split/module."""
-    unused = ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset")
+    unused = ("tokenizer", "limit", "shuffle_buffer", "skip_empty", "cut_validation", "validation_dataset", "noise")
     unused += ("dataset_config", "train_split", "validation_split", "text_column")
     usual = {"train_split": "train", "text_column": ["text"]}  # as every recipe.yaml says
     for name in unused:
@@ -383,6 +397,9 @@ def prepare(text, rows, init, model_args, args) -> finish.Prepared:
         return trainer
 
     names = " + ".join(map(sources.label, text.dataset))
+    if text.noise is not None:
+        provenance["noise"] = text.noise
+        names += f" with noise {text.noise}"
     if rows.first is not None:
         names = f"{sources.label(rows.first)}, then {names}"
     title = f"{names}, {model.config.model_type}"

@@ -61,24 +61,29 @@ class MixedRows(packing.PackedRows):
         sources: documents, or rows of a task.
         weights: positive, one for each source; only their proportions count.
         seed: of the draws.
+        noise: in the documents, as for PackedRows.
 
     A mark holds, instead of one epoch and document, `sources`: for each the epoch and number of the next document that
     it gives, or the number of the next `task_row`, and the `tokens` that it gave before.
     """
 
-    def __init__(self, sources: Sequence[Documents | TaskRows], weights: list[float], *options, seed: int = 0):
+    def __init__(
+        self, sources: Sequence[Documents | TaskRows], weights: list[float], *options, seed: int = 0, noise=None
+    ):
         self.sources = sources
         self.weights = list(weights)
         self.seed = seed
         self.has_labels = not all(isinstance(source, Documents) for source in sources)
-        super().__init__(cast(Documents, sources[0]), *options)  # of which it knows nothing: `_batches` reads
+        super().__init__(
+            cast(Documents, sources[0]), *options, noise=noise
+        )  # of which it knows nothing: `_batches` reads
 
     def _top(self) -> dict:
         document, row = {"epoch": 0, "document": 0, "tokens": 0}, {"task_row": 0, "tokens": 0}
         return {"sources": [document if isinstance(source, Documents) else row for source in self.sources]}
 
     def _batches(self, sources: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
-        streams = [self._single(source, place) for source, place in zip(self.sources, sources, strict=True)]
+        streams = [self._single(*each) for each in zip(self.sources, sources, range(len(sources)), strict=True)]
         totals = [place["tokens"] for place in sources]
         waiting = list(map(next, streams))  # the next document of each source
         while True:
@@ -94,10 +99,10 @@ class MixedRows(packing.PackedRows):
             kinds = (0, -1) if self.has_labels else (0,)  # of text, the ids are the labels
             yield {"sources": place}, np.stack([np.concatenate([tokens[kind] for tokens in batch]) for kind in kinds])
 
-    def _single(self, source: Documents | TaskRows, place: dict) -> Iterator[tuple[dict, np.ndarray]]:
+    def _single(self, source: Documents | TaskRows, place: dict, which: int) -> Iterator[tuple[dict, np.ndarray]]:
         """Where each document of a source is, and its tokens, ``[1, tokens]``, or ``[2, tokens]`` with labels."""
         if isinstance(source, Documents):
-            for epoch, first, group in self._passes(source, place["epoch"], place["document"]):
+            for epoch, first, group in self._passes(source, place["epoch"], place["document"], which):
                 for number, tokens in enumerate(group, first):
                     yield {"epoch": epoch, "document": number}, tokens[None]
         else:

@@ -27,6 +27,7 @@ from ..tasks import IGNORE
 from . import batches
 from .batches import SEPARATORS, groups_of, made_ahead, pieces_of
 from .documents import Documents
+from .noise import Corrupter
 from .readers import DataError
 
 
@@ -49,12 +50,18 @@ class _Encoder:
         self._backend.no_padding()
 
     def __call__(self, texts: list[str]) -> list[np.ndarray]:
-        """The tokens of each document, int32."""
+        """The tokens of each document with its separator, int32."""
+        return [self.framed([ids]) for ids in self.bare(texts)]
+
+    def bare(self, texts: list[str]) -> list[np.ndarray]:
+        """The tokens of each document alone, int32."""
         if max(map(len, texts)) <= batches.PIECE:
-            tokens = self._encode(texts)
-        else:
-            tokens = [self._encode_long(text) for text in texts]
-        return [np.concatenate((self._before, ids, self._after)) for ids in tokens]
+            return self._encode(texts)
+        return [self._encode_long(text) for text in texts]
+
+    def framed(self, documents: list[np.ndarray]) -> np.ndarray:
+        """Documents one behind another, each with its separator."""
+        return np.concatenate([part for ids in documents for part in (self._before, ids, self._after)])
 
     def separated(self, row: np.ndarray) -> np.ndarray:
         """A row of a task, ids and labels int32 ``[2, tokens]``, as a document. Its separator has no label."""
@@ -79,14 +86,23 @@ class PackedRows(IterableDataset):
     Args:
         documents: read in the order of each epoch.
         separator: "eos", "bos" or "none", as at the top.
+        noise: what it makes of each document.
     """
 
     has_labels = False  # of its own; else labels are the ids
 
-    def __init__(self, documents: Documents, tokenizer: PreTrainedTokenizerFast, length: int, separator: str = "eos"):
+    def __init__(
+        self,
+        documents: Documents,
+        tokenizer: PreTrainedTokenizerFast,
+        length: int,
+        separator: str = "eos",
+        noise: Corrupter | None = None,
+    ):
         at_least("length", length, 2)
-        self.documents, self.length = documents, length
+        self.documents, self.length, self.noise = documents, length, noise
         self._encode = _Encoder(tokenizer, separator)
+        self._pools: dict[int, np.ndarray] = {}  # of each source, tokens of its text for the noise
         self.start_at(0)
 
     def _top(self) -> dict:
@@ -144,12 +160,14 @@ class PackedRows(IterableDataset):
         for now, first, tokens in self._passes(self.documents, epoch, document):
             yield {"epoch": now, "document": first}, np.concatenate(tokens)[None]
 
-    def _passes(self, documents: Documents, epoch: int, document: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+    def _passes(
+        self, documents: Documents, epoch: int, document: int, source: int = 0
+    ) -> Iterator[tuple[int, int, list[np.ndarray]]]:
         """Epoch and number of a group's first document, and the tokens of each document; epoch after epoch."""
         while True:
             count = 0
             for texts in groups_of(documents.read(epoch, document)):
-                tokens = self._encode(texts)
+                tokens = self._encoded(documents, texts, (source, epoch, document))
                 yield epoch, document, tokens
                 count += sum(map(len, tokens))
                 document += len(texts)
@@ -157,6 +175,20 @@ class PackedRows(IterableDataset):
                 raise DataError(f"there is no token in the training documents from document {document} on")
             epoch += 1
             document = 0
+
+    def _encoded(self, documents: Documents, texts: list[str], place: tuple[int, int, int]) -> list[np.ndarray]:
+        """The tokens of each document, with noise where there is one, from the place of the first on."""
+        if self.noise is None:
+            return self._encode(texts)
+        source, epoch, first = place
+        if source not in self._pools:
+            known = next(groups_of(documents.read())) if self.noise.needs_text else []
+            self._pools[source] = np.concatenate([*self._encode.bare(known)] if known else [np.empty(0, np.int32)])
+        noised = (
+            self.noise(tokens, self._pools[source], (source, epoch, number))
+            for number, tokens in enumerate(self._encode.bare(texts), first)
+        )
+        return list(map(self._encode.framed, noised))
 
 
 def filler(tokenizer) -> int:

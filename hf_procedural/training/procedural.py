@@ -16,6 +16,7 @@ from ..tasks.coding import Coding
 from ..text import sources
 from ..text.documents import Documents
 from ..text.mixing import MixedRows
+from ..text.noise import Corrupter
 from ..text.packing import PackedRows, filler
 from ..text.turns import PaddedRows, RowsInTurn, after, by_weights
 from .callbacks import LogMore
@@ -70,13 +71,14 @@ class Layout:
     separator: str
     packing: str
     seed: int
+    noise: Corrupter | None = None  # of text
 
     def text(self, texts: Sequence[Documents], weights: list[float]) -> PackedRows:
         """Rows of text alone."""
         options = (self.tokenizer, self.length, self.separator)
         if len(texts) == 1:
-            return PackedRows(texts[0], *options)
-        return MixedRows(texts, weights, *options, seed=self.seed)
+            return PackedRows(texts[0], *options, noise=self.noise)
+        return MixedRows(texts, weights, *options, seed=self.seed, noise=self.noise)
 
     def alone(self, rows: ProceduralRows) -> MixedRows | PaddedRows:
         """Rows of one task alone."""
@@ -138,7 +140,8 @@ class Procedural:
         layout, given = self.layout, iter(texts)
         if layout.packing == "packed" and any(self.mixed):
             every = [next(given) if rows is None else rows for rows in self.mixed]
-            train = MixedRows(every, self.weights, layout.tokenizer, layout.length, layout.separator, seed=layout.seed)
+            options = (layout.tokenizer, layout.length, layout.separator)
+            train = MixedRows(every, self.weights, *options, seed=layout.seed, noise=layout.noise)
         else:
             both = list(zip(self.mixed, self.weights, strict=True))
             of_text = [weight for rows, weight in both if rows is None]
