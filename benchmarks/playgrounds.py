@@ -14,7 +14,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 def plain_rows() -> dict:
     """By task, its parameters, and a function that makes a row of it as one writes it first."""
-    from support import references_mad, references_mqar, references_regbench, references_structure, references_universal
+    from support import (
+        references_clrs,
+        references_iterated,
+        references_mad,
+        references_mqar,
+        references_regbench,
+        references_structure,
+        references_universal,
+    )
     from support import references_physics as physics
     from support.references_chomsky import chomsky_row
     from support.references_tracking import flip_flop_row, word_row
@@ -52,6 +60,11 @@ def plain_rows() -> dict:
         "lano-cfg3f": ({}, lambda: physics.lano_row(rng, "cfg3f", 2048)),
         "lano-cfg3k": ({}, lambda: physics.lano_row(rng, "cfg3k", 2048)),
         "capo-50000": ({}, lambda: physics.capo_row(rng, people, ids)),
+        **{
+            f"clrs-{name}": ({}, lambda name=name: references_clrs.clrs_row(rng, hf_procedural.task(f"clrs-{name}")))
+            for name in ("insertion_sort", "minimum", "kmp_matcher", "bfs", "dijkstra", "dfs")
+        },
+        "iterated_rnn-32": ({"length": 100}, lambda: references_iterated.iterated_row(generator, length=100)),
     }
 
 

@@ -19,6 +19,7 @@ from ..tasks.mixture import Mixture
 from . import (  # noqa: F401  (which register how each family is drawn)
     drawings,
     drawings_of_chomsky,
+    drawings_of_clrs,
     drawings_of_languages,
     drawings_of_physics,
     drawings_of_recall,

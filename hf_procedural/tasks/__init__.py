@@ -7,6 +7,8 @@ from . import chomsky, tracking  # noqa: F401  isort: skip
 from . import universal  # noqa: F401  isort: skip
 from . import physics, physics_graphs, physics_grammar, physics_people  # noqa: F401  isort: skip
 from . import mad, mad_recall, mqar  # noqa: F401  isort: skip
+from . import clrs  # noqa: F401  isort: skip
+from . import iterated  # noqa: F401  isort: skip
 from .base import IGNORE, Task
 from .check import check_task
 from .coding import Coding

@@ -143,3 +143,61 @@ def largest(typing, scores, rows, window, target):
         return builder.zext(builder.bitcast(close, ir.IntType(LANES)), _INTEGER)
 
     return types.int64(types.int64, types.int64, types.float32, types.int64), code
+
+
+@intrinsic
+def accumulate(typing, values, weights, target, count):
+    """Adds to four rows of sixteen numbers `count` rows of values, ``[count, 16]``, each with four weights,
+    ``[count, 4]``: in the order of the values."""
+
+    def code(context, builder, signature, arguments):
+        values, weights, target, count = arguments
+
+        def value(number, *totals):
+            row = _load(builder, _at(builder, values, number))
+            here = _at(builder, weights, number, 16)
+            spread = [_spread(builder, _load(builder, _at(builder, here, place, 4), _NUMBER)) for place in range(4)]
+            products = [builder.fmul(row, weight) for weight in spread]
+            return [builder.fadd(total, product) for total, product in zip(totals, products, strict=True)]
+
+        start = [_load(builder, _at(builder, target, place)) for place in range(4)]
+        for place, total in enumerate(_loop(builder, count, start, value)):
+            _store(builder, total, _at(builder, target, place))
+        return target
+
+    return types.int64(*[types.int64] * 4), code
+
+
+def _squash(builder, x):
+    """x (27 + x^2) / (27 + 9 x^2), which is nearly tanh, between -3 and 3; beyond, -1 and 1."""
+
+    def number(value):
+        return ir.Constant(_VECTOR, [float(value)] * LANES)
+
+    x = builder.select(builder.fcmp_ordered("<", x, number(-3)), number(-3), x)
+    x = builder.select(builder.fcmp_ordered(">", x, number(3)), number(3), x)
+    square = builder.fmul(x, x)
+    above = builder.fmul(x, builder.fadd(number(27), square))
+    return builder.fdiv(above, builder.fadd(number(27), builder.fmul(number(9), square)))
+
+
+@intrinsic
+def lstm(typing, gates, memory, output):
+    """A unit's next memory and output, sixteen numbers each, from its input, forget, cell and output gates, before
+    they are squashed: ``[4, 16]``."""
+
+    def code(context, builder, signature, arguments):
+        gates, memory, output = arguments
+        half = ir.Constant(_VECTOR, [0.5] * LANES)
+        rows = [_load(builder, _at(builder, gates, place)) for place in range(4)]
+
+        def share(x):
+            return builder.fadd(half, builder.fmul(half, _squash(builder, builder.fmul(half, x))))
+
+        kept = builder.fmul(share(rows[1]), _load(builder, memory))
+        new = builder.fadd(kept, builder.fmul(share(rows[0]), _squash(builder, rows[2])))
+        _store(builder, new, memory)
+        _store(builder, builder.fmul(share(rows[3]), _squash(builder, new)), output)
+        return output
+
+    return types.int64(*[types.int64] * 3), code

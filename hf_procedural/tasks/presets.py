@@ -3,6 +3,7 @@
 import dataclasses
 
 from .chomsky import KINDS
+from .clrs import ALGORITHMS
 from .physics_grammars import GRAMMARS
 
 
@@ -35,6 +36,8 @@ _ALLEN_ZHU = "Allen-Zhu 2025, arXiv:2512.17351"
 _LIME = "Wu et al. 2021, arXiv:2101.06223"
 _EXAMPLES = "5,000,000 examples"
 _GRAU = "Grau-Moya et al. 2024, arXiv:2401.14953"
+_MARKEEVA = "Markeeva et al. 2024, arXiv:2406.04229"
+_BLOEM = "Bloem 2025, arXiv:2506.20057"
 _DEEP = {"length": 2048, "p_open": 0.5, "max_depth": 16}
 _AT_SCALE = "arXiv:2609.39827"
 _INTEGERS = "written as integers (coding integers): 500 steps of 512 rows of 4,096 tokens of SmolLM3's tokenizer"
@@ -249,5 +252,14 @@ PRESETS = {
     "guo2026-rnn": Preset("rnn_language-50277", {}, _GUO, "1,000 networks, 100 rows of each; 500 steps of 32"),
     "guo2026-dyck_shuffle": Preset(
         "dyck_shuffle-64", {"length": 2048, "p_open": 0.51, "max_depth": 8}, _GUO, "what they compare with"
+    ),
+    **{
+        f"markeeva2024-{algorithm}": Preset(
+            f"clrs-{algorithm}", {"max_tokens": 8192}, _MARKEEVA, "10,000 rows of each size; sizes to train on"
+        )
+        for algorithm in ALGORITHMS
+    },
+    "bloem2025-lstm": Preset(
+        "iterated_rnn-128", {"layers": 4, "min_networks": 0}, _BLOEM, "rows from no network among them; embeddings ours"
     ),
 }

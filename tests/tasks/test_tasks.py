@@ -231,6 +231,21 @@ PARAMETERS = {
     "permute": st.booleans(),
     "company_first": st.booleans(),
     "reverse_md": st.booleans(),
+    "algorithm": st.sampled_from(task_class("clrs").sizes),
+    "lengths": st.lists(st.integers(4, 9), min_size=1, max_size=3),
+    "trace": st.booleans(),
+    "p": st.none(),
+    "max_tokens": st.just(20_000),
+    "iterated_rnn.width": st.integers(1, 9),
+    "layers": st.integers(1, 3),
+    "iterated_rnn.symbols": st.integers(2, 30),
+    "iterated_rnn.length": st.integers(12, 40),
+    "seed_length": st.integers(1, 11),
+    "gains": st.sampled_from([(1.0, 3.5), (0.0, 0.0), (5.0, 50.0)]),
+    "spread": st.sampled_from([0.0, 1e-8, 1.0, 30.0]),
+    "again": st.floats(0, 1),
+    "min_networks": st.integers(0, 1),
+    "max_networks": st.integers(1, 3),
 }
 
 
