@@ -140,4 +140,7 @@ class Asked(Task):
         return input_ids, np.array(self.targets(input_ids.tolist()), np.int32)
 
     def is_row(self, input_ids, labels):
+        labels = np.asarray(labels)
+        if not self.apart and ((labels != IGNORE) & (labels != input_ids)).any():
+            return False
         return np.array_equal(self.targets([int(token) for token in input_ids]), labels)
