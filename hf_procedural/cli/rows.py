@@ -91,9 +91,10 @@ def list_(args) -> None:
     screen = console()
     papers = list(dict.fromkeys(each.paper for each in tasks))
     screen.print(_table(tasks, papers))
-    screen.print("\nTokens in the vocabulary and in a row are those of the last size. Words that stand for sizes:")
-    for each in filter(_has_words, tasks):
-        screen.print(Padding(f"{each.name}-: {', '.join(map(str, type(each).sizes))}", (0, 0, 0, 4)))
+    screen.print("\nTokens in the vocabulary and in a row are those of the last size, of these (others work, too):")
+    for each in tasks:
+        sizes = ", ".join(map(str, type(each).sizes))
+        screen.print(Padding(f"{each.name}-: {sizes} ({each.headline})", (0, 0, 0, 4)))
     screen.print("\nPapers:")
     for number, paper in enumerate(papers, 1):
         screen.print(f"[{number}] {paper}")
@@ -103,13 +104,12 @@ def _table(tasks: list[Task], papers: list[str]):
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name, justify in (("task", "left"), ("sizes", "left"), ("tokens", "right"), ("row", "right")):
+    for name, justify in (("task", "left"), ("tokens", "right"), ("row", "right")):
         table.add_column(name, justify=justify, no_wrap=name == "task")
     table.add_column("what is learned")
     for each in tasks:
-        sizes = each.headline if _has_words(each) else " ".join(map(str, type(each).sizes))
         learned = f"{each.summary} [{papers.index(each.paper) + 1}]"
-        table.add_row(each.name, sizes, f"{len(each.vocabulary):,}", f"{each.max_length:,}", learned)
+        table.add_row(each.name, f"{len(each.vocabulary):,}", f"{each.max_length:,}", learned)
     return table
 
 
@@ -126,11 +126,6 @@ def _list_presets(args) -> None:
         for line in (preset.task + flags, preset.source, preset.note):
             if line:
                 screen.print(Padding(line, (0, 0, 0, 4)))
-
-
-def _has_words(each: Task) -> bool:
-    """Whether words stand for the sizes of a task, as in lime-induct."""
-    return isinstance(type(each).sizes[-1], str)
 
 
 def as_word(value) -> str:
