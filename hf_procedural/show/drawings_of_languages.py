@@ -3,13 +3,14 @@
 As in drawings.py, each family has `lines` and a `legend` of its own, registered for its class.
 """
 
+import collections
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from rich.text import Text
 
-from ..tasks import dyck, languages, nca
+from ..tasks import dyck, languages, nca, rnn_language
 from .drawing import ANSWER, GUTTER, LABEL, LINES, PALETTE, and_more, in_columns, labelled, legend, lines
 
 # ---------------------------------------------------------------- brackets
@@ -230,3 +231,20 @@ def _(task: nca.NeuralAutomaton, row, width):
     yield from and_more(len(frames) - shown, "frames")
     yield from and_more(task.grid - side, "cells in each line, to the right")
     yield from and_more(len(row.words) - len(frames) * task.frame_length, "tokens, of a frame that is cut")
+
+
+# ---------------------------------------------------------------- recurrent networks
+
+
+@legend.register
+def _(task: rnn_language.RnnLanguage):
+    return [
+        "tokens that come again in the row are in a colour, the same each time; the loss counts on all but the first"
+    ]
+
+
+@lines.register
+def _(task: rnn_language.RnnLanguage, row, width):
+    again = [word for word, count in collections.Counter(row.words).most_common() if count > 1]
+    colours = {word: PALETTE[place % len(PALETTE)] for place, word in enumerate(again)}
+    yield from in_columns("tokens", [Text(word, colours.get(word, "")) for word in row.words], width)

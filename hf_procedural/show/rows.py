@@ -143,6 +143,6 @@ def _header(task: Task, console: Console) -> Iterator[Text]:
         texts = [text if isinstance(text, Text) else Text(text) for text in texts if text]
         wrapped = (text.wrap(console, max(console.width - GUTTER, 1)) for text in texts)
         yield from labelled(label, itertools.chain.from_iterable(wrapped))
-    for member, weight in zip(_members(task), getattr(task, "weights", ()), strict=False):
+    for member, weight in zip(task.members, task.weights, strict=True) if isinstance(task, Mixture) else ():
         name, *rest = _header(member, console)
         yield from (Text(), Text.assemble(name, (f", {100 * weight:.3g}% of the rows", LABEL)), *rest)
