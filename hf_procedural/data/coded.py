@@ -108,7 +108,7 @@ def in_ids(
 
 def _in_place(task: Task, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows up to the answer of their last question, which has the labels, where these stood apart; others as before."""
-    is_apart = ((labels != IGNORE) & (labels != input_ids)).any(axis=1)[:, None]
+    is_apart = task.stand_apart(input_ids, labels)[:, None]
     ids, starts, stops = task.questions(input_ids, labels)
     places = np.arange(ids.shape[1])
     is_answer = (places >= starts[:, None]) & (places < stops[:, None])

@@ -243,6 +243,10 @@ class Task:
             starts = np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, starts)
         return input_ids, np.minimum(starts, stops), stops
 
+    def stand_apart(self, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Of which rows, ``[n, max_length]``, the targets need not be in the row: bool ``[n]``."""
+        return np.full(len(input_ids), self.apart)
+
     def question(self, input_ids, labels) -> tuple[list[int], list[int]]:
         """The prompt of a row, ``[max_length]``, its closing separator included, and the answer, without padding."""
         rows, starts, stops = self.questions(np.asarray(input_ids)[None], np.asarray(labels)[None])

@@ -38,7 +38,7 @@ import numpy as np
 
 from .base import IGNORE
 from .fields import choice, flag
-from .layouts import Answered, Asked
+from .layouts import Answered, last_questions
 from .lengths import Lengths
 from .registry import register
 
@@ -181,7 +181,7 @@ KINDS = {
 class Chomsky(Lengths, Answered):
     """``prompt <sep> answer <eos>``, then <pad>; one of fifteen tasks, by their level in the Chomsky hierarchy.
 
-    With `blanks`, the layout of the paper's other models: ``prompt <blank> .. <blank> <eos>``, with as many blanks as
+    With `blanks`, the layout of the paper's other models: ``prompt <sep> .. <sep> <eos>``, with as many <sep> as
     the answer has tokens, each of which is read off at one of them, without a look at those before.
     """
 
@@ -190,8 +190,6 @@ class Chomsky(Lengths, Answered):
     sizes = tuple(KINDS)
     summary = "one of fifteen tasks by level of the Chomsky hierarchy, also on strings longer than those trained on"
     paper = "Deletang et al. 2023, Neural Networks and the Chomsky Hierarchy, arXiv:2207.02098"
-
-    one_by_one = False
 
     task: str = choice("parity_check", KINDS, "which of the fifteen")
     blanks: bool = flag(False, "whether the answer is read off at empty tokens, so that it does not stand in the row")
@@ -212,7 +210,7 @@ class Chomsky(Lengths, Answered):
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        return (*map(str, range(self.symbols)), "<blank>" if self.blanks else "<sep>", "<eos>", "<pad>")
+        return (*map(str, range(self.symbols)), "<sep>", "<eos>", "<pad>")
 
     @property
     def sep_id(self) -> int:
@@ -252,15 +250,14 @@ class Chomsky(Lengths, Answered):
         else:
             kernels.close_rows(input_ids, labels, starts, stops, self.pad_id)
 
-    # With blanks, the questions are those of `Asked`, one for each row.
-
     def questions(self, input_ids, labels):
-        layout = Asked if self.blanks else Answered
-        return layout.questions(self, input_ids, labels)
+        if self.blanks:
+            return last_questions(input_ids, labels, one_by_one=False)
+        return super().questions(input_ids, labels)
 
     def prompt_ends(self, input_ids, labels):
-        layout = Asked if self.blanks else Answered
-        return layout.prompt_ends(self, input_ids, labels)
+        # With the token behind it, as in `sort` and its like: equal prompts of both are in one split.
+        return self.questions(input_ids, labels)[1]
 
     def example(self, prompt_ids):
         if not self.blanks:

@@ -95,6 +95,16 @@ class Answered(Task):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]
 
 
+def last_questions(input_ids: np.ndarray, labels: np.ndarray, one_by_one: bool):
+    """As `Task.questions`, where the last labels side by side, or the very last, are the answer, put in its place."""
+    from . import kernels
+
+    starts, stops = kernels.last_labels(labels, one_by_one)
+    places = np.arange(input_ids.shape[1])
+    is_answer = (places >= starts[:, None]) & (places < stops[:, None])
+    return np.where(is_answer, labels, input_ids), starts, stops
+
+
 @dataclasses.dataclass(frozen=True)
 class Asked(Task):
     """Rows that are asked at many places: `labels[i]` is the token to be predicted at index i from those before it.
@@ -112,14 +122,10 @@ class Asked(Task):
         raise TypeError(f"{type(self).__name__} must define targets(input_ids)")
 
     def questions(self, input_ids, labels):
-        from . import kernels
-
-        starts, stops = kernels.last_labels(labels, self.one_by_one)
-        if not self.apart:
-            return input_ids, starts, super().questions(input_ids, labels)[2]
-        places = np.arange(input_ids.shape[1])
-        is_answer = (places >= starts[:, None]) & (places < stops[:, None])
-        return np.where(is_answer, labels, input_ids), starts, stops
+        rows, starts, stops = last_questions(input_ids, labels, self.one_by_one)
+        if self.apart:
+            return rows, starts, stops
+        return input_ids, starts, super().questions(input_ids, labels)[2]
 
     def prompt_ends(self, input_ids, labels):
         from . import kernels

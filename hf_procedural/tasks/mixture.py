@@ -29,6 +29,13 @@ def proportions(weights, count: int) -> tuple[float, ...]:
     return tuple(weight / total for weight in weights)
 
 
+def _is_row(member: Task, input_ids, labels) -> bool:
+    try:
+        return member.is_row(input_ids, labels)
+    except Exception:  # an oracle may stumble over the row of another member; a shuffled task has none
+        return False
+
+
 def _is_weight(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
@@ -94,22 +101,49 @@ class Mixture(Task):
     def apart(self) -> bool:
         return any(member.apart for member in self.members)
 
-    def questions(self, input_ids, labels):
-        """As of each row's member; where answers of a member stand side by side and apart, the last one alone."""
-        from . import kernels
+    def stand_apart(self, input_ids, labels):
+        whose = self._members_of(input_ids, labels)
+        return np.append([member.apart for member in self.members], False)[whose]
 
+    def questions(self, input_ids, labels):
         rows, starts, stops = super().questions(input_ids, labels)
-        if not any(isinstance(member, Asked) or member.apart for member in self.members):
+        ends = {member.vocabulary[member.prompt_end] for member in self.members if member.prompt_end is not None}
+        if len(ends) < 2 and not any(isinstance(member, Asked) or member.apart for member in self.members):
             return rows, starts, stops
-        is_apart = ((labels != IGNORE) & (labels != input_ids)).any(axis=1)
-        asked, last_stops = kernels.last_labels(labels, False)
-        last, _ = kernels.last_labels(labels, True)
-        has_end = np.zeros(len(rows), bool) if self.prompt_end is None else (input_ids == self.prompt_end).any(axis=1)
-        starts = np.where(is_apart, last, np.where(has_end, starts, np.minimum(asked, stops)))
-        stops = np.where(is_apart, last_stops, stops)
-        places = np.arange(input_ids.shape[1])
-        is_answer = is_apart[:, None] & (places >= starts[:, None]) & (places < stops[:, None])
-        return np.where(is_answer, labels, input_ids), starts, stops
+        rows = rows.copy()
+        whose = self._members_of(input_ids, labels)
+        for number, member in enumerate(self.members):
+            here = np.flatnonzero(whose == number)
+            told, starts[here], stops[here] = member.questions(*self._in_ids_of(member, input_ids[here], labels[here]))
+            rows[here, : told.shape[1]] = self.ids_of(member)[told]
+        return rows, starts, stops
+
+    def _members_of(self, input_ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The number of the member that each row is of, the first where it is right for several; -1 for none."""
+        may_be = []
+        for member in self.members:
+            ids, own_labels = self._in_ids_of(member, input_ids, labels)
+            rest = input_ids[:, ids.shape[1] :]
+            is_known = (ids >= 0).all(axis=1) & ((own_labels >= 0) | (own_labels == IGNORE)).all(axis=1)
+            may_be.append(is_known & (rest == self.pad_id).all(axis=1))
+        may_be = np.stack(may_be)
+        whose = np.where(may_be.any(axis=0), may_be.argmax(axis=0), -1)
+        for row in np.flatnonzero(may_be.sum(axis=0) > 1):
+            for number in np.flatnonzero(may_be[:, row]):
+                own = self._in_ids_of(self.members[number], input_ids[row : row + 1], labels[row : row + 1])
+                if _is_row(self.members[number], *(column[0] for column in own)):
+                    whose[row] = number
+                    break
+        return whose
+
+    def _in_ids_of(self, member: Task, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows in the ids of a member, as wide as its own at most; -1 for what it has not."""
+        own = np.full(len(self.vocabulary), -1, np.int32)
+        own[self.ids_of(member)] = np.arange(len(member.vocabulary))
+        width = min(input_ids.shape[1], member.max_length)
+        scored = labels[:, :width] != IGNORE
+        own_labels = np.where(scored, own[labels[:, :width] * scored], np.int32(IGNORE))  # -100 is no index
+        return own[input_ids[:, :width]], own_labels
 
     def ids_of(self, member: Task) -> np.ndarray:
         """The mixture's id of each of a member's ids, int32 ``[len(member.vocabulary)]``."""

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from .base import Task
+from .base import IGNORE, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,9 @@ class Shuffled(Task):
     def questions(self, input_ids, labels):
         return (self.inner if self.apart else super()).questions(input_ids, labels)
 
+    def stand_apart(self, input_ids, labels):
+        return self.inner.stand_apart(input_ids, labels)
+
     def row_length(self, split):
         return self.inner.row_length(split)
 
@@ -73,4 +76,5 @@ class Shuffled(Task):
         places = np.where(input_ids == self.pad_id, 1.0, rng.random(input_ids.shape))  # in [0, 1): padding comes last
         order = places.argsort(axis=1)
         shuffled = np.take_along_axis(input_ids, order, axis=1)
-        return shuffled, np.where(labels == input_ids, shuffled, labels)  # targets apart stay in their places
+        stays = (labels == IGNORE) | self.inner.stand_apart(input_ids, labels)[:, None]
+        return shuffled, np.where(stays, labels, shuffled)

@@ -185,3 +185,61 @@ def test_drawn(asked, capsys):
         assert drawn.endswith("target 4 3 row <blank> <blank> target 4")
     else:
         assert drawn.count("^") == 4  # and one in the legend
+
+
+@pytest.mark.parametrize("others", ["mano-3+sort-5", "mad_in_context_recall-16+sort-5", "word_problem-Z3+mano-3"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mixture_cuts_rows_as_their_members_do(others, turned):
+    names = others.split("+")[::-1] if turned else others.split("+")
+    mixed = hp.task("+".join(names))
+    for split in ("train", "validation"):
+        for row in zip(*mixed.sample_split(np.random.default_rng(0), 100, split), strict=True):
+            prompt, answer = mixed.question(*row)
+            assert mixed.score(prompt, answer) == 1
+            readings = [(member, row_of(mixed, member, *row)) for member in mixed.members]
+            cuts = [
+                len(member.question(*own)[0]) for member, own in readings if own is not None and member.is_row(*own)
+            ]
+            assert len(prompt) in cuts
+
+
+def test_the_order_of_members_does_not_move_what_is_asked():
+    """Where two of them have ends of prompts of their own."""
+    one, other = "addition-2", "filled_set-20"
+    for names in (f"{one}+{other}", f"{other}+{one}"):
+        mixed = hp.task(names, **{"filled_set.score_all": True, "filled_set.vocab_size": 30})
+        for row in zip(*mixed.sample(np.random.default_rng(0), 100), strict=True):
+            last = mixed.vocabulary[mixed.question(*row)[0][-1]]
+            assert last == ("=" if mixed.vocabulary.index("=") in row[0] else "<sep>")
+
+
+def test_targets_that_happen_to_stand_in_their_places_stay_when_rows_are_shuffled():
+    plain, shuffled = hp.task("word_problem-Z2"), hp.task("word_problem-Z2", shuffle_tokens=True)
+    (ids, labels), (_, kept) = (task.sample(np.random.default_rng(0), 300) for task in (plain, shuffled))
+    assert ((labels == ids) & (labels != -100)).any() and (labels == kept).all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("sort-4", {"vocab_size": 5}), ("chomsky-bucket_sort", {"length": 4, "min_length": 4})),
+        (("chomsky-parity_check", {"length": 8, "min_length": 8}),) * 2,
+        (("set-8", {"vocab_size": 4}), ("filled_set-12", {"vocab_size": 4})),
+    ],
+    ids=["sort", "blanks", "set"],
+)
+def test_no_prompt_is_in_two_splits_whatever_the_task(one, other):
+    """Equal prompts of different tasks, or layouts, are in one split."""
+    (name, own), (second, others) = one, other
+    tasks = hp.task(name, **own), hp.task(second, **others, **({"blanks": True} if name == second else {}))
+    prompts = []
+    for task in tasks:
+        by_split = {}
+        for split in ("train", "validation", "test"):
+            rows = zip(*task.sample_split(np.random.default_rng(0), 1000, split), strict=True)
+            by_split[split] = {" ".join(task.vocabulary[token] for token in task.prompt_of(*row)) for row in rows}
+        prompts.append(by_split)
+    assert prompts[0]["train"] & prompts[1]["train"]
+    for split, there in prompts[0].items():
+        for another, here in prompts[1].items():
+            assert split == another or not there & here

@@ -114,7 +114,7 @@ def test_blanks_stand_where_answers_are_read_off(name):
     parameters = {"length": 11, "test_length": 15}
     plain, blanks = (hp.task(f"chomsky-{name}", blanks=each, **parameters) for each in (False, True))
     assert blanks.max_length == plain.max_length - 1 and blanks.apart and not plain.apart
-    assert blanks.vocabulary == (*plain.vocabulary[: plain.sep_id], "<blank>", *plain.vocabulary[plain.sep_id + 1 :])
+    assert blanks.vocabulary == plain.vocabulary
     input_ids, labels = blanks.sample(np.random.default_rng(3), 200)
     for (prompt, answer), ids, targets in zip(rows_of(plain, 200, seed=3), input_ids, labels, strict=True):
         n, m = len(prompt), len(answer)
@@ -252,8 +252,8 @@ def test_bad_input_is_refused_in_one_line(name, parameters, message):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("split", ["train", "test"])
 def test_too_few_prompts_for_a_split(split):
-    task = hp.task("chomsky-binary_addition", length=1)  # whose only prompt is 0
+    task = hp.task("chomsky-binary_addition", length=1)  # whose only prompt, 0, is of validation
     with pytest.raises(ValueError, match=f"too few distinct prompts for a {split} split of its own"):
         task.sample_split(np.random.default_rng(0), 5, split)
