@@ -8,17 +8,20 @@ import dataclasses
 
 from transformers import TrainerCallback
 
+from ..data import blocks
 from ..data.rows import TrainRows, ValidationRows
 from ..errors import at_least
 from ..tasks import Task
+from ..tasks.shuffled import Shuffled
 
 _LENGTH = "eval_curriculum_length"
+_SHORT = 64  # up to which a task may have too few prompts of a length
 
 
 def size_parameter(task: Task) -> str:
     """The parameter that a curriculum raises: `length`, or the `digits` of arithmetic.
 
-    Raises ValueError for a task that has neither, or whose tokens change their meaning with it.
+    Raises ValueError for a task that has neither.
     """
     name = next((name for name in ("length", "digits") if name in task.parameters), None)
     if name is None:
@@ -26,9 +29,28 @@ def size_parameter(task: Task) -> str:
     value = task.parameters[name]
     if value is None:
         raise ValueError(f"curriculum: {task.config_name} must be given its {name}, which is to be reached in the end")
-    if dataclasses.replace(task, **{name: max(1, value // 2)}).vocabulary != task.vocabulary:
-        raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its {name}")
     return name
+
+
+def of_length(task: Task, name: str, length: int) -> Task:
+    """The task with another value of its `size_parameter`."""
+    if isinstance(task, Shuffled):
+        return Shuffled(of_length(task.inner, name, length))
+    return dataclasses.replace(task, **{name: length})
+
+
+def check_lengths(task: Task, name: str, lengths: list[int]) -> None:
+    """Raises ValueError where the task cannot be had at a length, or its tokens change their meaning on the way."""
+    for length in lengths:
+        try:
+            shorter = of_length(task, name, length)
+            if length <= _SHORT:
+                for split in ("train", "validation"):
+                    blocks.check(shorter, split)
+        except ValueError as error:
+            raise ValueError(f"curriculum, at {name} {length} on the way to {lengths[-1]}: {error}") from error
+        if length == lengths[0] and shorter.vocabulary != task.vocabulary:
+            raise ValueError(f"curriculum: the tokens of {task.config_name} change their meaning with its {name}")
 
 
 def length_curriculum(data, args, train, validation, rows_per_step: int, accuracy: str = "answer_accuracy"):
@@ -70,7 +92,7 @@ class LengthCurriculum(TrainerCallback):
         accuracy: str = "answer_accuracy",
     ):
         self.parameter = size_parameter(train.task)
-        self.final = getattr(train.task, self.parameter)
+        self.final = train.task.parameters[self.parameter]
         if not 1 <= start <= self.final:
             raise ValueError(f"curriculum_start must be in 1..{self.final} (the task's {self.parameter}), got {start}")
         at_least("curriculum_step", step, 1)
@@ -78,12 +100,13 @@ class LengthCurriculum(TrainerCallback):
             raise ValueError(f"curriculum_threshold must be in (0, 1], got {threshold}")
         self.train, self.validation, self.rows_per_step = train, validation, rows_per_step
         self.start, self.step, self.threshold, self.accuracy = start, step, threshold, f"eval_{accuracy}"
+        check_lengths(train.task, self.parameter, [*range(start, self.final, step), self.final])
         self.set_length(start)
 
     @property
     def length(self) -> int:
         """Symbols in the current rows."""
-        return getattr(self.train.task, self.parameter)
+        return self.train.task.parameters[self.parameter]
 
     def metrics(self) -> dict[str, int]:
         """What an evaluation tells of the rows that it was made on."""
@@ -91,7 +114,7 @@ class LengthCurriculum(TrainerCallback):
 
     def set_length(self, length: int) -> None:
         """Makes the rows that long. Raises ValueError where the task has too few distinct prompts of that length."""
-        shorter = dataclasses.replace(self.train.task, **{self.parameter: length})
+        shorter = of_length(self.train.task, self.parameter, length)
         self.train.task = shorter
         self.validation.set_task(shorter)
 
