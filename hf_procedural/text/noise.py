@@ -1,18 +1,19 @@
 """Noise in the text that is trained on, to study who is robust to it: ``--noise uniform:0.1``.
 
-Of tokens, RATE being the share that is hit:
+Of tokens, RATE being the share that is hit, which are ours:
 
     uniform     a token becomes any token of the vocabulary
     insert      a random token is put in front of it
     delete      it is left out
-    shuffle     stretches of 16 tokens come in random order
+    shuffle     of stretches of 16 tokens, RATE are hit: their tokens come in random order
 
 Of whole rows, as Guo et al. 2026 have it (arXiv:2605.10129; guox18/formal-language-prepretraining at 3097f35), RATE
 being noise tokens for each clean one:
 
     uniform_rows    rows of random tokens come between the documents
     unigram_rows    the same, of tokens as frequent as in the text's first million characters (theirs: 150M tokens)
-    shuffled_rows   documents whose tokens come in random order, instead of clean ones
+    shuffled_rows   documents whose tokens come in random order (theirs: others than the clean ones; here it is
+                    drawn which are)
 
 What a document becomes follows from the run's seed and the document's number alone, so that a resume meets the same.
 Separators, rows of tasks and validation stay clean. Rows are of the run's length, and labels are the ids, noise or not.

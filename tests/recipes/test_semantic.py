@@ -137,8 +137,13 @@ def test_the_same_seed_gives_the_same_numbers_and_weights(run, monkeypatch, tmp_
 
 @pytest.mark.parametrize(
     "words",
-    [SHUFFLED, [*STDLIB, "--max_steps", "60"], [*MATH, "--max_steps", "60", "--greedy", "false"]],
-    ids=["shuffled", "stdlib", "maths"],
+    [
+        SHUFFLED,
+        [*SHUFFLED, "--noise", "unigram_rows:0.5"],
+        [*STDLIB, "--max_steps", "60"],
+        [*MATH, "--max_steps", "60", "--greedy", "false"],
+    ],
+    ids=["shuffled", "noisy", "stdlib", "maths"],
 )
 def test_killed_and_resumed_run_ends_with_the_same_weights(words, run, monkeypatch, tmp_path):
     whole = run if words is SHUFFLED else tmp_path / "whole"

@@ -149,6 +149,19 @@ def test_a_run_goes_on_on_both_sides_of_the_border(run, monkeypatch, tmp_path):
     assert [[kind["row"] for kind in mark] for mark in marks] == [[20, 0], [25, 15]]
 
 
+def test_a_killed_run_meets_the_same_noise(run, monkeypatch, tmp_path):
+    words = ["both.yaml", *TINY, *ROWS, "--packing", run.name, "--noise", "insert:0.3"]
+    run_here(monkeypatch, "semantic", *words, "--output_dir", tmp_path / "whole")
+    assert not same_weights(run, tmp_path / "whole"), "no noise"
+    killed = tmp_path / "killed"
+    kill_when(killed / "checkpoint-5" / "rows.json", "semantic", *words, "--output_dir", killed)
+    assert not (killed / "checkpoint-20").exists(), "killed in another place"
+    run_here(monkeypatch, "semantic", killed / "recipe.yaml", "--resume_from_checkpoint", "true")
+    assert same_weights(tmp_path / "whole", killed)
+    for name in ("text", "sort-6"):
+        assert history(tmp_path / "whole", f"eval_{name}_loss") == history(killed, f"eval_{name}_loss")
+
+
 def test_one_coding_of_tasks_that_share_their_words(monkeypatch, tmp_path):
     """On the command line, of a tokenizer that is trained on the text alone."""
     words = [*TINY, "--sequence_length", "32", "--validation_size", "8", "--tokenizer_size", "300", "--max_steps", "10"]
