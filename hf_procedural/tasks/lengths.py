@@ -1,7 +1,8 @@
 """Rows of several lengths, and tests at lengths beyond those that were trained on.
 
 A row has a length that is uniform on min_length..length. Where `test_length` is set, those of the split test have one
-that is uniform on length + 1..test_length; training and validation keep theirs. Rows are as wide as their split needs.
+that is uniform on length + 1..test_length; training and validation keep theirs. Of a task that has even or odd lengths
+alone, all test rows are longer than training's, too. Rows are as wide as their split needs.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from .fields import integer
 
 @dataclasses.dataclass(frozen=True)
 class Lengths(Task):
-    """A task with a `length`. A subclass has `width`, `draw` and `lengths_of`."""
+    """A task with a `length`. A subclass has `width` and `draw`."""
 
     length: int = integer(40, 1, "symbols in a prompt, at most; each length is as likely", high=2**20)
     min_length: int | None = integer(1, 1, "symbols in a prompt, at least", high=2**20)
@@ -28,6 +29,9 @@ class Lengths(Task):
             raise ValueError(f"{self.name}: min_length must be at most length = {self.length}, got {self.min_length}")
         if self.test_length is not None and self.test_length <= self.length:
             raise ValueError(f"{self.name}: test_length must be above length = {self.length}, got {self.test_length}")
+        least, most = self.lengths("test")
+        if least > most:
+            raise ValueError(f"{self.name}: test_length must be at least {least}, the next length, got {most}")
 
     @property
     def shortest(self) -> int:
@@ -35,7 +39,7 @@ class Lengths(Task):
         return self.length if self.min_length is None else self.min_length
 
     def width(self, length: int) -> int:
-        """Tokens in the rows of a length, at most."""
+        """Tokens in the rows of a length, without padding: more than in those of the length before."""
         raise TypeError(f"{type(self).__name__} must define width(length)")
 
     def draw(self, rng: np.random.Generator, low: int, high: int, input_ids, labels) -> None:
@@ -43,8 +47,9 @@ class Lengths(Task):
         raise TypeError(f"{type(self).__name__} must define draw(rng, low, high, input_ids, labels)")
 
     def lengths_of(self, input_ids: np.ndarray) -> np.ndarray:
-        """The length of each row, from ``[n, tokens]``: int64 ``[n]``."""
-        raise TypeError(f"{type(self).__name__} must define lengths_of(input_ids)")
+        """The length of each row, shuffled or not, from ``[n, tokens]``: int64 ``[n]``."""
+        widths = [self.width(length) for length in range((self.test_length or self.length) + 1)]
+        return np.searchsorted(widths, (input_ids != self.pad_id).sum(axis=1))
 
     def lengths(self, split: str) -> tuple[int, int]:
         """The least and the largest length in a split."""

@@ -133,9 +133,6 @@ class WordProblem(Lengths, Asked):
     def width(self, length) -> int:
         return length + 2
 
-    def lengths_of(self, input_ids):
-        return (input_ids == self.eos_id).argmax(axis=1) - 1
-
     def targets(self, input_ids) -> list[int]:
         every = elements(self.group)
         labels = [IGNORE] * len(input_ids)
@@ -189,9 +186,6 @@ class FlipFlop(Lengths, Asked):
 
     def width(self, length) -> int:
         return length
-
-    def lengths_of(self, input_ids):
-        return (input_ids != self.pad_id).sum(axis=1)
 
     def targets(self, input_ids) -> list[int]:
         labels = [IGNORE] * len(input_ids)

@@ -155,6 +155,27 @@ def test_lengths_are_uniform_and_splits_have_their_own(name):
         assert all(task.is_row(*row) for row in zip(input_ids[:50], labels[:50], strict=True))
 
 
+@pytest.mark.parametrize("shuffle_tokens", [False, True])
+@pytest.mark.parametrize("blanks", [False, True])
+@pytest.mark.parametrize("name", TASKS)
+def test_lengths_of_rows_are_those_of_their_prompts(name, blanks, shuffle_tokens):
+    task = hp.task(f"chomsky-{name}", length=9, test_length=20, blanks=blanks)
+    for split in ("train", "test"):
+        input_ids, _ = rows = task.sample_split(np.random.default_rng(0), 100, split)
+        sizes = (input_ids == task.sep_id).argmax(axis=1)
+        if shuffle_tokens:
+            shuffled = hp.task(f"chomsky-{name}", length=9, test_length=20, blanks=blanks, shuffle_tokens=True)
+            input_ids, _ = shuffled._shuffle(np.random.default_rng(0), *rows)
+        assert task.lengths_of(input_ids).tolist() == sizes.tolist()
+
+
+@pytest.mark.parametrize(("length", "test_length", "lengths"), [(39, 44, [41, 43]), (40, 41, [41]), (2, 6, [3, 5])])
+def test_test_rows_of_modular_arithmetic_are_longer_than_those_of_training(length, test_length, lengths):
+    task = hp.task("chomsky-modular_arithmetic", length=length, test_length=test_length)
+    trained, tested = (task.sample_split(np.random.default_rng(0), 300, split)[0] for split in ("train", "test"))
+    assert task.lengths_of(trained).max() <= length and {*task.lengths_of(tested)} == {*lengths}
+
+
 def test_without_a_test_length_all_splits_are_as_long():
     task = hp.task("chomsky-reverse_string", length=12)
     assert {task.row_length(split) for split in ("train", "validation", "test")} == {task.max_length} == {26}
@@ -240,6 +261,11 @@ BAD_INPUT = [
     ("chomsky-parity_check", {"min_length": 41}, "chomsky: min_length must be at most length = 40, got 41"),
     ("chomsky-parity_check", {"min_length": None}, "chomsky: min_length must be an integer in 1..1048576, got None"),
     ("chomsky-parity_check", {"test_length": 40}, "chomsky: test_length must be above length = 40, got 40"),
+    (
+        "chomsky-modular_arithmetic",
+        {"length": 39, "test_length": 40},
+        "chomsky: test_length must be at least 41, the next length, got 40",
+    ),
     ("chomsky-parity_check", {"test_length": "500"}, "chomsky: test_length must be an integer in 2..1048576, or null"),
     ("chomsky-parity_check", {"max_length": 40}, "chomsky: unknown parameter 'max_length': did you mean"),
 ]
