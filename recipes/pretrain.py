@@ -73,6 +73,8 @@ def build_rows(data, task, args):
 def prepare(data, init, model_args, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     task = data.resolve()
+    if by_length.is_asked(task):
+        blocks.check(task, "test")
     args.output_dir = args.output_dir or f"runs/{task.config_name}"
     checkpoint = folder.open_run(args, data, init, model_args)
     tokenizer, model, provenance = build_model(init, model_args, task, args)

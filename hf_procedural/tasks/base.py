@@ -289,6 +289,8 @@ class Task:
             if drawn > 10_000 and done < drawn / 2_000:
                 is_number = not isinstance(getattr(self, self.headline), str)
                 parameter = self.headline if is_number or "length" not in self.parameters else "length"
+                if split == "test" and self.parameters.get("test_length") is not None:
+                    parameter = "test_length"
                 raise ValueError(
                     f"{self.config_name}: too few distinct prompts for a {split} split of its own ({done} of {drawn} "
                     f"drawn fell into it); raise {parameter} or another parameter, or set {split}_size=0"

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support.running import run_here
+from support.running import error_of, run_here
 
 from hf_procedural.runs import lengths, read, report
 
@@ -38,16 +38,11 @@ def test_a_damaged_file_is_told(tmp_path):
         lengths.read(tmp_path)
 
 
-def test_a_run_is_tested_on_longer_rows(tmp_path, monkeypatch):
+@pytest.mark.parametrize("shuffle_tokens", [False, True])
+def test_a_run_is_tested_on_longer_rows(shuffle_tokens, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = [
-        "--task",
-        "chomsky-bucket_sort",
-        "--task_parameters",
-        '{"length": 8, "test_length": 20}',
-        "--size",
-        "1_2_8",
-    ]
+    parameters = {"length": 8, "test_length": 20} | ({"shuffle_tokens": True} if shuffle_tokens else {})
+    words = ["--task", "chomsky-bucket_sort", "--task_parameters", json.dumps(parameters), "--size", "1_2_8"]
     words += [
         "--streaming",
         "true",
@@ -72,3 +67,14 @@ def test_a_run_is_tested_on_longer_rows(tmp_path, monkeypatch):
     text = report.write(read.read_runs(["run"]), tmp_path / "report")
     assert "| arm | lengths 1-8 | lengths 9-16 | lengths 17-20 |" in text
     assert (tmp_path / "report/lengths.png").is_file()
+
+
+@pytest.mark.parametrize("recipe", ["pretrain", "probe"])
+@pytest.mark.parametrize("shuffle", ["", ', "shuffle_tokens": true'])
+def test_a_test_without_a_prompt_is_refused_before_training(recipe, shuffle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--task", "chomsky-parity_check", "--task_parameters", f'{{"length": 3, "test_length": 4{shuffle}}}']
+    words += ["--size", "1_2_16", "--max_steps", "3", "--validation_size", "8", "--output_dir", "run"]
+    error = error_of(monkeypatch, capsys, tmp_path, recipe, *words)
+    assert "chomsky-parity_check: too few distinct prompts for a test split" in error
+    assert "raise test_length or another parameter" in error
