@@ -207,13 +207,19 @@ class Task:
 
         It is so for every task, as no token string has a space in it. Raises ValueError for what is no id, as -100.
         """
-        tokens = [int(token) for token in input_ids]
+        tokens = self._unpadded(input_ids)
         wrong = [token for token in tokens if not 0 <= token < len(self.vocabulary)]
         if wrong:
             raise ValueError(f"{self.config_name}: the row's {wrong[0]} is no token id of the task")
-        while tokens and tokens[-1] == self.pad_id:
-            tokens.pop()
         return " ".join(self.vocabulary[token] for token in tokens)
+
+    def _unpadded(self, input_ids) -> list[int]:
+        """The tokens of a row, or of a part of one, without padding."""
+        tokens = [int(token) for token in input_ids]
+        pad_id = self.pad_id
+        while tokens and tokens[-1] == pad_id:
+            tokens.pop()
+        return tokens
 
     def ids(self, text: str) -> np.ndarray:
         """The row that `text` is of, padded: int32 ``[max_length]``.
@@ -275,13 +281,16 @@ class Task:
         They are int32 ``[n, row_length(split)]``.
         Raises ValueError where the task has (next to) no prompts of that split.
         """
+        return self._sample_split(rng, n, split, self.candidates)
+
+    def _sample_split(self, rng, n, split, candidates):
         input_ids, labels = self.empty_rows(n, self.row_length(split))
         done = drawn = 0
         while done < n:
             # As many as will mostly do, in one go; how many are drawn decides what rows there are: never change it.
             number = min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16)
-            candidates, write = self.candidates(rng, number, split)
-            kept = np.flatnonzero(splits.of_rows(self, *candidates) == splits.INDEX[split])[: n - done]
+            rows, write = candidates(rng, number, split)
+            kept = np.flatnonzero(splits.of_rows(self, *rows) == splits.INDEX[split])[: n - done]
             new = slice(done, done + len(kept))
             write(kept, input_ids[new], labels[new])
             done += len(kept)

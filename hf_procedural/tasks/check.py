@@ -98,6 +98,7 @@ def _check_row(task, input_ids, labels, demand):
         demand(not task.accepts(input_ids), f"example and sample label a row differently: {row}")
         demand(False, f"accepts refuses a sampled row: {row}")
     whole = isinstance(task, Asked)
+    demand(not whole or task.is_form(input_ids.tolist()), f"is_form refuses a sampled row: {row}")
     expected = task.example(input_ids if whole else task.prompt_of(input_ids, labels))
     demand(not np.array_equal(expected[0], input_ids), f"example and sample label a row differently: {row}")
     demand(False, f"solve contradicts a row: {row}")

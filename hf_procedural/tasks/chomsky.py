@@ -43,6 +43,7 @@ from .lengths import Lengths
 from .registry import register
 
 MODULUS = 5
+_LONGEST = 2**16  # number that is multiplied, or whose root is drawn: 0.03 s a row
 PLAIN = "01234+-*"  # what the ids of modular_arithmetic mean
 BRACKETS = "01234+-*()"
 EQUATION = "01234+-()x="
@@ -193,6 +194,15 @@ class Chomsky(Lengths, Answered):
 
     task: str = choice("parity_check", KINDS, "which of the fifteen")
     blanks: bool = flag(False, "whether the answer is read off at empty tokens, so that it does not stand in the row")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.task in ("binary_multiplication", "compute_sqrt"):  # whose rows cost the square of their length
+            for name in ("length", "test_length"):
+                if (getattr(self, name) or 0) > _LONGEST:
+                    raise ValueError(
+                        f"{self.name}: {name} must be at most {_LONGEST} for {self.task}, got {getattr(self, name)}"
+                    )
 
     @property
     def apart(self) -> bool:

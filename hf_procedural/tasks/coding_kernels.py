@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from .kernels import njit
-
-_IGNORE = np.int32(-100)
+from .kernels import _IGNORE, njit
 
 
 @njit

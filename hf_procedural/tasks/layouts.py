@@ -112,7 +112,7 @@ class Asked(Task):
     It need not be the row's own token: where a subclass says `apart`, a blank or noise may stand there instead, as in
     MAD (Poli et al. 2024) and MQAR (Arora et al. 2023). The last question of a row is its prompt and answer, for
     splits, views and rewards: the last labels in a row are the answer, with `one_by_one` the very last alone, and all
-    before them is the prompt. A subclass has `targets`, and `is_row` if labels do not follow from the row.
+    before them is the prompt. A subclass has `targets`, `is_form`, and `is_row` if labels do not follow from the row.
     """
 
     one_by_one: ClassVar[bool] = False  # whether each label is an answer by itself, where labels stand side by side
@@ -120,6 +120,10 @@ class Asked(Task):
     def targets(self, input_ids) -> list[int]:
         """The labels of a row, ``[max_length]``, in plain Python; of a beginning, then padding: those it has so far."""
         raise TypeError(f"{type(self).__name__} must define targets(input_ids)")
+
+    def is_form(self, input_ids: list[int]) -> bool:
+        """Whether the tokens of a row stand as the layout says, whatever its labels are."""
+        return any(token != self.pad_id for token in input_ids)
 
     def questions(self, input_ids, labels):
         rows, starts, stops = last_questions(input_ids, labels, self.one_by_one)
@@ -149,4 +153,5 @@ class Asked(Task):
         labels = np.asarray(labels)
         if not self.apart and ((labels != IGNORE) & (labels != input_ids)).any():
             return False
-        return np.array_equal(self.targets([int(token) for token in input_ids]), labels)
+        row = [int(token) for token in input_ids]
+        return self.is_form(row) and np.array_equal(self.targets(row), labels)

@@ -71,6 +71,13 @@ class SelectiveCopying(Asked):
     def max_length(self) -> int:
         return self.length + 1
 
+    def is_form(self, input_ids):
+        blank_id, copy_id = self.vocab_size - 2, self.vocab_size - 1
+        end = len(input_ids) - self.num_tokens_to_copy - 2
+        tokens = [token for token in input_ids[:end] if token != blank_id]
+        is_asked = input_ids[end:] == [copy_id, *[blank_id] * (self.num_tokens_to_copy + 1)]
+        return is_asked and len(tokens) == self.num_tokens_to_copy and 0 <= min(tokens) <= max(tokens) < blank_id
+
     def targets(self, input_ids) -> list[int]:
         row = [int(token) for token in input_ids]
         blank_id, copy_id = self.vocab_size - 2, self.vocab_size - 1
@@ -122,6 +129,12 @@ class Compression(Asked):
     @property
     def max_length(self) -> int:
         return 2 * self.length - 1
+
+    def is_form(self, input_ids):
+        tokens = input_ids[: self.length - 1]
+        compress_id, blank_id = self.vocab_size - 1, self.vocab_size
+        is_asked = input_ids[self.length - 1 :] == [compress_id, *[blank_id] * (self.length - 1)]
+        return is_asked and 0 <= min(tokens) <= max(tokens) < compress_id
 
     def targets(self, input_ids) -> list[int]:
         row = [int(token) for token in input_ids]
@@ -216,6 +229,11 @@ class Memorization(Asked):
     @property
     def max_length(self) -> int:
         return self.length + 1
+
+    def is_form(self, input_ids):
+        *pairs, last = input_ids
+        are_keys = all(0 <= key < self.keys for key in pairs[::2])
+        return are_keys and {*pairs[1::2], last} == {self.vocab_size - 1}
 
     def targets(self, input_ids) -> list[int]:
         row = [int(token) for token in input_ids]

@@ -70,15 +70,10 @@ class _Recall(Asked):
 
     def asked(self, input_ids) -> Iterator[tuple[int, tuple[int, ...], bool]]:
         """Where the value of a key that the row has shown before is to stand, the value, and whether it is the last."""
-
-        def kind(numbered):
-            _, token = numbered
-            return _KEY if token < self.keys else _VALUE if token < self.symbols else _OTHER
-
         values = {}
         key = ()
         before = None
-        for kind_here, run in itertools.groupby(enumerate(input_ids), kind):
+        for kind_here, run in itertools.groupby(enumerate(input_ids), lambda item: self._kind(item[1])):
             places, tokens = zip(*run, strict=True)
             if kind_here == _KEY:
                 key = tokens
@@ -87,6 +82,14 @@ class _Recall(Asked):
             elif kind_here == _VALUE:
                 values.setdefault(key, tokens)
             before = tokens[-1]
+
+    def _kind(self, token: int) -> int:
+        return _KEY if token < self.keys else _VALUE if token < self.symbols else _OTHER
+
+    def is_form(self, input_ids):
+        """Whether keys that are seen again have the values that they had; subclasses ask for more."""
+        again = ((start, [*value]) for start, value, _ in self.asked(input_ids))
+        return all(input_ids[start : start + len(value)] == value for start, value in again)
 
     def _labels(self, input_ids, form: str) -> list[int]:
         row = [int(token) for token in input_ids]
@@ -105,6 +108,8 @@ class _Recall(Asked):
         forms = ("training", "test") if self.form == "suite" else (self.form,)
         is_scored = np.asarray(labels) != IGNORE
         if not np.array_equal(np.asarray(labels)[is_scored], np.asarray(input_ids)[is_scored]):
+            return False
+        if not self.is_form([int(token) for token in input_ids]):
             return False
         return any(np.array_equal(self._labels(input_ids, form), labels) for form in forms)
 
@@ -180,6 +185,19 @@ class InContextRecall(_Recall):
     @property
     def max_length(self) -> int:
         return self.length + (not self.multi_query)
+
+    def is_form(self, input_ids):
+        row = list(input_ids)
+        if not self.multi_query and row.pop(-3) != self.copy_id:
+            return False
+        noise = range(self.symbols, self.symbols + self.noises)
+        pairs = list(zip(row[::2], row[1::2], strict=True))
+        are_pairs = all(
+            0 <= first < self.keys <= second < self.symbols or (first in noise and second in noise)
+            for first, second in pairs
+        )
+        is_known = pairs[-1] in pairs[:-1] and row[-2] < self.keys
+        return are_pairs and is_known and super().is_form(input_ids)
 
     def write(self, state, input_ids, labels):
         from . import mad_kernels
@@ -260,6 +278,21 @@ class FuzzyInContextRecall(_Recall):
     @property
     def max_length(self) -> int:
         return self.length + 1
+
+    def is_form(self, input_ids):
+        row = itertools.dropwhile(lambda token: token == self.symbols, input_ids)
+        runs = [(kind, [*tokens]) for kind, tokens in itertools.groupby(row, self._kind)]
+        if not self.multi_query:
+            if runs[-3:-2] != [(_OTHER, [self.copy_id])]:
+                return False
+            del runs[-3]
+        sizes = (self.k_motif_size, self.v_motif_size)
+        are_pairs = all(
+            kind == place % 2 and len({*tokens}) == len(tokens) <= sizes[kind]
+            for place, (kind, tokens) in enumerate(runs)
+        )
+        ends_in_value = [kind for kind, _ in runs[-1:]] == [_VALUE]
+        return ends_in_value and are_pairs and min(input_ids) >= 0 and super().is_form(input_ids)
 
     def write(self, state, input_ids, labels):
         from . import mad_kernels

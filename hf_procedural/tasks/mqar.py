@@ -114,9 +114,12 @@ class _Mqar(Asked):
         """Whether the beginning of a row gives keys values as it must."""
         raise TypeError(f"{type(self).__name__} must define is_context(row)")
 
+    def is_form(self, input_ids):
+        return 0 <= min(input_ids) <= max(input_ids) < self.vocab_size and self.is_context(input_ids[: self.context])
+
     def is_row(self, input_ids, labels):
         row = [int(token) for token in input_ids]
-        if not self.is_context(row[: self.context]):
+        if not self.is_form(row):
             return False
         expected = self.targets(row)
         places = np.flatnonzero(np.asarray(labels) != IGNORE).tolist()

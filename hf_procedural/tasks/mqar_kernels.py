@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from .. import compiled
-from .kernels import below, uniform
-
-njit = compiled.njit(nogil=True)
-
-_IGNORE = np.int32(-100)
+from .kernels import _IGNORE, below, njit, uniform
 
 
 @njit

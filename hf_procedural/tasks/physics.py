@@ -141,6 +141,18 @@ class Mano(Told):
         result = {"+": left + right, "-": left - right, "*": left * right}[operator]
         return result % self.value_mod, rest
 
+    def is_form(self, input_ids):
+        words = self.text(input_ids).split()
+        plain = [word.replace("'", "") for word in words]  # of two tokens that mean the same, the first
+        if words != plain and not self.knowledge_augment:
+            return False
+        first, size, *expression, mark, _ = plain
+        operators = len(expression) // 2
+        least = self.length if self.qa else 1
+        symbols = {*map(str, range(self.value_mod)), *(_OPERATORS[letter] for letter in self.operators)}
+        is_asked = [first, size, mark] == ["<bos>", f"<len{operators}>", f"<ans{operators}>"]
+        return is_asked and least <= operators <= self.length and {*expression} <= symbols
+
     def targets(self, input_ids) -> list[int]:
         tokens = [int(token) for token in input_ids]
         end = tokens.index(PAD) if PAD in tokens else len(tokens)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .base import IGNORE, Task
 from .fields import flag, integer
-from .physics import PAD, PAPER, QA, Told, sparse_vocabulary
+from .physics import BOS, PAD, PAPER, QA, Told, sparse_vocabulary
 from .registry import register
 
 _FEWEST = 3  # nodes
@@ -108,6 +108,11 @@ class Depo(_Graph, Told):
         if self.n > words:
             lengths = f"mini_vocab={self.mini_vocab}, min_tlen={self.min_tlen} and max_tlen={self.max_tlen}"
             raise ValueError(f"{self.name}: n must be at most {words}, the words with {lengths}, got {self.n}")
+        if self.max_length > 2**20:
+            raise ValueError(
+                f"{self.name}: n must be less with m={self.m} and max_tlen={self.max_tlen}, got {self.n}: a row would "
+                f"have {self.max_length} tokens, more than {2**20}"
+            )
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -141,6 +146,34 @@ class Depo(_Graph, Told):
         for _ in range(steps):
             word = after[word]
         return word
+
+    def is_form(self, input_ids):
+        row = self._unpadded(input_ids)
+        starts = [place for place, token in enumerate(row) if _STEPS < token < _ANSWER]
+        words = words_of([token for token in row[1 : starts[0]] if token != _EDGE], self.mini_vocab)
+        edges = list(zip(words[::2], words[1::2], strict=True))
+        expected = [BOS]
+        for word, after in edges:
+            expected += [*[_EDGE] * self.separator, *word, *after]
+        asked = []
+        for start, stop in itertools.pairwise([*starts, len(row)]):
+            marked = [token for token in row[start + 1 : stop] if token != _ANSWER]
+            word, answer = words_of(marked, self.mini_vocab)
+            asked.append(word)
+            expected += [row[start], *word, _ANSWER, *answer]
+        cycle = [words[0]]
+        while (word := dict(edges)[cycle[-1]]) not in cycle:
+            cycle.append(word)
+        return (
+            row == expected
+            and word == words[0]
+            and len(cycle) == len(edges)
+            and (self.n if self.qa else _FEWEST) <= len(cycle) <= self.n
+            and all(self.min_tlen <= len(word) <= self.max_tlen for word in cycle)
+            and all(0 < token <= 2 * self.mini_vocab for word in cycle for token in word)
+            and len({*asked}) == len(asked) == min(len(cycle), self.m)
+            and {row[start] - _STEPS for start in starts} <= {*self.steps}
+        )
 
     def targets(self, input_ids) -> list[int]:
         tokens = [int(token) for token in input_ids]
@@ -249,12 +282,14 @@ class Brevo(_Graph):
 
     def is_row(self, input_ids, labels):
         prompt = self.prompt_of(input_ids, labels)
-        row = [int(token) for token in input_ids]
-        while row[-1] == PAD:
-            row.pop()
+        row = self._unpadded(input_ids)
         expected = np.full(len(input_ids), IGNORE)
         expected[len(prompt) : len(row)] = row[len(prompt) :]
-        return np.array_equal(labels, expected) and self.is_answer(prompt, row[len(prompt) :])
+        try:
+            is_right = self.is_answer(prompt, row[len(prompt) :])
+        except ValueError:  # of what is no prompt
+            return False
+        return is_right and prompt[0] == BOS and np.array_equal(labels, expected)
 
     def sample(self, rng, n):
         from . import kernels, physics_kernels

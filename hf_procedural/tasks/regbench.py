@@ -11,13 +11,13 @@ where the reference's 27th letter is { and its 28th the separator.
 """
 
 import dataclasses
+import functools
 import itertools
-from typing import Any
 
 import numpy as np
 
 from . import splits
-from .base import IGNORE, Task
+from .base import IGNORE, Task, whole_rows
 from .fields import integer
 from .registry import register
 
@@ -92,11 +92,11 @@ class RegBench(Task):
     summary = "words of a random automaton, which must be learnt from the row"
     paper = "Akyurek et al. 2024, In-Context Language Learning, arXiv:2401.12973"
 
-    vocab_size: int = integer(20, 4, "letters, and two for <pad> and |", high=2**20)
+    vocab_size: int = integer(20, 4, "letters, and two for <pad> and |", high=2**16)
     max_num_nodes: int = integer(12, 2, "states of an automaton, at most", high=1024)
-    min_num_in_context_examples: int = integer(10, 1, "words in a row, at least")
-    max_num_in_context_examples: int = integer(20, 2, "words in a row, less than", high=2**20)
-    max_outgoing_edges: int = integer(4, 2, "edges of a state, less than; states and letters, at least", high=1024)
+    min_num_in_context_examples: int = integer(10, 2, "words in a row, at least")
+    max_num_in_context_examples: int = integer(20, 3, "words in a row, less than", high=2**20)
+    max_outgoing_edges: int = integer(4, 2, "edges of a state, less than; states and letters, at least", high=256)
     max_len_per_example: int = integer(50, 2, "letters in a word, less than", high=2**20)
 
     def __post_init__(self):
@@ -114,13 +114,13 @@ class RegBench(Task):
         for field, value, what, bound in bounds:
             if value > bound:
                 raise ValueError(f"{self.name}: {field} must be at most {what} = {bound}, got {value}")
-        if self.max_length > 2**24:
+        if self.max_length > 2**20:
             raise ValueError(
-                f"{self.name}: max_len_per_example * max_num_in_context_examples must be at most {2**24}, the tokens "
+                f"{self.name}: max_len_per_example * max_num_in_context_examples must be at most {2**20}, the tokens "
                 f"of a row, got {self.max_len_per_example} * {self.max_num_in_context_examples}"
             )
 
-    @property
+    @functools.cached_property
     def vocabulary(self) -> tuple[str, ...]:
         return ("<pad>", *map(_letter, range(self.vocab_size - 2)), "|")
 
@@ -138,11 +138,8 @@ class RegBench(Task):
 
     def words(self, token_ids) -> list[list[int]]:
         """The words of a row, or of a part of one, padded or not."""
-        tokens = [int(token) for token in token_ids]
-        while tokens and tokens[-1] == self.pad_id:
-            tokens.pop()
         words = [[]]
-        for token in tokens:
+        for token in self._unpadded(token_ids):
             if token == self.separator_id:
                 words.append([])
             else:
@@ -163,11 +160,15 @@ class RegBench(Task):
             return False
         if automaton is not None:
             return all(automaton.state(word) is not None for word in words)
-        following = {}  # the letters behind each beginning of a word
+        tree = [{}]  # of each beginning of a word, the letters behind it, and which beginnings they end
         for word in words:
-            for place, letter in enumerate(word):
-                following.setdefault(tuple(word[:place]), set()).add(letter)
-        return max(map(len, following.values())) < self.max_outgoing_edges
+            node = 0
+            for letter in word:
+                if letter not in tree[node]:
+                    tree[node][letter] = len(tree)
+                    tree.append({})
+                node = tree[node][letter]
+        return max(map(len, tree)) < self.max_outgoing_edges
 
     def example(self, token_ids):
         tokens = np.array(token_ids, np.int32)
@@ -205,14 +206,23 @@ class RegBench(Task):
         """The rows that `sample` gives, or `sample_split` of a `split`, and the minimal automaton of each."""
         if split is None:
             rows, automata = self._sample(rng, n, None, True)
-        else:
-            telling = _Telling(self)
-            rows = Task.sample_split(telling, rng, n, split)
-            automata = telling.automata
-        return *rows, automata
+            return *rows, automata
+        automata = []
+
+        def candidates(rng, n, split):
+            rows, drawn = self._sample(rng, n, split, True)
+            write_rows = whole_rows(rows)[1]
+
+            def write(kept, *targets):
+                write_rows(kept, *targets)
+                automata.extend(drawn[row] for row in kept)
+
+            return rows, write
+
+        return *self._sample_split(rng, n, split, candidates), automata
 
     def candidates(self, rng, n, split):
-        return _Telling(self).candidates(rng, n, split, False)
+        return whole_rows(self._sample(rng, n, split, False)[0])
 
     def _sample(self, rng, n, split, tells):
         """Rows of automata of a split, and these if it `tells`."""
@@ -253,28 +263,6 @@ class RegBench(Task):
             for row in range(number)
         ]
         return (input_ids, labels), automata
-
-
-class _Telling:
-    """A task for `Task.sample_split` that remembers the automata of the rows that it keeps."""
-
-    def __init__(self, task: RegBench):
-        self.task = task
-        self.automata: list[Automaton] = []
-
-    def __getattr__(self, name) -> Any:
-        return getattr(self.task, name)
-
-    def candidates(self, rng, n, split, tells=True):
-        rows, automata = self.task._sample(rng, n, split, tells)
-
-        def write(kept, *targets):
-            for source, target in zip(rows, targets, strict=True):
-                np.take(source, kept, axis=0, out=target, mode="clip")
-            if tells:
-                self.automata += [automata[row] for row in kept]
-
-        return rows, write
 
 
 def _letter(number: int) -> str:

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from .. import compiled
-from .kernels import _IGNORE, below, between, mix
-
-njit = compiled.njit(nogil=True)
+from .kernels import _IGNORE, below, between, mix, njit
 
 _TRIES = 10_000  # automata that are drawn for a row of a split, at most
 

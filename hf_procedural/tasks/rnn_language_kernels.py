@@ -6,11 +6,8 @@ everywhere. A weight is a function of the network's key and of its place, so tha
 
 import numpy as np
 
-from .. import compiled
-from .kernels import below, mix, uniform
+from .kernels import below, mix, njit, uniform
 from .languages_kernels import _exp2
-
-njit = compiled.njit(nogil=True)
 
 _LANES = 8
 _16 = np.uint64(16)

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from .. import compiled
-from .kernels import below, uniform
-
-njit = compiled.njit(nogil=True)
+from .kernels import below, njit, uniform
 
 
 @njit

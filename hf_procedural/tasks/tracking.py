@@ -133,6 +133,11 @@ class WordProblem(Lengths, Asked):
     def width(self, length) -> int:
         return length + 2
 
+    def is_form(self, input_ids):
+        row = self._unpadded(input_ids)
+        ends = [self.bos_id, self.eos_id]
+        return len(row) > 2 and [row[0], row[-1]] == ends and all(0 <= token < self.pad_id for token in row[1:-1])
+
     def targets(self, input_ids) -> list[int]:
         every = elements(self.group)
         labels = [IGNORE] * len(input_ids)
@@ -186,6 +191,12 @@ class FlipFlop(Lengths, Asked):
 
     def width(self, length) -> int:
         return length
+
+    def is_form(self, input_ids):
+        words = self.text(input_ids).split()
+        commands, bits = words[::2], words[1::2]
+        in_order = commands[:1] == ["w"] and commands[-1] == "r" and len(commands) == len(bits)
+        return in_order and {*commands} <= {*"wri"} and {*bits} <= {*"01"}
 
     def targets(self, input_ids) -> list[int]:
         labels = [IGNORE] * len(input_ids)

@@ -1,10 +1,7 @@
 """The rows of the tasks of state tracking, compiled by Numba."""
 
-import numpy as np
+from .kernels import _IGNORE, below, between, njit, uniform
 
-from .kernels import below, between, njit, uniform
-
-_IGNORE = np.int32(-100)
 _WRITE, _READ, _SKIP, _ZERO = 0, 1, 2, 3
 
 

@@ -163,9 +163,7 @@ class UniversalMachine(Task):
         Any symbols are the output of some program that has the steps for it, so that a row alone says no more than
         this; one that prints symbol s has changed a cell s times, or `alphabet_size` - s. `run` tells it of a program.
         """
-        tokens = [int(token) for token in token_ids]
-        while tokens and tokens[-1] == self.pad_id:
-            tokens.pop()
+        tokens = self._unpadded(token_ids)
         if not self.min_output <= len(tokens) <= self.length:
             return False
         if any(not 0 <= token < self.alphabet_size for token in tokens):
@@ -174,10 +172,7 @@ class UniversalMachine(Task):
         return changes + len(tokens) <= self.maximum_steps
 
     def example(self, prompt_ids):
-        tokens = [int(token) for token in prompt_ids]
-        while tokens and tokens[-1] == self.pad_id:
-            tokens.pop()
-        return super().example(tokens)
+        return super().example(self._unpadded(prompt_ids))
 
     def sample(self, rng, n):
         return self._rows(rng, n, 0)[0]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.specimens import row_of
+from support.specimens import SPECIMENS, row_of, specimen_id
 
 import hf_procedural as hp
 from hf_procedural.data import views
@@ -103,6 +103,86 @@ def test_the_contract(asked):
     assert asked.solve(input_ids[:2]) == [4]
     wrong = [token if label == -100 else 7 for token, label in zip(input_ids, labels, strict=True)]
     assert asked.apart or not asked.is_row(wrong, labels)
+
+
+ASKED = [specimen for specimen in SPECIMENS if isinstance(hp.task(specimen[0], **specimen[1]), Asked)]
+
+
+@pytest.mark.parametrize("specimen", ASKED, ids=specimen_id)
+def test_rows_of_no_form_are_none(specimen):
+    """With the labels that `targets` has for them, if it has any."""
+    task = hp.task(specimen[0], **specimen[1])
+    size = task.max_length
+    for token in range(min(len(task.vocabulary), 40)):
+        row = [token] * size
+        assert not task.is_row(row, [-100] * size)
+        if token != task.pad_id and not task.name.startswith(("mano", "depo", "capo")):
+            assert not task.is_form(row) and not task.is_row(row, task.targets(row))
+
+
+NO_ROWS = [
+    ("word_problem-S3", {"length": 3}, "0 0 <unk> <bos> 1"),
+    ("word_problem-S3", {"length": 3}, "<bos> <eos>"),
+    ("word_problem-S3", {"length": 3}, "<bos> 0 <pad> 1 <eos>"),
+    ("flip_flop-6", {}, "w 1 r 1 w 0"),
+    ("flip_flop-6", {}, "w 1 w r r 1"),
+    ("mad_selective_copying-40", {}, " ".join(["<copy>"] * 41)),
+    ("mad_selective_copying-8", {"num_tokens_to_copy": 2}, "1 <blank> <blank> <blank> 2 <copy> <blank> 1 <blank>"),
+    ("mad_compression-3", {}, "1 <blank> <compress> <blank> <blank>"),
+    ("mad_compression-3", {}, "1 2 <compress> <blank> 1"),
+    ("mad_memorization-9", {"length": 4}, "k1 <insert> v1 <insert> <insert>"),
+    ("mad_memorization-9", {"length": 4}, "k1 <insert> k0 <insert> k0"),
+    ("mad_in_context_recall-6", {"form": "test"}, "k1 k2 k1 v1 k1 v1"),
+    ("mad_in_context_recall-6", {"form": "test"}, "k1 v2 k1 v2 k3 v1"),
+    ("mad_in_context_recall-4", {"form": "training", "multi_query": False}, "k1 v2 <copy> v2 k1"),
+    ("mad_noisy_in_context_recall-6", {"form": "training"}, "k1 v2 n1 v2 k1 v2"),
+    ("mad_fuzzy_in_context_recall-16", {"form": "training"}, "<blank> " * 12 + "k1 v2 <blank> k1 v2"),
+    ("mad_fuzzy_in_context_recall-16", {"form": "training"}, "<blank> " * 12 + "k1 k1 v2 v3 v3"),
+    ("mano-2", {}, "<bos> <len1> + 1 2 <ans1> 3 <pad> 5"),
+    ("mano-2", {"knowledge_augment": False}, "<bos> <len1'> + 1 2 <ans1> 3"),
+    ("mano-2", {}, "<bos> <len1> / 1 2 <ans1> 12"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "text"), NO_ROWS, ids=str)
+def test_what_stands_otherwise_is_no_row(name, parameters, text):
+    task = hp.task(name, **parameters)
+    row = task.ids(text).tolist()
+    assert not task.is_row(row, task.targets(row))
+
+
+def test_edges_that_are_no_cycle_are_no_row_of_depo():
+    task = hp.task("depo-4", k=2, mini_vocab=4, min_tlen=1, max_tlen=1, m=1)
+    for edges, right in (
+        ("1. 2. 2. 3. 3. 1.", True),
+        ("1. 2. 2. 1. 3. 3.", False),
+        ("1. 2. 2. 3. 3. 2.", False),
+        ("1. 2. 2. 1.", False),
+        ("1. 2. 2. 3. <edge> 3. 1.", False),
+    ):
+        row = task.ids(f"<bos> {edges} <next1> 1. <ans> 2.").tolist()
+        assert task.is_row(row, task.targets(row)) == right, edges
+
+
+def test_what_is_no_row_of_brevo_raises_nothing():
+    task = hp.task("brevo-6")
+    input_ids, labels = (rows[0] for rows in task.sample(np.random.default_rng(0), 1))
+    nothing = np.full_like(labels, -100)
+    assert task.is_row(input_ids, labels)
+    assert not task.is_row(np.full_like(input_ids, task.pad_id), nothing)
+    assert not task.is_row(np.where(input_ids == 9997, 1, input_ids), labels)
+    assert not task.is_row(input_ids, nothing)
+
+
+def test_check_task_holds_rows_to_the_form(own_registry):
+    class Refused(Sums):
+        name = "refused"
+
+        def is_form(self, input_ids):
+            return input_ids[0] != 3
+
+    with pytest.raises(ValueError, match="refused: is_form refuses a sampled row: 3 <sum>"):
+        check_task(Refused())
 
 
 def test_a_task_that_does_not_say_so_is_refused():

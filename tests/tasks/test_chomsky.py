@@ -257,6 +257,12 @@ def test_what_is_no_expression_has_no_value(text):
 
 BAD_INPUT = [
     ("chomsky-parity", {}, "chomsky: task must be one of parity_check, .*, got 'parity': did you mean parity_check"),
+    ("chomsky-compute_sqrt", {"length": 2**20}, "chomsky: length must be at most 65536 for compute_sqrt, got 1048576"),
+    (
+        "chomsky-binary_multiplication",
+        {"test_length": 65537},
+        "chomsky: test_length must be at most 65536 for binary_multiplication, got 65537",
+    ),
     ("chomsky-parity_check", {"length": 0}, "chomsky: length must be an integer in 1..1048576, got 0"),
     ("chomsky-parity_check", {"min_length": 41}, "chomsky: min_length must be at most length = 40, got 41"),
     ("chomsky-parity_check", {"min_length": None}, "chomsky: min_length must be an integer in 1..1048576, got None"),

@@ -508,6 +508,11 @@ def test_a_biography_that_is_not_so_is_refused():
             "mano: length must be less with operators=d and value_mod=2, got 40",
         ),
         ("mano", {"value_mod": 4999}, "mano: value_mod must be an integer in 2..4998, got 4999"),
+        (
+            "depo-65536",
+            {"max_tlen": 64, "m": 65536},
+            "depo: n must be less with m=65536 and max_tlen=64, got 65536: a row would have 16908289 tokens, more than",
+        ),
         ("depo-2", {}, "depo: n must be an integer in 3..65536, got 2"),
         ("depo-100", {"mini_vocab": 2, "min_tlen": 1, "max_tlen": 3}, "depo: n must be at most 14, the words with"),
         ("depo", {"min_tlen": 8}, "depo: min_tlen must be at most max_tlen = 7, got 8"),

@@ -229,7 +229,14 @@ def test_vocabulary():
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"max_outgoing_edges": 2}, {"vocab_size": 800, "max_num_nodes": 40}], ids=str
+    "parameters",
+    [
+        {},
+        {"max_outgoing_edges": 2},
+        {"vocab_size": 800, "max_num_nodes": 40},
+        {"min_num_in_context_examples": 2, "max_num_in_context_examples": 3, "max_len_per_example": 2},
+    ],
+    ids=str,
 )
 def test_contract(parameters):
     check_task(hp.task("regbench", **parameters))
@@ -240,16 +247,26 @@ def test_contract(parameters):
     [
         ({"max_num_nodes": 3}, "regbench: max_outgoing_edges must be at most max_num_nodes = 3, got 4"),
         ({"vocab_size": 5}, "regbench: max_outgoing_edges must be at most vocab_size - 2 = 3, got 4"),
-        ({"vocab_size": 3}, "regbench: vocab_size must be an integer in 4..1048576, got 3"),
+        ({"vocab_size": 3}, "regbench: vocab_size must be an integer in 4..65536, got 3"),
         (
             {"min_num_in_context_examples": 20},
             "regbench: min_num_in_context_examples must be at most max_num_in_context_examples - 1 = 19, got 20",
         ),
         ({"max_len_per_example": 1}, "regbench: max_len_per_example must be an integer in 2..1048576, got 1"),
-        ({"max_outgoing_edges": 1}, "regbench: max_outgoing_edges must be an integer in 2..1024, got 1"),
+        ({"max_outgoing_edges": 1}, "regbench: max_outgoing_edges must be an integer in 2..256, got 1"),
+        ({"max_outgoing_edges": 1024}, "regbench: max_outgoing_edges must be an integer in 2..256, got 1024"),
+        ({"vocab_size": 2**20}, "regbench: vocab_size must be an integer in 4..65536, got 1048576"),
+        (  # a row of one word of one letter would have no label
+            {"min_num_in_context_examples": 1, "max_num_in_context_examples": 3, "max_len_per_example": 3},
+            "regbench: min_num_in_context_examples must be an integer >= 2, got 1",
+        ),
+        (
+            {"min_num_in_context_examples": 1, "max_num_in_context_examples": 2, "max_len_per_example": 2},
+            "regbench: min_num_in_context_examples must be an integer >= 2, got 1",
+        ),
         (
             {"max_len_per_example": 2**20},
-            "regbench: max_len_per_example * max_num_in_context_examples must be at most 16777216, the tokens of a row",
+            "regbench: max_len_per_example * max_num_in_context_examples must be at most 1048576, the tokens of a row",
         ),
     ],
     ids=str,

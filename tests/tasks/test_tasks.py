@@ -159,7 +159,7 @@ PARAMETERS = {
     "max_span": st.integers(20, 40),
     "max_num_nodes": st.integers(5, 9),
     "regbench.vocab_size": st.integers(7, 40),
-    "min_num_in_context_examples": st.integers(1, 3),
+    "min_num_in_context_examples": st.integers(2, 3),
     "max_num_in_context_examples": st.integers(4, 7),
     "max_outgoing_edges": st.integers(2, 5),
     "max_len_per_example": st.integers(2, 9),
