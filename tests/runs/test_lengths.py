@@ -73,7 +73,7 @@ def test_a_run_is_tested_on_longer_rows(shuffle_tokens, tmp_path, monkeypatch):
 @pytest.mark.parametrize("shuffle", ["", ', "shuffle_tokens": true'])
 def test_a_test_without_a_prompt_is_refused_before_training(recipe, shuffle, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["--task", "chomsky-parity_check", "--task_parameters", f'{{"length": 3, "test_length": 4{shuffle}}}']
+    words = ["--task", "chomsky-parity_check", "--task_parameters", f'{{"length": 2, "test_length": 3{shuffle}}}']
     words += ["--size", "1_2_16", "--max_steps", "3", "--validation_size", "8", "--output_dir", "run"]
     error = error_of(monkeypatch, capsys, tmp_path, recipe, *words)
     assert "chomsky-parity_check: too few distinct prompts for a test split" in error
