@@ -328,14 +328,14 @@ class CLRS(Answered):
         room = 3 + self.max_tokens // {"list": 4, "matrix": 16, "number": 2, "pair": 6}.get(about.form, 4)
         most = min(max(map(self._most_steps, self.items)), room)
         arguments = [np.array([_ids()[word] for word in part], np.int32) for part in (words, asked)]
-        arguments = [kernels.stream(rng), input_ids, starts, stops, sizes, self._code, *arguments, _values()]
+        arguments = [kernels.stream(rng), input_ids, starts, stops, sizes, *arguments, _values()]
         if self.algorithm in SEQUENCES:
-            fits = clrs_sequences_kernels.rows(*arguments, self.trace, most)
+            fits = clrs_sequences_kernels.rows_of(self._code)(*arguments, self.trace, most)
         else:
             p = about.p if self.p is None else self.p
             marks = ["0.0", "1.0"] if self.algorithm == "strongly_connected_components" else ["0", "1"]
             marks = np.array([_ids()[mark] for mark in marks], np.int32)
-            fits = clrs_graphs_kernels.rows(*arguments, self.trace, most, float(p), marks)
+            fits = clrs_graphs_kernels.rows_of(self._code)(*arguments, self.trace, most, float(p), marks)
         if not fits:
             raise ValueError(
                 f"{self.config_name}: hardly any row has {self.max_tokens} tokens or less: raise max_tokens"

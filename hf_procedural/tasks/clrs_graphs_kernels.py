@@ -1,5 +1,7 @@
 """CLRS-Text's algorithms on graphs, compiled by Numba: inputs, the steps of each, rows."""
 
+import functools
+
 import numpy as np
 
 from .clrs_ids import COLON, COMMA, ZERO
@@ -7,6 +9,7 @@ from .clrs_kernels import (
     LIST,
     LIST_AND_NUMBER,
     MATRIX,
+    copy,
     finish,
     put,
     put_matrix,
@@ -20,84 +23,90 @@ DFS, TOPOLOGICAL, ARTICULATION, BRIDGES, COMPONENTS, DAG_PATHS = range(6)  # by 
 BFS, KRUSKAL, PRIM, BELLMAN_FORD, DIJKSTRA, FLOYD_WARSHALL = range(6, 12)
 
 
-@njit
-def rows(state, input_ids, starts, stops, sizes, algorithm, words, asked, values, with_trace, most, p, floats):
-    """Draws graphs and writes rows, as `clrs_sequences_kernels.rows` does; an edge is there with probability `p`.
+@functools.cache
+def rows_of(algorithm):
+    """The loop of an algorithm, compiled without the others."""
 
-    `floats`: the tokens of no edge and of an edge, where there are no weights.
-    """
-    longest = sizes.max()
-    is_matrix = algorithm in (BRIDGES, KRUSKAL, FLOYD_WARSHALL)
-    size_of_step = longest * longest if is_matrix else longest + 1
-    steps = np.empty((most, size_of_step), np.int32)
-    output = np.empty(size_of_step, np.int32)
-    edges = np.empty(longest * longest, np.int8)
-    graph = np.empty(longest * longest, np.int32)
-    order = np.empty(longest, np.int64)
-    numbers = np.empty((10, longest), np.int64)
-    distances = np.empty((4, longest * longest), np.float64)
-    weighted = algorithm in (DAG_PATHS, KRUSKAL, PRIM, BELLMAN_FORD, DIJKSTRA, FLOYD_WARSHALL)
-    directed = algorithm in (DFS, TOPOLOGICAL, DAG_PATHS)
-    acyclic = algorithm in (TOPOLOGICAL, DAG_PATHS)
-    from_source = algorithm in (BFS, PRIM, BELLMAN_FORD, DIJKSTRA, DAG_PATHS)
-    for row in range(len(input_ids)):
-        cells = input_ids[row]
-        for _ in range(10_000):
-            n = sizes[below(state, len(sizes))]
-            if algorithm == COMPONENTS:
-                random_communities(state, n, p, 0.01, edges, order)
-            else:
-                random_graph(state, n, p, directed, acyclic, edges, order)
-            if weighted:
-                random_weights(state, n, directed, edges, graph)
-            else:
-                for i in range(n * n):
-                    graph[i] = floats[edges[i]]
-            source = below(state, n) if from_source else 0
-            end = 0
-            for token in words[:3]:
-                end = put(cells, end, token)
-            if from_source:
-                end = put(cells, put(cells, end, words[3]), COLON)
-                end = put(cells, put(cells, end, ZERO + source), COMMA)
-            end = put(cells, end, words[len(words) - 1])
-            end = put(cells, end, COLON)
-            end = put_matrix(cells, end, graph[: n * n], n)
-            if end > len(cells):
-                continue
-            weights = distances[0]
-            for i in range(n * n):
-                weights[i] = values[graph[i]]
-            shape, width = MATRIX, n
-            if algorithm <= DAG_PATHS:
-                count = _search(algorithm, weights, n, source, steps, output, numbers)
-                if algorithm == TOPOLOGICAL:
-                    shape, width = LIST_AND_NUMBER, n + 1
-                elif algorithm != BRIDGES:
-                    shape = LIST
-            elif algorithm == KRUSKAL:
-                count = _kruskal(weights, n, steps, output, numbers)
-            elif algorithm == FLOYD_WARSHALL:
-                count = _floyd_warshall(weights, n, steps, output, distances)
-            else:
-                shape = LIST
-                if algorithm == BFS:
-                    count = _bfs(weights, n, source, steps, output, numbers)
-                elif algorithm == BELLMAN_FORD:
-                    count = _bellman_ford(weights, n, source, steps, output, numbers, distances)
+    @njit
+    def rows(state, input_ids, starts, stops, sizes, words, asked, values, with_trace, most, p, floats):
+        """Draws graphs and writes rows, as those of clrs_sequences_kernels do; an edge is there with probability `p`.
+
+        `floats`: the tokens of no edge and of an edge, where there are no weights.
+        """
+        longest = sizes.max()
+        is_matrix = algorithm in (BRIDGES, KRUSKAL, FLOYD_WARSHALL)
+        size_of_step = longest * longest if is_matrix else longest + 1
+        steps = np.empty((most, size_of_step), np.int32)
+        output = np.empty(size_of_step, np.int32)
+        edges = np.empty(longest * longest, np.int8)
+        graph = np.empty(longest * longest, np.int32)
+        order = np.empty(longest, np.int64)
+        numbers = np.empty((10, longest), np.int64)
+        distances = np.empty((4, longest * longest), np.float64)
+        weighted = algorithm in (DAG_PATHS, KRUSKAL, PRIM, BELLMAN_FORD, DIJKSTRA, FLOYD_WARSHALL)
+        directed = algorithm in (DFS, TOPOLOGICAL, DAG_PATHS)
+        acyclic = algorithm in (TOPOLOGICAL, DAG_PATHS)
+        from_source = algorithm in (BFS, PRIM, BELLMAN_FORD, DIJKSTRA, DAG_PATHS)
+        for row in range(len(input_ids)):
+            cells = input_ids[row]
+            for _ in range(10_000):
+                n = sizes[below(state, len(sizes))]
+                if algorithm == COMPONENTS:
+                    random_communities(state, n, p, 0.01, edges, order)
                 else:
-                    count = _nearest_first(algorithm == PRIM, weights, n, source, steps, output, numbers, distances)
-            if count > len(steps):
-                continue
-            used = n * n if shape == MATRIX else width
-            start, end = finish(cells, end, steps[:, :used], count, output[:used], shape, width, asked, with_trace)
-            if end <= len(cells):
-                starts[row] = start
-                stops[row] = end
-                break
-        else:
-            return False
-    return True
+                    random_graph(state, n, p, directed, acyclic, edges, order)
+                if weighted:
+                    random_weights(state, n, directed, edges, graph)
+                else:
+                    for i in range(n * n):
+                        graph[i] = floats[edges[i]]
+                source = below(state, n) if from_source else 0
+                end = 0
+                for token in words[:3]:
+                    end = put(cells, end, token)
+                if from_source:
+                    end = put(cells, put(cells, end, words[3]), COLON)
+                    end = put(cells, put(cells, end, ZERO + source), COMMA)
+                end = put(cells, end, words[len(words) - 1])
+                end = put(cells, end, COLON)
+                end = put_matrix(cells, end, graph[: n * n], n)
+                if end > len(cells):
+                    continue
+                weights = distances[0]
+                for i in range(n * n):
+                    weights[i] = values[graph[i]]
+                shape, width = MATRIX, n
+                if algorithm <= DAG_PATHS:
+                    count = _search(algorithm, weights, n, source, steps, output, numbers)
+                    if algorithm == TOPOLOGICAL:
+                        shape, width = LIST_AND_NUMBER, n + 1
+                    elif algorithm != BRIDGES:
+                        shape = LIST
+                elif algorithm == KRUSKAL:
+                    count = _kruskal(weights, n, steps, output, numbers)
+                elif algorithm == FLOYD_WARSHALL:
+                    count = _floyd_warshall(weights, n, steps, output, distances)
+                else:
+                    shape = LIST
+                    if algorithm == BFS:
+                        count = _bfs(weights, n, source, steps, output, numbers)
+                    elif algorithm == BELLMAN_FORD:
+                        count = _bellman_ford(weights, n, source, steps, output, numbers, distances)
+                    else:
+                        count = _nearest_first(algorithm == PRIM, weights, n, source, steps, output, numbers, distances)
+                if count > len(steps):
+                    continue
+                used = n * n if shape == MATRIX else width
+                start, end = finish(cells, end, steps[:, :used], count, output[:used], shape, width, asked, with_trace)
+                if end <= len(cells):
+                    starts[row] = start
+                    stops[row] = end
+                    break
+            else:
+                return False
+        return True
+
+    return rows
 
 
 @njit
@@ -276,7 +285,7 @@ def _bfs(graph, n, source, steps, output, numbers):
     count = 0
     changed = True
     while changed:
-        before[:n] = reached[:n]
+        copy(reached[:n], before)
         count = _push(steps, count, parents[:n], ZERO)
         changed = False
         for i in range(n):
@@ -302,8 +311,8 @@ def _bellman_ford(graph, n, source, steps, output, numbers, distances):
     count = 0
     changed = True
     while changed:
-        before[:n] = reached[:n]
-        old[:n] = now[:n]
+        copy(reached[:n], before)
+        copy(now[:n], old)
         count = _push(steps, count, parents[:n], ZERO)
         for u in range(n):
             for v in range(n):

@@ -9,6 +9,13 @@ LIST, MATRIX, NUMBER, PAIR, LIST_AND_NUMBER = range(5)  # what a step of a trace
 
 
 @njit
+def copy(values, out):
+    """As ``out[: len(values)] = values``, which takes seconds to compile."""
+    for i in range(len(values)):
+        out[i] = values[i]
+
+
+@njit
 def put_list(cells, end, values):
     """``[a b c]`` at `end` of a row; gives the new end. Where a row is too short, what does not fit is left out."""
     if end + len(values) + 2 <= len(cells):

@@ -1,5 +1,7 @@
 """CLRS-Text's algorithms on lists, intervals and strings, compiled by Numba: inputs, the steps of each, rows."""
 
+import functools
+
 import numpy as np
 
 from .clrs_ids import COLON, COMMA, FLOAT, NEGATIVE, ZERO
@@ -8,6 +10,7 @@ from .clrs_kernels import (
     MATRIX,
     NUMBER,
     PAIR,
+    copy,
     fill_floats,
     fill_numbers,
     finish,
@@ -20,144 +23,141 @@ INSERTION, BUBBLE, HEAP, QUICK, MINIMUM, BINARY, QUICKSELECT, KADANE, ACTIVITY, 
 NAIVE, KMP, LCS, MATRIX_CHAIN, OPTIMAL_BST = range(10, 15)
 
 
-@njit
-def rows(state, input_ids, starts, stops, sizes, algorithm, words, asked, values, with_trace, most):
-    """Draws inputs and writes rows; gives whether each was short enough within some thousands of tries.
+@functools.cache
+def rows_of(algorithm):
+    """The loop of an algorithm. Each is compiled by itself, without the others: all together take a minute."""
 
-    `sizes`: one is drawn for each row; `words`: the tokens of the algorithm's name and of its inputs' names; `asked`:
-    of its outputs' names; `values`: the number that each token is; `most`: steps that are kept.
-    """
-    longest = sizes.max()
-    width = longest + 1
-    size_of_step = width * width if algorithm >= LCS else width
-    steps = np.empty((most, size_of_step), np.int32)
-    output = np.empty(size_of_step, np.int32)
-    first = np.empty(2 * width, np.int32)
-    second = np.empty(width, np.int32)
-    work = np.empty((4, width * width), np.float64)
-    places = np.empty((3, 2 * width), np.int64)
-    for row in range(len(input_ids)):
-        for _ in range(10_000):
-            n = sizes[below(state, len(sizes))]
-            end = _row(
-                state, input_ids[row], n, algorithm, words, asked, values, with_trace, steps, output, first, second,
-                work, places, starts[row : row + 1],
-            )  # fmt: skip
-            if end <= input_ids.shape[1]:
-                break
-        else:
-            return False
-        stops[row] = end
-    return True
+    @njit
+    def rows(state, input_ids, starts, stops, sizes, words, asked, values, with_trace, most):
+        """Draws inputs and writes rows; gives whether each was short enough within some thousands of tries.
 
+        `sizes`: one is drawn for each row; `words`: the tokens of the algorithm's name and of its inputs' names;
+        `asked`: of its outputs' names; `values`: the number that each token is; `most`: steps that are kept.
+        """
+        longest = sizes.max()
+        columns = longest + 1
+        size_of_step = columns * columns if algorithm >= LCS else columns
+        steps = np.empty((most, size_of_step), np.int32)
+        output = np.empty(size_of_step, np.int32)
+        first = np.empty(2 * columns, np.int32)
+        second = np.empty(columns, np.int32)
+        work = np.empty((4, columns * columns), np.float64)
+        places = np.empty((3, 2 * columns), np.int64)
+        for row in range(len(input_ids)):
+            cells = input_ids[row]
+            for _ in range(10_000):
+                n = sizes[below(state, len(sizes))]
+                keys = first[:n]
+                others = second[:n]
+                end = 0
+                for token in words[:3]:  # the name, a colon, a new line
+                    end = put(cells, end, token)
+                names = words[3:]
+                shape = LIST
+                width = n  # numbers in a step, or in one line of it
+                if algorithm <= QUICKSELECT:
+                    fill_floats(state, keys)
+                    if algorithm == BINARY:
+                        keys.sort()
+                    end = _put_input(cells, end, names[0], keys)
+                    if algorithm == BINARY:
+                        others[0] = FLOAT + below(state, 1000)
+                        end = put(cells, put(cells, put(cells, end, COMMA), names[1]), COLON)
+                        end = put(cells, end, others[0])
+                    if algorithm <= QUICK:
+                        count = _sort(algorithm, keys, values, steps)
+                    elif algorithm == MINIMUM:
+                        shape, width = NUMBER, 1
+                        count = _minimum(keys, steps, output)
+                    elif algorithm == BINARY:
+                        shape, width = PAIR, 2
+                        count = _binary_search(keys, others[0], steps)
+                    else:
+                        shape, width = NUMBER, 1
+                        count = _quickselect(keys, steps, output, places[0])
+                    if algorithm <= QUICK:
+                        copy(keys, output)
+                    elif algorithm == BINARY:
+                        copy(steps[count - 1, :2], output)
+                        if not with_trace:
+                            shape, width = NUMBER, 1
+                            output[0] = output[1]
+                elif algorithm == KADANE:
+                    for i in range(n):
+                        keys[i] = (NEGATIVE if below(state, 2) else FLOAT) + below(state, 1000)
+                    end = _put_input(cells, end, names[0], keys)
+                    shape, width = PAIR, 2
+                    count = _kadane(keys, values, steps)
+                    copy(steps[count - 1, :2], output)
+                elif algorithm == ACTIVITY:
+                    for i in range(n):
+                        one, other = below(state, 1000), below(state, 1000)
+                        keys[i] = FLOAT + min(one, other)
+                        others[i] = FLOAT + max(one, other)
+                    end = _put_input(cells, end, names[0], keys)
+                    end = _put_input(cells, put(cells, end, COMMA), names[1], others)
+                    count = _activities(keys, others, steps, output, places[0])
+                elif algorithm == TASKS:
+                    for i in range(n):
+                        keys[i] = ZERO + 1 + below(state, n)
+                    fill_floats(state, others)
+                    end = _put_input(cells, end, names[0], keys)
+                    end = _put_input(cells, put(cells, end, COMMA), names[1], others)
+                    count = _tasks(keys, others, steps, output, places[0])
+                elif algorithm <= LCS:
+                    split = n - n // 2 if algorithm == LCS else n - max(n // 5, 1)
+                    for i in range(n):
+                        keys[i] = below(state, 4)
+                    if algorithm != LCS:
+                        needle = n - split
+                        place = below(state, split - needle)
+                        copy(keys[split:], keys[place:])
+                    for i in range(n):
+                        others[i] = ZERO + (i >= split)
+                    end = _put_input(cells, end, names[0], others)
+                    fill_numbers(keys, others)
+                    end = _put_input(cells, put(cells, end, COMMA), names[1], others)
+                    if algorithm == LCS:
+                        shape = MATRIX
+                        count = _lcs(keys[:split], keys[split:], steps, output, work)
+                    elif algorithm == NAIVE:
+                        shape, width = NUMBER, 1
+                        count = _naive(keys[:split], keys[split:], steps, output)
+                    else:
+                        shape, width = NUMBER, 1
+                        count = _kmp(keys[:split], keys[split:], steps, output, places)
+                elif algorithm == MATRIX_CHAIN:
+                    shape = MATRIX
+                    fill_floats(state, keys)
+                    end = _put_input(cells, end, names[0], keys)
+                    count = _matrix_chain(keys, values, steps, output, work)
+                else:
+                    shape = MATRIX
+                    width = n + 1
+                    shares = work[0]
+                    total = 0.0
+                    for i in range(2 * n + 1):
+                        shares[i] = uniform(state)
+                        total += shares[i]
+                    for i in range(2 * n + 1):  # the first n, then a 0 for the end, then n + 1
+                        first[i + (i >= n)] = FLOAT + int(shares[i] / total * 1000.0)
+                    first[n] = FLOAT
+                    end = _put_input(cells, end, names[0], first[:width])
+                    end = _put_input(cells, put(cells, end, COMMA), names[1], first[width : 2 * width])
+                    count = _optimal_bst(first[:width], first[width:], values, steps, output, work)
+                if count > len(steps):
+                    continue
+                used = width * width if shape == MATRIX else width
+                start, end = finish(cells, end, steps[:, :used], count, output[:used], shape, width, asked, with_trace)
+                if end <= len(cells):
+                    starts[row] = start
+                    stops[row] = end
+                    break
+            else:
+                return False
+        return True
 
-@njit
-def _row(
-    state, cells, n, algorithm, words, asked, values, with_trace, steps, output, first, second, work, places, start
-):  # fmt: skip
-    keys = first[:n]
-    others = second[:n]
-    end = 0
-    for token in words[:3]:  # the name, a colon, a new line
-        end = put(cells, end, token)
-    names = words[3:]
-    shape = LIST
-    width = n  # numbers in a step, or in one line of it
-    if algorithm <= QUICKSELECT:
-        fill_floats(state, keys)
-        if algorithm == BINARY:
-            keys.sort()
-        end = _put_input(cells, end, names[0], keys)
-        if algorithm == BINARY:
-            others[0] = FLOAT + below(state, 1000)
-            end = put(cells, put(cells, put(cells, end, COMMA), names[1]), COLON)
-            end = put(cells, end, others[0])
-        if algorithm <= QUICK:
-            count = _sort(algorithm, keys, values, steps)
-        elif algorithm == MINIMUM:
-            shape, width = NUMBER, 1
-            count = _minimum(keys, steps, output)
-        elif algorithm == BINARY:
-            shape, width = PAIR, 2
-            count = _binary_search(keys, others[0], steps)
-        else:
-            shape, width = NUMBER, 1
-            count = _quickselect(keys, steps, output, places[0])
-        if algorithm <= QUICK:
-            output[:n] = keys
-        elif algorithm == BINARY:
-            output[:2] = steps[count - 1, :2]
-            if not with_trace:
-                shape, width = NUMBER, 1
-                output[0] = output[1]
-    elif algorithm == KADANE:
-        for i in range(n):
-            keys[i] = (NEGATIVE if below(state, 2) else FLOAT) + below(state, 1000)
-        end = _put_input(cells, end, names[0], keys)
-        shape, width = PAIR, 2
-        count = _kadane(keys, values, steps)
-        output[:2] = steps[count - 1, :2]
-    elif algorithm == ACTIVITY:
-        for i in range(n):
-            one, other = below(state, 1000), below(state, 1000)
-            keys[i] = FLOAT + min(one, other)
-            others[i] = FLOAT + max(one, other)
-        end = _put_input(cells, end, names[0], keys)
-        end = _put_input(cells, put(cells, end, COMMA), names[1], others)
-        count = _activities(keys, others, steps, output, places[0])
-    elif algorithm == TASKS:
-        for i in range(n):
-            keys[i] = ZERO + 1 + below(state, n)
-        fill_floats(state, others)
-        end = _put_input(cells, end, names[0], keys)
-        end = _put_input(cells, put(cells, end, COMMA), names[1], others)
-        count = _tasks(keys, others, steps, output, places[0])
-    elif algorithm <= LCS:
-        split = n - n // 2 if algorithm == LCS else n - max(n // 5, 1)
-        for i in range(n):
-            keys[i] = below(state, 4)
-        if algorithm != LCS:
-            needle = n - split
-            place = below(state, split - needle)
-            keys[place : place + needle] = keys[split:]
-        for i in range(n):
-            others[i] = ZERO + (i >= split)
-        end = _put_input(cells, end, names[0], others)
-        fill_numbers(keys, others)
-        end = _put_input(cells, put(cells, end, COMMA), names[1], others)
-        if algorithm == LCS:
-            shape = MATRIX
-            count = _lcs(keys[:split], keys[split:], steps, output, work)
-        elif algorithm == NAIVE:
-            shape, width = NUMBER, 1
-            count = _naive(keys[:split], keys[split:], steps, output)
-        else:
-            shape, width = NUMBER, 1
-            count = _kmp(keys[:split], keys[split:], steps, output, places)
-    elif algorithm == MATRIX_CHAIN:
-        shape = MATRIX
-        fill_floats(state, keys)
-        end = _put_input(cells, end, names[0], keys)
-        count = _matrix_chain(keys, values, steps, output, work)
-    else:
-        shape = MATRIX
-        width = n + 1
-        shares = work[0]
-        total = 0.0
-        for i in range(2 * n + 1):
-            shares[i] = uniform(state)
-            total += shares[i]
-        for i in range(2 * n + 1):  # the first n, then a 0 for the end, then n + 1
-            first[i + (i >= n)] = FLOAT + int(shares[i] / total * 1000.0)
-        first[n] = FLOAT
-        end = _put_input(cells, end, names[0], first[:width])
-        end = _put_input(cells, put(cells, end, COMMA), names[1], first[width : 2 * width])
-        count = _optimal_bst(first[:width], first[width:], values, steps, output, work)
-    if count > len(steps):
-        return len(cells) + 1
-    used = width * width if shape == MATRIX else width
-    start[0], end = finish(cells, end, steps[:, :used], count, output[:used], shape, width, asked, with_trace)
-    return end
+    return rows
 
 
 @njit

@@ -168,10 +168,13 @@ def _close(input_ids, labels, start, end, pad):
 def close_rows(input_ids, labels, starts, stops, pad):
     """Labels on each row's tokens starts..stops-1, <pad> behind them."""
     for row in range(len(input_ids)):
-        labels[row, : starts[row]] = _IGNORE
-        labels[row, starts[row] : stops[row]] = input_ids[row, starts[row] : stops[row]]
-        input_ids[row, stops[row] :] = pad
-        labels[row, stops[row] :] = _IGNORE
+        for place in range(starts[row]):  # assigned as slices, these took many seconds to compile
+            labels[row, place] = _IGNORE
+        for place in range(starts[row], stops[row]):
+            labels[row, place] = input_ids[row, place]
+        for place in range(stops[row], input_ids.shape[1]):
+            input_ids[row, place] = pad
+            labels[row, place] = _IGNORE
 
 
 @njit
