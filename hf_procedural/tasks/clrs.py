@@ -333,6 +333,7 @@ class CLRS(Answered):
             fits = clrs_sequences_kernels.rows_of(self._code)(*arguments, self.trace, most)
         else:
             p = about.p if self.p is None else self.p
+            assert p is not None  # of a task of graphs
             marks = ["0.0", "1.0"] if self.algorithm == "strongly_connected_components" else ["0", "1"]
             marks = np.array([_ids()[mark] for mark in marks], np.int32)
             fits = clrs_graphs_kernels.rows_of(self._code)(*arguments, self.trace, most, float(p), marks)

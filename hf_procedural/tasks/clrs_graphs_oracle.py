@@ -163,7 +163,7 @@ def strongly_connected_components(A):
     search = _Search(graph, note, left=done.append)
     for node in range(len(A)):
         search.walk(node)
-    root = None
+    root = 0
 
     class Labels(_Search):
         def _step(self, u, stack):

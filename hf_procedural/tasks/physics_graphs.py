@@ -60,6 +60,8 @@ class _Graph(Task):
     headline = "n"
     paper = PAPER
     pad_id = PAD
+    n: ClassVar[int]  # of a subclass, as is the next
+    qa: ClassVar[bool]
 
     def _sizes(self) -> tuple[np.ndarray, int]:
         """The probabilities that a row has at most 0, 1, 2 ... nodes more than the fewest, and the fewest."""

@@ -190,7 +190,10 @@ class RegBench(Task):
         place = 0
         for word in self.words(token_ids):
             for size in range(len(word)):
-                edges = automaton.transitions[automaton.state(word[:size])]
+                state = automaton.state(word[:size])
+                if state is None:
+                    raise ValueError(f"{self.config_name}: the row has a word that the automaton has not")
+                edges = automaton.transitions[state]
                 chances[place + size, [*edges]] = 1 / len(edges)
             place += len(word) + 1
         chances[0] = 0

@@ -31,7 +31,10 @@ class Shuffled(Task):
     pad_id = property(attrgetter("inner.pad_id"))
     is_language = property(attrgetter("inner.is_language"))
     is_ours = property(attrgetter("inner.is_ours"))
-    apart = property(attrgetter("inner.apart"))
+
+    @property
+    def apart(self) -> bool:
+        return self.inner.apart
 
     @property
     def name(self) -> str:

@@ -41,7 +41,7 @@ def test(trainer: Trainer, task: Task, seed: int, rows: int, title: str) -> dict
         scored = ~np.isin(labels, ends)
         right = (guesses == labels) & scored
         sizes.append((inner.lengths_of(data.input_ids), scored.sum(axis=1), right.sum(axis=1)))
-        results = {f"{split}_{name}": score(guesses, labels) for name, score in scores.BY_NAME.items()}
+        results = {f"{split}_{name}": score(list(guesses), list(labels)) for name, score in scores.BY_NAME.items()}
     if trainer.is_world_process_zero():
         columns = (np.concatenate(column) for column in zip(*sizes, strict=True))
         found = lengths.by_length(*columns, border=inner.length)
