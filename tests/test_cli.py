@@ -185,7 +185,7 @@ def test_generated_files_hold_the_rows(run, specimen, tmp_path):
     for split in loaded:
         assert loaded[split].features == expected[split].features
         assert rows_of(loaded[split]) == rows_of(expected[split])
-    tokens = 40 * hp.task(name, **parameters).max_length
+    tokens = 40 * hp.task(name, **parameters).row_length("train")
     assert re.fullmatch(rf"data: 40 rows, {tokens:,} tokens, 0\.\d MB in 1 Parquet file\n", printed)
 
 
