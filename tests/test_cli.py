@@ -491,7 +491,7 @@ def error_of(capsys):
         ("recipe copy pretrain new --config c4", "c4 is no setting of pretrain: hf-procedural semantic c4"),
         (
             "pretrain quickstrat",
-            "pretrain has no settings 'quickstrat': did you mean quickstart? (its own: delete, dyck",
+            "pretrain has no settings 'quickstrat': did you mean quickstart? (its own: brevo, capo",
         ),
         ("pretrain c4", "c4 is no setting of pretrain: hf-procedural semantic c4"),
         ("pretrain quickstart --config_file single_gpus", "no file 'single_gpus': did you mean single_gpu?"),
