@@ -102,8 +102,10 @@ def test_an_unknown_prompt_choice_or_preset_is_told():
 def test_presets(name):
     """Rows of a preset are whole: they fit, and end where the loss counts on their end of sequence."""
     preset, task = PRESETS[name], hp.task(name)
-    check_task(task, 8)
     assert preset.source and task == hp.task(preset.task, **preset.parameters)
+    if name == "guo2026-rnn":  # a thousand times the work of others for a token
+        task = hp.task(name, length=64)
+    check_task(task, 8)
     input_ids, labels = task.sample_split(np.random.default_rng(0), 8, "validation")
     for part in parts_of(task):
         if hasattr(part, "sep_id") and "<eos>" in part.vocabulary:
