@@ -222,7 +222,7 @@ def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
         ),
         (["--weights", "0", "0", "0"], "weights must be above 0, got 0.0"),
         (["--weights", "1", "1"], "weights must be 3 positive numbers, one for each dataset"),
-        (["--coding", "words"], "coding must be text or symbols, got 'words'"),
+        (["--coding", "words"], "coding must be text or integers or symbols, got 'words'"),
         (["--packing", "tight"], "packing must be packed or rows, got 'tight'"),
         (["--task_parameters", '{"vocab_sise": 30}'], "no member has a parameter 'vocab_sise' still to be set"),
         (["--task_parameters", "30"], "task_parameters must be a mapping of names to values, got 30"),
