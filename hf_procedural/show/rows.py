@@ -79,10 +79,11 @@ def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
     Where it is right for several members, the first draws it and all are named; where for none (rows of shuffled
     members say too little), the mixture itself does.
     """
-    readings = [_as_row_of(member, task, input_ids, labels) for member in _members(task)]
-    readings = [reading for reading in readings if reading is not None]
-    drawn, ids, labels = readings[0] if readings else (task, input_ids, labels)
-    names = [member.config_name for member, _, _ in readings] or [task.config_name]
+    drawn, ids, names = task, input_ids, [task.config_name]
+    if isinstance(task, Mixture) and (readings := task.readings(np.asarray(input_ids), np.asarray(labels))):
+        number, ids, labels = readings[0]
+        drawn = task.members[number]
+        names = [task.members[each].config_name for each, _, _ in readings]
     scored = np.asarray(labels) != IGNORE
     is_content = scored | (np.asarray(ids) != drawn.pad_id)
     end = int(np.flatnonzero(is_content).max(initial=-1)) + 1
@@ -96,26 +97,6 @@ def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
 
 def _members(task: Task) -> tuple[Task, ...]:
     return task.members if isinstance(task, Mixture) else ()
-
-
-def _as_row_of(member: Task, mixture: Task, input_ids, labels):
-    """`member` and the row in its own ids, if the member's oracle makes that very row; else None."""
-    own = {token: index for index, token in enumerate(member.vocabulary)}
-    vocabulary = mixture.vocabulary
-    words = [vocabulary[token] for token in input_ids]
-    width = member.max_length
-    if any(word not in own for word in words[:width]) or any(word != "<pad>" for word in words[width:]):
-        return None
-    ids = np.array([own[word] for word in words[:width]], np.int32)
-    targets = [None if label == IGNORE else vocabulary[label] for label in labels[:width]]
-    if any(target is not None and target not in own for target in targets):
-        return None
-    own_labels = np.array([IGNORE if target is None else own[target] for target in targets], np.int32)
-    try:
-        right = member.is_row(ids, own_labels)
-    except Exception:  # an oracle may stumble over the row of another member; a shuffled task has none
-        return None
-    return (member, ids, own_labels) if right else None
 
 
 def _print(console: Console, texts: Iterable[Text]) -> None:

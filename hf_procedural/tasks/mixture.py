@@ -129,12 +129,20 @@ class Mixture(Task):
         may_be = np.stack(may_be)
         whose = np.where(may_be.any(axis=0), may_be.argmax(axis=0), -1)
         for row in np.flatnonzero(may_be.sum(axis=0) > 1):
-            for number in np.flatnonzero(may_be[:, row]):
-                own = self._in_ids_of(self.members[number], input_ids[row : row + 1], labels[row : row + 1])
-                if _is_row(self.members[number], *(column[0] for column in own)):
-                    whose[row] = number
-                    break
+            readings = self.readings(input_ids[row], labels[row])
+            if readings:
+                whose[row] = readings[0][0]
         return whose
+
+    def readings(self, input_ids: np.ndarray, labels: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """The number of each member that a row, ``[max_length]``, is right for; row and labels in its ids."""
+        readings = []
+        for number, member in enumerate(self.members):
+            (ids,), (own_labels,) = self._in_ids_of(member, input_ids[None], labels[None])
+            is_known = (ids >= 0).all() and ((own_labels >= 0) | (own_labels == IGNORE)).all()
+            if is_known and (input_ids[len(ids) :] == self.pad_id).all() and _is_row(member, ids, own_labels):
+                readings.append((number, ids, own_labels))
+        return readings
 
     def _in_ids_of(self, member: Task, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows in the ids of a member, as wide as its own at most; -1 for what it has not."""

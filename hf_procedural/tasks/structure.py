@@ -38,12 +38,12 @@ class _Derivations(Stream):
     @property
     def symbols(self) -> tuple[str, ...]:
         """The tokens in id order, without <pad>."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define the property symbols")
 
     @property
     def chances(self) -> list[tuple[float, ...]]:
         """What is chosen, the first once for a row: by the number of these thresholds that a uniform number reaches."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define the property chances")
 
     @property
     def words(self) -> Sequence[Sequence[str]]:
@@ -52,7 +52,7 @@ class _Derivations(Stream):
 
     def derive(self, *options: int) -> list[list[Cell]]:
         """The derivations, all as likely, where these options were chosen."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define derive(*options)")
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
