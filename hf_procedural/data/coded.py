@@ -51,7 +51,7 @@ class CodedRows:
     @property
     def is_even(self) -> bool:
         """Whether all rows of a split have as many tokens."""
-        return self.padded and (self.coding is None or self.coding.kind != "text")
+        return self.padded and (self.coding is None or not self.coding.is_text)
 
     @property
     def row_length(self) -> int | None:
