@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..tasks import Task
 from ..tasks import task as find_task
+from ..tasks.answers import boxed
 from ..tasks.shuffled import Shuffled
 from .token_bytes import token_ends
 
@@ -19,45 +20,24 @@ _INVISIBLE = ("<pad>", "<sep>", "<eos>")  # TRL decodes completions without spec
 Reward = Callable[..., list[float]]
 
 
-def boxed(completion: str) -> str | None:
-    r"""What stands in the last ``\boxed{}`` behind the last ``</think>``, every space of it; None where there is none.
-
-    Braces inside are counted, and one after a backslash counts, too: a prediction of LaTeX often ends in a backslash.
-    A last box that is not closed is no prediction, nor is one within a ``<think>`` that is not closed.
-
-    >>> boxed(r"<think>\boxed{a}</think> \boxed{b}, or rather \boxed{ \frac{1}{2}}")
-    ' \\frac{1}{2}'
-    """
-    said = completion.rpartition("</think>")[2]
-    _, box, rest = said.rpartition(r"\boxed{")
-    if not box or "<think>" in said:
-        return None
-    depth = 1
-    for place, char in enumerate(rest):
-        depth += (char == "{") - (char == "}")
-        if depth == 0:
-            return rest[:place]
-    return None
-
-
-def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) -> Reward:
+def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False, strict: bool = False) -> Reward:
     """The reward of answers to a procedural task: r = `task.score(prompt, answer)`.
 
         exact     r = 1 if the answer is right, else 0
         graded    r = 1 if the answer is right, else k / max(|answer|, |truth|), k its tokens before the first wrong one
 
     The prompt is the column ``prompt_ids`` (ids of the task) where there is one, else the prompt's text, tokens with
-    spaces between them. The answer is what the completion says before <eos>: its text or, where they spell the same
-    words, the ids behind it, which also have the special tokens that TRL leaves out of a text. It begins with those of
-    the column ``begun`` where there is one: ids of an answer's beginning that the model was given, which count, too. A
-    word that is no token of the task makes an answer worth 0.
+    spaces between them. The answer is what the completion says before <eos>: its text, as tasks/answers.py reads it,
+    or, where they spell the same words, the ids behind it, which also have the special tokens that TRL leaves out of a
+    text. It begins with those of the column ``begun`` where there is one: ids of an answer's beginning that the model
+    was given, which count, too.
 
     Args:
         task: a task, a mixture, or the name of one, such as "sort-64". Of a language, whose words have no one right
             end, all that make a word are right, and `graded` changes nothing.
         graded: gives part of the reward to an answer that begins right.
-        in_box: takes the words inside of the last ``\\boxed{}`` for the answer, as of a model that writes sentences;
-            without a box it is worth 0.
+        in_box: takes what is inside of the last ``\\boxed{}`` for the answer; without a box it is worth 0.
+        strict: takes the words of a text as they stand; one that is no token of the task makes an answer worth 0.
 
     Raises ValueError for an unknown task, and for one of shuffled tokens, which has no answers. The function raises it
     for what is no prompt of the task.
@@ -66,8 +46,6 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
     if any(isinstance(member, Shuffled) for member in getattr(task, "members", [task])):
         raise ValueError(f"{task.config_name}: shuffled rows have no answer to verify; leave out shuffle_tokens")
 
-    ids_of = {token: index for index, token in enumerate(task.vocabulary)}
-
     def answer_reward(prompts, completions, completion_ids=None, prompt_ids=None, begun=None, **columns) -> list[float]:
         prompts = map(text_of, prompts) if prompt_ids is None else prompt_ids
         completion_ids = [None] * len(completions) if completion_ids is None else completion_ids
@@ -75,12 +53,10 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False) 
         rewards = []
         for prompt, completion, ids, start in zip(prompts, completions, completion_ids, begun, strict=True):
             text = boxed(text_of(completion)) if in_box else text_of(completion)
-            if text is None:
-                rewards.append(0.0)
-                continue
-            if in_box or ids is None or not _spell(task, ids, text):
-                ids = [ids_of.get(word, -1) for word in text.split()]
-            rewards.append(task.score(prompt, [*start, *ids], graded=graded))
+            if text is not None and (in_box or ids is None or not _spell(task, ids, text)):
+                ids = task.read(text, strict)
+            answered = text is not None and ids is not None
+            rewards.append(task.score(prompt, [*start, *ids], graded) if answered else 0.0)
         return rewards
 
     answer_reward.__name__ = "graded_answer_reward" if graded else "answer_reward"

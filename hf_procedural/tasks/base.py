@@ -5,6 +5,7 @@ by a name such as ``sort-64``, check.py holds a task to what is promised here.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +15,7 @@ import numpy as np
 from ..errors import nearest
 from ..moved import old_names
 from . import splits
+from .answers import answer_words
 
 __getattr__ = old_names(__name__)
 
@@ -152,21 +154,21 @@ class Task:
         expected_ids, expected_labels = self.example(self.prompt_of(input_ids, labels))
         return np.array_equal(expected_ids, input_ids) and np.array_equal(expected_labels, labels)
 
-    def score(self, prompt, completion, graded: bool = False) -> float:
+    def score(self, prompt, completion, graded: bool = False, strict: bool = False) -> float:
         """How right a completion of a prompt is, in [0, 1]; both are token ids or text.
 
         1 where `is_answer` takes all of the completion before its first <eos> or <pad> (of a language: where `accepts`
         takes both together), else 0. With `graded`, a wrong one has the share of tokens before its first error, counted
         against `solve`: k / max(len(answer), len(completion)), below 1. A language has no answer to count against, so
-        `graded` changes nothing there. A completion with a word that is no token has 0. Raises ValueError for what is
-        no prompt of the task, and TypeError for rows that have no answer, such as shuffled ones. Where a task has no
-        truth to compare with, as some of `nonsense`, this judges no more than the form.
+        `graded` changes nothing there. Of a text, the answer is what `read` reads; ids are taken as they are. Raises
+        ValueError for what is no prompt of the task, and TypeError for rows that have no answer, such as shuffled ones.
+        Where a task has no truth to compare with, as some of `nonsense`, this judges no more than the form.
         """
-        ids = {token: index for index, token in enumerate(self.vocabulary)}
+        ids = _ids_of(self)
         prompt = self._prompt_ids(prompt, ids)
-        if isinstance(completion, str):
-            completion = [ids.get(word, -1) for word in completion.split()]
-        completion = [int(token) for token in completion]
+        completion = self.read(completion, strict) if isinstance(completion, str) else [int(t) for t in completion]
+        if completion is None:
+            return 0.0
         ends = [completion.index(end) for end in (self.pad_id, ids.get("<eos>")) if end in completion]
         completion = completion[: min(ends, default=len(completion))]
         if any(not 0 <= token < len(ids) for token in completion):
@@ -187,6 +189,15 @@ class Task:
         equal = (ours == theirs for ours, theirs in zip(completion, answer, strict=False))
         right = sum(itertools.takewhile(bool, equal))
         return right / max(len(answer), len(completion))
+
+    def read(self, text: str, strict: bool = False) -> list[int] | None:
+        """The ids of the answer that a text gives, as tasks/answers.py says; None where it gives none.
+
+        With `strict`, those of its words as they stand, -1 for what is no token of the task.
+        """
+        ids = _ids_of(self)
+        words = text.split() if strict else answer_words(text, ids)
+        return None if words is None else [ids.get(word, -1) for word in words]
 
     def _prompt_ids(self, prompt, ids: dict[str, int], whose: str = "the prompt's") -> list[int]:
         """The ids of a prompt, ids or text. Raises ValueError for what is no token."""
@@ -230,8 +241,7 @@ class Task:
         if len(words) > self.max_length:
             raise ValueError(f"{self.config_name}: the text has {len(words)} words, a row {self.max_length} tokens")
         input_ids = np.full(self.max_length, self.pad_id, np.int32)
-        known = {token: index for index, token in enumerate(self.vocabulary)}
-        input_ids[: len(words)] = self._prompt_ids(text, known, "the text's")
+        input_ids[: len(words)] = self._prompt_ids(text, _ids_of(self), "the text's")
         return input_ids
 
     def questions(self, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -305,6 +315,12 @@ class Task:
                     f"drawn fell into it); raise {parameter} or another parameter, or set {split}_size=0"
                 )
         return input_ids, labels
+
+
+@functools.lru_cache(maxsize=64)
+def _ids_of(task: Task) -> dict[str, int]:
+    """The id of each token string."""
+    return {token: index for index, token in enumerate(task.vocabulary)}
 
 
 def whole_rows(rows: tuple[np.ndarray, np.ndarray]):

@@ -162,17 +162,18 @@ class Mixture(Task):
         """Not of a mixture: raises TypeError."""
         raise TypeError(f"{self.config_name}: a prompt belongs to one member; use that member's example")
 
-    def score(self, prompt, completion, graded=False) -> float:
+    def score(self, prompt, completion, graded=False, strict=False) -> float:
         """The best score that a member gives, of those that take the prompt; ids are the mixture's."""
         if not isinstance(prompt, str):
             prompt = " ".join(self.vocabulary[token] for token in prompt)
         if not isinstance(completion, str):
             words = dict(enumerate(self.vocabulary))
             completion = " ".join(words.get(int(token), "<unknown>") for token in completion)
+            strict = True
         scores = []
         for member in self.members:
             with contextlib.suppress(ValueError):
-                scores.append(member.score(prompt, completion, graded))
+                scores.append(member.score(prompt, completion, graded, strict))
         if not scores:
             raise ValueError(f"{self.config_name}: no member takes the prompt {prompt!r}")
         return max(scores)

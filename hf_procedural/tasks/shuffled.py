@@ -56,7 +56,7 @@ class Shuffled(Task):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use example without shuffle_tokens")
 
-    def score(self, prompt, completion, graded=False):
+    def score(self, prompt, completion, graded=False, strict=False):
         """Not of shuffled rows: raises TypeError."""
         raise TypeError(f"{self.config_name}: shuffled rows have no answer; use score without shuffle_tokens")
 

@@ -455,9 +455,9 @@ ANSWERS = [  # completion, ids, exact, graded; the prompt is 3 1 2 1
     ("2 1 2 3", None, 0, 0),
     ("", [], 0, 0),
     ("", [11], 0, 0),
-    ("1 1 2 three", None, 0, 0),
-    ("The answer is 1 1 2 3", None, 0, 0),
-    (r"\boxed{1 1 2 3}", None, 0, 0),
+    ("1 1 2 three", None, 0, 3 / 4),
+    ("The answer is 1 1 2 3", None, 1, 1),
+    (r"\boxed{1 1 2 3}", None, 1, 1),
 ]
 
 
@@ -476,7 +476,7 @@ def test_answers_by_hand(completion, ids, exact, graded):
         (r"<think>\boxed{1}</think>They are \boxed{1 1 2 3}", 1, 1),
         (r"\boxed{ 1 1 2 3 <pad> 3}", 1, 1),
         (r"\boxed{1 1 3 2}", 0, 1 / 2),
-        (r"\boxed{1, 1, 2, 3}", 0, 0),
+        (r"\boxed{1, 1, 2, 3}", 1, 1),
         (r"\boxed{}", 0, 0),
         ("1 1 2 3", 0, 0),
         (r"\boxed{1 1 2 3", 0, 0),
@@ -486,6 +486,14 @@ def test_answers_in_boxes(completion, exact, graded):
     for expected, options in ((exact, {}), (graded, {"graded": True})):
         reward = answer_reward("sort-4", in_box=True, **options)
         assert reward(["?"], [completion], completion_ids=[[1, 1, 2, 3]], prompt_ids=[[3, 1, 2, 1]]) == [expected]
+
+
+@pytest.mark.parametrize("completion", ["1 1 2 three", "The answer is 1 1 2 3", r"\boxed{1 1 2 3}", "1, 1, 2, 3"])
+def test_strictly_words_are_tokens_as_they_stand(completion):
+    for graded in (False, True):
+        assert answer_reward(SORT, graded, strict=True)(["3 1 2 1"], [completion]) == [0]
+    assert answer_reward(SORT, in_box=True, strict=True)(["3 1 2 1"], [r"So \boxed{1 1 2 3}"]) == [1]
+    assert answer_reward(SORT, in_box=True, strict=True)(["3 1 2 1"], [r"So \boxed{1, 1, 2, 3}"]) == [0]
 
 
 def test_answers_of_mixtures_and_languages():
