@@ -17,6 +17,7 @@ FLOORS = (
     "runs",
     "training",
     "evaluation rl",
+    "environments",
     "recycle hub",
     "cli",
 )

@@ -1,6 +1,7 @@
 """Prompts: a task's, as tokens or in words, and templates: text with ``{name}`` where something is filled in."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,26 +16,29 @@ __getattr__ = old_names(__name__)
 
 
 def in_words(template: str, tokenizer) -> Callable[[Task, list[int]], str | list[dict]]:
-    """A function that puts a prompt of a task into a template, for a model that reads text.
+    """A function that puts a prompt of a task into a template, for a model that reads text, see `filled`."""
+    return lambda task, prompt_ids: as_prompt(filled(template, task, prompt_ids), tokenizer)
+
+
+def filled(template: str, task: Task, prompt_ids: list[int]) -> str:
+    """A template with a prompt of a task in it.
 
     Places: {prompt}, {summary} (of the task), and {example_prompt} with {example_answer}, a solved one. Those of a
     mixture are its member's that the prompt is of.
     """
+    member = member_of(task, prompt_ids)
+    example, answer = _example(member)
+    return fill(
+        template, summary=member.summary, prompt=words(task, prompt_ids), example_prompt=example, example_answer=answer
+    )
 
-    def prompt(task, prompt_ids):
-        member = member_of(task, prompt_ids)
-        input_ids, labels = member.sample_split(np.random.default_rng(0), 1, "train")
-        example = member.prompt_of(input_ids[0], labels[0])
-        filled = fill(
-            template,
-            summary=member.summary,
-            prompt=words(task, prompt_ids),
-            example_prompt=words(member, example),
-            example_answer=words(member, member.solve(example)),
-        )
-        return as_prompt(filled, tokenizer)
 
-    return prompt
+@functools.lru_cache(maxsize=64)
+def _example(task: Task) -> tuple[str, str]:
+    """A prompt of a task with its answer, as text."""
+    input_ids, labels = task.sample_split(np.random.default_rng(0), 1, "train")
+    prompt = task.prompt_of(input_ids[0], labels[0])
+    return words(task, prompt), words(task, task.solve(prompt))
 
 
 def member_of(task: Task, prompt_ids: list[int]) -> Task:

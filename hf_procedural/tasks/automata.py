@@ -1,6 +1,7 @@
 """Elementary cellular automata: predict the next state of a ring of cells."""
 
 import dataclasses
+import itertools
 
 from .base import IGNORE, Task
 from .fields import integer
@@ -52,6 +53,15 @@ class ElementaryAutomaton(Task):
             state = [(self.rule >> number) & 1 for number in numbers]
             answer += [*state, _END]
         return answer
+
+    @property
+    def turn(self) -> str:
+        return f"Write the next state of the ring, by Wolfram's rule {self.rule}."
+
+    def turns(self, prompt_ids):
+        tokens = [*self._close(list(prompt_ids)), *self.solve(prompt_ids)]
+        states = [tokens[start : start + self.width] for start in range(0, len(tokens), self.width + 1)]
+        return list(itertools.pairwise(states))
 
     def _close(self, prompt):
         return prompt if prompt[-1:] == [_END] else [*prompt, _END]

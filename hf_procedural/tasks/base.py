@@ -147,6 +147,15 @@ class Task:
         """Whether an answer is right: that of `solve`, unless a task has several right ones and says so here."""
         return list(answer_ids) == self.solve(prompt_ids)
 
+    @property
+    def turn(self) -> str | None:
+        """What is asked in each of `turns`, in words; None where there are none."""
+        return None
+
+    def turns(self, prompt_ids) -> list[tuple[list[int], list[int]]]:
+        """A question in steps, where a task has `turn`: what is shown in each, and the answer to it."""
+        raise TypeError(f"{self.config_name}: its questions have no steps")
+
     def is_row(self, input_ids, labels) -> bool:
         """Whether a row, ``[max_length]``, is one that the oracle makes: its answer (or word) and its labels."""
         if self.is_language:

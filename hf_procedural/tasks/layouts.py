@@ -143,6 +143,13 @@ class Asked(Task):
         answer = list(itertools.takewhile(lambda label: label != IGNORE, self.targets(prompt + padding)[len(prompt) :]))
         return answer[:1] if self.one_by_one else answer
 
+    def turns(self, prompt_ids):
+        """Each of the row's questions that a prompt has, its last one too: the tokens since the one before."""
+        prompt = [int(token) for token in prompt_ids]
+        labels = self.targets(prompt + [self.pad_id] * (self.max_length - len(prompt)))[: len(prompt) + 1]
+        places = [place for place, label in enumerate(labels) if label != IGNORE]
+        return [(prompt[start:stop], [labels[stop]]) for start, stop in itertools.pairwise([0, *places])]
+
     def example(self, prompt_ids):
         """The row of a whole row's tokens, with its labels, int32 ``[max_length]`` each."""
         input_ids = np.full(self.max_length, self.pad_id, np.int32)

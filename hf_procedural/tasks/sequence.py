@@ -271,6 +271,10 @@ class Stack(_Sequence):
     )
 
     @property
+    def turn(self) -> str:
+        return "After each operation, write the whole stack, from the top down."
+
+    @property
     def vocabulary(self) -> tuple[str, ...]:
         return ("<pop>", *super().vocabulary[1:])
 
@@ -286,6 +290,10 @@ class Stack(_Sequence):
             else:
                 stack.pop()
         return stack[::-1]
+
+    def turns(self, prompt_ids):
+        operations = self._symbols(prompt_ids)
+        return [([symbol], self.solve(operations[: place + 1])) for place, symbol in enumerate(operations)]
 
     def sample(self, rng, n):
         from . import kernels

@@ -115,6 +115,10 @@ class WordProblem(Lengths, Asked):
     )
 
     @property
+    def turn(self) -> str:
+        return "After each element, write the product of all so far."
+
+    @property
     def vocabulary(self) -> tuple[str, ...]:
         return (*map(str, range(order(self.group))), "<pad>", "<bos>", "<unk>", "<eos>")
 
@@ -180,6 +184,10 @@ class FlipFlop(Lengths, Asked):
         for name in ("length", "min_length", "test_length"):
             if (getattr(self, name) or 0) % 2:
                 raise ValueError(f"{self.name}: {name} must be even, got {getattr(self, name)}")
+
+    @property
+    def turn(self) -> str:
+        return "Write the bit that was written last."
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

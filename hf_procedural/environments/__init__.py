@@ -1,0 +1,10 @@
+"""Environments: the questions of a task where others train and evaluate, with its own verifier as the reward.
+
+    episodes.py       questions by number, as text, and episodes of one or more turns; knows no framework
+
+All import the framework of their name when they are used, not before.
+"""
+
+from .episodes import Episode, Question, Questions
+
+__all__ = ["Episode", "Question", "Questions"]

@@ -1,0 +1,183 @@
+"""Questions of a task by number, as text, and episodes of one or more turns about them; knows no framework."""
+
+import dataclasses
+import functools
+
+from ..data import blocks
+from ..data.tokenization import words
+from ..models.prompting import fill, read_template
+from ..rl.prompts import filled, member_of
+from ..tasks import Task
+from ..tasks import task as find_task
+from ..tasks.shuffled import Shuffled
+from ..tasks.splits import SHARES
+
+_LAST = 2**31 - 1  # number of a question
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """One question of a split.
+
+    number: of the row of ``load_dataset("procedural", ...)`` that it is.
+    prompt_ids: the prompt's ids in the task.
+    text: what a model that reads text is asked.
+    """
+
+    number: int
+    prompt_ids: list[int]
+    text: str
+
+
+class Questions:
+    r"""The questions of a split, which is endless: question i is row i of the data set, on every machine.
+
+    Args:
+        task: a task or a mixture, or its name, such as "sort-64".
+        seed: of the rows.
+        split: "train", "validation" or "test"; no prompt is in two of them.
+        template: of the text, a file or the name of one of recipes/templates, with the places of `rl.prompts.filled`;
+            None: rlvr.txt, which asks for a solved example's like, in a \boxed{}.
+        turns: whether a question is asked in steps (`Task.turns`): stacks, automata, running products, flip-flops. The
+            template is turns.txt then.
+        strict: whether the words of an answer are taken as they stand, see `Task.score`.
+
+    Raises ValueError for an unknown task or split, a language (which has no questions), shuffled tokens (which have no
+    answers), and `turns` of a task that has none.
+
+    >>> questions = Questions("sort-4", vocab_size=10, seed=1)
+    >>> questions.score(questions[3], "The answer is 4, 7, 7, 9.")
+    0.0
+    """
+
+    def __init__(
+        self,
+        task: Task | str,
+        seed: int = 0,
+        split: str = "train",
+        template: str | None = None,
+        turns: bool = False,
+        strict: bool = False,
+        **parameters,
+    ):
+        self.task = find_task(task, **parameters) if isinstance(task, str) else task
+        self.seed = seed
+        self.split = split
+        self.turns = turns
+        self.strict = strict
+        if split not in SHARES:
+            raise ValueError(f"split must be one of {', '.join(SHARES)}, got {split!r}")
+        for member in getattr(self.task, "members", [self.task]):
+            if isinstance(member, Shuffled):
+                raise ValueError(f"{member.config_name}: shuffled rows have no answer; leave out shuffle_tokens")
+            if member.is_language:
+                raise ValueError(f"{member.config_name} is a language: it has no questions, for every token is one")
+            if turns and member.turn is None:
+                raise ValueError(f"{member.config_name}: its questions have no steps; leave out turns")
+        blocks.check(self.task, split)
+        self._template = read_template(template or ("turns" if turns else "rlvr"), "prompt")
+        self._block = functools.lru_cache(maxsize=8)(self._prompts)
+
+    def __getitem__(self, number: int) -> Question:
+        if type(number) is not int or not 0 <= number <= _LAST:
+            raise ValueError(f"row must be a whole number in 0..{_LAST}, got {number!r}")
+        block, row = divmod(number, blocks.block_rows(self.task))
+        prompt = self._block(block)[row]
+        return Question(number, prompt, self.steps(prompt)[0] if self.turns else self._text(prompt))
+
+    def _prompts(self, number: int) -> list[list[int]]:
+        """The prompts of a block."""
+        asked, starts, _ = self.task.questions(*blocks.block(self.task, self.seed, self.split, number))
+        return [ids[:start] for ids, start in zip(asked.tolist(), starts, strict=True)]
+
+    def _text(self, prompt: list[int]) -> str:
+        return filled(self._template, self.task, prompt)
+
+    def score(self, question: Question, completion: str) -> float:
+        """``task.score`` of the question's prompt and a completion, in [0, 1]."""
+        return self.task.score(question.prompt_ids, completion, strict=self.strict)
+
+    def steps(self, prompt: list[int]) -> list[str]:
+        """What is said in each turn of a question in steps."""
+        member, shown = self._turns_of(prompt)
+        first = fill(self._template, turn=member.turn or "", turns=str(len(shown)))
+        said = [words(member, ids) for ids, _ in shown]
+        first = fill(first, summary=member.summary, prompt=said[0])
+        return [first, *(f"Step {number} of {len(said)}: {text}" for number, text in enumerate(said[1:], 2))]
+
+    def step_score(self, prompt: list[int], turn: int, reply: str) -> float:
+        """1 where a reply is right in a turn of a question in steps, else 0."""
+        member, shown = self._turns_of(prompt)
+        ids = member.read(reply, self.strict)
+        return float(ids == shown[turn][1])
+
+    def _turns_of(self, prompt: list[int]) -> tuple[Task, list[tuple[list[int], list[int]]]]:
+        """The member that a prompt is of, and its turns, in the member's ids."""
+        member = member_of(self.task, prompt)
+        own = {token: index for index, token in enumerate(member.vocabulary)}
+        return member, member.turns([own[self.task.vocabulary[token]] for token in prompt])
+
+
+class Episode:
+    """A question and the replies to it: one, or, of a question in steps, one for each step.
+
+    observation: what is said to the model next; "" when the episode is done.
+    reward: of all replies so far: `Task.score` of a single reply, of steps the share of those that are right.
+    done: whether there is nothing more to say.
+    """
+
+    def __init__(self, questions: Questions, number: int):
+        self.questions = questions
+        self.question = questions[number]
+        self.replies: list[str] = []
+        self._right = 0.0
+        self._said = questions.steps(self.question.prompt_ids) if questions.turns else [self.question.text]
+
+    @property
+    def turns(self) -> int:
+        """How many replies there are to be."""
+        return len(self._said)
+
+    @property
+    def reward(self) -> float:
+        return self._right / self.turns
+
+    @property
+    def done(self) -> bool:
+        return len(self.replies) == self.turns
+
+    @property
+    def observation(self) -> str:
+        return "" if self.done else self._said[len(self.replies)]
+
+    def step(self, reply: str) -> float:
+        """Takes a reply, and gives its part of the reward. Raises ValueError where the episode is done."""
+        if self.done:
+            raise ValueError(f"row {self.question.number}: the episode is over; reset it to begin another")
+        if not isinstance(reply, str):
+            raise ValueError(f"reply must be text, got {type(reply).__name__}")
+        if self.questions.turns:
+            right = self.questions.step_score(self.question.prompt_ids, len(self.replies), reply)
+        else:
+            right = self.questions.score(self.question, reply)
+        self.replies.append(reply)
+        self._right += right
+        return right / self.turns
+
+    def state(self) -> dict:
+        """Where the episode is and how it came there, as JSON has it.
+
+        The same task, seed, split and row, and the same replies, lead there again.
+        """
+        questions = self.questions
+        return {
+            "task": questions.task.config_name,
+            "seed": questions.seed,
+            "split": questions.split,
+            "row": self.question.number,
+            "turn": len(self.replies),
+            "turns": self.turns,
+            "replies": list(self.replies),
+            "reward": self.reward,
+            "done": self.done,
+        }

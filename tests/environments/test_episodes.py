@@ -1,0 +1,112 @@
+"""Questions by number and episodes of one or more turns: the same everywhere, worth what the verifier says."""
+
+import json
+
+import numpy as np
+import pytest
+from datasets import load_dataset
+
+import hf_procedural as hp
+from hf_procedural.environments import Episode, Questions
+
+STEPWISE = {
+    "stack-6": {},
+    "eca-110": {"width": 8, "steps": 4},
+    "word_problem-S3": {"length": 6, "min_length": 1},
+    "flip_flop-20": {"p_ignore": 0.3},
+    "stack-5+word_problem-S4": {},
+}
+
+
+def text_of(task, ids):
+    return " ".join(task.vocabulary[token] for token in ids)
+
+
+def test_question_i_is_row_i():
+    rows = load_dataset("procedural", "set-5", seed=3, validation_size=2000, train_size=8, test_size=8, vocab_size=30)
+    task, questions = hp.task("set-5", vocab_size=30), Questions("set-5", seed=3, split="validation", vocab_size=30)
+    for number in (0, 1, 1023, 1024, 1999, 7):
+        row = rows["validation"][number]
+        prompt, answer = task.question(row["input_ids"], row["labels"])
+        question = questions[number]
+        assert (question.number, question.prompt_ids) == (number, prompt)
+        assert f"Input: {text_of(task, prompt)}\n" in question.text and task.summary in question.text
+        assert questions.score(question, f"It is {text_of(task, answer)}.") == 1
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+def test_steps_lead_to_the_answer(name):
+    questions = Questions(name, split="test", turns=True, **STEPWISE[name])
+    for number in range(20):
+        episode = Episode(questions, number)
+        member, turns = questions._turns_of(episode.question.prompt_ids)
+        prompt = member.read(text_of(questions.task, episode.question.prompt_ids), strict=True)
+        answers = [token for _, answer in turns for token in answer]
+        solved = [token for token in member.solve(prompt) if member.vocabulary[token] != "<end>"]
+        assert (answers if name.startswith("eca") else turns[-1][1]) == solved
+        for turn, (shown, answer) in enumerate(turns):
+            assert text_of(member, shown) in episode.observation and not episode.done
+            assert (turn == 0) == (member.turn in episode.observation)
+            assert episode.step(rf"\boxed{{{text_of(member, answer)}}}") == 1 / len(turns)
+        assert episode.done and episode.reward == 1 and episode.observation == ""
+
+
+def test_a_wrong_step_costs_its_share():
+    episode = Episode(Questions("stack-4", turns=True), 0)
+    right = [answer for _, answer in episode.questions._turns_of(episode.question.prompt_ids)[1]]
+    task = episode.questions.task
+    rewards = [episode.step("no" if turn == 1 else text_of(task, answer)) for turn, answer in enumerate(right)]
+    assert rewards == [0.25, 0, 0.25, 0.25] and episode.reward == 0.75
+
+
+def test_replies_lead_to_the_same_state_again():
+    episode = Episode(Questions("stack-4", seed=5, split="test", turns=True), 9)
+    episode.step("1"), episode.step("\\boxed{}")
+    state = json.loads(json.dumps(episode.state()))
+    again = Episode(Questions(state["task"], seed=state["seed"], split=state["split"], turns=True), state["row"])
+    for reply in state["replies"]:
+        again.step(reply)
+    assert again.state() == state and again.observation == episode.observation
+
+
+def test_an_answer_is_worth_what_the_task_says():
+    rng = np.random.default_rng(0)
+    for strict in (False, True):
+        questions = Questions("sort-3+stack-3", vocab_size=9, strict=strict)
+        task = questions.task
+        for number in range(60):
+            episode = Episode(questions, number)
+            answer = rng.choice(["1 2 3", "3", "", "so 2, 1", r"\boxed{1 1 2}", "<sep>"])
+            assert episode.step(answer) == task.score(episode.question.prompt_ids, answer, strict=strict)
+            assert episode.reward == episode.state()["reward"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("dyck-4", {}, "dyck-4 is a language"),
+        ("sort-4", {"turns": True}, "sort-4: its questions have no steps"),
+        ("sort-4", {"split": "dev"}, "split must be one of train, validation, test, got 'dev'"),
+        ("sort-4", {"shuffle_tokens": True}, "leave out shuffle_tokens"),
+        ("sort-4", {"template": "nowhere.txt"}, "template nowhere.txt"),
+        ("sort-1", {"vocab_size": 2, "split": "test"}, "too few distinct prompts"),
+    ],
+)
+def test_what_has_no_questions(name, settings, reason):
+    with pytest.raises(ValueError, match=reason) as error:
+        Questions(name, **settings)
+    assert "\n" not in str(error.value)
+
+
+def test_mistakes_in_an_episode():
+    questions = Questions("sort-4")
+    for number in (-1, 2**31, 1.5, "3", None, True):
+        with pytest.raises(ValueError, match="row must be a whole number"):
+            questions[number]
+    episode = Episode(questions, 0)
+    with pytest.raises(ValueError, match="reply must be text, got NoneType"):
+        episode.step(None)
+    episode.step("")
+    with pytest.raises(ValueError, match="row 0: the episode is over"):
+        episode.step("")
+    assert episode.state()["replies"] == [""]
