@@ -1,13 +1,15 @@
 """Questions by number and episodes of one or more turns: the same everywhere, worth what the verifier says."""
 
 import json
+import random
 
-import numpy as np
 import pytest
 from datasets import load_dataset
+from support.completions import random_completion
 
 import hf_procedural as hp
 from hf_procedural.environments import Episode, Questions
+from hf_procedural.rl import answer_reward
 
 STEPWISE = {
     "stack-6": {},
@@ -69,16 +71,20 @@ def test_replies_lead_to_the_same_state_again():
     assert again.state() == state and again.observation == episode.observation
 
 
-def test_an_answer_is_worth_what_the_task_says():
-    rng = np.random.default_rng(0)
-    for strict in (False, True):
-        questions = Questions("sort-3+stack-3", vocab_size=9, strict=strict)
-        task = questions.task
-        for number in range(60):
-            episode = Episode(questions, number)
-            answer = rng.choice(["1 2 3", "3", "", "so 2, 1", r"\boxed{1 1 2}", "<sep>"])
-            assert episode.step(answer) == task.score(episode.question.prompt_ids, answer, strict=strict)
-            assert episode.reward == episode.state()["reward"]
+@pytest.mark.parametrize("name", ["sort-4", "stack-4+sort-3", "addition-3", "word_problem-S3", "lime-rewrite"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_any_answer_is_worth_what_the_task_says(name, strict):
+    questions, draw = Questions(name, strict=strict), random.Random(0)
+    task, rewards = questions.task, []
+    verify = answer_reward(task, strict=strict)
+    for number in range(100):
+        episode = Episode(questions, number)
+        prompt = episode.question.prompt_ids
+        completion = random_completion(task, prompt, draw)
+        rewards.append(task.score(prompt, completion, strict=strict))
+        assert episode.step(completion) == episode.reward == episode.state()["reward"] == rewards[-1]
+        assert verify([""], [completion], prompt_ids=[prompt]) == rewards[-1:]  # as TRL asks
+    assert (1 if strict else 20) < sum(rewards) < 80
 
 
 @pytest.mark.parametrize(
