@@ -83,7 +83,7 @@ class Questions:
             raise ValueError(f"row must be a whole number in 0..{_LAST}, got {number!r}")
         block, row = divmod(number, blocks.block_rows(self.task))
         prompt = self._block(block)[row]
-        return Question(number, prompt, self.steps(prompt)[0] if self.turns else self._text(prompt))
+        return Question(number, prompt, self.steps(prompt)[0][0] if self.turns else self._text(prompt))
 
     def _prompts(self, number: int) -> list[list[int]]:
         """The prompts of a block."""
@@ -97,25 +97,22 @@ class Questions:
         """``task.score`` of the question's prompt and a completion, in [0, 1]."""
         return self.task.score(question.prompt_ids, completion, strict=self.strict)
 
-    def steps(self, prompt: list[int]) -> list[str]:
-        """What is said in each turn of a question in steps."""
-        member, shown = self._turns_of(prompt)
-        first = fill(self._template, turn=member.turn or "", turns=str(len(shown)))
-        said = [words(member, ids) for ids, _ in shown]
-        first = fill(first, summary=member.summary, prompt=said[0])
-        return [first, *(f"Step {number} of {len(said)}: {text}" for number, text in enumerate(said[1:], 2))]
-
-    def step_score(self, prompt: list[int], turn: int, reply: str) -> float:
-        """1 where a reply is right in a turn of a question in steps, else 0."""
-        member, shown = self._turns_of(prompt)
-        ids = member.read(reply, self.strict)
-        return float(ids == shown[turn][1])
-
-    def _turns_of(self, prompt: list[int]) -> tuple[Task, list[tuple[list[int], list[int]]]]:
-        """The member that a prompt is of, and its turns, in the member's ids."""
+    def steps(self, prompt: list[int]) -> list[tuple[str, list[str]]]:
+        """A question in steps: what is said in each, and the tokens of the right reply."""
         member = member_of(self.task, prompt)
         own = {token: index for index, token in enumerate(member.vocabulary)}
-        return member, member.turns([own[self.task.vocabulary[token]] for token in prompt])
+        turns = member.turns([own[self.task.vocabulary[token]] for token in prompt])
+        steps = []
+        for number, (shown, answer) in enumerate(turns, 1):
+            said = f"Step {number} of {len(turns)}: {words(member, shown)}"
+            steps.append((said, [member.vocabulary[token] for token in answer]))
+        first = fill(self._template, summary=member.summary, turn=member.turn or "", prompt=steps[0][0])
+        return [(first, steps[0][1]), *steps[1:]]
+
+    def is_step(self, reply: str, answer: list[str]) -> bool:
+        """Whether a reply is the right one to a step."""
+        ids = self.task.read(reply, self.strict)
+        return ids is not None and -1 not in ids and [self.task.vocabulary[token] for token in ids] == answer
 
 
 class Episode:
@@ -131,12 +128,12 @@ class Episode:
         self.question = questions[number]
         self.replies: list[str] = []
         self._right = 0.0
-        self._said = questions.steps(self.question.prompt_ids) if questions.turns else [self.question.text]
+        self._steps = questions.steps(self.question.prompt_ids) if questions.turns else [(self.question.text, [])]
 
     @property
     def turns(self) -> int:
         """How many replies there are to be."""
-        return len(self._said)
+        return len(self._steps)
 
     @property
     def reward(self) -> float:
@@ -148,7 +145,7 @@ class Episode:
 
     @property
     def observation(self) -> str:
-        return "" if self.done else self._said[len(self.replies)]
+        return "" if self.done else self._steps[len(self.replies)][0]
 
     def step(self, reply: str) -> float:
         """Takes a reply, and gives its part of the reward. Raises ValueError where the episode is done."""
@@ -157,7 +154,7 @@ class Episode:
         if not isinstance(reply, str):
             raise ValueError(f"reply must be text, got {type(reply).__name__}")
         if self.questions.turns:
-            right = self.questions.step_score(self.question.prompt_ids, len(self.replies), reply)
+            right = float(self.questions.is_step(reply, self._steps[len(self.replies)][1]))
         else:
             right = self.questions.score(self.question, reply)
         self.replies.append(reply)

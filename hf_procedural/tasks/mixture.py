@@ -166,6 +166,9 @@ class Mixture(Task):
         """The best score that a member gives, of those that take the prompt; ids are the mixture's."""
         if not isinstance(prompt, str):
             prompt = " ".join(self.vocabulary[token] for token in prompt)
+        if isinstance(completion, str) and not strict:  # a token of any member is one
+            read = self.read(completion)
+            completion = [-1] if read is None else read
         if not isinstance(completion, str):
             words = dict(enumerate(self.vocabulary))
             completion = " ".join(words.get(int(token), "<unknown>") for token in completion)

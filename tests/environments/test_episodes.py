@@ -10,6 +10,7 @@ from support.completions import random_completion
 import hf_procedural as hp
 from hf_procedural.environments import Episode, Questions
 from hf_procedural.rl import answer_reward
+from hf_procedural.rl.prompts import member_of
 
 STEPWISE = {
     "stack-6": {},
@@ -41,8 +42,9 @@ def test_steps_lead_to_the_answer(name):
     questions = Questions(name, split="test", turns=True, **STEPWISE[name])
     for number in range(20):
         episode = Episode(questions, number)
-        member, turns = questions._turns_of(episode.question.prompt_ids)
+        member = member_of(questions.task, episode.question.prompt_ids)
         prompt = member.read(text_of(questions.task, episode.question.prompt_ids), strict=True)
+        turns = member.turns(prompt)
         answers = [token for _, answer in turns for token in answer]
         solved = [token for token in member.solve(prompt) if member.vocabulary[token] != "<end>"]
         assert (answers if name.startswith("eca") else turns[-1][1]) == solved
@@ -55,9 +57,9 @@ def test_steps_lead_to_the_answer(name):
 
 def test_a_wrong_step_costs_its_share():
     episode = Episode(Questions("stack-4", turns=True), 0)
-    right = [answer for _, answer in episode.questions._turns_of(episode.question.prompt_ids)[1]]
     task = episode.questions.task
-    rewards = [episode.step("no" if turn == 1 else text_of(task, answer)) for turn, answer in enumerate(right)]
+    right = [text_of(task, answer) for _, answer in task.turns(episode.question.prompt_ids)]
+    rewards = [episode.step("no" if turn == 1 else answer) for turn, answer in enumerate(right)]
     assert rewards == [0.25, 0, 0.25, 0.25] and episode.reward == 0.75
 
 
@@ -71,7 +73,9 @@ def test_replies_lead_to_the_same_state_again():
     assert again.state() == state and again.observation == episode.observation
 
 
-@pytest.mark.parametrize("name", ["sort-4", "stack-4+sort-3", "addition-3", "word_problem-S3", "lime-rewrite"])
+@pytest.mark.parametrize(
+    "name", ["sort-4", "stack-4+sort-3", "sort-4+addition-3", "addition-3", "word_problem-S3", "lime-rewrite"]
+)
 @pytest.mark.parametrize("strict", [False, True])
 def test_any_answer_is_worth_what_the_task_says(name, strict):
     questions, draw = Questions(name, strict=strict), random.Random(0)
