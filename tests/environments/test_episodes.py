@@ -2,10 +2,12 @@
 
 import json
 import random
+import re
 
 import pytest
 from datasets import load_dataset
 from support.completions import random_completion
+from support.running import ROOT
 
 import hf_procedural as hp
 from hf_procedural.environments import Episode, Questions
@@ -120,3 +122,12 @@ def test_mistakes_in_an_episode():
     with pytest.raises(ValueError, match="row 0: the episode is over"):
         episode.step("")
     assert episode.state()["replies"] == [""]
+
+
+def test_the_documentation_runs_as_it_is_written(capsys):
+    text = (ROOT / "docs" / "environments.md").read_text().partition("## What counts")[0]
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)
+    assert "Input: 6 7 7 3 <sep>" in capsys.readouterr().out and names["episode"].done
+    assert names["questions"].score(names["question"], "The answer is 3, 6, 7, 7.") == 1
