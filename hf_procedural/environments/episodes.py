@@ -4,7 +4,6 @@ import dataclasses
 import functools
 
 from ..data import blocks
-from ..data.tokenization import words
 from ..models.prompting import fill, read_template
 from ..rl.prompts import filled, member_of
 from ..tasks import Task
@@ -104,7 +103,7 @@ class Questions:
         turns = member.turns([own[self.task.vocabulary[token]] for token in prompt])
         steps = []
         for number, (shown, answer) in enumerate(turns, 1):
-            said = f"Step {number} of {len(turns)}: {words(member, shown)}"
+            said = f"Step {number} of {len(turns)}: {member.text(shown)}"
             steps.append((said, [member.vocabulary[token] for token in answer]))
         first = fill(self._template, summary=member.summary, turn=member.turn or "", prompt=steps[0][0])
         return [(first, steps[0][1]), *steps[1:]]

@@ -10,7 +10,6 @@ from datasets import Dataset, DatasetDict
 
 from ..data import blocks
 from ..data.rows import ValidationRows
-from ..data.tokenization import words
 from ..tasks import IGNORE, Task
 from ..text import documents, readers, sources
 from .as_rows import each_row
@@ -91,7 +90,7 @@ def in_words(checkpoint: Checkpoint, name: str, asked: Task, limit: int | None) 
             scored = np.flatnonzero(labels[len(prompt) :] != IGNORE)
             answer = answer[: max(scored, default=-1) + 1]
             if answer:
-                yield {"question": words(asked, prompt), "answer": words(asked, answer)}
+                yield {"question": asked.text(prompt), "answer": asked.text(answer)}
 
     shown = zip(*blocks.block(asked, SEED, "train", 0), strict=True)
     rows = each_row(ValidationRows(asked, SEED, limit or QUESTIONS))

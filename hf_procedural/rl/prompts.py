@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..data import blocks
-from ..data.tokenization import words
 from ..models.prompting import as_prompt, fill, token_ids
 from ..moved import old_names
 from ..tasks import IGNORE, Task
@@ -29,7 +28,7 @@ def filled(template: str, task: Task, prompt_ids: list[int]) -> str:
     member = member_of(task, prompt_ids)
     example, answer = _example(member)
     return fill(
-        template, summary=member.summary, prompt=words(task, prompt_ids), example_prompt=example, example_answer=answer
+        template, summary=member.summary, prompt=task.text(prompt_ids), example_prompt=example, example_answer=answer
     )
 
 
@@ -38,14 +37,14 @@ def _example(task: Task) -> tuple[str, str]:
     """A prompt of a task with its answer, as text."""
     input_ids, labels = task.sample_split(np.random.default_rng(0), 1, "train")
     prompt = task.prompt_of(input_ids[0], labels[0])
-    return words(task, prompt), words(task, task.solve(prompt))
+    return task.text(prompt), task.text(task.solve(prompt))
 
 
 def member_of(task: Task, prompt_ids: list[int]) -> Task:
     """The member of a mixture that takes a prompt, the first if there are several; else the task itself."""
     for member in getattr(task, "members", ()):
         with contextlib.suppress(ValueError):
-            member.score(words(task, prompt_ids), "")
+            member.score(task.text(prompt_ids), "")
             return member
     return task
 
@@ -93,7 +92,7 @@ class TaskPrompts:
         for prompt, ids, scored in zip(prompts, asked.tolist(), labels != IGNORE, strict=True):
             of_answer = scored[len(prompt) :]
             begun = ids[len(prompt) :][: of_answer.argmax()] if of_answer.any() else []
-            row = {"prompt": words(task, prompt + begun), "prompt_ids": prompt, "begun": begun}
+            row = {"prompt": task.text(prompt + begun), "prompt_ids": prompt, "begun": begun}
             rows.append(row | {"answer_length": int(of_answer.sum())})
         return rows
 

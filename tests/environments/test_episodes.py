@@ -3,6 +3,8 @@
 import json
 import random
 import re
+import subprocess
+import sys
 
 import pytest
 from datasets import load_dataset
@@ -131,3 +133,8 @@ def test_the_documentation_runs_as_it_is_written(capsys):
         exec(code, names)
     assert "Input: 6 7 7 3 <sep>" in capsys.readouterr().out and names["episode"].done
     assert names["questions"].score(names["question"], "The answer is 3, 6, 7, 7.") == 1
+
+
+def test_environments_need_neither_torch_nor_transformers():
+    script = "import sys, hf_procedural.environments; print({'torch', 'datasets', 'transformers'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "set()"
