@@ -522,6 +522,15 @@ def _(take, name):
         grpo.GRPO(None, None, _grpo_arguments(dynamic_sampling_from=0), questions=[], measure=None, tokenizer=None)
 
 
+@case("trl:GRPOTrainer._buffered_inputs")
+def _(take, name):
+    from hf_procedural.rl.reused import KeepCompletions
+
+    args = types.SimpleNamespace(steps_per_generation=2, num_iterations=1, gradient_accumulation_steps=1)
+    with take.error(name):
+        KeepCompletions(types.SimpleNamespace(args=args, _step=0))
+
+
 @case("trl:GRPOTrainer._metrics")
 def _(take, name):
     from hf_procedural.rl import grpo

@@ -8,6 +8,7 @@
     scaling.py         accuracy over compute, and the form fitted to it
     arguments.py       our part of the arguments
     grpo_arguments.py  all of TRL's arguments, checked
+    reused.py          completions that several steps share, kept with a checkpoint
     grpo.py            TRL's GRPOTrainer with what the recipes add
 
 All but `grpo` and its arguments need no TRL to be imported.

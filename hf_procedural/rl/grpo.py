@@ -24,6 +24,7 @@ from ..models import prompting
 from ..models.build import positions_of
 from ..training.callbacks import LogMore
 from .arguments import LoraArguments
+from .reused import KeepCompletions
 
 try:
     from accelerate.utils import gather_object, is_peft_model
@@ -35,6 +36,7 @@ except ImportError as error:
 
 _NAMES = ("_tokenize_prompts", "_generate_single_turn", "_generate_and_score_completions")  # of methods of TRL's
 _STEP, _METRICS = "trl:GRPOTrainer._step", "trl:GRPOTrainer._metrics"
+_BY_TOKENS = ("cispo", "dapo", "vespo")  # losses that are divided by the tokens of all batches, so of no masked one
 _LOAD = "trl.trainer.grpo_trainer:create_model_from_path"
 ROUNDS = 8  # of generation in a step of dynamic sampling, at most
 
@@ -114,6 +116,7 @@ class GRPO(GRPOTrainer):
         """The rest of what makes the trainer ready. Raises ValueError for what cannot work."""
         if self.args.dynamic_sampling_from is not None and upstream.of(self, _STEP) is None:
             raise upstream.lacking(_STEP)
+        self._keep = KeepCompletions(self)
         zero = self.accelerator.state.deepspeed_plugin
         if self._merges and (self.is_fsdp_enabled or (zero is not None and zero.zero_stage == 3)):
             raise ValueError("use_peft: weights in shards, of FSDP or ZeRO 3, are not merged: add --save_adapter")
@@ -132,6 +135,7 @@ class GRPO(GRPOTrainer):
     def train(self, resume_from_checkpoint=None, **kwargs):
         """The Trainer's, without another evaluation before the first step of a run that goes on."""
         self.args.eval_on_start = self.args.eval_on_start and not resume_from_checkpoint
+        self._keep.checkpoint = resume_from_checkpoint
         return super().train(resume_from_checkpoint, **kwargs)
 
     def _whole_model(self) -> PreTrainedModel:
@@ -277,8 +281,8 @@ class GRPO(GRPOTrainer):
     def _with_mixed_groups(self, batch: dict, size: int) -> dict:
         """A batch of `size` completions, in groups whose rewards differ as far as a few rounds of sampling find them.
 
-        The other groups are masked out: they count neither in the loss nor, where that is the number of tokens as in
-        TRL's default loss, in what it is divided by.
+        The other groups are masked out, `left_out` bool ``[size]``: they count neither in the loss nor in what it is
+        divided by, see `compute_loss`.
         """
         groups = size // self.num_generations
         kept = []  # batches of groups whose rewards differ
@@ -298,12 +302,29 @@ class GRPO(GRPOTrainer):
             filler["completion_mask"] = torch.zeros_like(filler["completion_mask"])
             kept.append(filler)
         merged = {name: value[:size] for name, value in _joined(kept, self.processing_class.pad_token_id).items()}
-        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum().clamp(min=1)
+        merged["left_out"] = torch.arange(size, device=mixed.device) >= size - missing
+        counts = merged["completion_mask"] * merged.get("tool_mask", 1)
+        merged["num_items_in_batch"] = self.accelerator.gather(counts.sum()).sum().clamp(min=1)
         metrics = upstream.of(self, _METRICS)
         if metrics is not None:
             metrics["train"]["dynamic_sampling/rounds"].append(number + 1)
             metrics["train"]["dynamic_sampling/left_out"].append(max(missing, 0) / size)
         return merged
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """TRL's, of what dynamic sampling has left in: a mean over rows is one over these rows, of all batches.
+
+        bnpo's is a mean over tokens in each batch, so that of its batches those count that have any.
+        """
+        if "left_out" not in inputs or self.loss_type in _BY_TOKENS:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        kept = ~torch.stack([batch["left_out"] for batch in cast(list, self._buffered_inputs)])
+        kept = kept.any(1) if self.loss_type == "bnpo" else kept
+        share = self.accelerator.gather(kept.float().mean()).mean()
+        share = share.item() or 1.0
+        inputs = inputs | {"advantages": inputs["advantages"] / share}  # to which losses are proportional
+        with _attribute(self, "beta", self.beta / share):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     def _other_questions(self, number: int, groups: int) -> list[dict]:
         """This process's share of the questions of a round, each as often as a group is large."""

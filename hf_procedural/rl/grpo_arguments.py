@@ -29,7 +29,7 @@ class RLArguments(RLSettings, StageArguments, GRPOConfig):
         except ValueError as error:
             self._check_groups(error)  # TRL's words name no flag to change
             raise
-        self._check_windows()
+        self._check_whole_groups()
         self._check_generation_kwargs()
 
     def _check_generation_kwargs(self) -> None:
@@ -76,14 +76,8 @@ class RLArguments(RLSettings, StageArguments, GRPOConfig):
                 f"x {self.world_size} processes (or generation_batch_size, where that is given)"
             ) from error
 
-    def _check_windows(self) -> None:
-        """Raises ValueError where steps that share their completions, or dynamic sampling, do not fit the batch."""
-        window = self.num_iterations * self.steps_per_generation // self.gradient_accumulation_steps
-        if self.save_strategy == "steps" and window > 1 and self.save_steps % window:
-            raise ValueError(
-                f"save_steps must be a multiple of the {window} steps that share their completions, so that a resumed "
-                f"run is the same, got {self.save_steps:g}"
-            )
+    def _check_whole_groups(self) -> None:
+        """Raises ValueError where dynamic sampling does not fit the batch."""
         if self.dynamic_sampling_from is not None and self.completions_per_process % self.num_generations:
             raise ValueError(
                 f"dynamic_sampling_from: each process must have whole groups, but num_generations "

@@ -275,6 +275,7 @@ def test_dynamic_sampling_leaves_out_what_it_does_not_find(seen, monkeypatch, tm
     for (_, batch), share in zip(seen.batches, shares, strict=True):
         mask, advantages = batch["completion_mask"].view(4, -1), batch["advantages"].view(4, -1)
         assert ((mask == 0).all(1) == (advantages == 0).all(1)).all()
+        assert torch.equal(batch["left_out"], (mask == 0).all(1).repeat_interleave(4))
         assert share == (mask == 0).all(1).float().mean()
         assert batch["num_items_in_batch"] == max(1, mask.sum())  # which divides the loss
     assert all(np.isfinite(value) for key in ("loss", "grad_norm") for _, value in history(folder, key))
