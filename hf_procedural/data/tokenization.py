@@ -1,13 +1,14 @@
-"""Fast tokenizers: a task's vocabulary, whose tokens are words separated by spaces, and others by name."""
+"""Fast tokenizers: a task's vocabulary, whose tokens are words separated by spaces, or bytes; and others by name."""
 
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from ..files import why_unloadable
 from ..tasks import Task, task
+from ..tasks.byte_text import is_wholly_text
 
 _FILES = ("tokenizer*", "*.model", "vocab*", "spiece*", "*.tiktoken")  # of a tokenizer, whatever its kind
 
@@ -19,16 +20,21 @@ def tokenizer(name: str | Task, **parameters) -> PreTrainedTokenizerFast:
     '3 1 <sep>'
 
     A word that is no token of the task raises an Exception instead of becoming another token. Its end token is <eos>,
-    or <pad> in a task without it: whoever pads has ended, as `Task.score` reads completions.
+    or <pad> in a task without it: whoever pads has ended, as `Task.score` reads completions. Of a task whose rows are
+    text, its tokens are bytes of UTF-8; in a mixture with other tasks these are words, too, such as ``<0x41>``.
     """
     chosen = name if isinstance(name, Task) else task(name, **parameters)
     words = {token: index for index, token in enumerate(chosen.vocabulary)}
-    words_only = Tokenizer(models.WordLevel(words))
-    words_only.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if is_wholly_text(chosen):
+        backend = Tokenizer(models.BPE(words, [], byte_fallback=True))
+        backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    else:
+        backend = Tokenizer(models.WordLevel(words))
+        backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     special = {f"{role}_token": f"<{role}>" for role in ("pad", "sep", "eos") if f"<{role}>" in words}
     special.setdefault("eos_token", special["pad_token"])
     return PreTrainedTokenizerFast(
-        tokenizer_object=words_only,
+        tokenizer_object=backend,
         model_max_length=chosen.max_length,
         padding_side="right",
         clean_up_tokenization_spaces=False,
@@ -70,5 +76,5 @@ def _is_of_no_model(name: str) -> bool:
 
 
 def words(task: Task, prompt_ids: list[int]) -> str:
-    """A prompt as the task's tokens, separated by spaces: what its tokenizer reads."""
-    return " ".join(task.vocabulary[token] for token in prompt_ids)
+    """A prompt as text, mostly the task's tokens separated by spaces: what its tokenizer reads."""
+    return task.spell(task.vocabulary[token] for token in prompt_ids)

@@ -8,7 +8,12 @@
 
 Text is the task's token strings, separated by single spaces, without padding, in every family, as no token has a space
 in it: `Task.ids` gives the ids back, and so does the tokenizer of the task. A row whose targets stand apart is text up
-to its last question, and the answer to that.
+to its last question, and the answer to that. Rows that are text, byte by byte, are told as that text, with <sep> and
+<eos> in it, which messages leave out unless rows of other tasks are among them:
+
+    text                 text                 "What is 4 + 3?<sep>7<eos>"
+    prompt_completion    prompt, completion   "What is 4 + 3?<sep>", "7<eos>"
+    messages             messages             [{"role": "user", "content": "What is 4 + 3?"}, {"role": ..., "7"}]
 """
 
 import dataclasses
@@ -20,6 +25,7 @@ import pyarrow.compute as pc
 
 from ..errors import nearest
 from ..tasks import Task
+from ..tasks.byte_text import is_wholly_text
 from ..tasks.coding import Coding
 from . import blocks
 from .coded import in_ids
@@ -74,11 +80,13 @@ class View:
     def _columns(self, input_ids, labels) -> list:
         if self.name == "ids":
             return self._ids(input_ids, labels)
+        rows, starts, stops = self.task.questions(input_ids, labels)
+        if self.task.is_text and self.name != "integers":
+            return self._of_text(rows, starts, stops)
         vocabulary = self.task.vocabulary
         if self.name == "integers":
             vocabulary = tuple(map(str, range(len(vocabulary))))
         words = pa.array([*vocabulary, *(f" {word}" for word in vocabulary)])
-        rows, starts, stops = self.task.questions(input_ids, labels)
         begins = np.zeros_like(stops)
         if self.name in ("text", "integers"):
             return [_text(words, rows, begins, stops)]
@@ -87,6 +95,22 @@ class View:
         if self.name == "prompt_completion":
             return [prompts, completions]
         return [_messages(prompts, completions)]
+
+    def _of_text(self, rows, starts, stops) -> list:
+        """Those of a task with rows that are text."""
+        texts = [self.task.text(row[:stop]) for row, stop in zip(rows, stops, strict=True)]
+        if self.name == "text":
+            return [pa.array(texts, pa.string())]
+        prompts = [self.task.text(row[:start]) for row, start in zip(rows, starts, strict=True)]
+        completions = [text[len(prompt) :] for text, prompt in zip(texts, prompts, strict=True)]
+        if self.name == "prompt_completion":
+            return [pa.array(prompts, pa.string()), pa.array(completions, pa.string())]
+        if is_wholly_text(self.task):
+            prompts = [prompt.removesuffix("<sep>") for prompt in prompts]
+            completions = [text.removesuffix("<eos>") for text in completions]
+        else:
+            completions = [text.removeprefix(" ") for text in completions]
+        return [_messages(pa.array(prompts, pa.string()), pa.array(completions, pa.string()))]
 
     def _ids(self, input_ids, labels) -> list:
         column = self.features["input_ids"]

@@ -10,6 +10,7 @@ from ..data import blocks
 from ..models.prompting import as_prompt, fill, token_ids
 from ..moved import old_names
 from ..tasks import IGNORE, Task
+from ..tasks.byte_text import is_wholly_text
 
 __getattr__ = old_names(__name__)
 
@@ -28,7 +29,7 @@ def filled(template: str, task: Task, prompt_ids: list[int]) -> str:
     member = member_of(task, prompt_ids)
     example, answer = _example(member)
     return fill(
-        template, summary=member.summary, prompt=task.text(prompt_ids), example_prompt=example, example_answer=answer
+        template, summary=member.summary, prompt=_asked(task, prompt_ids), example_prompt=example, example_answer=answer
     )
 
 
@@ -37,7 +38,13 @@ def _example(task: Task) -> tuple[str, str]:
     """A prompt of a task with its answer, as text."""
     input_ids, labels = task.sample_split(np.random.default_rng(0), 1, "train")
     prompt = task.prompt_of(input_ids[0], labels[0])
-    return task.text(prompt), task.text(task.solve(prompt))
+    return _asked(task, prompt), task.text(task.solve(prompt))
+
+
+def _asked(task: Task, prompt_ids: list[int]) -> str:
+    """A prompt in words; one that is text ends where its question does."""
+    asked = task.text(prompt_ids)
+    return asked.removesuffix("<sep>") if is_wholly_text(task) else asked
 
 
 def member_of(task: Task, prompt_ids: list[int]) -> Task:

@@ -54,9 +54,12 @@ def answer_reward(task: Task | str, graded: bool = False, in_box: bool = False, 
         for prompt, completion, ids, start in zip(prompts, completions, completion_ids, begun, strict=True):
             text = boxed(text_of(completion)) if in_box else text_of(completion)
             if text is not None and (in_box or ids is None or not _spell(task, ids, text)):
-                ids = task.read(text, strict)
-            answered = text is not None and ids is not None
-            rewards.append(task.score(prompt, [*start, *ids], graded) if answered else 0.0)
+                # Of a mixture with rows that are text, each member reads it in its own way.
+                ids = text if task.is_text and not start else task.read(text, strict)
+            if text is None or ids is None:
+                rewards.append(0.0)
+            else:
+                rewards.append(task.score(prompt, ids if isinstance(ids, str) else [*start, *ids], graded, strict))
         return rewards
 
     answer_reward.__name__ = "graded_answer_reward" if graded else "answer_reward"
@@ -138,7 +141,7 @@ def _spell(task: Task, ids, text: str) -> bool:
     if not all(0 <= token < len(task.vocabulary) for token in ids):
         return False
     spelled = (task.vocabulary[token] for token in ids)
-    return _visible(spelled) == _visible(text.split())
+    return _visible(spelled) == _visible(task.words_of(text))
 
 
 def _visible(words) -> list[str]:

@@ -25,6 +25,7 @@ from . import (  # noqa: F401  (which register how each family is drawn)
     drawings_of_recall,
     drawings_of_regbench,
     drawings_of_structure,
+    drawings_of_text,
     drawings_of_tracking,
     drawings_of_universal,
 )

@@ -9,6 +9,7 @@ from . import physics, physics_graphs, physics_grammar, physics_people  # noqa: 
 from . import mad, mad_recall, mqar  # noqa: F401  isort: skip
 from . import clrs  # noqa: F401  isort: skip
 from . import iterated  # noqa: F401  isort: skip
+from . import reasoning_gym  # noqa: F401  isort: skip
 from .base import IGNORE, Task
 from .check import check_task
 from .coding import Coding

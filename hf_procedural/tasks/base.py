@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import itertools
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -44,6 +45,8 @@ class Task:
     paper: ClassVar[str] = "Jiang et al. 2026, Procedural Pretraining, arXiv:2601.21725"
     prompt_end: ClassVar[int | None] = None  # the id that ends a prompt, where an answer may begin without a label
     apart: ClassVar[bool] = False  # whether labels may differ from the tokens in their places, as in layouts.Asked
+    spare: ClassVar[int] = 16  # rows that are drawn for a split beyond those that will mostly do
+    is_text: ClassVar[bool] = False  # whether rows are text, byte by byte, as byte_text.py has it
 
     if TYPE_CHECKING:  # a task has the first, a language the second
 
@@ -173,7 +176,7 @@ class Task:
         ValueError for what is no prompt of the task, and TypeError for rows that have no answer, such as shuffled ones.
         Where a task has no truth to compare with, as some of `nonsense`, this judges no more than the form.
         """
-        ids = _ids_of(self)
+        ids = ids_of_words(self)
         prompt = self._prompt_ids(prompt, ids)
         completion = self.read(completion, strict) if isinstance(completion, str) else [int(t) for t in completion]
         if completion is None:
@@ -189,7 +192,7 @@ class Task:
             answer = self.solve(prompt)
         except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
             # What an oracle, a few plain lines each, stumbles over where a prompt has another form than its rows'.
-            words = " ".join(self.vocabulary[token] for token in prompt)
+            words = self.spell(self.vocabulary[token] for token in prompt)
             raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
         if completion == answer or self.is_answer(prompt, completion):
             return 1.0
@@ -204,14 +207,14 @@ class Task:
 
         With `strict`, those of its words as they stand, -1 for what is no token of the task.
         """
-        ids = _ids_of(self)
-        words = text.split() if strict else answer_words(text, ids)
+        ids = ids_of_words(self)
+        words = self.words_of(text) if strict else answer_words(text, ids)
         return None if words is None else [ids.get(word, -1) for word in words]
 
     def _prompt_ids(self, prompt, ids: dict[str, int], whose: str = "the prompt's") -> list[int]:
         """The ids of a prompt, ids or text. Raises ValueError for what is no token."""
         if isinstance(prompt, str):
-            words = prompt.split()
+            words = self.words_of(prompt)
             unknown = [word for word in words if word not in ids]
             if unknown:
                 raise ValueError(f"{self.config_name}: {whose} {unknown[0]!r} is no token of the task")
@@ -225,13 +228,22 @@ class Task:
     def text(self, input_ids) -> str:
         """A row, or a part of one, as its token strings, separated by spaces, without padding; `ids` is the way back.
 
-        It is so for every task, as no token string has a space in it. Raises ValueError for what is no id, as -100.
+        So it is for every task whose rows are not text themselves, as no token string has a space in it. Raises
+        ValueError for what is no id, as -100.
         """
         tokens = self._unpadded(input_ids)
         wrong = [token for token in tokens if not 0 <= token < len(self.vocabulary)]
         if wrong:
             raise ValueError(f"{self.config_name}: the row's {wrong[0]} is no token id of the task")
-        return " ".join(self.vocabulary[token] for token in tokens)
+        return self.spell(self.vocabulary[token] for token in tokens)
+
+    def spell(self, words: Iterable[str]) -> str:
+        """Token strings as text; `words_of` is the way back."""
+        return " ".join(words)
+
+    def words_of(self, text: str) -> list[str]:
+        """The token strings of a text, which need not be those of the vocabulary."""
+        return text.split()
 
     def _unpadded(self, input_ids) -> list[int]:
         """The tokens of a row, or of a part of one, without padding."""
@@ -246,11 +258,11 @@ class Task:
 
         Raises ValueError for a word that is no token of the task, and for more words than a row has tokens.
         """
-        words = text.split()
+        words = self.words_of(text)
         if len(words) > self.max_length:
             raise ValueError(f"{self.config_name}: the text has {len(words)} words, a row {self.max_length} tokens")
         input_ids = np.full(self.max_length, self.pad_id, np.int32)
-        input_ids[: len(words)] = self._prompt_ids(text, _ids_of(self), "the text's")
+        input_ids[: len(words)] = self._prompt_ids(text, ids_of_words(self), "the text's")
         return input_ids
 
     def questions(self, input_ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -307,7 +319,7 @@ class Task:
         done = drawn = 0
         while done < n:
             # As many as will mostly do, in one go; how many are drawn decides what rows there are: never change it.
-            number = min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + 16)
+            number = min(65_536, int((n - done) / splits.SHARES[split] * 1.05) + self.spare)
             rows, write = candidates(rng, number, split)
             kept = np.flatnonzero(splits.of_rows(self, *rows) == splits.INDEX[split])[: n - done]
             new = slice(done, done + len(kept))
@@ -327,7 +339,7 @@ class Task:
 
 
 @functools.lru_cache(maxsize=64)
-def _ids_of(task: Task) -> dict[str, int]:
+def ids_of_words(task: Task) -> dict[str, int]:
     """The id of each token string."""
     return {token: index for index, token in enumerate(task.vocabulary)}
 

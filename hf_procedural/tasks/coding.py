@@ -64,6 +64,11 @@ class Coding:
         not give a word back where rows are written out.
         """
         check_kind(kind)
+        if kind == "text" and task.is_text:
+            raise ValueError(
+                f"coding text: rows of {task.config_name} are text already, which a tokenizer reads as a whole: take "
+                "view text, prompt_completion or messages, or coding symbols"
+            )
         if getattr(tokenizer, "backend_tokenizer", None) is None:
             raise ValueError(f"tokenizer must be a fast tokenizer of transformers, got {type(tokenizer).__name__}")
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from ..moved import old_names
-from .base import IGNORE, Task
+from . import byte_text
+from .base import IGNORE, Task, ids_of_words
 from .layouts import Asked
 
 __getattr__ = old_names(__name__)
@@ -101,6 +102,10 @@ class Mixture(Task):
     def apart(self) -> bool:
         return any(member.apart for member in self.members)
 
+    @property
+    def is_text(self) -> bool:
+        return any(member.is_text for member in self.members)
+
     def stand_apart(self, input_ids, labels):
         whose = self._members_of(input_ids, labels)
         return np.append([member.apart for member in self.members], False)[whose]
@@ -164,22 +169,38 @@ class Mixture(Task):
 
     def score(self, prompt, completion, graded=False, strict=False) -> float:
         """The best score that a member gives, of those that take the prompt; ids are the mixture's."""
-        if not isinstance(prompt, str):
-            prompt = " ".join(self.vocabulary[token] for token in prompt)
-        if isinstance(completion, str) and not strict:  # a token of any member is one
+        asked = prompt if isinstance(prompt, str) else self.text(prompt)
+        if isinstance(prompt, str) and self.is_text:
+            prompt = [ids_of_words(self).get(word, -1) for word in self.words_of(prompt)]
+        if isinstance(completion, str) and not strict and not self.is_text:  # a token of any member is one
             read = self.read(completion)
             completion = [-1] if read is None else read
-        if not isinstance(completion, str):
-            words = dict(enumerate(self.vocabulary))
-            completion = " ".join(words.get(int(token), "<unknown>") for token in completion)
-            strict = True
         scores = []
         for member in self.members:
+            own = self._own_ids[member]
+            told = (x if isinstance(x, str) else [own.get(int(token), -1) for token in x] for x in (prompt, completion))
             with contextlib.suppress(ValueError):
-                scores.append(member.score(prompt, completion, graded, strict))
+                scores.append(member.score(*told, graded, strict))
         if not scores:
-            raise ValueError(f"{self.config_name}: no member takes the prompt {prompt!r}")
+            raise ValueError(f"{self.config_name}: no member takes the prompt {asked!r}")
         return max(scores)
+
+    @functools.cached_property
+    def _own_ids(self) -> dict[Task, dict[int, int]]:
+        """For each member, its id of each of the mixture's that it has."""
+        return {member: {id: own for own, id in enumerate(self.ids_of(member).tolist())} for member in self.members}
+
+    def spell(self, words):
+        return byte_text.spell(words, "" if byte_text.is_wholly_text(self) else " ")
+
+    def words_of(self, text):
+        words = text.split()
+        is_plain = not self.is_text or all(word in self.vocabulary for word in words)
+        return words if is_plain else byte_text.words_of(text)
+
+    def read(self, text, strict=False):
+        """As `Task.read`; as all members do where these are text."""
+        return (self.members[0] if byte_text.is_wholly_text(self) else super()).read(text, strict)
 
     def is_row(self, input_ids, labels):
         """Not of a mixture: raises TypeError."""

@@ -10,6 +10,7 @@ import transformers
 from support.specimens import SPECIMENS
 
 import hf_procedural as hp
+from hf_procedural.tasks.byte_text import is_wholly_text
 
 
 def rows(task, n=20) -> list[list[int]]:
@@ -21,7 +22,8 @@ def test_rows_survive_text(specimen, task):
     tokenizer = hp.tokenizer(name, **parameters)
     for row in rows(task):
         text = tokenizer.decode(row)
-        assert text.split(" ") == [task.vocabulary[token] for token in row]
+        said = task.words_of(text) if is_wholly_text(task) else text.split(" ")
+        assert said == [task.vocabulary[token] for token in row]
         assert tokenizer.encode(text) == row
     assert tokenizer.batch_decode(rows(task)) == [tokenizer.decode(row) for row in rows(task)]
 
@@ -39,7 +41,8 @@ def test_vocabulary_and_special_tokens_are_those_of_the_task(specimen, task):
 
 def test_a_task_is_as_good_as_its_name(task):
     row = rows(task, 1)[0]
-    assert hp.tokenizer(task).decode(row) == " ".join(task.vocabulary[token] for token in row)
+    said = (task.vocabulary[token] for token in row)
+    assert hp.tokenizer(task).decode(row) == (task.spell(said) if is_wholly_text(task) else " ".join(said))
 
 
 def test_shorter_texts_are_padded_on_the_right():

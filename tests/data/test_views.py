@@ -16,6 +16,7 @@ from support.vocabularies import large_tokenizer, llama_like_tokenizer, lossy_to
 import hf_procedural as hp
 from hf_procedural.data.tokenization import tokenizer
 from hf_procedural.data.views import VIEWS
+from hf_procedural.tasks.byte_text import is_wholly_text
 
 SIZES = {"train_size": 300, "validation_size": 40, "test_size": 0}
 EVERYWHERE = pytest.mark.parametrize("specimen", SPECIMENS, ids=map(specimen_id, SPECIMENS))
@@ -40,7 +41,7 @@ def test_text_is_the_row(specimen, load):
     task, words = hp.task(name, **parameters), tokenizer(name, **parameters)
     ids, texts, integers = (load(name, split="train", view=view, **parameters) for view in ("ids", "text", "integers"))
     known = {word: str(index) for index, word in enumerate(task.vocabulary)}
-    assert integers["text"] == [" ".join(map(known.get, text.split())) for text in texts["text"]]
+    assert integers["text"] == [" ".join(map(known.get, task.words_of(text))) for text in texts["text"]]
     assert texts.features == datasets.Features(text=datasets.Value("string"))
     assert len(texts) == len(ids)
     for row, labels, text in zip(ids["input_ids"], ids["labels"], texts["text"], strict=True):
@@ -49,8 +50,10 @@ def test_text_is_the_row(specimen, load):
             continue
         assert text == task.text(row)
         assert task.ids(text)[: len(row)].tolist() == row
-        assert words(text)["input_ids"] == row[: len(text.split())]
-        assert set(row[len(text.split()) :]) <= {task.pad_id}
+        size = len(task.words_of(text))
+        if is_wholly_text(task) == task.is_text:  # else its tokenizer has bytes as words
+            assert words(text)["input_ids"] == row[:size]
+        assert set(row[size:]) <= {task.pad_id}
 
 
 @EVERYWHERE
@@ -69,6 +72,11 @@ def test_prompt_and_completion_are_the_text(specimen, load):
         assert pair["prompt"] + pair["completion"] == text
         assert pair["prompt"] == task.text(task.prompt_of(row["input_ids"], row["labels"]))
         roles = [(turn["role"], turn["content"]) for turn in chat]
+        if is_wholly_text(task):
+            pair = {
+                "prompt": pair["prompt"].removesuffix("<sep>"),
+                "completion": pair["completion"].removesuffix("<eos>"),
+            }
         assert roles == [("user", pair["prompt"]), ("assistant", pair["completion"].removeprefix(" "))]
     if hasattr(task, "members") or task.parameters.get("shuffle_tokens"):
         return

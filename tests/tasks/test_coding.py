@@ -56,6 +56,10 @@ def test_symbols_are_ordinary_tokens_one_for_each(name, parameters):
 def test_text_is_what_the_tokenizer_itself_makes_of_it(name, parameters):
     chosen, tokenizer = task(name, **parameters), large_tokenizer()
     input_ids, labels = _rows(chosen)
+    if chosen.is_text:
+        with pytest.raises(ValueError, match="^coding text: rows of .* are text already, which a tokenizer reads as a"):
+            Coding.make(chosen, tokenizer, "text")
+        return
     coding = Coding.make(chosen, tokenizer, "text")
     tokens, token_labels, ends = coding.text(input_ids, labels)
     rows, row_labels = np.split(tokens, ends)[:-1], np.split(token_labels, ends)[:-1]

@@ -74,7 +74,7 @@ def test_scores(task):
     for input_ids, labels in zip(*task.sample(np.random.default_rng(3), 20), strict=True):
         prompt, rest = prompt_and_rest(task, input_ids, labels)
         assert task.score(prompt, rest) == 1
-        words = (" ".join(task.vocabulary[token] for token in part) for part in (prompt, rest))
+        words = (task.spell(task.vocabulary[token] for token in part) for part in (prompt, rest))
         assert task.score(*words) == 1
         for wrong in ([], rest[:1], rest[::-1], [*rest, 0], [-1], [len(task.vocabulary)], "no_such_word"):
             assert 0 <= task.score(prompt, wrong) <= 1
@@ -248,6 +248,9 @@ PARAMETERS = {
     "again": st.floats(0, 1),
     "min_networks": st.integers(0, 1),
     "max_networks": st.integers(1, 3),
+    "dataset": st.sampled_from(task_class("reasoning_gym").sizes),
+    "reasoning_gym.length": st.none() | st.integers(500, 600),
+    "config": st.just({}),
 }
 
 

@@ -1,0 +1,343 @@
+"""Data sets of reasoning-gym (Stojanovski et al. 2025, arXiv:2505.24760), read from version 0.1.25.
+
+    State the final answer to the following arithmetic problem: 4 + 3 =<sep>7<eos><pad>...
+
+Each of its data sets is a task, and each row one item: its question, its answer, and its own `score_answer` for a
+verifier. Ours by decision, since rows here depend on nothing but their generator:
+- A row is item 0 of a data set of one item, with a seed of its own, drawn from 2^63 (from 2^32 where NumPy is seeded).
+  There, item i has the seed `seed + i`, so that the items of neighbouring seeds are the same but one.
+- Sets that draw from the global generators draw from some of the same seed; the user's stay as they are.
+- Text is bytes of UTF-8, `length` of them at most with the answer and two marks; longer items are drawn again.
+- An empty answer is worth 0 (there, some sets give it 0.01), and so is what `score_answer` stumbles over.
+- Where a set's `score_answer` runs an answer as Python, ours has it read a literal, or first sees to it that it is
+  arithmetic: a model wrote it.
+- Sets without an answer that scores are refused. docs/reasoning_gym.md has what was seen of each, made anew by
+  ``python benchmarks/reasoning_gym.py``.
+
+What is right for a prompt is known from its seed, which this process remembers of the rows that it made last.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import random
+import re
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from . import byte_text
+from .answers import answer_part
+from .base import whole_rows
+from .fields import integer, parameter
+from .layouts import Answered
+from .reasoning_gym_sets import FORMULAS, KEPT, LENGTHS, LITERALS, ORDERED, SEEDS_32, UNANSWERED
+from .registry import register
+
+_TRIES = 200  # items in a row that are too long
+_REMEMBERED = 2**16  # prompts, about 10 MB
+_LOCK = threading.RLock()  # around global generators and what is remembered
+_seeds: dict[bytes, int] = {}  # of the digest of a prompt, the oldest first
+
+
+def _config(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _is_config(value) -> bool:
+    try:
+        value = json.loads(_config(value))
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, dict) and not value.keys() & {"seed", "size"}
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class ReasoningGym(Answered):
+    """``What is 4 + 3?<sep>7<eos>``, then <pad>: the question and the answer of an item, each byte of UTF-8 a token.
+
+    The loss counts on the answer and <eos>. Byte b is id b; <sep>, <eos> and <pad> are 256, 257 and 258.
+    """
+
+    name = "reasoning_gym"
+    headline = "dataset"
+    sizes = ("leg_counting", "word_sorting", "gcd", "chain_sum")
+    summary = "questions in words, of a data set of reasoning-gym, with their answers"
+    paper = "Stojanovski et al. 2025, Reasoning Gym, arXiv:2505.24760"
+    is_text = True
+    spare = 1  # as items of some sets take seconds
+    sep_id = byte_text.VOCABULARY.index("<sep>")
+    eos_id = byte_text.VOCABULARY.index("<eos>")
+
+    dataset: str = parameter(
+        "chain_sum",
+        lambda value: isinstance(value, str) and value in LENGTHS,
+        "a data set of reasoning-gym 0.1.25 (docs/reasoning_gym.md lists them)",
+        "the data set's name in reasoning-gym",
+        options=tuple(LENGTHS),
+    )
+    length: int | None = integer(
+        None, 8, "bytes in a row, at most, with two marks; null: what suits the data set", high=2**20, optional=True
+    )
+    config: str = parameter(
+        "{}",
+        _is_config,
+        "the data set's own parameters by name, without seed and size",
+        "the data set's own parameters, such as {min_terms: 3}",
+        convert=lambda value: _config(json.loads(_config(value))),
+    )
+
+    def __post_init__(self):
+        if self.dataset in UNANSWERED:
+            raise ValueError(f"{self.name}: {self.dataset} has no answers to learn: {UNANSWERED[self.dataset]}")
+        super().__post_init__()
+        if self.length is None:
+            object.__setattr__(self, "length", LENGTHS[self.dataset])
+        if self.config != "{}":
+            _make(self, 0)
+
+    @property
+    def key(self) -> str:
+        return f"{super().key} reasoning-gym {_version()}"
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return byte_text.VOCABULARY
+
+    @property
+    def pad_id(self) -> int:
+        return len(byte_text.VOCABULARY) - 1
+
+    @property
+    def max_length(self) -> int:
+        return int(self.length or 0)
+
+    def spell(self, words):
+        return byte_text.spell(words)
+
+    def words_of(self, text):
+        return byte_text.words_of(text)
+
+    def read(self, text, strict=False):
+        """The ids of the answer that a text gives: what stands in its box, its answer tags, or behind its thoughts.
+
+        Without `strict` white space around it is left out, too.
+        """
+        said = text if strict else answer_part(text)
+        if said is None:
+            return None
+        said = re.split("<eos>|<pad>", said)[0]
+        return [byte_text.VOCABULARY.index(word) for word in byte_text.words_of(said if strict else said.strip())]
+
+    def sample(self, rng, n):
+        input_ids, labels, seeds = self._draw(rng, n)
+        self._remember(input_ids, labels, seeds)
+        return input_ids, labels
+
+    def candidates(self, rng, n, split):
+        input_ids, labels, seeds = self._draw(rng, n)
+        rows, write = whole_rows((input_ids, labels))
+
+        def write_and_remember(kept, *targets):
+            write(kept, *targets)
+            self._remember(*targets, [seeds[place] for place in kept])
+
+        return rows, write_and_remember
+
+    def _draw(self, rng, n) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """`n` rows and their seeds."""
+        from . import kernels
+
+        input_ids, labels = self.empty_rows(n)
+        starts, stops = np.empty((2, n), np.int32)
+        seeds = []
+        with _own_generators():
+            for place in range(n):
+                seed, prompt, answer = self._next(rng)
+                starts[place] = len(prompt) + 1
+                stops[place] = starts[place] + len(answer) + 1
+                row = [*prompt, self.sep_id, *answer, self.eos_id]
+                input_ids[place, : len(row)] = row
+                seeds.append(seed)
+        kernels.close_rows(input_ids, labels, starts, stops, self.pad_id)
+        return input_ids, labels, seeds
+
+    def _next(self, rng) -> tuple[int, bytes, bytes]:
+        """The seed, question and answer of the next item that fits into a row."""
+        for _ in range(_TRIES):
+            seed = int(rng.integers(2**32 if self.dataset in SEEDS_32 else 2**63))
+            item = _item(self, seed)
+            told = item["question"], item["answer"]
+            prompt, answer = (text.encode() for text in told)
+            if len(prompt) + len(answer) + 2 <= self.max_length and not any(map(byte_text.has_mark, told)):
+                return seed, prompt, answer
+        needed = len(prompt) + len(answer) + 2
+        raise ValueError(
+            f"{self.config_name}: none of {_TRIES} items fits into length={self.length} bytes, the last takes "
+            f"{needed}; raise length"
+        )
+
+    def _remember(self, input_ids, labels, seeds: list[int]) -> None:
+        _, starts, _ = self.questions(input_ids, labels)
+        with _LOCK:
+            for ids, start, seed in zip(input_ids, starts, seeds, strict=True):
+                digest = _digest(self, ids[: start - 1].astype(np.uint8).tobytes())
+                _seeds.pop(digest, None)
+                _seeds[digest] = seed
+            while len(_seeds) > _REMEMBERED:
+                del _seeds[next(iter(_seeds))]
+
+    def item(self, prompt) -> dict[str, Any]:
+        """The item of reasoning-gym that a prompt, ids or text, asks for: question, answer, metadata.
+
+        Raises ValueError for a prompt that is of none of the rows that this process made last.
+        """
+        words = self.words_of(prompt) if isinstance(prompt, str) else [self.vocabulary[token] for token in prompt]
+        question = byte_text.spell(words[:-1] if words[-1:] == ["<sep>"] else words)
+        with _LOCK:
+            seed = _seeds.get(_digest(self, question.encode()))
+        if seed is None:
+            raise ValueError(
+                f"{self.config_name}: {question[:60]!r} is no prompt of the rows that this process made last: make the "
+                "rows anew, with sample or load_dataset in this process"
+            )
+        return _kept_item(self, seed)
+
+    def solve(self, prompt_ids) -> list[int]:
+        return list(self.item(prompt_ids)["answer"].encode())
+
+    def is_answer(self, prompt_ids, answer_ids) -> bool:
+        return self.score(prompt_ids, answer_ids) == 1
+
+    def score(self, prompt, completion, graded=False, strict=False) -> float:
+        """The data set's own score of an answer, with `graded` in [0, 1], else 1 where that is 1, and 0 elsewhere.
+
+        Of a text, the answer is what `read` reads; an empty one is worth 0, and so is what is no UTF-8, and what
+        `score_answer` cannot read. Raises ValueError as `item` does.
+        """
+        item = self.item(prompt)
+        ids = self.read(completion, strict) if isinstance(completion, str) else [int(token) for token in completion]
+        ends = [ids.index(end) for end in (self.eos_id, self.pad_id) if end in ids] if ids else []
+        try:
+            answer = bytes(ids[: min(ends, default=len(ids))] if ids else b"").decode()
+        except ValueError:  # a mark among the bytes, or none of UTF-8
+            return 0.0
+        score = _score(self, answer, item)
+        return score if graded else float(score == 1)
+
+
+def _digest(task: ReasoningGym, prompt: bytes) -> bytes:
+    return hashlib.blake2b(prompt, digest_size=16, key=_key(task)).digest()
+
+
+@functools.lru_cache(maxsize=64)
+def _key(task: ReasoningGym) -> bytes:
+    return hashlib.sha256(task.key.encode()).digest()
+
+
+@functools.cache
+def _version() -> str:
+    _library()
+    return importlib.metadata.version("reasoning-gym")  # its __version__ is another one
+
+
+def _library():
+    """The package, which takes seconds to import. Raises ImportError where it is not installed."""
+    try:
+        import reasoning_gym
+    except ImportError as error:
+        raise ImportError(
+            f"tasks of reasoning-gym need it: pip install 'hf-procedural[reasoning-gym]' ({error})"
+        ) from error
+    return reasoning_gym
+
+
+def _make(task: ReasoningGym, seed: int):
+    """The data set of one item. Raises ValueError for parameters that it refuses."""
+    library = _library()
+    if task.dataset in ORDERED and sys.flags.hash_randomization:
+        raise ValueError(
+            f"{task.config_name}: its items depend on the order of sets, which is another in each process: "
+            "start Python with PYTHONHASHSEED=0"
+        )
+    try:
+        return library.create_dataset(task.dataset, seed=seed, size=1, **json.loads(task.config))
+    except (AssertionError, TypeError, ValueError) as error:
+        known = [name for name in _fields(task.dataset) if name not in ("seed", "size")]
+        raise ValueError(
+            f"{task.config_name}: config {task.config} is refused: {error} (its parameters: {', '.join(known)})"
+        ) from error
+
+
+def _fields(dataset: str) -> list[str]:
+    from reasoning_gym.factory import DATASETS
+
+    return list(vars(DATASETS[dataset][1])["__dataclass_fields__"])
+
+
+_kept = functools.lru_cache(maxsize=64)(_make)
+
+
+def _item(task: ReasoningGym, seed: int) -> dict[str, Any]:
+    """The item of a seed. Within `_own_generators`."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if task.dataset not in KEPT:
+        return _make(task, seed)[0]
+    dataset = _kept(task, 0)
+    dataset.seed = dataset.config.seed = seed
+    return dataset[0]
+
+
+@functools.lru_cache(maxsize=256)  # some take seconds to make, and a group of completions asks for the same one
+def _kept_item(task: ReasoningGym, seed: int) -> dict[str, Any]:
+    with _own_generators():
+        return _item(task, seed)
+
+
+@contextlib.contextmanager
+def _own_generators():
+    """Keeps what happens inside from the global generators, one thread at a time."""
+    with _LOCK:
+        states = random.getstate(), np.random.get_state()
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+_NAMES = "a?(?:sin|cos|tan|sec|csc|cot)h?|exp|log|ln|sqrt|pi|[A-Za-z]"
+_FORMULA = re.compile(rf"(?:\s|\d+(?:\.\d*)?|\.\d+|[-+*/^(),=]|\b(?:{_NAMES})\b(?!\.))*", re.ASCII)
+_HUGE = re.compile(r"(?:\*\*|\^)\s*(?:[-+(\s]*\d{3}|[-+(\s]*\w+\s*(?:\*\*|\^))|(?:\)\s*(?:\*\*|\^).*){3}", re.DOTALL)
+
+
+def _is_harmless(dataset: str, answer: str) -> bool:
+    """Whether an answer can be given to a `score_answer` that runs it: of arithmetic, and without a tower of powers."""
+    return dataset not in FORMULAS or bool(_FORMULA.fullmatch(answer) and not _HUGE.search(answer))
+
+
+def _score(task: ReasoningGym, answer: str, item: dict[str, Any]) -> float:
+    """The data set's own score of an answer, in [0, 1]; what it stumbles over is worth 0, as an empty answer is."""
+    if not answer.strip() or not _is_harmless(task.dataset, answer):
+        return 0.0
+    with _own_generators(), contextlib.ExitStack() as stack:
+        random.seed(0)
+        np.random.seed(0)
+        dataset = _kept(task, 0)
+        if task.dataset in LITERALS:
+            names = vars(sys.modules[type(dataset).__module__])
+            names["eval"] = ast.literal_eval
+            stack.callback(names.pop, "eval")
+        try:
+            score = float(dataset.score_answer(answer, item))
+        except Exception:  # of each set, and of the parsers that it asks, its own
+            return 0.0
+    return min(max(score, 0.0), 1.0)

@@ -1,0 +1,182 @@
+"""Data sets of reasoning-gym as tasks: rows of text whose verifier is the set's own."""
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import hf_procedural as hp
+from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, UNANSWERED
+
+pytest.importorskip("reasoning_gym", reason="needs pip install 'hf-procedural[reasoning-gym]'")
+QUICK = [
+    "chain_sum",
+    "gcd",
+    "word_sorting",
+    "leg_counting",
+    "maze",
+    "binary_matrix",
+    "acre",
+    "countdown",
+    "list_functions",
+]
+
+
+def rows(name, n=4, **parameters):
+    """A task and some of its rows: prompt, as text, and answer."""
+    task = hp.task(name, **parameters)
+    read = (task.question(*row) for row in zip(*task.sample(np.random.default_rng(7), n), strict=True))
+    return task, [(task.text(prompt), task.text(answer).removesuffix("<eos>")) for prompt, answer in read]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_verifier_is_that_of_the_data_set(name):
+    """Scores are those of reasoning-gym's own `score_answer`, on right, wrong, malformed and empty answers."""
+    import reasoning_gym
+
+    task, asked = rows(f"reasoning_gym-{name}")
+    theirs = reasoning_gym.create_dataset(name, seed=0, size=1)
+    for prompt, answer in asked:
+        item = task.item(prompt)
+        assert prompt == item["question"] + "<sep>" and answer == item["answer"]
+        assert task.score(prompt, answer) == task.score(prompt, rf"So \boxed{{{answer}}}.") == 1
+        for said in (answer, answer + "0", answer[:-1] + "?", "7", "no idea", "[[1]]", "٣"):
+            expected = theirs.score_answer(said, item)
+            if name in FORMULAS and expected == 0.01:  # which is for any text
+                expected = 0
+            assert task.score(prompt, said, graded=True, strict=True) == expected, said
+            assert task.score(prompt, said, strict=True) == (expected == 1)
+        for nothing in ("", " \n", "<eos>", "<think>" + answer):
+            assert task.score(prompt, nothing, graded=True) == 0
+        assert task.score(prompt, [255, 254]) == task.score(prompt, [task.sep_id]) == task.score(prompt, [-1]) == 0
+
+
+def test_rows_follow_their_generator_and_leave_the_users_alone():
+    for name in ("chain_sum", "coin_flip", "pool_matrix", "list_functions"):
+        task = hp.task(f"reasoning_gym-{name}")
+        random.seed(1)
+        np.random.seed(1)
+        before = random.getstate(), np.random.get_state()[1].tolist()
+        first = task.sample(np.random.default_rng(3), 5)[0]
+        assert before == (random.getstate(), np.random.get_state()[1].tolist())
+        random.seed(2)
+        assert np.array_equal(first, task.sample(np.random.default_rng(3), 5)[0])
+
+
+def test_neighbouring_seeds_share_no_rows():
+    texts = []
+    for seed in (0, 1):
+        sample = hp.task("reasoning_gym-chain_sum").sample_split(np.random.default_rng(seed), 50, "train")[0]
+        texts.append({tuple(row) for row in sample.tolist()})
+    assert not texts[0] & texts[1]
+
+
+def test_parameters_of_the_data_set():
+    task, asked = rows("reasoning_gym-chain_sum", config={"min_terms": 5, "max_terms": 5})
+    assert all(prompt.count(" + ") + prompt.count(" - ") == 4 for prompt, _ in asked)
+    assert task == hp.task(task.config_name, **task.parameters) and task.key != hp.task("reasoning_gym-chain_sum").key
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        (
+            "chain_summ",
+            {},
+            "reasoning_gym: dataset must be a data set of .*, got 'chain_summ': did you mean chain_sum?",
+        ),
+        (
+            "chain_sum",
+            {"config": {"min_term": 3}},
+            ".* config .* is refused: .*'min_term' .its parameters: min_terms, ",
+        ),
+        ("chain_sum", {"config": {"min_terms": 9}}, ".* is refused: max_terms must be >= min_terms .its parameters: "),
+        (
+            "chain_sum",
+            {"config": {"seed": 9}},
+            "reasoning_gym: config must be .* without seed and size, got {'seed': 9}",
+        ),
+        ("chain_sum", {"config": "["}, "reasoning_gym: config must be the data set's own parameters by name"),
+        (
+            "chain_sum",
+            {"length": 40},
+            "reasoning_gym-chain_sum: none of 200 items fits into length=40 .*; raise length",
+        ),
+        ("rubiks_cube", {}, "reasoning_gym: rubiks_cube has no answers to learn: it gives no answer that scores in "),
+    ],
+)
+def test_mistakes_are_told_in_one_line(name, parameters, message):
+    with pytest.raises(ValueError, match=f"^{message}") as told:
+        rows(f"reasoning_gym-{name}", **parameters)
+    assert "\n" not in str(told.value)
+
+
+def test_an_unknown_prompt_says_what_to_do():
+    with pytest.raises(
+        ValueError, match="'What\\?' is no prompt of the rows that this process made last: make the rows"
+    ):
+        hp.task("reasoning_gym-chain_sum").score("What?", "3")
+
+
+def test_what_a_model_writes_is_not_run(tmp_path):
+    """Nine sets run an answer as Python to score it."""
+    file = tmp_path / "written"
+    code = f"__import__('pathlib').Path({str(file)!r}).touch()"
+    for name in sorted(LITERALS | FORMULAS - ORDERED):
+        task, [(prompt, _)] = rows(f"reasoning_gym-{name}", 1)
+        for said in (code, f"[{code}]", f"({code}) or 1"):
+            assert task.score(prompt, said, graded=True, strict=True) <= 0.01
+        assert not file.exists(), name
+    task, [(prompt, answer)] = rows("reasoning_gym-countdown", 1)
+    assert task.score(prompt, f"{answer}*9**9**9", graded=True) == 0  # nor does it take for ever
+
+
+def test_items_in_the_order_of_sets_need_a_fixed_hash():
+    """Of processes with other hashes the items differ; with none, they are the same."""
+    code = """if True:
+        import numpy, hf_procedural as hp
+        task = hp.task("reasoning_gym-ransom_note", config={"min_note_length": 2})
+        print(hp.task("reasoning_gym-ransom_note").sample(numpy.random.default_rng(0), 3)[0].sum(axis=1))
+    """
+    for value, code_of_exit in (("0", 0), ("7", 1)):
+        environment = os.environ | {"PYTHONHASHSEED": value}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert done.returncode == code_of_exit, done.stderr
+    assert done.stderr.splitlines()[-1].endswith("start Python with PYTHONHASHSEED=0")
+
+
+def test_without_the_package_tasks_are_listed_and_rows_say_what_to_install():
+    code = """if True:
+        import sys
+        sys.modules["reasoning_gym"] = None
+        import numpy, hf_procedural as hp
+        assert "reasoning_gym" in hp.list_tasks()
+        task = hp.task("reasoning_gym-gcd")
+        assert task.max_length == 128
+        task.sample(numpy.random.default_rng(0), 1)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ImportError: tasks of reasoning-gym need it: pip install 'hf-procedural[reasoning-gym]'" in done.stderr
+
+
+def test_all_data_sets_are_known():
+    from reasoning_gym.factory import DATASETS
+
+    theirs = {name for name in DATASETS if not name.startswith("hf_procedural.")} - {"composite"}
+    assert theirs == set(LENGTHS) and len(theirs) == 105 and UNANSWERED.keys() < theirs
+
+
+def test_a_mixture_of_text_and_numbers():
+    task = hp.task("reasoning_gym-gcd+sort-4", **{"sort.vocab_size": 20})
+    scored = 0
+    for row in zip(*task.sample(np.random.default_rng(0), 20), strict=True):
+        prompt, answer = task.question(*row)
+        is_text = "Find" in task.text(prompt)
+        assert task.score(prompt, answer) == task.score(task.text(prompt), task.text(answer)) == 1
+        assert task.ids(task.text(row[0])).tolist() == row[0].tolist()
+        assert task.score(prompt, [*answer[:-1], 999]) == 0
+        scored += is_text
+    assert 0 < scored < 20
