@@ -96,11 +96,20 @@ class Questions:
         """``task.score`` of the question's prompt and a completion, in [0, 1]."""
         return self.task.score(question.prompt_ids, completion, strict=self.strict)
 
+    def answer(self, question: Question) -> str:
+        """The task's own solution of a question, as text."""
+        member = member_of(self.task, question.prompt_ids)
+        return words(member, member.solve(self._ids_of(member, question.prompt_ids)))
+
+    def _ids_of(self, member: Task, prompt: list[int]) -> list[int]:
+        """A prompt in the ids of the member that it is of."""
+        own = {token: index for index, token in enumerate(member.vocabulary)}
+        return [own[self.task.vocabulary[token]] for token in prompt]
+
     def steps(self, prompt: list[int]) -> list[tuple[str, list[str]]]:
         """A question in steps: what is said in each, and the tokens of the right reply."""
         member = member_of(self.task, prompt)
-        own = {token: index for index, token in enumerate(member.vocabulary)}
-        turns = member.turns([own[self.task.vocabulary[token]] for token in prompt])
+        turns = member.turns(self._ids_of(member, prompt))
         steps = []
         for number, (shown, answer) in enumerate(turns, 1):
             said = f"Step {number} of {len(turns)}: {member.text(shown)}"
@@ -141,6 +150,12 @@ class Episode:
     @property
     def done(self) -> bool:
         return len(self.replies) == self.turns
+
+    def answers(self) -> list[str]:
+        """What is right in each turn, as text."""
+        if self.questions.turns:
+            return [" ".join(answer) for _, answer in self._steps]
+        return [self.questions.answer(self.question)]
 
     @property
     def observation(self) -> str:
