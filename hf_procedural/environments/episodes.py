@@ -11,7 +11,7 @@ from ..tasks import task as find_task
 from ..tasks.shuffled import Shuffled
 from ..tasks.splits import SHARES
 
-_LAST = 2**31 - 1  # number of a question
+LAST = 2**31 - 1  # number of a question
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Questions:
         self._block = functools.lru_cache(maxsize=8)(self._prompts)
 
     def __getitem__(self, number: int) -> Question:
-        if type(number) is not int or not 0 <= number <= _LAST:
-            raise ValueError(f"row must be a whole number in 0..{_LAST}, got {number!r}")
+        if type(number) is not int or not 0 <= number <= LAST:
+            raise ValueError(f"row must be a whole number in 0..{LAST}, got {number!r}")
         block, row = divmod(number, blocks.block_rows(self.task))
         prompt = self._block(block)[row]
         return Question(number, prompt, self.steps(prompt)[0][0] if self.turns else self._text(prompt))
