@@ -1,6 +1,7 @@
 """Environments: the questions of a task where others train and evaluate, with its own verifier as the reward.
 
     episodes.py       questions by number, as text, and episodes of one or more turns; knows no framework
+    openenv.py        a server of OpenEnv, and its client
     verifiers.py      a taskset of verifiers
 
 All import the framework of their name when they are used, not before.
