@@ -2,6 +2,7 @@
 
     episodes.py       questions by number, as text, and episodes of one or more turns; knows no framework
     openenv.py        a server of OpenEnv, and its client
+    reasoning_gym.py  our tasks among the data sets of reasoning-gym, with curricula
     verifiers.py      a taskset of verifiers
 
 All import the framework of their name when they are used, not before.
