@@ -15,6 +15,7 @@ from support.running import ROOT
 
 from hf_procedural.runs.folder import is_finished, last_checkpoint
 
+MODULE = "hf_procedural_verifiers.py"  # beside the package
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 
@@ -24,7 +25,7 @@ def wheel(tmp_path_factory) -> Path:
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     for name in ("hf_procedural", "recipes"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in (MODULE, "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     options = ["--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", str(built)]
     subprocess.run([*PIP, "wheel", *options, str(source)], check=True)
@@ -51,7 +52,7 @@ def test_the_wheel_has_the_package_and_the_recipes(wheel):
     recipes = {
         path.relative_to(ROOT) for path in (ROOT / "recipes").rglob("*") if path.suffix in (".py", ".yaml", ".txt")
     }
-    assert packed == {str(path) for path in package} | {f"hf_procedural/{path}" for path in recipes}
+    assert packed == {MODULE} | {str(path) for path in package} | {f"hf_procedural/{path}" for path in recipes}
 
 
 def test_train_interrupt_and_go_on_with_a_copied_script(shell):

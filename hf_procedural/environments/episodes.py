@@ -99,7 +99,7 @@ class Questions:
     def answer(self, question: Question) -> str:
         """The task's own solution of a question, as text."""
         member = member_of(self.task, question.prompt_ids)
-        return words(member, member.solve(self._ids_of(member, question.prompt_ids)))
+        return member.text(member.solve(self._ids_of(member, question.prompt_ids)))
 
     def _ids_of(self, member: Task, prompt: list[int]) -> list[int]:
         """A prompt in the ids of the member that it is of."""
