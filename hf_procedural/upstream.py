@@ -337,6 +337,13 @@ _lean(
     without="an error of one line",
 )
 _lean(
+    "inspect-ai>=0.3.285,<0.4",
+    "inspect_ai._util.error:PrerequisiteError",
+    why="mistakes told in one line by inspect eval",
+    until="inspect-ai exports it",
+    without="inspect eval shows where it was raised, too",
+)
+_lean(
     "bert-score>=0.3.13,<0.4",
     "bert_score.utils:bert_cos_score_idf",
     why="BERTScore of pairs with a model that is in memory",

@@ -565,6 +565,16 @@ def _(take, name):
         pass
 
 
+@case("inspect_ai._util.error:PrerequisiteError")
+def _(take, name):
+    pytest.importorskip("inspect_ai")
+    from hf_procedural.environments import inspect
+
+    take.hide(name)
+    with pytest.raises(ValueError, match="rows must be at least 1"):
+        inspect.evaluation(rows=0)
+
+
 # Completions
 
 

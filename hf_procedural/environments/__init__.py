@@ -4,6 +4,7 @@
     openenv.py        a server of OpenEnv, and its client
     reasoning_gym.py  our tasks among the data sets of reasoning-gym, with curricula
     verifiers.py      a taskset of verifiers
+    inspect.py        an evaluation of inspect-ai
 
 All import the framework of their name when they are used, not before.
 """
