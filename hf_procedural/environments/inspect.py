@@ -4,9 +4,9 @@
     inspect eval hf_procedural/procedural -T task=sort-64+addition-8 -T rows=500 --model hf/ORG/MODEL
     inspect eval hf_procedural/procedural -T task=stack-8 -T turns=true --model openai/MODEL
 
-A sample is a question of the test split by its number, its score the reward of an `Episode`, in [0, 1]: `Task.score`, or
-the share of steps that are right. inspect-ai finds this module by our entry point; every size of every task has a name
-of its own here.
+A sample is a question of the test split by its number, its score the reward of an `Episode`, in [0, 1]: `Task.score`,
+or the share of steps that are right. inspect-ai finds this module by our entry point; every size of every task has a
+name of its own here.
 """
 
 import functools
