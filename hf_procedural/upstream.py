@@ -59,16 +59,10 @@ _lean(
     "datasets.iterable_dataset:_BaseExamplesIterable",
     "datasets.iterable_dataset:IterableDataset._prepare_ex_iterable_for_iteration",
     "datasets.formatting:get_formatter",
-    why="a stream of formatted rows at the speed of batches",
-    until="datasets formats the rows of a stream many at once",
-    without="streams are the stock ones, which give the same rows and are slower",
-)
-_lean(
-    _DATASETS,
     "datasets.builder:DatasetBuilder._as_streaming_dataset_single",
     why="a stream of formatted rows at the speed of batches",
     until="datasets formats the rows of a stream many at once",
-    without="never called, so that streams are the stock ones",
+    without="streams are the stock ones, which give the same rows and are slower",
 )
 _lean(
     _DATASETS,
@@ -133,14 +127,8 @@ _lean(
 _lean(
     _TRANSFORMERS,
     "transformers:Trainer._get_num_items_in_batch",
-    why="an evaluation loss over all tokens alike, by num_items_in_batch",
-    until="the Trainer weighs batches by their tokens in evaluation",
-    without="the loss is the Trainer's mean over batches, which depends on their size",
-)
-_lean(
-    _TRANSFORMERS,
     "transformers:Trainer.model_accepts_loss_kwargs",
-    why="an evaluation loss over all tokens alike, where the Trainer hands numbers on to the model",
+    why="an evaluation loss over all tokens alike, by num_items_in_batch",
     until="the Trainer weighs batches by their tokens in evaluation",
     without="the loss is the Trainer's mean over batches, which depends on their size",
 )
