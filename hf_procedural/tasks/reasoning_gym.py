@@ -12,7 +12,7 @@ verifier. Ours by decision, since rows here depend on nothing but their generato
 - Where a set's `score_answer` runs an answer as Python, ours has it read a literal, or first sees to it that it is
   arithmetic: a model wrote it.
 - Sets without an answer that scores are refused. docs/reasoning_gym.md has what was seen of each, made anew by
-  ``python benchmarks/reasoning_gym.py``.
+  ``python benchmarks/reasoning_gym_sets.py``.
 
 What is right for a prompt is known from its seed, which this process remembers of the rows that it made last.
 """
