@@ -135,12 +135,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="Data sets; none: all, written to docs/reasoning_gym.md.")
     parser.add_argument("--items", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    socket.socket.connect = _shut
     from hf_procedural.tasks.reasoning_gym_sets import LENGTHS
 
     wrong = [name for name in args.names if name not in LENGTHS]
     if wrong:
         parser.error(f"{wrong[0]} is no data set of reasoning-gym")
+    socket.socket.connect = _shut
     names = sorted(args.names or LENGTHS)
     if args.items:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -36,6 +36,7 @@ def test_the_gpu_benchmark_ends_in_time():
         ("export.py", ["tfrecord"], "unknown format tfrecord: choose from megatron, "),
         ("gpu.py", ["--minutes", "nan"], "minutes must be above 0, got nan"),
         ("gpu.py", ["--batch", "0"], "batch must be at least 1, got 0"),
+        ("reasoning_gym_sets.py", ["gdc"], "gdc is no data set of reasoning-gym"),
         ("speed.py", ["stage", "--pairs", "0"], "steps and pairs must be at least 1, got 160 and 0"),
         ("speed.py", ["training", "--size", "2_3"], "size must be layers_heads_width, .*, got '2_3'"),
         ("startup.py", ["--against", "nowhere"], "nowhere is no checkout of hf_procedural"),

@@ -230,7 +230,7 @@ class ReasoningGym(Answered):
         except ValueError:  # a mark among the bytes, or none of UTF-8
             return 0.0
         score = _score(self, answer, item)
-        return score if graded else float(score == 1)
+        return min(max(score, 0.0), 1.0) if graded else float(score == 1)  # spell_backward gives more to wrong ones
 
 
 def _digest(task: ReasoningGym, prompt: bytes) -> bytes:
@@ -325,7 +325,7 @@ def _is_harmless(dataset: str, answer: str) -> bool:
 
 
 def _score(task: ReasoningGym, answer: str, item: dict[str, Any]) -> float:
-    """The data set's own score of an answer, in [0, 1]; what it stumbles over is worth 0, as an empty answer is."""
+    """The data set's own score of an answer; what it stumbles over is worth 0, as an empty answer is."""
     if not answer.strip() or not _is_harmless(task.dataset, answer):
         return 0.0
     with _own_generators(), contextlib.ExitStack() as stack:
@@ -340,4 +340,4 @@ def _score(task: ReasoningGym, answer: str, item: dict[str, Any]) -> float:
             score = float(dataset.score_answer(answer, item))
         except Exception:  # of each set, and of the parsers that it asks, its own
             return 0.0
-    return min(max(score, 0.0), 1.0)
+    return score

@@ -54,6 +54,19 @@ def test_the_verifier_is_that_of_the_data_set(name):
         assert task.score(prompt, [255, 254]) == task.score(prompt, [task.sep_id]) == task.score(prompt, [-1]) == 0
 
 
+def test_a_score_above_one_is_not_right():
+    """Of spell_backward, whose scores of words that are too long add up to a little more than 1."""
+    import reasoning_gym
+
+    theirs = reasoning_gym.create_dataset("spell_backward", seed=0, size=1)
+    task, asked = rows("reasoning_gym-spell_backward", 20)
+    above = [
+        (prompt, answer + "x") for prompt, answer in asked if theirs.score_answer(answer + "x", task.item(prompt)) > 1
+    ]
+    assert above and {task.score(*each) for each in above} == {0.0}
+    assert {task.score(*each, graded=True) for each in above} == {1.0}
+
+
 def test_rows_follow_their_generator_and_leave_the_users_alone():
     for name in ("chain_sum", "coin_flip", "pool_matrix", "list_functions"):
         task = hp.task(f"reasoning_gym-{name}")
