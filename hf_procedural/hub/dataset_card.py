@@ -8,6 +8,7 @@ import inspect
 import json
 from typing import Any
 
+import numpy as np
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 
@@ -31,10 +32,9 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
     `builder` is a `Procedural` builder made from `name` and `parameters`; `command` is what the user typed.
     """
     task, seed = builder.config.task, builder.config.seed
-    splits = {
-        split: {"rows": rows, "fingerprint": blocks.fingerprint(task, seed, split)}
-        for split, rows in builder.config.rows().items()
-    }
+    rows = builder.config.rows()
+    first = {split: blocks.block(task, seed, split, 0) for split in rows}
+    splits = {split: {"rows": rows[split], "fingerprint": blocks.digest(*first[split])} for split in rows}
     coding = builder.config.coding
     form = builder.config.form | ({"apart": True} if task.apart else {})
     return form | {
@@ -45,7 +45,7 @@ def entry(builder, name: str, parameters: dict, command: str) -> dict:
         "splits": splits,
         "summary": task.summary,
         "layout": _layout(task),
-        "example": _example(task, seed, next(iter(splits))),
+        "example": _example(task, *next(iter(first.values()))),
         "row_length": task.max_length,
         "row_lengths": _row_length(task),
         "vocabulary_size": coding.vocab_size if coding else len(task.vocabulary),
@@ -67,9 +67,9 @@ def _layout(task: Task) -> str:
     return "\n\n".join(dict.fromkeys(filter(None, described)))
 
 
-def _example(task: Task, seed: int, split: str) -> dict[str, str]:
-    """The first row of a split as text: prompt and answer, or the text of a language."""
-    (row,) = as_json(task, *(rows[:1] for rows in blocks.block(task, seed, split, 0)))
+def _example(task: Task, input_ids: np.ndarray, labels: np.ndarray) -> dict[str, str]:
+    """The first of some rows as text: prompt and answer, or the text of a language."""
+    (row,) = as_json(task, input_ids[:1], labels[:1])
     if "text" in row:
         return {"text": _cut(row["text"].split())}
     return {"prompt": _cut(row["prompt"]), "answer": _cut(row["answer"])}

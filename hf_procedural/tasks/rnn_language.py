@@ -141,7 +141,7 @@ class RnnLanguage(Stream):
         chances = []
         for token in [first, *token_ids[:-1]]:
             h = apply(network["W"] @ h + network["A"][:, int(token)])
-            if np.abs(h).sum() > 2.0**60:  # as the loops do, which changes no draw: the largest score is alone
+            while np.abs(h).sum() > 2.0**60:  # as the loops do, which changes no draw: the largest score is alone
                 h *= 2.0**-20
             scores = network["C"] @ h / self.temperature
             weights = np.exp(scores - scores.max())
