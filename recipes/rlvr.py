@@ -5,6 +5,7 @@
     accelerate launch recipes/rlvr.py --task sort-16+addition-4 --init_from runs/mixture --max_steps 200
     accelerate launch recipes/rlvr.py recipes/configs/rlvr_instruct.yaml --model_name_or_path ORG/INSTRUCT-MODEL
     accelerate launch recipes/rlvr.py recipes/configs/rlvr_instruct.yaml --model_name_or_path ORG/MODEL --use_peft
+    accelerate launch recipes/rlvr.py recipes/configs/rlvr_turns.yaml --model_name_or_path ORG/MODEL-THAT-CALLS-TOOLS
     accelerate launch recipes/rlvr.py runs/rl/recipe.yaml --resume_from_checkpoint true   # after an interruption
 
 A checkpoint of recipes/pretrain.py (--init_from) reads a prompt as the task's tokens and answers at once; a model of
@@ -13,6 +14,9 @@ the Hub (--model_name_or_path) reads it in words, by a template, and answers in 
 --use_vllm. With --use_peft low-rank adapters are trained, and merged into the weights at the end. Evaluation is on
 prompts of the validation split, which training never sees: exact match (decoded greedily) and pass@k (sampled). The
 output folder is that of recipes/pretrain.py, and completions/*.parquet.
+
+With --environment a question is asked in steps, of the tasks that have some (stack, eca, word_problem, flip_flop), by
+TRL's own environments: the model gives each reply by calling a tool, which gives the next step.
 """
 
 import dataclasses
@@ -48,10 +52,21 @@ class QuestionArguments(TaskArguments):
         },
     )
 
+    environment: bool = dataclasses.field(
+        default=False,
+        metadata={
+            "help": "Ask in steps, each of which the model answers by calling a tool: TRL's environments. For tasks "
+            "with steps, and a --model_name_or_path whose chat template takes tools. exact is then 1 if all steps are "
+            "right, graded the share of right ones."
+        },
+    )
+
     def __post_init__(self):
         super().__post_init__()
         if self.reward not in REWARDS:
             raise ValueError(f"reward must be one of {', '.join(REWARDS)}, got {self.reward!r}")
+        if self.environment and self.curriculum:
+            raise ValueError("environment: questions in steps have no curriculum: leave out one of the two")
 
 
 @dataclasses.dataclass
@@ -69,7 +84,10 @@ class PolicyArguments(InitArguments):
     )
     template: str | None = dataclasses.field(
         default=None,
-        metadata={"help": "With model_name_or_path: file of the prompt, with {prompt}. Default: templates/rlvr.txt."},
+        metadata={
+            "help": "With model_name_or_path: file of the prompt, with {prompt}. Default: templates/rlvr.txt, or "
+            "turns_tool.txt with --environment."
+        },
     )
 
     def __post_init__(self):
@@ -85,6 +103,7 @@ from transformers import set_seed
 
 import hf_procedural
 from hf_procedural.data import blocks
+from hf_procedural.environments import Questions
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import build, prompting, suited
 from hf_procedural.rl import answer_reward, prompts
@@ -93,18 +112,24 @@ from hf_procedural.training import begin, finish
 from hf_procedural.training.curriculum import length_curriculum
 
 with user_errors(ImportError):
+    from hf_procedural.environments import trl as steps
     from hf_procedural.rl.accuracy import pass_at_k
     from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning
 
 
-def load_policy(task, policy, model_args, args):
+def load_policy(task, policy, model_args, args, questions=None):
     """Model, tokenizer, how a prompt is shown, and where the weights come from, for provenance.json."""
     if policy.model_name_or_path is not None:
         dtype = model_args.dtype or "float32"
         model, tokenizer = build.load_text_model(policy.model_name_or_path, ends=True, dtype=dtype)
-        show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
         args.max_completion_length = 512 if args.max_completion_length is None else args.max_completion_length
-        check_room(task, show, model, tokenizer, policy, args)
+        if questions:
+            steps.check_template(tokenizer, policy.model_name_or_path)
+            check_positions(steps.longest_first_step(questions["train"], tokenizer), model, policy, args)
+            show = None
+        else:
+            show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
+            check_room(task, show, model, tokenizer, policy, args)
         return model, tokenizer, show, {"init_from": folder.earlier_stages(policy.model_name_or_path)}
     if args.mask_truncated_completions:
         raise ValueError("mask_truncated_completions: of the task's tokens, answers have a length and seldom an end")
@@ -126,9 +151,13 @@ def check_room(task, show, model, tokenizer, policy, args) -> None:
     """Raises ValueError where a language is to be asked in words, or a model has no positions left for an answer."""
     if languages := [part.config_name for part in getattr(task, "members", [task]) if part.is_language]:
         raise ValueError(f"model_name_or_path: {languages[0]} is a language, which has no questions to ask in words")
-    positions = build.positions_of(model.config)
     asked = [row["prompt"] for row in first_rows(task, show, args)]
-    longest = max(map(len, prompting.token_ids(asked, tokenizer)))
+    check_positions(max(map(len, prompting.token_ids(asked, tokenizer))), model, policy, args)
+
+
+def check_positions(longest, model, policy, args) -> None:
+    """Raises ValueError where a model has no positions left for an answer behind a prompt of `longest` tokens."""
+    positions = build.positions_of(model.config)
     if positions is not None and longest + args.max_completion_length > positions:
         room = positions - longest
         remedy = f"choose at most {room}" if room > 0 else "take a shorter template or task, or another model"
@@ -139,11 +168,13 @@ def check_room(task, show, model, tokenizer, policy, args) -> None:
 
 
 def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
-    """Exact match, decoded greedily, and pass@k, sampled, on validation prompts."""
+    """Exact match, decoded greedily, and pass@k, sampled, on validation prompts; of steps the share of right ones."""
     rows = list(itertools.islice(validation, size))
     greedy = trainer.scores(rows, verify, greedy=True)
     sampled = trainer.scores(rows, verify, trainer.num_generations_eval)
     results = {"exact_match": float((greedy == 1).mean())}
+    if isinstance(trainer, steps.StepsGRPO):
+        results["step_accuracy"] = float(greedy.mean())
     samples, right = sampled.shape[1], (sampled == 1).sum(1)
     for k in [2**power for power in range(samples.bit_length())]:
         results[f"pass@{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in right]))
@@ -167,20 +198,22 @@ def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
         )
     if lora.save_adapter:
         suited.check_place(policy.model_name_or_path)  # an adapter's model would not be what ours belongs to
-    checkpoint = folder.open_run(args, data, policy, model_args, lora)
-    model, tokenizer, show, provenance = load_policy(task, policy, model_args, args)
     seed = folder.data_seed(args)
+    questions = in_steps(task, seed, policy) if data.environment else None
+    checkpoint = folder.open_run(args, data, policy, model_args, lora)
+    model, tokenizer, show, provenance = load_policy(task, policy, model_args, args, questions)
     train, validation = (prompts.TaskPrompts(task, seed, split, show) for split in ("train", "validation"))
     provenance["dataset_fingerprints"] = {
         split: blocks.fingerprint(task, seed, split) for split in ("train", "validation")
     }
     curriculum = length_curriculum(data, args, train, validation, args.questions_per_step, "exact_match")
+    if questions:
+        validation = steps.StepRows(questions["validation"])
+        trainer = functools.partial(steps.StepsGRPO, model, questions, data.reward, args)
+    else:
+        trainer = functools.partial(GRPO, model, reward, args, questions=train)
     make_trainer = functools.partial(
-        GRPO,
-        model,
-        reward,
-        args,
-        questions=train,
+        trainer,
         measure=functools.partial(measured, validation, data.validation_size, verify, curriculum),
         tokenizer=tokenizer,
         lora=lora,
@@ -188,6 +221,24 @@ def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
     )
     title = f"{data.task}, {data.reward} reward"
     return finish.Prepared("rlvr", args, model, tokenizer, make_trainer, checkpoint, provenance, title)
+
+
+def in_steps(task, seed, policy) -> dict[str, Questions]:
+    """The questions of training and of validation, in steps. Raises ValueError where there are none."""
+    if policy.model_name_or_path is None:
+        raise ValueError(
+            "environment: --init_from is of the task's tokens, without a chat template that takes tools: give a "
+            "--model_name_or_path that calls tools"
+        )
+    if without := [part.config_name for part in getattr(task, "members", [task]) if part.turn is None]:
+        raise ValueError(f"environment: {without[0]} has no steps; tasks that have: {', '.join(tasks_in_steps())}")
+    template = policy.template or steps.TEMPLATE
+    return {split: Questions(task, seed, split, template, turns=True) for split in ("train", "validation")}
+
+
+def tasks_in_steps() -> list[str]:
+    """The names of tasks that are asked in steps."""
+    return [name for name in hf_procedural.list_tasks() if hf_procedural.tasks.task_class(name).turn is not None]
 
 
 def zero_reward(prompts, **columns) -> list[float]:

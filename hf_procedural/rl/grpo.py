@@ -82,6 +82,7 @@ class GRPO(GRPOTrainer):
         tokenizer,
         lora: LoraArguments | None = None,
         callbacks=(),
+        environment_factory=None,
     ):
         lora = lora or LoraArguments()
         adapters = lora.config_for(model)
@@ -108,6 +109,7 @@ class GRPO(GRPOTrainer):
                     processing_class=tokenizer,
                     callbacks=list(callbacks),
                     peft_config=adapters,
+                    environment_factory=environment_factory,
                 )
             self._settle(tokenizer)
         LogMore(self, lambda logs: {"num_input_tokens_seen": self.state.num_input_tokens_seen})
@@ -236,6 +238,8 @@ class GRPO(GRPOTrainer):
         completions, logprobs = outcome
         if self._stop_strings and not self.use_vllm:
             completions = list(map(self._stopped, completions))
+        if set(self._lengths) == {None}:  # as of conversations, of which some have gone on
+            return completions, logprobs
         completions = [ids[:length] for ids, length in zip(completions, self._lengths, strict=True)]
         logprobs = logprobs and [values[:length] for values, length in zip(logprobs, self._lengths, strict=True)]
         return completions, logprobs
