@@ -223,6 +223,7 @@ _lean(
     _TRL,
     "trl:GRPOTrainer._tokenize_prompts",
     "trl:GRPOTrainer._generate_single_turn",
+    "trl:GRPOTrainer._generate",
     "trl:GRPOTrainer._generate_and_score_completions",
     "trl:GRPOTrainer._step",
     why="evaluation by verified answers, and dynamic sampling",

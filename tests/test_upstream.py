@@ -503,6 +503,7 @@ def _grpo_arguments(**more):
 @case(
     "trl:GRPOTrainer._tokenize_prompts",
     "trl:GRPOTrainer._generate_single_turn",
+    "trl:GRPOTrainer._generate",
     "trl:GRPOTrainer._generate_and_score_completions",
 )
 def _(take, name):

@@ -3,6 +3,7 @@
     episodes.py       questions by number, as text, and episodes of one or more turns; knows no framework
     openenv.py        a server of OpenEnv, and its client
     reasoning_gym.py  our tasks among the data sets of reasoning-gym, with curricula
+    trl.py            environments of TRL, for questions in steps, and its trainer on them
     verifiers.py      a taskset of verifiers
     inspect.py        an evaluation of inspect-ai
 

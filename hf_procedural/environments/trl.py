@@ -107,6 +107,7 @@ class StepsGRPO(GRPO):
         self._async_tool_dicts = [{} for _ in rows]
         said = [environment.reset(**row) for environment, row in zip(self.environments, rows, strict=True)]
         self._generate([[{"role": "user", "content": text}] for text in said])
+        self._metrics["eval"].clear()  # of lengths and calls, which are not what is evaluated
         return [environment._share for environment in self.environments]
 
 
@@ -122,9 +123,7 @@ def check_template(tokenizer, name: str) -> None:
         if not chat_template_utils.is_chat_template_prefix_preserving(tokenizer):
             chat_template_utils.get_training_chat_template(tokenizer)
     except ValueError as error:
-        raise ValueError(
-            f"environment: the chat template of {name} is none that TRL can train with: {error}"
-        ) from error
+        raise ValueError(f"environment: TRL cannot train with the chat template of {name}: {error}") from error
 
 
 def longest_first_step(questions: Questions, tokenizer, number: int = 64) -> int:

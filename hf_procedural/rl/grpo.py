@@ -34,7 +34,7 @@ try:
 except ImportError as error:
     raise ImportError(f"this recipe needs TRL: pip install 'hf-procedural[rl]' ({error})") from error
 
-_NAMES = ("_tokenize_prompts", "_generate_single_turn", "_generate_and_score_completions")  # of methods of TRL's
+_NAMES = ("_tokenize_prompts", "_generate", "_generate_single_turn", "_generate_and_score_completions")  # of TRL's
 _STEP, _METRICS = "trl:GRPOTrainer._step", "trl:GRPOTrainer._metrics"
 _BY_TOKENS = ("cispo", "dapo", "vespo")  # losses that are divided by the tokens of all batches, so of no masked one
 _LOAD = "trl.trainer.grpo_trainer:create_model_from_path"
@@ -42,8 +42,12 @@ ROUNDS = 8  # of generation in a step of dynamic sampling, at most
 
 
 def hide_warning() -> None:
-    """For the main of a recipe: TRL 1.16 asks transformers 5.23 under an old name, at every generation."""
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+    """For the main of a recipe: TRL 1.16 asks transformers 5.23 under an old name, at every generation.
+
+    That its environments are new is not the user's matter, who asked for ours.
+    """
+    for message in (".*is_gradient_checkpointing", ".*environment_factory"):
+        warnings.filterwarnings("ignore", message=message)
 
 
 class GRPO(GRPOTrainer):

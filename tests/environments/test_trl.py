@@ -18,9 +18,9 @@ CALL = ('<tool_call>\n{"name": "answer", "arguments": {"reply": "', '"}}\n</tool
 STACK = {"vocab_size": 4}
 TURNS = ["--task", "stack-5", "--task_parameters", json.dumps(STACK), "--environment", "--reward", "graded"]
 TURNS += ["--model_name_or_path", "calls", "--num_generations", "4", "--per_device_train_batch_size", "8"]
-TURNS += ["--per_device_eval_batch_size", "8", "--validation_size", "4", "--max_steps", "2", "--learning_rate", "1e-2"]
+TURNS += ["--per_device_eval_batch_size", "8", "--validation_size", "2", "--max_steps", "2", "--learning_rate", "1e-2"]
 TURNS += ["--max_completion_length", "900", "--max_tool_calling_iterations", "5", "--logging_steps", "1"]
-TURNS += ["--eval_steps", "1", "--save_steps", "1", "--log_completions", "--disable_tqdm", "true"]
+TURNS += ["--eval_steps", "2", "--save_steps", "1", "--log_completions", "--disable_tqdm", "true"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def replies_of(completion) -> list[str]:
 
 
 def test_rewards_are_the_episodes(run):
-    questions, rewards = Questions("stack-5", template="turns_tool", turns=True, **STACK), []
+    questions, rewards = Questions("stack-5", 42, template="turns_tool", turns=True, **STACK), []
     for step in (1, 2):
         logged = pd.read_parquet(run / "completions" / f"completions_{step:05d}.parquet")
         for place, (prompt, completion, reward) in enumerate(
@@ -88,7 +88,7 @@ def test_it_is_validated_by_steps(run):
         values = [value for _, value in history(run, name)]
         assert len(values) >= 2 and all(0 <= value <= 1 for value in values)
     steps = [value for _, value in history(run, "eval_step_accuracy")]
-    assert all(round(20 * value, 6).is_integer() for value in steps)  # of 4 questions with 5 steps each
+    assert all(round(10 * value, 6).is_integer() for value in steps)  # of 2 questions with 5 steps each
 
 
 def test_a_resumed_run_ends_with_the_same_weights(run, monkeypatch):
@@ -138,6 +138,5 @@ def test_what_cannot_be_asked_in_steps(words, reason, home, monkeypatch, capsys)
 
 
 def test_a_checkpoint_of_tokens_calls_no_tools(home, monkeypatch, capsys):
-    words = [*TURNS[:8], "--init_from", "calls"]
-    words = [word for word in words if word not in ("--model_name_or_path", "calls")] + ["--init_from", "calls"]
+    words = [*TURNS[:7], "--init_from", "calls", "--max_steps", "2"]
     assert "environment: --init_from is of the task's tokens" in error_of(monkeypatch, capsys, home, "rlvr", *words)
