@@ -6,6 +6,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural generate sort-64 --output_dir data --rows 1000000
     hf-procedural export sort-64 --format megatron --output_dir data/sort --tokens 1e9
     hf-procedural publish sort-64 set-64 --repo me/procedural
+    hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
 
@@ -21,7 +22,7 @@ from .. import __version__
 from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
 from ..terminal import tell
-from . import export, launch, parameters, publish, recipes, rows
+from . import environment, export, launch, parameters, publish, recipes, rows
 from .command import FORMAT
 
 INTERRUPTED = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
@@ -79,7 +80,7 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     parser.set_defaults(parser=parser, takes_parameters=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for module in (rows, export, publish, recipes):
+    for module in (rows, export, publish, environment, recipes):
         module.add_commands(commands)
     return parser, list(commands.choices)
 

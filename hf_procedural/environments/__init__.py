@@ -6,6 +6,8 @@
     trl.py            environments of TRL, for questions in steps, and its trainer on them
     verifiers.py      a taskset of verifiers
     inspect.py        an evaluation of inspect-ai
+    nemo_gym.py       a resources server of NeMo Gym
+    packages.py       the kinds of installable packages, whose texts are in *_package.py
 
 All import the framework of their name when they are used, not before.
 """

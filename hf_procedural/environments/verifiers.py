@@ -29,7 +29,7 @@ except ImportError as error:
 
 __all__ = ["ChatHarness", "ProceduralConfig", "ProceduralEnv", "ProceduralTaskset"]
 
-_ASKED = ("seed", "split", "template", "turns", "strict")  # what `Questions` takes besides the task
+_ASKED = ("seed", "split", "turns", "strict")  # what `Questions` takes besides the task, and decides a score
 
 
 class ProceduralConfig(vf.TasksetConfig):
@@ -56,17 +56,20 @@ class ProceduralConfig(vf.TasksetConfig):
     def _has_questions(self):
         if self.rows is not None and self.rows < 1:
             raise ValueError(f"rows must be at least 1, got {self.rows}")
-        _questions(self.asked())
+        self.questions()
         return self
 
+    def questions(self) -> Questions:
+        return _questions(self.asked(), self.template)
+
     def asked(self) -> str:
-        """The arguments of `Questions` as JSON."""
+        """The arguments of `Questions` as JSON, without the template, whose path is this machine's."""
         return json.dumps({"task": self.task_name, **{name: getattr(self, name) for name in _ASKED}, **self.parameters})
 
 
 @functools.lru_cache(maxsize=16)
-def _questions(asked: str) -> Questions:
-    return Questions(**json.loads(asked))
+def _questions(asked: str, template: str | None = None) -> Questions:
+    return Questions(template=template, **json.loads(asked))
 
 
 class QuestionData(vf.TaskData):
@@ -109,8 +112,7 @@ class ProceduralTaskset(vf.Taskset[QuestionTask, ProceduralConfig]):
         self.INFINITE = config.rows is None
 
     def load(self) -> Iterator[QuestionTask]:
-        asked = self.config.asked()
-        questions = _questions(asked)
+        asked, questions = self.config.asked(), self.config.questions()
         number = 0
         while self.config.rows is None or number < self.config.rows:
             question = questions[number]
