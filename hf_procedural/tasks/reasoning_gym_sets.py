@@ -47,7 +47,9 @@ _NONE = "it gives no answer that scores in reasoning-gym 0.1.25"
 UNANSWERED = dict.fromkeys(("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"), _NONE)
 
 # Items that follow the order of sets of strings, which differs from process to process unless PYTHONHASHSEED is 0.
-ORDERED = frozenset({"isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note", "word_ladder"})
+ORDERED = frozenset(
+    {"codeio", "isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note", "word_ladder"}
+)
 
 SEEDS_32 = frozenset({"pool_matrix"})  # which seeds NumPy, that takes no more than 32 bits
 

@@ -2,11 +2,13 @@
 
 import os
 import random
+import runpy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from support.running import ROOT
 
 import hf_procedural as hp
 from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, UNANSWERED
@@ -193,3 +195,20 @@ def test_a_mixture_of_text_and_numbers():
         assert task.score(prompt, [*answer[:-1], 999]) == 0
         scored += is_text
     assert 0 < scored < 20
+
+
+def test_the_page_tells_what_is_seen():
+    """Some lines of the table, without times, as its command makes them now."""
+    seen = runpy.run_path(str(ROOT / "benchmarks" / "reasoning_gym_sets.py"))
+    page = (ROOT / "docs" / "reasoning_gym.md").read_text()
+    told = _cells(page)
+    assert len(told) == len(LENGTHS)
+    for name in ("gcd", "acre", "coin_flip", "list_functions", "rubiks_cube", "pool_matrix"):
+        here = seen["items"]([name])[name]
+        *cells, _, stance = seen["line"](name, here, [here])
+        assert told[cells[0]] == [*cells[1:], stance]
+
+
+def _cells(page: str) -> dict[str, list[str]]:
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    return {name: [*cells, stance] for name, *cells, _, stance in lines}
