@@ -76,7 +76,7 @@ def elsewhere(names: list[str], hash_seed: str) -> dict[str, list[str] | str]:
 
 def line(name: str, here: list[str], others: list[list[str] | str]) -> list[str]:
     """What was seen of a set."""
-    from hf_procedural.tasks.reasoning_gym_sets import LENGTHS, ORDERED, UNANSWERED
+    from hf_procedural.tasks.reasoning_gym_sets import LENGTHS, ORDERED, REFUSED
 
     scores, nothing, empty, draws, sizes, times = set(), set(), set(), set(), [], []
     for seed in SEEDS:
@@ -91,7 +91,7 @@ def line(name: str, here: list[str], others: list[list[str] | str]) -> list[str]
         sizes.append(len(str(item["question"]).encode()) + len(str(item["answer"]).encode()) + 2)
     shifted = all(told(made(name, s + 1, 3)[1]) == told(made(name, s, 3, 1)[1]) for s in SEEDS[:2])
     resized = any(told(made(name, s, 7)[1]) != told(made(name, s, 1)[1]) for s in SEEDS[:2])
-    stance = "refused" if name in UNANSWERED else "PYTHONHASHSEED=0" if name in ORDERED else f"length {LENGTHS[name]}"
+    stance = "refused" if name in REFUSED else "PYTHONHASHSEED=0" if name in ORDERED else f"length {LENGTHS[name]}"
     return [
         f"`{name}`",
         "yes",

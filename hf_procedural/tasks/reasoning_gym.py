@@ -7,12 +7,11 @@ verifier. Ours by decision, since rows here depend on nothing but their generato
 - A row is item 0 of a data set of one item, with a seed of its own, drawn from 2^63 (from 2^32 where NumPy is seeded).
   There, item i has the seed `seed + i`, so that the items of neighbouring seeds are the same but one.
 - Sets that draw from the global generators draw from some of the same seed; the user's stay as they are.
-- Text is bytes of UTF-8, `length` of them at most with the answer and two marks; longer items are drawn again, as
-  are those with an address of memory in them.
+- Text is bytes of UTF-8, `length` of them at most with the answer and two marks; longer items are drawn again.
 - An empty answer is worth 0 (there, some sets give it 0.01), and so is what `score_answer` stumbles over.
 - Where a set's `score_answer` runs an answer as Python, ours has it read a literal, or first sees to it that it is
   arithmetic: a model wrote it.
-- Sets without an answer that scores are refused. docs/reasoning_gym.md has what was seen of each, made anew by
+- Sets without an answer that scores are refused, and codeio, which runs programs that write files. docs/reasoning_gym.md has what was seen of each, made anew by
   ``python benchmarks/reasoning_gym_sets.py``.
 
 What is right for a prompt is known from its seed, which this process remembers of the rows that it made last.
@@ -38,12 +37,11 @@ from .answers import answer_part
 from .base import whole_rows
 from .fields import integer, parameter
 from .layouts import Answered
-from .reasoning_gym_sets import FORMULAS, KEPT, LENGTHS, LITERALS, ORDERED, SEEDS_32, UNANSWERED
+from .reasoning_gym_sets import FORMULAS, KEPT, LENGTHS, LITERALS, ORDERED, REFUSED, SEEDS_32
 from .registry import register
 
 _TRIES = 200  # items in a row that are too long
 _REMEMBERED = 2**16  # prompts, about 10 MB
-_ADDRESS = re.compile(r"\bobject at 0x[0-9a-f]{6}")  # of codeio, another one in each process
 _LOCK = threading.RLock()  # around global generators and what is remembered
 _seeds: dict[bytes, int] = {}  # of the digest of a prompt, the oldest first
 
@@ -97,8 +95,8 @@ class ReasoningGym(Answered):
     )
 
     def __post_init__(self):
-        if self.dataset in UNANSWERED:
-            raise ValueError(f"{self.name}: {self.dataset} has no answers to learn: {UNANSWERED[self.dataset]}")
+        if self.dataset in REFUSED:
+            raise ValueError(f"{self.name}: {self.dataset} is refused: {REFUSED[self.dataset]}")
         super().__post_init__()
         if self.length is None:
             object.__setattr__(self, "length", LENGTHS[self.dataset])
@@ -178,8 +176,7 @@ class ReasoningGym(Answered):
             item = _item(self, seed)
             told = item["question"], item["answer"]
             prompt, answer = (text.encode() for text in told)
-            fits = len(prompt) + len(answer) + 2 <= self.max_length
-            if fits and not any(byte_text.has_mark(text) or _ADDRESS.search(text) for text in told):
+            if len(prompt) + len(answer) + 2 <= self.max_length and not any(map(byte_text.has_mark, told)):
                 return seed, prompt, answer
         needed = len(prompt) + len(answer) + 2
         raise ValueError(

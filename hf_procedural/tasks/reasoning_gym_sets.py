@@ -44,18 +44,19 @@ _BY_LENGTH = {  # bytes of a row, of a power of two, in which nine of ten items 
 LENGTHS = {name: length for length, names in _BY_LENGTH.items() for name in names.split()}
 
 _NONE = "it gives no answer that scores in reasoning-gym 0.1.25"
-UNANSWERED = dict.fromkeys(("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"), _NONE)
+REFUSED = {
+    **dict.fromkeys(("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"), _NONE),
+    "codeio": "its items are made by running thousands of programs that come with it, some of which write files",
+}
 
 # Items that follow the order of sets of strings, which differs from process to process unless PYTHONHASHSEED is 0.
-ORDERED = frozenset(
-    {"codeio", "isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note", "word_ladder"}
-)
+ORDERED = frozenset({"isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note", "word_ladder"})
 
 SEEDS_32 = frozenset({"pool_matrix"})  # which seeds NumPy, that takes no more than 32 bits
 
 # Sets that take milliseconds to construct, and for which a new seed does as well.
 _KEPT = """
-    arc_agi base_conversion caesar_cipher codeio count_primes emoji_mystery figlet_font group_anagrams letter_counting
+    arc_agi base_conversion caesar_cipher count_primes emoji_mystery figlet_font group_anagrams letter_counting
     letter_jumble n_queens rearc sentence_reordering spell_backward spiral_matrix sudoku word_ladder
     word_sequence_reversal word_sorting
 """

@@ -11,7 +11,7 @@ import pytest
 from support.running import ROOT
 
 import hf_procedural as hp
-from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, UNANSWERED
+from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, REFUSED
 
 pytest.importorskip("reasoning_gym", reason="needs pip install 'hf-procedural[reasoning-gym]'")
 QUICK = [
@@ -120,7 +120,7 @@ def test_parameters_of_the_data_set():
             {"length": 40},
             "reasoning_gym-chain_sum: none of 200 items fits into length=40 .*; raise length",
         ),
-        ("rubiks_cube", {}, "reasoning_gym: rubiks_cube has no answers to learn: it gives no answer that scores in "),
+        ("rubiks_cube", {}, "reasoning_gym: rubiks_cube is refused: it gives no answer that scores in "),
     ],
 )
 def test_mistakes_are_told_in_one_line(name, parameters, message):
@@ -181,7 +181,7 @@ def test_all_data_sets_are_known():
     from reasoning_gym.factory import DATASETS
 
     theirs = {name for name in DATASETS if not name.startswith("hf_procedural.")} - {"composite"}
-    assert theirs == set(LENGTHS) and len(theirs) == 105 and UNANSWERED.keys() < theirs
+    assert theirs == set(LENGTHS) and len(theirs) == 105 and REFUSED.keys() < theirs
 
 
 def test_a_mixture_of_text_and_numbers():
