@@ -59,8 +59,8 @@ def evaluation(rows: int = 100, first: int = 0, **asked) -> Task:
 def _sample(questions: Questions, number: int) -> Sample:
     question = questions[number]
     known = {"row": number, "task": questions.task.config_name, "seed": questions.seed, "split": questions.split}
-    answer = questions.task.text(questions.task.solve(question.prompt_ids))
-    return Sample(question.text, target=answer, id=number, metadata=known | {"prompt_ids": question.prompt_ids})
+    known |= {"prompt_ids": question.prompt_ids}
+    return Sample(question.text, target=questions.answer(question), id=number, metadata=known)
 
 
 @solver
