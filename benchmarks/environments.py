@@ -85,20 +85,20 @@ def openenv(args) -> None:
     fast, fastest = (few / min(times) for times in seconds)
     print(f"openenv {args.task}: {fast:.0f} episodes/s, constant reward {fastest:.0f}/s: {fast / fastest:.2f}")
 
-    async def client(address, number, end) -> int:
+    async def client(address, end) -> int:
         done = 0
         async with ours.ProceduralEnv(base_url=address) as env:
             while time.monotonic() < end:
-                row = (number * 1_000 + done) % args.completions
-                await env.reset(row=row)
-                result = await env.step(ours.ProceduralAction(reply=completions[row]))
-                assert result.done and result.reward == scores[row]
+                question = questions[(await env.reset()).metadata["row"]]
+                completion = completions[question.number % len(completions)]
+                result = await env.step(ours.ProceduralAction(reply=completion))
+                assert result.done and result.reward == questions.score(question, completion)
                 done += 1
         return done
 
     async def crowd(address, process) -> None:
         end = time.monotonic() + args.seconds
-        clients = [asyncio.create_task(client(address, number, end)) for number in range(args.clients)]
+        clients = [asyncio.create_task(client(address, end)) for _ in range(args.clients)]
         memory = []
         while time.monotonic() < end:
             await asyncio.sleep(args.seconds / 12)

@@ -281,25 +281,28 @@ def serve(made: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:
     uvicorn.run(made, host=host, port=port, ws_max_size=_MESSAGE, log_level="warning")
 
 
+def main_of(made: FastAPI, words: list[str] | None = None) -> None:
+    """The command of a package that has an application: serves it where the command line says."""
+    parser = Parser(description="Serves a task's questions by OpenEnv.")
+    _add_place(parser)
+    args = parser.parse_args(words)
+    serve(made, args.host, args.port)
+
+
 def main(words: list[str] | None = None) -> None:
     parser = Parser("python -m hf_procedural.environments.openenv", description="Serves a task's questions by OpenEnv.")
     parser.add_argument("task", metavar="NAME", help="Task and size, such as sort-16, or a mixture of them.")
-    parser.add_argument(
-        "--task_parameters", metavar="YAML", default="{}", help="Of the task, such as '{vocab_size: 100}'."
-    )
+    parser.add_argument("--task_parameters", metavar="YAML", default="{}", help="Such as '{vocab_size: 100}'.")
     parser.add_argument("--turns", action="store_true", help="Ask in steps, of tasks that have them, such as stack-16.")
     parser.add_argument("--strict", action="store_true", help="Take the words of a reply as they stand.")
-    parser.add_argument(
-        "--template", metavar="FILE", help="Of the text, with {prompt}. Default: rlvr.txt, or turns.txt."
-    )
+    parser.add_argument("--template", metavar="FILE", help="Of the text, with {prompt} (rlvr.txt or turns.txt).")
     parser.add_argument("--split", choices=list(SHARES), default="train", help="Where reset names none (train).")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Where reset names none (default: 0).")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 is open to other machines (default: 127.0.0.1).")
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="Default: 8000.")
+    _add_place(parser)
     parser.add_argument(
         "--max_concurrent_envs", type=int, default=SESSIONS, metavar="N", help=f"Sessions at once ({SESSIONS})."
     )
-    parser.ranges |= {"port": accepted.least(1, 65_535), "max_concurrent_envs": accepted.least(1, 2**20)}
+    parser.ranges["max_concurrent_envs"] = accepted.least(1, 2**20)
     args = parser.parse_args(words)
     with user_errors():
         parameters = load_yaml(args.task_parameters)
@@ -308,6 +311,12 @@ def main(words: list[str] | None = None) -> None:
         settings = {"turns": args.turns, "strict": args.strict, "template": args.template}
         made = app(args.task, args.seed, args.split, args.max_concurrent_envs, **settings, **parameters)
     serve(made, args.host, args.port)
+
+
+def _add_place(parser: Parser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 is open to other machines (default: 127.0.0.1).")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="Default: 8000.")
+    parser.ranges["port"] = accepted.least(1, 65_535)
 
 
 if __name__ == "__main__":
