@@ -238,7 +238,11 @@ def in_steps(task, seed, policy) -> dict[str, Questions]:
 
 def tasks_in_steps() -> list[str]:
     """The names of tasks that are asked in steps."""
-    return [name for name in hf_procedural.list_tasks() if hf_procedural.tasks.task_class(name).turn is not None]
+    return [
+        name
+        for name in hf_procedural.list_tasks()
+        if hf_procedural.tasks.task_class(name).turn is not hf_procedural.Task.turn
+    ]
 
 
 def zero_reward(prompts, **columns) -> list[float]:

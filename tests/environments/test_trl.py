@@ -125,7 +125,10 @@ def test_what_is_rewarded():
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--task", "sort-4"], "environment: sort-4 has no steps; tasks that have: "),
+        (
+            ["--task", "sort-4"],
+            "environment: sort-4 has no steps; tasks that have: stack, eca, ",
+        ),
         (["--curriculum"], "environment: questions in steps have no curriculum"),
         (["--model_name_or_path", "silent"], "environment: silent has no chat template"),
         (["--model_name_or_path", "plain"], "environment: the chat template of plain takes no tools"),
