@@ -17,12 +17,14 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reasoning_gym.md"
+SCRIPT = Path(__file__).resolve()
+PAGE = SCRIPT.parent.parent / "docs" / "reasoning_gym.md"
 BEGIN, END = "<!-- made by benchmarks/reasoning_gym_sets.py -->", "<!-- end -->"
 SEEDS = [random.Random(7).getrandbits(32) + offset for offset in range(0, 4000, 1000)]
 HEADS = (
@@ -68,7 +70,7 @@ def items(names: list[str]) -> dict[str, list[str] | str]:
 
 def elsewhere(names: list[str], hash_seed: str) -> dict[str, list[str] | str]:
     """`items` of a process with other hashes."""
-    command = [sys.executable, __file__, "--items", *names]
+    command = [sys.executable, str(SCRIPT), "--items", *names]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -128,6 +130,16 @@ def _shut(*_, **__):
 
 
 def main() -> None:
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:  # programs of codeio write files
+        os.chdir(folder)
+        try:
+            tell()
+        finally:
+            os.chdir(home)
+
+
+def tell() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="Data sets; none: all, written to docs/reasoning_gym.md.")
     parser.add_argument("--items", action="store_true", help=argparse.SUPPRESS)
