@@ -126,6 +126,8 @@ def scaled_down(content: dict, texts: Path) -> tuple[str, dict]:
             return "probe", small | {"init_from": ["scratch"], "seeds": [0], "num_proc": 1}
         lengths = {"length": 32, "width": 8, "steps": 3}
         parameters = {key: lengths.get(key, value) for key, value in content.get("task_parameters", {}).items()}
+        if content["task"].startswith("rnn_language"):  # of 50,277 tokens, over which each place has logits
+            parameters["length"] = 64
         return "pretrain", small | {"train_size": 64, "task_parameters": parameters, "gradient_accumulation_steps": 2}
     small |= {"sequence_length": 32, "max_tokens": 2 * 4 * 32 * content.get("gradient_accumulation_steps", 1)}
     if isinstance(content["dataset"], list):  # a mixture, of a vocabulary that is padded
