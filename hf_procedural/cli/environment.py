@@ -7,11 +7,11 @@ from ..tasks.splits import SIZES
 from ..terminal import tell
 from .command import add_command, number_of
 
-KINDS = ("verifiers", "nemo-gym")
+KINDS = ("verifiers", "openenv", "nemo-gym")
 _ENVIRONMENT = """Writes a package that makes a task an environment of an RL framework.
 
     hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
-    hf-procedural environment stack-16 --kind verifiers --turns --output_dir environments/stack
+    hf-procedural environment stack-16 --kind openenv --turns --output_dir environments/stack
     hf-procedural environment sort-16+set-16 --kind nemo-gym --rows 1000 --output_dir gym
 
 It has a few lines that call this library, and a README.md with the commands

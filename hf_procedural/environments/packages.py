@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..files import check_folder, read_mapping, write_text
-from . import nemo_gym_package, verifiers_package
+from . import nemo_gym_package, openenv_package, verifiers_package
 from .package import Package
 
 RECORD = "hf_procedural.json"  # in the folder of every package: what it was written for
@@ -16,6 +16,7 @@ RECORD = "hf_procedural.json"  # in the folder of every package: what it was wri
 # and imports no framework.
 KINDS: dict[str, Callable[[Package], dict[str, str]]] = {
     "verifiers": verifiers_package.files,
+    "openenv": openenv_package.files,
     "nemo-gym": nemo_gym_package.files,
 }
 

@@ -1,6 +1,7 @@
 """OpenEnv: our server as a process on loopback, and the package's own clients, which lose and confuse nothing."""
 
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -18,9 +19,12 @@ from hf_procedural.environments import Episode, Questions
 
 pytest.importorskip("openenv", reason="openenv wants another mcp than verifiers, so that CI cannot hold both")
 
+from fastapi.testclient import TestClient
 from openenv.core import GenericEnvClient
 
 from hf_procedural.environments.openenv import LONGEST, ProceduralAction, ProceduralEnv, main
+from hf_procedural.environments.openenv_package import files
+from hf_procedural.environments.package import Package
 
 SORT = {"vocab_size": 30}
 QUESTIONS = Questions("sort-6", seed=2, **SORT)
@@ -291,3 +295,20 @@ def test_what_cannot_be_served(capsys, words, reason):
         main(words)
     error = capsys.readouterr().err
     assert exit_.value.code == 2 and reason in error and error.count("\n") == 1
+
+
+def test_a_package_serves_what_it_was_written_for(monkeypatch, tmp_path):
+    template = tmp_path / "ask.txt"
+    template.write_text("{turn} {prompt}!")
+    package = Package("openenv", "stack-4", {"vocab_size": 7}, None, 3, "test", turns=True, template=str(template))
+    for path, text in files(package).items():
+        (tmp_path / "made" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "made" / path).write_text(text)
+    template.unlink()
+    monkeypatch.syspath_prepend(tmp_path / "made")
+    made = importlib.import_module("server.app").app
+    with TestClient(made) as client, client.websocket_connect("/ws") as session:
+        session.send_json({"type": "reset", "data": {"row": 2}})
+        asked = session.receive_json()["data"]["observation"]["text"]
+    expected = Questions("stack-4", 3, "test", turns=True, vocab_size=7)[2].text
+    assert asked.endswith(expected.splitlines()[-1] + "!") and asked.startswith(package.questions.task.turn)

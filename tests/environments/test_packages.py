@@ -20,9 +20,10 @@ def write(folder, *words):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["verifiers", "nemo-gym"])
+@pytest.mark.parametrize("kind", ["verifiers", "openenv", "nemo-gym"])
 def test_the_same_command_gives_the_same_bytes(tmp_path, kind, capsys):
-    words = ["sort-4", "--kind", kind, "--seed", "3", "--vocab_size", "9", "--rows", "7", "--strict"]
+    words = ["sort-4", "--kind", kind, "--seed", "3", "--vocab_size", "9", "--strict"]
+    words += ["--rows", "7"] if kind != "openenv" else []
     first = write(tmp_path / "one", *words)
     assert f"{tmp_path / 'one'}: sort-4, for {kind}" in capsys.readouterr().out
     assert write(tmp_path / "one", *words) == first == write(tmp_path / "two", *words)
@@ -37,6 +38,7 @@ def test_the_same_command_gives_the_same_bytes(tmp_path, kind, capsys):
         (["sorr-4", "--kind", "verifiers"], "did you mean sort"),
         (["sort-4", "--kind", "gym"], "invalid choice: 'gym'"),
         (["sort-4", "--kind", "verifiers", "--turns"], "its questions have no steps"),
+        (["sort-4", "--kind", "openenv", "--rows", "5"], "rows 5: an OpenEnv server has questions without an end"),
         (["stack-4", "--kind", "nemo-gym", "--turns"], "kind nemo-gym asks in one reply only"),
         (["sort-4", "--kind", "verifiers", "--rows", "0"], "rows must be at least 1"),
         (["sort-4", "--kind", "verifiers", "--seed", "-1"], "seed must be at least 0"),
