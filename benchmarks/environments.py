@@ -1,6 +1,7 @@
 """Measures the environments: whether their rewards are `task.score`, how fast they verify, and how many they serve.
 
     python benchmarks/environments.py openenv      # a minute and a half on two CPU cores; needs OpenEnv
+    python benchmarks/environments.py verifiers    # as long; needs verifiers
     python benchmarks/environments.py openenv --clients 64 --seconds 60 --completions 10000 --task sort-16
 
 Throughput is compared with the same server where every reply is worth 1: the difference is what the verifier takes.
@@ -114,7 +115,69 @@ def openenv(args) -> None:
         asyncio.run(crowd(address, psutil.Process(pid)))
 
 
-FRAMEWORKS = {"openenv": openenv}
+def verifiers(args) -> None:
+    """verifiers: scoring of traces, and whole rollouts by its own runner against a model that is a server of ours."""
+    import tempfile
+
+    import verifiers.v1 as vf
+    from support.judge_server import serve
+    from verifiers.v1.cli.eval.runner import run_eval
+    from verifiers.v1.configs.cli.eval import EvalConfig
+
+    from hf_procedural.environments import verifiers as ours
+
+    config = ours.ProceduralConfig(id="hf-procedural-verifiers", task_name=args.task, rows=args.completions)
+    tasks, task, draw = list(ours.ProceduralTaskset(config)), hp.task(args.task), random.Random(0)
+    completions = [random_completion(task, each.data.prompt_ids, draw) for each in tasks]
+    scores = [task.score(each.data.prompt_ids, completion) for each, completion in zip(tasks, completions, strict=True)]
+
+    def trace_of(each, completion):
+        asked = {"message": {"role": "user", "content": each.data.prompt}, "sampled": False}
+        said = {"message": {"role": "assistant", "content": completion}, "sampled": True, "parent": 0}
+        about = vf.TraceTask(type="QuestionTask", data=each.data, key=each.key, hash=each.hash)
+        agent = vf.AgentInfo(config=vf.AgentConfig(), name="agent")
+        return vf.Trace(task=about, state=vf.State(), agent=agent, nodes=[asked, said])
+
+    async def scored(traces) -> float:
+        start = time.perf_counter()
+        for each, trace in zip(tasks, traces, strict=False):
+            await each.score(trace)
+        return time.perf_counter() - start
+
+    traces = list(map(trace_of, tasks, completions))
+    asyncio.run(scored(traces))
+    same, mean = sum(trace.reward == score for trace, score in zip(traces, scores, strict=True)), sum(scores)
+    print(f"verifiers {args.task}: {same:,} of {len(tasks):,} rewards are task.score (mean {mean / len(tasks):.3f})")
+
+    replies = {each.data.prompt: completion for each, completion in zip(tasks, completions, strict=True)}
+    few = min(64, args.completions)
+
+    def rollouts(url, folder) -> float:
+        config = {"env": {"taskset": {"id": "hf-procedural-verifiers", "task_name": args.task}}, "rich": None}
+        config |= {"client": {"base_url": url}, "select": {"limit": few}, "output_dir": folder, "push": False}
+        start = time.perf_counter()
+        episodes = asyncio.run(run_eval(EvalConfig.model_validate(config)))
+        assert all(episode.ok for episode in episodes)
+        return time.perf_counter() - start
+
+    async def constant(self, trace: vf.Trace) -> float:
+        return 1.0
+
+    constant.__name__ = "answer"
+    verified, constant = ours.QuestionTask.answer, vf.reward(constant)
+    times = {(what, reward): [] for what in ("scorings", "rollouts") for reward in (verified, constant)}
+    with serve(lambda question, number: replies[question]) as server, tempfile.TemporaryDirectory() as folder:
+        for _ in range(3):
+            for reward in (verified, constant):
+                ours.QuestionTask.answer = reward
+                times["scorings", reward].append(asyncio.run(scored(traces[:1_000])) * few / min(1_000, len(traces)))
+                times["rollouts", reward].append(rollouts(server.url, folder))
+    for what in ("scorings", "rollouts"):
+        fast, fastest = (few / min(times[what, reward]) for reward in (verified, constant))
+        print(f"verifiers {args.task}: {fast:,.0f} {what}/s, constant reward {fastest:,.0f}/s: {fast / fastest:.2f}")
+
+
+FRAMEWORKS = {"openenv": openenv, "verifiers": verifiers}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
