@@ -137,7 +137,7 @@ def _(task: physics_people.Capo):
 def _(task: physics_people.Capo, row, width):
     tokens = _ids(task, row.words)
     end = len(tokens) - (row.words[-1] == "<eos>")
-    told, _ = task.read(tokens[:end])
+    told, _ = task.parse(tokens[:end])
     marked = {place for _, start, stop in told for place in range(start, stop)}
     fit = max(width - GUTTER, 1)
     drawn = [Text()]

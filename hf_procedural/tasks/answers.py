@@ -15,7 +15,8 @@ What counts, in this order:
 3. LaTeX's ``\text{}`` and its like are what is inside. Text is split at white space, line breaks too. A word counts as
    it is where it is a token of the task. Else without the punctuation, brackets, quotes, ``$``, ``*`` and backslashes
    around it, or its pieces between commas and semicolons where each is a token, or else its characters where each is
-   one. A word that is punctuation alone, a bullet, or "and" is passed over; any other word interrupts.
+   one. A word that is punctuation alone, a bullet, or "and" is passed over, but for brackets and the like that are
+   tokens; any other word interrupts.
 4. The answer is the last uninterrupted run of tokens; behind the last "answer is" or "answer:" the first one, if there
    is one. Where there are words but no run, there is no answer, and where there are no words, it is empty.
 
@@ -104,7 +105,7 @@ def _tokens_of(word: str, tokens: Container[str]) -> list[str] | None:
     if word in tokens:
         return [word]
     if _PASSED_OVER.match(word):
-        return []
+        return list(word) if all(char in tokens for char in word) else []
     starts = len(word) - len(word.lstrip(_AROUND))
     stops = len(word.rstrip(_AROUND))
     for stop in range(len(word), stops - 1, -1):  # as little is taken off as will do: a token may end in a bracket

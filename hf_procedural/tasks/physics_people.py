@@ -189,7 +189,7 @@ class Capo(Told):
             raise ValueError(f"{self.config_name}: nobody is called {first} {middle} {last}")
         return person
 
-    def read(self, tokens: list[int]) -> tuple[list[tuple[int, int, int]], tuple[int, list[int]]]:
+    def parse(self, tokens: list[int]) -> tuple[list[tuple[int, int, int]], tuple[int, list[int]]]:
         """A biography, or its beginning: the whole sentences, each as what it tells (0 to 5) and where its value is.
 
         Then the person, and the tokens behind the last whole sentence, without its subject.
@@ -223,7 +223,7 @@ class Capo(Told):
 
     def _asked(self, prompt_ids) -> tuple[list[int], list[list[int]]]:
         """What is to be told behind a prompt, and what may stand behind it in the same sentence."""
-        told, (person, begun) = self.read([int(token) for token in prompt_ids])
+        told, (person, begun) = self.parse([int(token) for token in prompt_ids])
         known = [kind for kind, _, _ in told]
         if len(known) == len(SENTENCES) and not begun:
             return [], [[]]
@@ -245,7 +245,7 @@ class Capo(Told):
     def targets(self, input_ids) -> list[int]:
         tokens = [int(token) for token in input_ids]
         end = tokens.index(_EOS)
-        told, _ = self.read(tokens[:end])
+        told, _ = self.parse(tokens[:end])
         if len(told) < len(SENTENCES) or tokens[0] != _BOS or any(token != _PAD for token in tokens[end + 1 :]):
             raise ValueError(f"{self.config_name}: a row is <bos>, six sentences, <eos> and padding")
         if self.score_all:

@@ -88,10 +88,16 @@ def test_other_answers(text, words):
         ("((0 (1 )1 )0).", ["(0", "(1", ")1", ")0"]),
         ("It closes with )1, )0.", [")1", ")0"]),
         ("(0,(1,)1", ["(0", "(1", ")1"]),
+        ("[[ (0 )0 ]]", ["(0", ")0"]),
     ],
 )
 def test_tokens_may_be_punctuation(text, words):
     assert answer_words(text, BRACKETS) == words
+
+
+def test_brackets_that_are_tokens_count():
+    assert answer_words("(() ())", {"(", ")"}) == list("(()())")
+    assert answer_words("It is ( 1 ).", {"(", ")", "1"}) == ["(", "1", ")"]
 
 
 def test_scores_are_of_what_is_read():

@@ -426,7 +426,7 @@ def test_wordings_people_and_attributes_are_uniform(permute):
     task = hp.task("capo", n=50, permute=permute, people_seed=3)
     people, wordings, orders = collections.Counter(), collections.Counter(), collections.Counter()
     for row in rows_of(task, 6000):
-        told, (_, _) = task.read(row[:-1])
+        told, (_, _) = task.parse(row[:-1])
         people[task.person_of(row[1:4])] += 1
         orders[told[0][0], told[1][0], told[5][0]] += 1
         place = [kind for kind, _, _ in told].index(2)
