@@ -104,14 +104,17 @@ def _tokens_of(word: str, tokens: Container[str]) -> list[str] | None:
     """The tokens that one word says: none where it is passed over; None where it is no word of the task."""
     if word in tokens:
         return [word]
-    if _PASSED_OVER.match(word):
-        return list(word) if all(char in tokens for char in word) else []
+    is_bare = _PASSED_OVER.match(word)
+    if is_bare and all(char in tokens for char in word):
+        return list(word)
     starts = len(word) - len(word.lstrip(_AROUND))
     stops = len(word.rstrip(_AROUND))
     for stop in range(len(word), stops - 1, -1):  # as little is taken off as will do: a token may end in a bracket
         for start in range(starts + 1):
             if word[start:stop] in tokens:
                 return [word[start:stop]]
+    if is_bare:
+        return []
     pieces = re.split("[,;]", word)
     if len(pieces) > 1:
         spoken = [_tokens_of(piece, tokens) if piece else [] for piece in pieces]
