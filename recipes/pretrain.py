@@ -35,6 +35,7 @@ from hf_procedural.runs import folder
 from hf_procedural.training import begin, by_length, finish
 from hf_procedural.training.callbacks import LogMore
 from hf_procedural.training.curriculum import length_curriculum
+from hf_procedural.training.launch import expect_threads
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -119,6 +120,7 @@ def main():
         prepared = prepare(data, init, model_args, args)
     begin.print_transfer(prepared.provenance, args)
     train_and_publish(prepared, data, init, model_args)
+    expect_threads()
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ import torch
 from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.training import begin, together
 from hf_procedural.training.interruption import OutOfTime, resuming
-from hf_procedural.training.launch import keep_memory
+from hf_procedural.training.launch import expect_threads, keep_memory
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -177,6 +177,7 @@ def main():
             if args.should_save:
                 open_study(args, study, model_args)  # nobody began it with other arguments meanwhile
         run_all(study, model_args, args, runs, num_proc)
+    expect_threads()
 
 
 def run_all(study, model_args, args, runs: list, num_proc: int) -> None:

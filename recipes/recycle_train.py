@@ -193,6 +193,7 @@ from hf_procedural.recycle import pieces, reading
 from hf_procedural.rl import prompts
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
+from hf_procedural.training.launch import expect_threads
 
 with user_errors(ImportError):
     from hf_procedural.recycle import judges
@@ -341,6 +342,7 @@ def main():
         prepared = prepare(data, rewarded, lora, args)
     with user_errors(judges.JudgeError):
         train_and_publish(prepared, data, rewarded, lora)
+    expect_threads()
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ from hf_procedural.rl import answer_reward, prompts
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
 from hf_procedural.training.curriculum import length_curriculum
+from hf_procedural.training.launch import expect_threads
 
 with user_errors(ImportError):
     from hf_procedural.environments import trl as steps
@@ -260,6 +261,7 @@ def main():
         prepared = prepare(data, policy, model_args, lora, args)
     begin.print_transfer(prepared.provenance, args)
     train_and_publish(prepared, data, policy, model_args, lora)
+    expect_threads()
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ from hf_procedural.models import build, prompting, suited
 from hf_procedural.rl import prefix_matching_reward, prompts, questions
 from hf_procedural.runs import folder
 from hf_procedural.training import begin, finish
+from hf_procedural.training.launch import expect_threads
 
 with user_errors(ImportError):
     from hf_procedural.rl.grpo import GRPO, RLArguments, hide_warning, longest_prompt
@@ -164,6 +165,7 @@ def main():
     with user_errors():
         prepared = prepare(data, lora, args)
     train_and_publish(prepared, data, lora)
+    expect_threads()
 
 
 if __name__ == "__main__":

@@ -194,6 +194,7 @@ from hf_procedural.models import losses, suited
 from hf_procedural.runs import folder
 from hf_procedural.text import deepmind_math, documents, math_archive, mixing, packing, tokenizers
 from hf_procedural.training import begin, callbacks, finish, procedural
+from hf_procedural.training.launch import expect_threads
 from hf_procedural.training.stage_arguments import StageArguments
 
 
@@ -416,6 +417,7 @@ def main():
     begin.print_transfer(prepared.provenance, args)
     with user_errors(documents.DataError):
         train_and_publish(prepared, text, rows, init, model_args)
+    expect_threads()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,34 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds, of so many; or max
 _MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
+_threads_remain = threading.Event()
+
+
 def leave_group() -> None:
     """For the end of a process, which gloo, whose threads still run, now and then aborts inside its group."""
     torch = sys.modules.get("torch")
     if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def expect_threads() -> None:
+    """For the end of a run that went well: of several processes on CPUs, `end_beside_threads` is to end it.
+
+    Once a model was wrapped into DistributedDataParallel, gloo's threads stay when the group is left (torch 2.13, see
+    findings/ddp_keeps_gloo_threads.sh), and the interpreter would take itself down under them.
+    """
+    import torch.distributed as group
+
+    if group.is_available() and group.is_initialized() and group.get_world_size() > 1 and "gloo" in group.get_backend():
+        _threads_remain.set()
+
+
+def end_beside_threads() -> None:
+    """Ends a process that `expect_threads` was told of, as the last of what is registered with atexit."""
+    if _threads_remain.is_set():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def processes() -> "PartialState":

@@ -20,7 +20,14 @@ from ..renamed import current, warn
 from . import declared, dropped
 from .ahead import compile_loops, one_scan, without_garbage
 from .interruption import tell_how_to_go_on
-from .launch import keep_memory, leave_group, start_cpu_processes, start_gpu_processes, use_all_cores
+from .launch import (
+    end_beside_threads,
+    keep_memory,
+    leave_group,
+    start_cpu_processes,
+    start_gpu_processes,
+    use_all_cores,
+)
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
@@ -38,6 +45,7 @@ def answer_early(module: str, description: str, *kinds) -> None:
     """
     if module != "__main__":
         return
+    atexit.register(end_beside_threads)  # before all others, so that it comes last
     read = []
     with contextlib.suppress(declared.Unreadable, TypeError), user_errors():  # TypeError: of a default that is Unread
         parser = _RecipeParser(description, [_light(kind) for kind in kinds])
