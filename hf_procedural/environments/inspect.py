@@ -58,9 +58,9 @@ def evaluation(rows: int = 100, first: int = 0, **asked) -> Task:
 
 def _sample(questions: Questions, number: int) -> Sample:
     question = questions[number]
-    known = {"row": number, "task": questions.task.config_name, "seed": questions.seed, "split": questions.split}
-    known |= {"prompt_ids": question.prompt_ids}
-    return Sample(question.text, target=questions.answer(question), id=number, metadata=known)
+    which = {"row": number, "task": questions.task.config_name, "seed": questions.seed, "split": questions.split}
+    metadata = {**which, "prompt_ids": question.prompt_ids}
+    return Sample(question.text, target=questions.answer(question), id=number, metadata=metadata)
 
 
 @solver
