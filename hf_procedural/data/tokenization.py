@@ -77,4 +77,4 @@ def _is_of_no_model(name: str) -> bool:
 
 def words(task: Task, prompt_ids: list[int]) -> str:
     """A prompt as text, mostly the task's tokens separated by spaces: what its tokenizer reads."""
-    return task.spell(task.vocabulary[token] for token in prompt_ids)
+    return task.spell(map(task.vocabulary.__getitem__, prompt_ids))

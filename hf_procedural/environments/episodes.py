@@ -103,24 +103,26 @@ class Questions:
 
     def _ids_of(self, member: Task, prompt: list[int]) -> list[int]:
         """A prompt in the ids of the member that it is of."""
+        if member == self.task:
+            return prompt
         own = {token: index for index, token in enumerate(member.vocabulary)}
-        return [own[self.task.vocabulary[token]] for token in prompt]
+        return [own[word] for word in map(self.task.vocabulary.__getitem__, prompt)]
 
     def steps(self, prompt: list[int]) -> list[tuple[str, list[str]]]:
         """A question in steps: what is said in each, and the tokens of the right reply."""
         member = member_of(self.task, prompt)
-        turns = member.turns(self._ids_of(member, prompt))
+        turns, vocabulary = member.turns(self._ids_of(member, prompt)), member.vocabulary
         steps = []
         for number, (shown, answer) in enumerate(turns, 1):
             said = f"Step {number} of {len(turns)}: {member.text(shown)}"
-            steps.append((said, [member.vocabulary[token] for token in answer]))
+            steps.append((said, list(map(vocabulary.__getitem__, answer))))
         first = fill(self._template, summary=member.summary, turn=member.turn or "", prompt=steps[0][0])
         return [(first, steps[0][1]), *steps[1:]]
 
     def is_step(self, reply: str, answer: list[str]) -> bool:
         """Whether a reply is the right one to a step."""
         ids = self.task.read(reply, self.strict)
-        return ids is not None and -1 not in ids and [self.task.vocabulary[token] for token in ids] == answer
+        return ids is not None and -1 not in ids and list(map(self.task.vocabulary.__getitem__, ids)) == answer
 
 
 class Episode:

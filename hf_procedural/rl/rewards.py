@@ -138,9 +138,10 @@ def text_of(message) -> str:
 
 def _spell(task: Task, ids, text: str) -> bool:
     """Whether ids of the task's tokens say what a text says that was decoded without special tokens."""
-    if not all(0 <= token < len(task.vocabulary) for token in ids):
+    vocabulary = task.vocabulary
+    if not all(0 <= token < len(vocabulary) for token in ids):
         return False
-    spelled = (task.vocabulary[token] for token in ids)
+    spelled = (vocabulary[token] for token in ids)
     return _visible(spelled) == _visible(task.words_of(text))
 
 

@@ -231,11 +231,11 @@ class Task:
         So it is for every task whose rows are not text themselves, as no token string has a space in it. Raises
         ValueError for what is no id, as -100.
         """
-        tokens = self._unpadded(input_ids)
-        wrong = [token for token in tokens if not 0 <= token < len(self.vocabulary)]
+        tokens, vocabulary = self._unpadded(input_ids), self.vocabulary
+        wrong = [token for token in tokens if not 0 <= token < len(vocabulary)]
         if wrong:
             raise ValueError(f"{self.config_name}: the row's {wrong[0]} is no token id of the task")
-        return self.spell(self.vocabulary[token] for token in tokens)
+        return self.spell(vocabulary[token] for token in tokens)
 
     def spell(self, words: Iterable[str]) -> str:
         """Token strings as text; `words_of` is the way back."""

@@ -259,7 +259,7 @@ class CLRS(Answered):
 
     def inputs_of(self, prompt_ids) -> tuple[str, dict]:
         """The algorithm that a prompt asks for, and its inputs by name, as in the text. Raises ValueError without."""
-        words = [self.vocabulary[token] for token in prompt_ids]
+        words = list(map(self.vocabulary.__getitem__, prompt_ids))
         algorithm = words[0]
         if algorithm not in ALGORITHMS or words[1:3] != [":", "<newline>"] or words.count("<newline>") != 2:
             raise ValueError(f"{self.config_name}: a prompt has an algorithm, its inputs, and what is asked, in lines")
@@ -280,9 +280,10 @@ class CLRS(Answered):
         """The steps and the output of the algorithm that the prompt names, whichever this task draws."""
         prompt = [int(token) for token in prompt_ids]
         algorithm, inputs = self.inputs_of(prompt)
-        with_trace = "trace" in [self.vocabulary[token] for token in prompt[-9:]]
+        vocabulary = self.vocabulary
+        with_trace = "trace" in [vocabulary[token] for token in prompt[-9:]]
         question, answer = self.words(algorithm, inputs, with_trace)
-        if [self.vocabulary[token] for token in prompt] != question:
+        if [vocabulary[token] for token in prompt] != question:
             raise ValueError(f"{self.config_name}: the prompt is not that of its inputs")
         return [_ids()[word] for word in answer]
 

@@ -354,7 +354,8 @@ class Nonsense(Answered):
         return (self.sentences + 3) * sentence + inserted + sum(longest) + ends
 
     def _words(self, prompt_ids) -> list[str]:
-        return [self.vocabulary[token] for token in prompt_ids if token != self.sep_id]
+        vocabulary, sep_id = self.vocabulary, self.sep_id
+        return [vocabulary[token] for token in prompt_ids if token != sep_id]
 
     def _right(self, prompt_ids) -> Iterator[list[int]]:
         """Every right answer to a prompt with keywords."""
