@@ -12,11 +12,11 @@ from ..files import read_text, shipped
 def read_template(path, *required: str) -> str:
     """The text of a template, which must have each of the places ``{name}`` that are `required`.
 
-    `path` is a file, or the name of one of recipes/templates, such as rpt_short.
+    `path` is the name of one of recipes/templates, such as rpt_short, or else a file; ./rpt_short is always a file.
 
     Raises ValueError for a file that is not there, is not text, or has no such place.
     """
-    file = Path(path) if Path(path).exists() else shipped("templates", str(path)) or Path(path)
+    file = shipped("templates", str(path)) or Path(path)
     try:
         template = read_text(file, "name another")
     except ValueError as error:

@@ -112,6 +112,18 @@ def test_what_has_no_questions(name, settings, reason):
     assert "\n" not in str(error.value)
 
 
+def test_the_current_folder_changes_no_template_of_ours(monkeypatch, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "rlvr").write_text("mine: {prompt}")
+    (here / "turns").mkdir()
+    texts = [Questions("stack-4", turns=turns)[0].text for turns in (False, True)]
+    monkeypatch.chdir(here)
+    assert [Questions("stack-4", turns=turns)[0].text for turns in (False, True)] == texts
+    assert Questions("stack-4", template="rlvr")[0].text == texts[0]
+    assert Questions("stack-4", template="./rlvr")[0].text.startswith("mine: ")
+
+
 def test_mistakes_in_an_episode():
     questions = Questions("sort-4")
     for number in (-1, 2**31, 1.5, "3", None, True):
