@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hf_procedural as hp
+from hf_procedural.tasks import task_class
 from hf_procedural.tasks.answers import answer_words
 
 NUMBERS = {str(number) for number in range(1, 100)}
@@ -34,6 +35,12 @@ SAME = [  # these say 2 6 6 9
     r"\[ \boxed{[2, 6, 6, 9]} \]",
     r"First \boxed{1 2}, no: \boxed{2 6 6 9}",
     r"\boxed{2 6 6 9} are the 4 of them",
+    r"\boxed{\left[2, 6, 6, 9\right]}",
+    r"\boxed{\begin{pmatrix} 2 & 6 & 6 & 9 \end{pmatrix}}",
+    r"\boxed{2 \quad 6 \quad 6 \quad 9}",
+    r"$2~6~6~9$",
+    r"\boxed{\mathrm{2}, \mathbf{6}, 6, 9}",
+    r"\boxed{The answer is 2 6 6 9}",
     "<answer>2 6 6 9</answer>",
     "<answer>1</answer> or rather <answer>\n2 6 6 9\n</answer> 7",
     "<think>9 6 6 2</think>2 6 6 9",
@@ -47,6 +54,11 @@ SAME = [  # these say 2 6 6 9
     "The input was 6 9 2 6.\nSorted, it is\n2 6 6 9",
     "2 6 6 9 is the answer",
     "2 6 6 9 <eos> 4 4 4",
+    "2 6 6 9<eos>",
+    r"2 6 6 9 <eos> \boxed{1 2}",
+    r"\boxed{2 6 6 9 <eos>}",
+    "<answer>2 6 6 9<eos></answer>",
+    "<answer>2 6 6 9</answer> 7 <eos>",
     "2 6 6 9 <pad> <pad>",
 ]
 OTHERS = [
@@ -58,7 +70,14 @@ OTHERS = [
     ("<answer></answer> 4", []),
     ("<eos> 2 6", []),
     ("no idea", None),
-    (r"\boxed{none}", None),
+    (r"\boxed{none}", []),
+    (r"\boxed{\text{empty}}", []),
+    (r"$\varnothing$", []),
+    ("Nothing.", []),
+    ("The answer is <eos>", []),
+    ("Nothing is left", None),
+    (r"\boxed{2 6 six 9}", None),  # in a box nothing else may stand
+    ("<answer>some 2 6</answer>", None),
     ("2 6 6 9 <think> 4", None),
     (r"<think>\boxed{2}", None),
     ("2 6 6 9 is right, all 4 of them", ["4"]),  # the last run
@@ -130,3 +149,29 @@ def test_mixtures_and_languages_read_as_their_members_do():
     assert mixed.score(prompt, answer) == 1 and mixed.score(prompt, [*answer, len(mixed.vocabulary)]) == 0
     nesting = hp.task("nesting-8")
     assert nesting.score("(3 (1 1)", "It is closed by 3).") == 1 > nesting.score("(3 (1 1)", "by 3).", strict=True)
+
+
+LONG = 50_000
+LONG_TEXTS = [
+    "*" * LONG + "the" + "*" * LONG,
+    "(" * LONG,
+    "<answer>" * LONG,
+    "answer " * LONG + " " * LONG,
+    "x," * LONG,
+]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS, ids=range(5))
+def test_long_texts_are_read_in_a_moment(text):
+    assert answer_words(text, NUMBERS) in (None, [])  # what takes longer than the text is long takes hours
+
+
+@pytest.mark.parametrize("name", [f"{name}-{task_class(name).sizes[0]}" for name in hp.list_tasks()])
+def test_any_task_s_answer_is_read_as_it_is_in_any_wrapping(name):
+    if name.startswith(("rnn_language", "reasoning_gym")) or (task := hp.task(name)).is_language:
+        return
+    for row in zip(*task.sample(np.random.default_rng(0), 5), strict=True):
+        prompt, answer = task.question(*row)
+        text = task.text(answer)
+        for wrapping in ("{}", "The answer is {}.", r"Thus \boxed{{{}}}.", "<answer>\n{}\n</answer>", "`{}`"):
+            assert task.score(prompt, wrapping.format(text)) == 1, wrapping.format(text)
