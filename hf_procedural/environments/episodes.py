@@ -2,16 +2,24 @@
 
 import dataclasses
 import functools
+import json
+from typing import Any
 
+import numpy as np
+
+from .. import accepted
 from ..data import blocks
 from ..models.prompting import fill, read_template
 from ..rl.prompts import filled, member_of
 from ..tasks import Task
 from ..tasks import task as find_task
+from ..tasks.mixture import Mixture
 from ..tasks.shuffled import Shuffled
 from ..tasks.splits import SHARES
 
 LAST = 2**31 - 1  # number of a question
+_SEED = accepted.least(0)
+_OURS = ("self", "task", "seed", "split", "template", "turns", "strict")  # arguments of `Questions`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +49,8 @@ class Questions:
             template is turns.txt then.
         strict: whether the words of an answer are taken as they stand, see `Task.score`.
 
-    Raises ValueError for an unknown task or split, a language (which has no questions), shuffled tokens (which have no
-    answers), and `turns` of a task that has none.
+    Raises ValueError for an unknown task, what is no seed or no split, a language (which has no questions), shuffled
+    tokens (which have no answers), and `turns` of a task that has none.
 
     >>> questions = Questions("sort-4", vocab_size=10, seed=1)
     >>> questions.score(questions[3], "The answer is 4, 7, 7, 9.")
@@ -59,13 +67,12 @@ class Questions:
         strict: bool = False,
         **parameters,
     ):
-        self.task = find_task(task, **parameters) if isinstance(task, str) else task
-        self.seed = seed
+        check_rows(seed, split)
+        self.task = task if isinstance(task, Task) else find_task(task, **parameters)
+        self.seed = int(seed)
         self.split = split
         self.turns = turns
         self.strict = strict
-        if split not in SHARES:
-            raise ValueError(f"split must be one of {', '.join(SHARES)}, got {split!r}")
         for member in getattr(self.task, "members", [self.task]):
             if isinstance(member, Shuffled):
                 raise ValueError(f"{member.config_name}: shuffled rows have no answer; leave out shuffle_tokens")
@@ -103,10 +110,7 @@ class Questions:
 
     def _ids_of(self, member: Task, prompt: list[int]) -> list[int]:
         """A prompt in the ids of the member that it is of."""
-        if member == self.task:
-            return prompt
-        own = {token: index for index, token in enumerate(member.vocabulary)}
-        return [own[word] for word in map(self.task.vocabulary.__getitem__, prompt)]
+        return [self.task.own_ids[member][id] for id in prompt] if isinstance(self.task, Mixture) else prompt
 
     def steps(self, prompt: list[int]) -> list[tuple[str, list[str]]]:
         """A question in steps: what is said in each, and the tokens of the right reply."""
@@ -123,6 +127,35 @@ class Questions:
         """Whether a reply is the right one to a step."""
         ids = self.task.read(reply, self.strict)
         return ids is not None and -1 not in ids and list(map(self.task.vocabulary.__getitem__, ids)) == answer
+
+
+def check_rows(seed: Any, split: Any) -> None:
+    """Raises ValueError for what is no seed or no split of rows."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
+    _SEED.check("seed", seed)
+    if not isinstance(split, str) or split not in SHARES:
+        raise ValueError(f"split must be one of {', '.join(SHARES)}, got {split!r}")
+
+
+def arguments(task: str, settings: dict, parameters: dict) -> dict[str, Any]:
+    """The arguments of `Questions`: the task's name, settings, and the task's parameters.
+
+    Raises ValueError for a parameter named like a setting, which one of the two would have to give way to.
+    """
+    for name in parameters:
+        if name in _OURS:
+            raise ValueError(f"parameters are the task's own, which {name!r} is not: give it as {name}, beside them")
+    return {"task": task, **settings, **parameters}
+
+
+@functools.lru_cache(maxsize=16)
+def questions_of(asked: str, template: str | None = None) -> Questions:
+    """The questions of arguments as JSON, as a log or a row keeps them. Raises ValueError as `Questions` does.
+
+    A template among them is left out: it decides no score, and names a file of the machine that the JSON came from.
+    """
+    return Questions(**json.loads(asked) | {"template": template})
 
 
 class Episode:

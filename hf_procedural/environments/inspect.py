@@ -9,13 +9,12 @@ or the share of steps that are right. inspect-ai finds this module by our entry 
 name of its own here.
 """
 
-import functools
 import json
 from collections.abc import Callable
 
 from .. import upstream
 from ..tasks import list_tasks, task_class
-from .episodes import Episode, Questions
+from .episodes import Episode, Questions, questions_of
 
 try:
     from inspect_ai import Task, task
@@ -29,13 +28,7 @@ except ImportError as error:
 _ONE_LINE = "inspect_ai._util.error:PrerequisiteError"
 
 
-@functools.lru_cache(maxsize=16)
-def _asked(asked: str) -> Questions:
-    """The questions of arguments, as JSON, which a log of inspect-ai keeps."""
-    return Questions(**json.loads(asked))
-
-
-def evaluation(rows: int = 100, first: int = 0, **asked) -> Task:
+def evaluation(rows: int = 100, first: int = 0, template: str | None = None, **asked) -> Task:
     """The questions `first` to `first + rows` of a split, for inspect-ai; `asked` are the arguments of `Questions`.
 
     Raises what inspect-ai tells in one line, for what is wrong in them.
@@ -43,8 +36,10 @@ def evaluation(rows: int = 100, first: int = 0, **asked) -> Task:
     try:
         if type(rows) is not int or rows < 1:
             raise ValueError(f"rows must be at least 1, got {rows!r}")
+        if type(first) is not int:
+            raise ValueError(f"first must be a whole number, got {first!r}")
         key = json.dumps({"split": "test"} | asked)
-        questions = _asked(key)
+        questions = questions_of(key, template)
         samples = [_sample(questions, number) for number in range(first, first + rows)]
     except (ValueError, TypeError) as error:
         raise (upstream.get(_ONE_LINE) or ValueError)(str(error)) from error
@@ -65,10 +60,10 @@ def _sample(questions: Questions, number: int) -> Sample:
 
 @solver
 def each_turn(asked: str):
-    """Replies to a question, one for each of its turns; `asked` as `_asked` has it."""
+    """Replies to a question, one for each of its turns; `asked` is for `questions_of`."""
 
     async def solve(state, generate):
-        episode = Episode(_asked(asked), state.metadata["row"])
+        episode = Episode(questions_of(asked), state.metadata["row"])
         while not state.completed:
             state = await generate(state)
             episode.step(state.output.completion)
@@ -82,10 +77,10 @@ def each_turn(asked: str):
 
 @scorer(metrics=[accuracy(), stderr()])
 def task_score(asked: str):
-    """The reward of the replies: `Task.score`, or the share of steps that are right; `asked` as `_asked` has it."""
+    """The reward of the replies: `Task.score`, or the share of steps that are right; `asked` is for `questions_of`."""
 
     async def score(state, target):
-        episode = Episode(_asked(asked), state.metadata["row"])
+        episode = Episode(questions_of(asked), state.metadata["row"])
         replies = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant)]
         for reply in replies[: episode.turns]:
             episode.step(reply)

@@ -3,11 +3,10 @@
 A row says which question it is, so that one server scores those of any task.
 """
 
-import functools
 import json
 from typing import Any
 
-from .episodes import Question, Questions
+from .episodes import Question, questions_of
 
 try:
     from nemo_gym.base_resources_server import (
@@ -37,15 +36,10 @@ class ProceduralResourcesServer(SimpleResourcesServer):
 
     async def verify(self, body: ProceduralVerifyRequest) -> ProceduralVerifyResponse:
         """The reward is ``task.score`` of the text of the response."""
-        questions = _questions(json.dumps(body.questions))
+        questions = questions_of(json.dumps(body.questions))
         question = Question(body.row, body.prompt_ids, "")
         reward = questions.score(question, text_of(body.response.model_dump()))
         return ProceduralVerifyResponse(**body.model_dump(), reward=reward)
-
-
-@functools.lru_cache(maxsize=16)
-def _questions(arguments: str) -> Questions:
-    return Questions(**json.loads(arguments))
 
 
 def text_of(response: dict) -> str:

@@ -10,6 +10,7 @@ NeMo Gym looks for ``resources_servers/`` in the folder where its command is cal
 
 import json
 
+from .episodes import arguments
 from .package import Package
 
 _EXAMPLES = 5  # rows of example.jsonl, as in NeMo Gym's own servers
@@ -125,7 +126,7 @@ def row(package: Package, number: int) -> dict:
     settings = {"seed": package.seed, "split": package.split, "strict": package.strict}
     return {
         "responses_create_params": {"input": [{"role": "user", "content": question.text}]},
-        "questions": {"task": package.name, **settings, **package.parameters},
+        "questions": arguments(package.name, settings, package.parameters),
         "row": number,
         "prompt_ids": question.prompt_ids,
         "agent_ref": {"type": "responses_api_agents", "name": f"{package.module}_simple_agent"},

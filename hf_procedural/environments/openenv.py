@@ -26,8 +26,9 @@ from .. import __version__, accepted
 from ..errors import Parser, user_errors
 from ..files import load_yaml
 from ..tasks import Task
+from ..tasks import task as find_task
 from ..tasks.splits import SHARES
-from .episodes import LAST, Episode, Questions
+from .episodes import LAST, Episode, Questions, check_rows
 
 try:
     from fastapi import FastAPI, Request
@@ -43,7 +44,6 @@ except ImportError as error:
 SESSIONS = 256  # at once, unless the server is told another number
 LONGEST = 2**20  # characters of a reply
 _MESSAGE = 2**26  # bytes; a longer one ends its session, so that a reply which is too long must fit in it to be refused
-_SEED = accepted.least(0)
 _SHOWN = 100  # tasks of a list of all
 _MOST = 1_000  # tasks of a range
 
@@ -92,7 +92,6 @@ class Supply:
     """
 
     def __init__(self, task: Task | str, seed: int = 0, split: str = "train", **settings):
-        _SEED.check("seed", seed)
         self.usual = Questions(task, seed, split, **settings)
         own = {name: settings[name] for name in ("template", "turns", "strict") if name in settings}
         self._others = functools.lru_cache(maxsize=8)(
@@ -102,13 +101,8 @@ class Supply:
 
     def of(self, seed: int | None = None, split: str | None = None) -> Questions:
         """The questions of a seed and a split. Raises ValueError for what is none."""
-        if seed is not None:
-            if type(seed) is not int:
-                raise ValueError(f"seed must be a whole number, got {seed!r}")
-            _SEED.check("seed", seed)
-        if split is not None and (not isinstance(split, str) or split not in SHARES):
-            raise ValueError(f"split must be one of {', '.join(SHARES)}, got {split!r}")
-        wanted = self.usual.seed if seed is None else seed, split or self.usual.split
+        wanted = self.usual.seed if seed is None else seed, self.usual.split if split is None else split
+        check_rows(*wanted)
         return self.usual if wanted == (self.usual.seed, self.usual.split) else self._others(*wanted)
 
     def next_row(self) -> int:
@@ -309,7 +303,8 @@ def main(words: list[str] | None = None) -> None:
         if not isinstance(parameters, dict):
             raise ValueError(f"task_parameters must be such as '{{vocab_size: 100}}', got {args.task_parameters!r}")
         settings = {"turns": args.turns, "strict": args.strict, "template": args.template}
-        made = app(args.task, args.seed, args.split, args.max_concurrent_envs, **settings, **parameters)
+        task = find_task(args.task, **parameters)
+        made = app(task, args.seed, args.split, args.max_concurrent_envs, **settings)
     serve(made, args.host, args.port)
 
 

@@ -7,7 +7,7 @@ import re
 import shlex
 
 from .. import __version__
-from .episodes import Questions
+from .episodes import Questions, arguments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Package:
     @functools.cached_property
     def questions(self) -> Questions:
         """Raises ValueError for what has none, as `Questions` does."""
-        return Questions(self.name, **self.settings, **self.parameters)
+        return Questions(**arguments(self.name, self.settings, self.parameters))
 
     @property
     def settings(self) -> dict:

@@ -11,14 +11,13 @@ What verifiers takes where a package names nothing else is an agent with a shell
 question is answered by writing a program. Here a model answers by itself, and nothing is installed or sent elsewhere.
 """
 
-import functools
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import model_validator
 
-from .episodes import Episode, Question, Questions
+from .episodes import Episode, Question, Questions, arguments, questions_of
 
 try:
     import openai
@@ -60,16 +59,11 @@ class ProceduralConfig(vf.TasksetConfig):
         return self
 
     def questions(self) -> Questions:
-        return _questions(self.asked(), self.template)
+        return questions_of(self.asked(), self.template)
 
     def asked(self) -> str:
         """The arguments of `Questions` as JSON, without the template, whose path is this machine's."""
-        return json.dumps({"task": self.task_name, **{name: getattr(self, name) for name in _ASKED}, **self.parameters})
-
-
-@functools.lru_cache(maxsize=16)
-def _questions(asked: str, template: str | None = None) -> Questions:
-    return Questions(template=template, **json.loads(asked))
+        return json.dumps(arguments(self.task_name, {name: getattr(self, name) for name in _ASKED}, self.parameters))
 
 
 class QuestionData(vf.TaskData):
@@ -84,7 +78,7 @@ class QuestionTask(vf.Task[QuestionData]):
     @vf.reward
     async def answer(self, trace: vf.Trace) -> float:
         """``task.score`` of the last reply; of a question in steps, the share of steps whose reply is right."""
-        questions = _questions(self.data.asked)
+        questions = questions_of(self.data.asked)
         replies = [message.content or "" for message in trace.assistant_messages]
         if not replies:
             return 0.0
@@ -98,7 +92,7 @@ class QuestionTask(vf.Task[QuestionData]):
 
     async def validate(self, runtime: vf.Runtime) -> bool:
         """Whether the task's own solution is right, for ``vf-validate``."""
-        episode = Episode(_questions(self.data.asked), self.data.row)
+        episode = Episode(questions_of(self.data.asked), self.data.row)
         for answer in episode.answers():
             episode.step(answer)
         return episode.reward == 1
@@ -135,7 +129,7 @@ class ProceduralEnv(vf.SingleAgentEnv, vf.Env[ProceduralEnvConfig]):  # ty: igno
     """A single agent, as ``vf-replay`` wants it."""
 
     async def run(self, task, agents):
-        questions = _questions(task.data.asked)
+        questions = questions_of(task.data.asked)
         if not questions.turns:
             await agents.agent.run(task)
             return

@@ -177,7 +177,7 @@ class Mixture(Task):
             completion = [-1] if read is None else read
         scores = []
         for member in self.members:
-            own = self._own_ids[member]
+            own = self.own_ids[member]
             told = (x if isinstance(x, str) else [own.get(int(token), -1) for token in x] for x in (prompt, completion))
             with contextlib.suppress(ValueError):
                 scores.append(member.score(*told, graded, strict))
@@ -186,7 +186,7 @@ class Mixture(Task):
         return max(scores)
 
     @functools.cached_property
-    def _own_ids(self) -> dict[Task, dict[int, int]]:
+    def own_ids(self) -> dict[Task, dict[int, int]]:
         """For each member, its id of each of the mixture's that it has."""
         return {member: {id: own for own, id in enumerate(self.ids_of(member).tolist())} for member in self.members}
 

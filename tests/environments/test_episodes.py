@@ -13,6 +13,8 @@ from support.running import ROOT
 
 import hf_procedural as hp
 from hf_procedural.environments import Episode, Questions
+from hf_procedural.environments.episodes import questions_of
+from hf_procedural.environments.package import Package
 from hf_procedural.rl import answer_reward
 from hf_procedural.rl.prompts import member_of
 
@@ -101,6 +103,10 @@ def test_any_answer_is_worth_what_the_task_says(name, strict):
         ("dyck-4", {}, "dyck-4 is a language"),
         ("sort-4", {"turns": True}, "sort-4: its questions have no steps"),
         ("sort-4", {"split": "dev"}, "split must be one of train, validation, test, got 'dev'"),
+        ("sort-4", {"split": ["test"]}, "split must be one of .* got \\['test'\\]"),
+        (3, {}, "task must be a name such as sort-64, got 3"),
+        *[("sort-4", {"seed": seed}, "seed must be an integer >= 0, got ") for seed in (-1, 1.5, "x", True, None)],
+        ("sort-4", {"seed": 2**70}, "seed must be at least 0 and at most "),
         ("sort-4", {"shuffle_tokens": True}, "leave out shuffle_tokens"),
         ("sort-4", {"template": "nowhere.txt"}, "template nowhere.txt"),
         ("sort-1", {"vocab_size": 2, "split": "test"}, "too few distinct prompts"),
@@ -110,6 +116,20 @@ def test_what_has_no_questions(name, settings, reason):
     with pytest.raises(ValueError, match=reason) as error:
         Questions(name, **settings)
     assert "\n" not in str(error.value)
+
+
+def test_a_template_in_json_from_elsewhere_is_not_opened(tmp_path):
+    (tmp_path / "ask.txt").write_text("mine: {prompt}")
+    asked = {"task": "sort-4", "seed": 3}
+    questions = questions_of(json.dumps(asked | {"template": str(tmp_path / "ask.txt")}))
+    assert questions[0] == Questions(**asked)[0] and questions_of(json.dumps(asked | {"template": "/nowhere"}))
+    assert questions_of(json.dumps(asked), str(tmp_path / "ask.txt"))[0].text.startswith("mine: ")
+
+
+@pytest.mark.parametrize("name", ["seed", "split", "template", "turns", "strict", "task", "self"])
+def test_parameters_named_like_an_argument_override_nothing(name):
+    with pytest.raises(ValueError, match=f"which '{name}' is not: give it as {name}"):
+        _ = Package("nemo-gym", "sort-4", {name: "test"}).questions
 
 
 def test_the_current_folder_changes_no_template_of_ours(monkeypatch, tmp_path):

@@ -71,6 +71,8 @@ def test_a_task_in_steps(tmp_path):
         (["-T", "task=srot-4"], "unknown task 'srot': did you mean sort"),
         (["-T", "task=dyck-2"], "dyck-2 is a language"),
         (["-T", "rows=0"], "rows must be at least 1, got 0"),
+        (["-T", "first=a"], "first must be a whole number, got 'a'"),
+        (["-T", "task=3"], "task must be a name such as sort-64, got 3"),
     ],
 )
 def test_a_mistake_is_told_without_a_traceback(words, message, monkeypatch):

@@ -145,6 +145,8 @@ def test_the_solution_is_right_and_silence_is_not(name, turns):
         ({"task_name": "sort-4", "turns": True}, "sort-4: its questions have no steps"),
         ({"task_name": "sort-4", "rows": 0}, "rows must be at least 1, got 0"),
         ({"task_name": "sort-4", "parameters": {"vocab": 3}}, "vocab"),
+        ({"task_name": "sort-4", "seed": 3, "parameters": {"seed": 9}}, "give it as seed, beside them"),
+        ({"task_name": "sort-4", "parameters": {"template": "x"}}, "give it as template, beside them"),
     ],
 )
 def test_mistakes(settings, reason):
