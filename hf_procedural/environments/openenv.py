@@ -20,6 +20,8 @@ Of OpenEnv 0.10 (https://github.com/huggingface/OpenEnv); a server needs ``pip i
 
 import functools
 import itertools
+import os
+import socket
 from uuid import uuid4
 
 from .. import __version__, accepted
@@ -39,7 +41,11 @@ try:
     from openenv.core.env_server.types import EnvironmentMetadata
     from pydantic import Field, ValidationError
 except ImportError as error:
-    raise ImportError(f"this environment needs OpenEnv: pip install 'hf-procedural[openenv]' ({error})") from error
+    lacking = ImportError(f"this environment needs OpenEnv: pip install 'hf-procedural[openenv]' ({error})")
+    if __name__ == "__main__":
+        with user_errors():
+            raise lacking from error
+    raise lacking from error
 
 SESSIONS = 256  # at once, unless the server is told another number
 LONGEST = 2**20  # characters of a reply
@@ -228,6 +234,8 @@ class ProceduralEnv(EnvClient[ProceduralAction, ProceduralObservation, Procedura
     """The client of a session; its arguments are those of openenv.core.EnvClient."""
 
     def _step_payload(self, action: ProceduralAction) -> dict:
+        if not isinstance(action, ProceduralAction):
+            raise ValueError(f"action must be ProceduralAction(reply=...), got {type(action).__name__}")
         return {"reply": action.reply}
 
     def _parse_result(self, payload: dict) -> StepResult[ProceduralObservation]:
@@ -268,6 +276,15 @@ def app(
     return made
 
 
+def check_place(host: str, port: int) -> None:
+    """Raises ValueError where nothing can be served, as another program does already."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise ValueError(f"port {port} of {host}: {os.strerror(error.errno or 0)}; choose another --port") from error
+
+
 def serve(made: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serves until it is interrupted."""
     import uvicorn
@@ -280,6 +297,8 @@ def main_of(made: FastAPI, words: list[str] | None = None) -> None:
     parser = Parser(description="Serves a task's questions by OpenEnv.")
     _add_place(parser)
     args = parser.parse_args(words)
+    with user_errors():
+        check_place(args.host, args.port)
     serve(made, args.host, args.port)
 
 
@@ -299,6 +318,7 @@ def main(words: list[str] | None = None) -> None:
     parser.ranges["max_concurrent_envs"] = accepted.least(1, 2**20)
     args = parser.parse_args(words)
     with user_errors():
+        check_place(args.host, args.port)
         parameters = load_yaml(args.task_parameters)
         if not isinstance(parameters, dict):
             raise ValueError(f"task_parameters must be such as '{{vocab_size: 100}}', got {args.task_parameters!r}")

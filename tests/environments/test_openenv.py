@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -297,6 +298,23 @@ def test_what_cannot_be_served(capsys, words, reason):
         main(words)
     error = capsys.readouterr().err
     assert exit_.value.code == 2 and reason in error and error.count("\n") == 1
+
+
+def test_a_port_that_is_used(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit) as exit_:
+            main(["sort-4", "--port", str(port)])
+    assert exit_.value.code == 2
+    assert f"port {port} of 127.0.0.1: Address already in use; choose another --port" in capsys.readouterr().err
+
+
+def test_an_action_is_of_its_type(servers):
+    with ProceduralEnv(base_url=servers[0]).sync() as env:
+        env.reset(row=3)
+        with pytest.raises(ValueError, match="action must be ProceduralAction"):
+            env.step({"reply": "1"})
+        assert env.step(ProceduralAction(reply="1")).done
 
 
 def test_a_package_serves_what_it_was_written_for(monkeypatch, tmp_path):
