@@ -173,6 +173,17 @@ class Episode:
         self._right = 0.0
         self._steps = questions.steps(self.question.prompt_ids) if questions.turns else [(self.question.text, [])]
 
+    @classmethod
+    def again(cls, questions: Questions, state: dict) -> "Episode":
+        """The episode that a `state` tells of, of the same questions. Raises ValueError where they are other ones."""
+        episode = cls(questions, state["row"])
+        for reply in state["replies"]:
+            episode.step(reply)
+        differing = [name for name, value in episode.state().items() if json.loads(json.dumps(value)) != state[name]]
+        if differing:
+            raise ValueError(f"state is of other questions: {', '.join(differing)} differ")
+        return episode
+
     @property
     def turns(self) -> int:
         """How many replies there are to be."""
@@ -218,6 +229,8 @@ class Episode:
         questions = self.questions
         return {
             "task": questions.task.config_name,
+            "parameters": questions.task.parameters,
+            "strict": questions.strict,
             "seed": questions.seed,
             "split": questions.split,
             "row": self.question.number,

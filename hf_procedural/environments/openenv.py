@@ -22,6 +22,7 @@ import functools
 import itertools
 import os
 import socket
+from typing import Any
 from uuid import uuid4
 
 from .. import __version__, accepted
@@ -81,6 +82,8 @@ class ProceduralState(State):
     """Where the episode is: the same task, seed, split, row and replies lead there again."""
 
     task: str = ""
+    parameters: dict[str, Any] = {}
+    strict: bool = False
     seed: int | None = None
     split: str | None = None
     row: int | None = None

@@ -73,10 +73,12 @@ def test_replies_lead_to_the_same_state_again():
     episode = Episode(Questions("stack-4", seed=5, split="test", turns=True), 9)
     episode.step("1"), episode.step("\\boxed{}")
     state = json.loads(json.dumps(episode.state()))
-    again = Episode(Questions(state["task"], seed=state["seed"], split=state["split"], turns=True), state["row"])
-    for reply in state["replies"]:
-        again.step(reply)
+    same = Questions(state["task"], seed=state["seed"], split=state["split"], turns=True, **state["parameters"])
+    again = Episode.again(same, state)
     assert again.state() == state and again.observation == episode.observation
+    for other, differs in (({"vocab_size": 50}, "parameters"), ({"seed": 6}, "seed"), ({"strict": True}, "strict")):
+        with pytest.raises(ValueError, match=f"state is of other questions: .*{differs}"):
+            Episode.again(Questions("stack-4", **{"seed": 5, "split": "test", "turns": True} | other), state)
 
 
 @pytest.mark.parametrize(
