@@ -1,5 +1,6 @@
 """hf-procedural environment: a package that asks a task's questions in somebody else's framework."""
 
+import argparse
 from pathlib import Path
 
 from .. import accepted
@@ -34,7 +35,14 @@ def add_commands(commands) -> None:
     added.add_argument("--turns", action="store_true", help="Ask in steps: stack, eca, word_problem, flip_flop.")
     added.add_argument("--strict", action="store_true", help="Take the words of an answer as they stand.")
     added.add_argument("--template", metavar="FILE", help="Of the text that is asked (default: rlvr.txt, turns.txt).")
+    added.add_argument("--task_file", type=_no_file, help=argparse.SUPPRESS)
     added.ranges["seed"] = accepted.least(0)
+
+
+def _no_file(file: str):
+    raise argparse.ArgumentTypeError(
+        f"a package cannot know {file}: install its tasks as a package with the entry point hf_procedural.tasks"
+    )
 
 
 def environment(args) -> None:

@@ -49,7 +49,7 @@ except ImportError as error:
     raise lacking from error
 
 SESSIONS = 256  # at once, unless the server is told another number
-LONGEST = 2**20  # characters of a reply
+LONGEST = 2**20  # characters of an episode's replies, which a session keeps
 _MESSAGE = 2**26  # bytes; a longer one ends its session, so that a reply which is too long must fit in it to be refused
 _SHOWN = 100  # tasks of a list of all
 _MOST = 1_000  # tasks of a range
@@ -171,12 +171,18 @@ class ProceduralEnvironment(Environment[ProceduralAction, ProceduralObservation,
     ) -> ProceduralObservation:
         """Takes a reply; with `row`, to the question of this number, which is reset first.
 
-        Raises ValueError before the first reset and after the last reply; the episode stays as it is then.
+        Raises ValueError before the first reset and after the last reply, for a seed or a split without a row, and
+        where the replies of the episode would have more than `LONGEST` characters; the episode stays as it is then.
         """
         if row is not None:
             self.reset(seed, split=split, row=row)
+        elif seed is not None or split is not None:
+            raise ValueError("step takes seed and split together with row, the number of the question: add row")
         if self._episode is None:
-            raise ValueError("step before reset: reset the environment first, which gives the question")
+            raise ValueError("step before reset: reset the environment first, which gives the question, or add its row")
+        length = sum(map(len, self._episode.replies)) + len(action.reply)
+        if length > LONGEST:
+            raise ValueError(f"the replies of an episode must have at most {LONGEST:,} characters, got {length:,}")
         return self._observed(self._episode.step(action.reply))
 
     def _observed(self, reward: float | None) -> ProceduralObservation:

@@ -22,9 +22,10 @@ KINDS: dict[str, Callable[[Package], dict[str, str]]] = {
 
 
 def write(package: Package, folder: Path) -> None:
-    """Writes a package into a folder that is empty, or has the same package already.
+    """Writes a package into a folder that is empty, or has the same package already, whole or in part.
 
-    Raises ValueError for any other folder, for an unknown kind, and for what has no questions, before it writes.
+    Raises ValueError for any other folder, for a file there that is not as it would be written, for an unknown kind,
+    and for what has no questions, before it writes.
     """
     if package.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {package.kind!r}")
@@ -38,6 +39,10 @@ def write(package: Package, folder: Path) -> None:
         if there != record:
             other = f"{there.get('name')}, {there.get('kind')}, or of other settings"
             raise ValueError(f"output_dir {folder} holds another environment ({other}): choose another folder")
+        for path, text in texts.items():
+            file = folder / path
+            if file.exists() and not (file.is_file() and file.read_bytes() == text.encode()):
+                raise ValueError(f"output_dir {folder}: {path} is not as it would be written: choose another folder")
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_text(folder / path, text)

@@ -266,6 +266,24 @@ def test_plain_http(servers):
     assert ask(address, "/metadata")[1]["name"] == "sort-6"
 
 
+def test_plain_http_names_the_row_where_it_is_missing(servers):
+    for where in ({"split": "test"}, {"seed": 3}):
+        status, told = ask(servers[0], "/step", {"action": {"reply": "1"}, **where})
+        assert status == 422 and told["detail"].endswith("add row")
+
+
+def test_the_replies_of_an_episode_are_bounded(servers):
+    with ProceduralEnv(base_url=servers[1]).sync() as env:
+        env.reset(row=1)
+        env.step(ProceduralAction(reply="1" * (LONGEST - 1)))
+        before = env.state()
+        with pytest.raises(RuntimeError, match="at most 1,048,576 characters, got 1,048,577"):
+            env.step(ProceduralAction(reply="22"))
+        assert env.state() == before
+        env.step(ProceduralAction(reply="2"))
+        assert env.state().turn == 2
+
+
 def test_the_task_api(servers):
     address = servers[0]
     assert [split["name"] for split in ask(address, "/sort-6/splits")[1]] == ["train", "validation", "test"]

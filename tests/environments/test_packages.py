@@ -44,6 +44,7 @@ def test_the_same_command_gives_the_same_bytes(tmp_path, kind, capsys):
         (["sort-4", "--kind", "verifiers", "--seed", "-1"], "seed must be at least 0"),
         (["sort-4", "--kind", "verifiers", "--template", "nowhere.txt"], "template nowhere.txt"),
         (["sort-4", "--kind", "verifiers", "--p_open", "3"], "unknown argument --p_open"),
+        (["my_sort-4", "--kind", "openenv", "--task_file", "mine.py"], "argument --task_file: a package cannot know"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, words, reason, capsys):
@@ -66,6 +67,29 @@ def test_folders_of_others_are_left_alone(tmp_path, capsys):
     assert "holds another environment (sort-4, verifiers, or of other settings)" in capsys.readouterr().err
     assert write(tmp_path / "new", "sort-4", "--kind", "verifiers") == first
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["pyproject.toml"]
+
+
+@pytest.mark.parametrize("kind", ["verifiers", "openenv"])
+def test_an_edited_file_and_another_template_are_left_alone(tmp_path, kind, capsys):
+    asked, folder = tmp_path / "asked.txt", tmp_path / "made"
+    asked.write_text("{summary}: {prompt}")
+    words = ["sort-4", "--kind", kind, "--template", str(asked)]
+    first = write(folder, *words)
+    (folder / "pyproject.toml").unlink()
+    (folder / "README.md").write_text("mine")
+    with pytest.raises(SystemExit):
+        write(folder, *words)
+    told = capsys.readouterr().err
+    assert f"{folder}: README.md is not as it would be written" in told and told.count("\n") == 1
+    assert (folder / "README.md").read_text() == "mine" and not (folder / "pyproject.toml").exists()
+    (folder / "README.md").unlink()
+    asked.write_text("other: {prompt}")
+    with pytest.raises(SystemExit):
+        write(folder, *words)
+    assert "template.txt is not as it would be written" in capsys.readouterr().err
+    assert not (folder / "README.md").exists()
+    asked.write_text("{summary}: {prompt}")
+    assert write(folder, *words) == first
 
 
 @pytest.mark.parametrize(("name", "turns"), [("sort-4", False), ("stack-3+word_problem-S3", True)])
