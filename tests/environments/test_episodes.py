@@ -102,6 +102,7 @@ def test_any_answer_is_worth_what_the_task_says(name, strict):
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [
+        (None, {}, "task must be a name such as sort-64, got None"),
         ("dyck-4", {}, "dyck-4 is a language"),
         ("sort-4", {"turns": True}, "sort-4: its questions have no steps"),
         ("sort-4", {"split": "dev"}, "split must be one of train, validation, test, got 'dev'"),
