@@ -20,9 +20,11 @@ What is right for a prompt is known from its seed, which this process remembers 
 import ast
 import contextlib
 import dataclasses
+import fractions
 import functools
 import hashlib
 import importlib.metadata
+import io
 import json
 import random
 import re
@@ -37,7 +39,7 @@ from .answers import answer_part
 from .base import whole_rows
 from .fields import integer, parameter
 from .layouts import Answered
-from .reasoning_gym_sets import FORMULAS, KEPT, LENGTHS, LITERALS, ORDERED, REFUSED, SEEDS_32
+from .reasoning_gym_sets import FORMULAS, KEPT, LENGTHS, LITERALS, NUMBERS, ORDERED, REFUSED, SEEDS_32
 from .registry import register
 
 _TRIES = 200  # items in a row that are too long
@@ -176,7 +178,8 @@ class ReasoningGym(Answered):
             item = _item(self, seed)
             told = item["question"], item["answer"]
             prompt, answer = (text.encode() for text in told)
-            if len(prompt) + len(answer) + 2 <= self.max_length and not any(map(byte_text.has_mark, told)):
+            fits = len(prompt) + len(answer) + 2 <= self.max_length and not any(map(byte_text.has_mark, told))
+            if fits and _is_harmless(self.dataset, item["answer"]):
                 return seed, prompt, answer
         needed = len(prompt) + len(answer) + 2
         raise ValueError(
@@ -314,21 +317,72 @@ def _own_generators():
             np.random.set_state(states[1])
 
 
+_LONGEST = 1_000  # characters of an answer that is looked at as a formula
 _NAMES = "a?(?:sin|cos|tan|sec|csc|cot)h?|exp|log|ln|sqrt|pi|[A-Za-z]"
-_FORMULA = re.compile(rf"(?:\s|\d+(?:\.\d*)?|\.\d+|[-+*/^(),=]|\b(?:{_NAMES})\b(?!\.))*", re.ASCII)
-_HUGE = re.compile(r"(?:\*\*|\^)\s*(?:[-+(\s]*\d{3}|[-+(\s]*\w+\s*(?:\*\*|\^))|(?:\)\s*(?:\*\*|\^).*){3}", re.DOTALL)
+_FORMULA = re.compile(rf"(?:[-+*/^(),=\s\d]|(?<=\d)\.|\.(?=\d)|\b(?:{_NAMES})\b(?!\.))*", re.ASCII)
+_POWER = r"(?:\*\*|\^)"
+_NUMBER = r"-?\s*\d{1,2}"
+_EXPONENT = re.compile(
+    rf"{_POWER}\s*(?:{_NUMBER}|[A-Za-z]|\(\s*{_NUMBER}\s*(?:/\s*\d{{1,2}}\s*)?\))(?![\w.])(?!\s*(?:{_POWER}|\())"
+)
 
 
 def _is_harmless(dataset: str, answer: str) -> bool:
-    """Whether an answer can be given to a `score_answer` that runs it: of arithmetic, and without a tower of powers."""
-    return dataset not in FORMULAS or bool(_FORMULA.fullmatch(answer) and not _HUGE.search(answer))
+    """Whether an answer can be given to a `score_answer` that runs it: of arithmetic, and without a tower of powers.
+
+    An exponent is a number of two digits, a ratio of such in brackets, or a letter; two brackets are raised at most,
+    to one digit each, and where numbers are all there is, there are no names.
+    """
+    if dataset not in FORMULAS:
+        return True
+    if len(answer) > _LONGEST or not _FORMULA.fullmatch(answer):
+        return False
+    if dataset in NUMBERS and re.search("[A-Za-z]", answer):
+        return False
+    raised = re.findall(rf"\)\s*{_POWER}[-(\s]*(\d\d)?", answer)
+    powers = len(re.findall(_POWER, answer))
+    return len(raised) <= 2 and not any(raised) and powers == len(_EXPONENT.findall(answer))
+
+
+def can_be_right(dataset: str, answer: str, item: dict[str, Any]) -> bool:
+    """Whether an answer may be asked for its score: it does no harm, and is none of those that some sets pay for.
+
+    In reasoning-gym 0.1.25 game_of_life_halting gives 1 for any text, complex_arithmetic for ``nan``, coin_flip for the
+    first digits of the right number, and puzzle24 for 24.9 of whatever numbers. Raises as the parsers do.
+    """
+    if not answer.strip() or not _is_harmless(dataset, answer):
+        return False
+    match dataset:
+        case "game_of_life_halting":
+            return answer.strip() == item["answer"]
+        case "complex_arithmetic":
+            return "nan" not in answer.lower()
+        case "puzzle24":
+            numbers = map(int, re.findall(r"[\d.]+", answer))
+            return sorted(numbers) == sorted(item["metadata"]["numbers"]) and _parsed(answer) == 24
+        case "coin_flip":
+            return _is_near(answer, item["answer"])
+    return True
+
+
+def _parsed(answer: str):
+    import sympy
+
+    return sympy.parse_expr(answer)
+
+
+def _is_near(answer: str, right: str) -> bool:
+    """Whether a number, such as 0.25 or 1/4, is as near to a right one as coin_flip has it, and not 0."""
+    if not re.fullmatch(r"[-+\d.,/\s]{1,100}(?:e-?\d\d?)?\s*", answer, re.ASCII | re.IGNORECASE):
+        return False
+    value = float(fractions.Fraction(answer.replace(",", "")))
+    return value != 0 and abs(value - float(right)) <= 1e-4
 
 
 def _score(task: ReasoningGym, answer: str, item: dict[str, Any]) -> float:
     """The data set's own score of an answer; what it stumbles over is worth 0, as an empty answer is."""
-    if not answer.strip() or not _is_harmless(task.dataset, answer):
-        return 0.0
     with _own_generators(), contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))  # tower_of_hanoi tells of each wrong move
         random.seed(0)
         np.random.seed(0)
         dataset = _kept(task, 0)
@@ -337,7 +391,7 @@ def _score(task: ReasoningGym, answer: str, item: dict[str, Any]) -> float:
             names["eval"] = ast.literal_eval
             stack.callback(names.pop, "eval")
         try:
-            score = float(dataset.score_answer(answer, item))
+            score = float(dataset.score_answer(answer, item)) if can_be_right(task.dataset, answer, item) else 0.0
         except Exception:  # of each set, and of the parsers that it asks, its own
             return 0.0
     return score

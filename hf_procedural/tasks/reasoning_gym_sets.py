@@ -68,3 +68,5 @@ LITERALS = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_inse
 FORMULAS = frozenset(
     {"countdown", "intermediate_integration", "polynomial_multiplication", "puzzle24", "simple_integration"}
 )
+# Of these, those of numbers alone.
+NUMBERS = frozenset({"countdown", "puzzle24"})

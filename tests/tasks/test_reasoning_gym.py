@@ -5,12 +5,14 @@ import random
 import runpy
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from support.running import ROOT
 
 import hf_procedural as hp
+from hf_procedural.tasks import reasoning_gym
 from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, REFUSED
 
 pytest.importorskip("reasoning_gym", reason="needs pip install 'hf-procedural[reasoning-gym]'")
@@ -147,6 +149,35 @@ def test_what_a_model_writes_is_not_run(tmp_path):
         assert not file.exists(), name
     task, [(prompt, answer)] = rows("reasoning_gym-countdown", 1)
     assert task.score(prompt, f"{answer}*9**9**9", graded=True) == 0  # nor does it take for ever
+
+
+def test_towers_of_powers_are_seen_at_once():
+    start = time.perf_counter()
+    hanging = ("1" * 24 + "!", "9**" + " " * 8000, "1" * 2000)
+    towers = ("9**(9*9*9*9*9)", "9^(9*9)", "9**(99*99)", "((9**99)**99)**99", "9**9**9", "9**999", "2**exp(9)")
+    for answer in (*hanging, *towers):
+        assert not reasoning_gym._is_harmless("simple_integration", answer), answer
+    assert not reasoning_gym._is_harmless("puzzle24", "exp(99**99)")
+    assert reasoning_gym._is_harmless("simple_integration", "2*(4*X + 2)**(3/2)/3 + x**10/7 + C")
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "constants"),
+    [
+        ("game_of_life_halting", ("x", "0")),
+        ("complex_arithmetic", ("nan", "nan+1j")),
+        ("puzzle24", ("8*3*1*1", "6*4*1*1")),
+        ("coin_flip", ("0", "0.", "1e999999999")),
+        ("tower_of_hanoi", ("Move disk 1 from Peg 9 to Peg 8",)),
+    ],
+)
+def test_constants_are_worth_nothing(name, constants, capsys):
+    task, asked = rows(f"reasoning_gym-{name}", 6)
+    for prompt, answer in asked:
+        assert task.score(prompt, answer) == 1
+        assert {task.score(prompt, said, graded, strict=True) for said in constants for graded in (0, 1)} == {0.0}
+    assert not capsys.readouterr().out
 
 
 def test_items_in_the_order_of_sets_need_a_fixed_hash():
