@@ -101,10 +101,15 @@ class Questions:
 
     def score(self, question: Question, completion: str) -> float:
         """``task.score`` of the question's prompt and a completion, in [0, 1]."""
-        return self.task.score(question.prompt_ids, completion, strict=self.strict)
+        try:
+            return self.task.score(question.prompt_ids, completion, strict=self.strict)
+        except ValueError:  # of reasoning-gym, a question of rows that this process did not make, or long ago
+            self._prompts(question.number // blocks.block_rows(self.task))
+            return self.task.score(question.prompt_ids, completion, strict=self.strict)
 
     def answer(self, question: Question) -> str:
         """The task's own solution of a question, as text."""
+        self.score(question, "")  # so that this process knows it
         member = member_of(self.task, question.prompt_ids)
         return member.text(member.solve(self._ids_of(member, question.prompt_ids)))
 

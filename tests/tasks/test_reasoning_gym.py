@@ -12,6 +12,7 @@ import pytest
 from support.running import ROOT
 
 import hf_procedural as hp
+from hf_procedural.environments import Questions
 from hf_procedural.tasks import reasoning_gym
 from hf_procedural.tasks.reasoning_gym_sets import FORMULAS, LENGTHS, LITERALS, ORDERED, REFUSED
 
@@ -149,6 +150,16 @@ def test_what_a_model_writes_is_not_run(tmp_path):
         assert not file.exists(), name
     task, [(prompt, answer)] = rows("reasoning_gym-countdown", 1)
     assert task.score(prompt, f"{answer}*9**9**9", graded=True) == 0  # nor does it take for ever
+
+
+@pytest.mark.parametrize("name", ["reasoning_gym-gcd", "reasoning_gym-gcd+sort-4"])
+def test_questions_are_scored_in_a_process_that_did_not_make_them(name):
+    asked = Questions(name)
+    question = next(asked[row] for row in range(50) if "Find" in asked[row].text)
+    answer = asked.answer(question)
+    for ask in (lambda: asked.score(question, answer) == 1, lambda: asked.answer(question) == answer):
+        reasoning_gym._seeds.clear()
+        assert ask()
 
 
 def test_towers_of_powers_are_seen_at_once():
