@@ -185,6 +185,11 @@ def measured(validation, size, verify, curriculum, trainer) -> dict[str, float]:
 def prepare(data, policy, model_args, lora, args) -> finish.Prepared:
     """All that training needs. Raises ValueError for all that can be wrong; writes nothing."""
     task = data.resolve()
+    if args.dataloader_num_workers and any(member.is_text for member in getattr(task, "members", [task])):
+        raise ValueError(
+            f"dataloader_num_workers must be 0 for {task.config_name}, which scores in the process that made a row; "
+            f"got {args.dataloader_num_workers}"
+        )
     in_box = policy.model_name_or_path is not None
     verify = answer_reward(task, in_box=in_box)
     graded = answer_reward(task, graded=True, in_box=in_box)

@@ -99,7 +99,7 @@ def files(package: Package) -> dict[str, str]:
     if package.turns:
         raise ValueError("turns: kind nemo-gym asks in one reply only; verifiers and openenv ask in steps")
     names = {name: getattr(package, name) for name in ("title", "module", "ours", "command", "split")}
-    names["summary"] = package.questions.task.summary
+    names["summary"] = package.summary
     names["about"] = json.dumps(f"{package.title}, {names['summary']}")
     folder = f"resources_servers/{package.module}"
     config = _CONFIG.format(**names)

@@ -163,7 +163,7 @@ def files(package: Package) -> dict[str, str]:
     if package.parameters:
         arguments.append(f"**{package.parameters!r}")
     names = {"distribution": package.distribution, "module": package.module, "title": package.title}
-    names |= {"ours": package.ours, "command": package.command, "summary": package.questions.task.summary}
+    names |= {"ours": package.ours, "command": package.command, "summary": package.summary}
     path = "from pathlib import Path\n\n" if texts else ""
     return {
         "pyproject.toml": _PROJECT.format(**names),

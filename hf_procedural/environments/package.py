@@ -7,6 +7,8 @@ import re
 import shlex
 
 from .. import __version__
+from ..tasks.reasoning_gym import ReasoningGym
+from ..tasks.reasoning_gym_sets import ORDERED
 from .episodes import Questions, arguments
 
 
@@ -60,7 +62,20 @@ class Package:
     def ours(self) -> str:
         """The versions of this library that a package takes, as pip has them."""
         major, minor = map(int, __version__.split(".")[:2])
-        return f"hf-procedural>={__version__},<{major}.{minor + 1}"
+        extra = "[reasoning-gym]" if self._data_sets else ""
+        return f"hf-procedural{extra}>={__version__},<{major}.{minor + 1}"
+
+    @property
+    def _data_sets(self) -> list[str]:
+        """Those of reasoning-gym that are asked."""
+        task = self.questions.task
+        return [member.dataset for member in getattr(task, "members", [task]) if isinstance(member, ReasoningGym)]
+
+    @property
+    def summary(self) -> str:
+        """The task's, and what Python is to be started with."""
+        ordered = not ORDERED.isdisjoint(self._data_sets)
+        return self.questions.task.summary + " (start Python with PYTHONHASHSEED=0)" * ordered
 
     @property
     def command(self) -> str:

@@ -98,12 +98,12 @@ def files(package: Package) -> dict[str, str]:
         fields.append('    template: str | None = str(Path(__file__).with_name("template.txt"))')
     module = _MODULE.format(
         title=package.title,
-        summary=package.questions.task.summary,
+        summary=package.summary,
         path="from pathlib import Path\n\n" if texts else "",
         fields="\n".join(fields),
     )
     names = {"distribution": package.distribution, "module": package.module, "title": package.title}
-    names |= {"ours": package.ours, "command": package.command, "summary": package.questions.task.summary}
+    names |= {"ours": package.ours, "command": package.command, "summary": package.summary}
     return {
         "pyproject.toml": _PROJECT.format(**names),
         "README.md": _README.format(**names),

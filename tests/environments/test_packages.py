@@ -10,7 +10,7 @@ from support.judge_server import serve
 
 import hf_procedural as hp
 from hf_procedural.cli import main
-from hf_procedural.environments import Questions
+from hf_procedural.environments import Questions, package
 from hf_procedural.files import load_yaml
 from hf_procedural.rl.prompts import member_of
 
@@ -29,6 +29,16 @@ def test_the_same_command_gives_the_same_bytes(tmp_path, kind, capsys):
     assert write(tmp_path / "one", *words) == first == write(tmp_path / "two", *words)
     assert b" ".join(map(str.encode, words[:3])) in first["README.md"]
     assert json.loads(first["hf_procedural.json"])["parameters"] == {"vocab_size": 9}
+
+
+@pytest.mark.parametrize("kind", ["verifiers", "openenv", "nemo-gym"])
+def test_a_package_of_reasoning_gym_says_what_it_needs(tmp_path, kind, monkeypatch):
+    pytest.importorskip("reasoning_gym", reason="needs pip install 'hf-procedural[reasoning-gym]'")
+    needs = f"hf-procedural[reasoning-gym]>={hp.__version__}".encode()
+    asked = write(tmp_path / "gcd", "reasoning_gym-gcd", "--kind", kind)
+    assert sum(needs in text for text in asked.values()) == 1 and b"HASHSEED" not in asked["README.md"]
+    monkeypatch.setattr(package, "ORDERED", {"gcd"})
+    assert b"PYTHONHASHSEED=0" in write(tmp_path / "two", "reasoning_gym-gcd", "--kind", kind)["README.md"]
 
 
 @pytest.mark.parametrize(

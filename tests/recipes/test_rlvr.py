@@ -779,6 +779,10 @@ def test_the_template_shows_a_solved_example(home):
             + ["--resume_from_checkpoint", "true"],
             "reward 'exact', not 'graded'",
         ),
+        (
+            ["--init_from", "learned", "--task", "reasoning_gym-gcd", "--dataloader_num_workers", "1"],
+            "dataloader_num_workers must be 0 for reasoning_gym-gcd",
+        ),
     ],
     ids=lambda value: "_".join(value[-2:]) if isinstance(value, list) else "",
 )
