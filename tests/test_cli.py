@@ -32,13 +32,13 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import export, launch, publish, recipes, rows
+from hf_procedural.cli import environment, export, launch, publish, recipes, rows
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
 
-COMMANDS = ("list", "show", "generate", "export", "publish")
+COMMANDS = ("list", "show", "generate", "export", "publish", "environment")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
@@ -478,7 +478,7 @@ def error_of(capsys):
         ("", "required: COMMAND"),
         (
             "lst",
-            "unknown command 'lst': did you mean list? (commands: list, show, generate, export, publish, recipe",
+            "unknown command 'lst': did you mean list? (commands: list, show, generate, export, publish, environment",
         ),
         ("pretran quickstart", "unknown command 'pretran': did you mean pretrain?"),
         ("recipe", "required: COMMAND"),
@@ -596,6 +596,7 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
     required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
     required += ["--format", "olmo"] if command == "export" else []
+    required += ["--kind", "verifiers", "--output_dir", "x"] if command == "environment" else []
     args = cli.parse([command, *words, *required])
     for action in args.parser._actions:
         assert action.help and all(flag in text for flag in action.option_strings)
@@ -625,8 +626,8 @@ def test_help_names_the_commands(capsys, run):
     assert all(re.search(rf"^    {command} ", text, re.M) for command in (*COMMANDS, "recipe", *recipes.FILES))
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
-    runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, recipes.list_, launch.run]
-    assert [cli.parse(words).run for words in examples] == runs
+    runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]
+    assert [cli.parse(words).run for words in examples] == [*runs, recipes.list_, launch.run]
 
 
 # ---------------------------------------------------------------- as a command of the shell
