@@ -29,7 +29,7 @@ from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
 
-TEMPLATE = Path(__file__).parent / "templates" / "rlvr.txt"
+TEMPLATES = [Path(__file__).parent / "templates" / name for name in ("rlvr.txt", "rlvr_text.txt")]
 REWARDS = ("exact", "graded", "zero")
 
 
@@ -108,6 +108,7 @@ from hf_procedural.hub.runs import train_and_publish
 from hf_procedural.models import build, prompting, suited
 from hf_procedural.rl import answer_reward, prompts
 from hf_procedural.runs import folder
+from hf_procedural.tasks.byte_text import is_wholly_text
 from hf_procedural.training import begin, finish
 from hf_procedural.training.curriculum import length_curriculum
 from hf_procedural.training.launch import expect_threads
@@ -129,7 +130,9 @@ def load_policy(task, policy, model_args, args, questions=None):
             check_positions(steps.longest_first_step(questions["train"], tokenizer), model, policy, args)
             show = None
         else:
-            show = prompts.in_words(prompting.read_template(policy.template or TEMPLATE, "prompt"), tokenizer)
+            show = prompts.in_words(
+                prompting.read_template(policy.template or TEMPLATES[is_wholly_text(task)], "prompt"), tokenizer
+            )
             check_room(task, show, model, tokenizer, policy, args)
         return model, tokenizer, show, {"init_from": folder.earlier_stages(policy.model_name_or_path)}
     if args.mask_truncated_completions:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import accepted
 from ..data import blocks
 from ..models.prompting import fill, read_template
-from ..rl.prompts import filled, member_of
+from ..rl.prompts import filled, member_of, usual_template
 from ..tasks import Task
 from ..tasks import task as find_task
 from ..tasks.mixture import Mixture
@@ -44,7 +44,7 @@ class Questions:
         seed: of the rows.
         split: "train", "validation" or "test"; no prompt is in two of them.
         template: of the text, a file or the name of one of recipes/templates, with the places of `rl.prompts.filled`;
-            None: rlvr.txt, which asks for a solved example's like, in a \boxed{}.
+            None: rlvr.txt (of text rlvr_text.txt), which asks for a solved example's like, in a \boxed{}.
         turns: whether a question is asked in steps (`Task.turns`): stacks, automata, running products, flip-flops. The
             template is turns.txt then.
         strict: whether the words of an answer are taken as they stand, see `Task.score`.
@@ -81,7 +81,7 @@ class Questions:
             if turns and member.turn is None:
                 raise ValueError(f"{member.config_name}: its questions have no steps; leave out turns")
         blocks.check(self.task, split)
-        self._template = read_template(template or ("turns" if turns else "rlvr"), "prompt")
+        self._template = read_template(template or ("turns" if turns else usual_template(self.task)), "prompt")
         self._block = functools.lru_cache(maxsize=8)(self._prompts)
 
     def __getitem__(self, number: int) -> Question:

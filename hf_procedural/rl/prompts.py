@@ -33,6 +33,11 @@ def filled(template: str, task: Task, prompt_ids: list[int]) -> str:
     )
 
 
+def usual_template(task: Task) -> str:
+    """The name of the template in which a task is asked in one reply, where no other is given."""
+    return "rlvr_text" if is_wholly_text(task) else "rlvr"
+
+
 @functools.lru_cache(maxsize=64)
 def _example(task: Task) -> tuple[str, str]:
     """A prompt of a task with its answer, as text."""

@@ -35,7 +35,7 @@ _LATEX = re.compile(
     r"\\(?:(?:text|math|operatorname)\w*(?=\{)|(?:left|right|quad|qquad|varnothing|emptyset)(?![a-zA-Z])"
     r"|(?:begin|end)\{\w+\*?\})|~"
 )
-_MARKER = re.compile(r"\banswer(?:\s+is\b\s*:?|\s*:)", re.IGNORECASE)
+MARKER = re.compile(r"\banswer(?:\s+is\b\s*:?|\s*:)", re.IGNORECASE)
 _NOTHING = ("empty", "none", "nothing")
 
 
@@ -91,7 +91,7 @@ def answer_words(text: str, tokens: Container[str]) -> list[str] | None:
     if said is None:
         return None
     said = _LATEX.sub(" ", said)
-    *_, start = 0, *(marker.end() for marker in _MARKER.finditer(said))
+    *_, start = 0, *(marker.end() for marker in MARKER.finditer(said))
     if start:
         runs, interrupted = _runs(said[start:], tokens)
         if runs or not interrupted:

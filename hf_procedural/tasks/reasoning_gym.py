@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from . import byte_text
-from .answers import answer_part
+from .answers import MARKER, answer_part
 from .base import whole_rows
 from .fields import integer, parameter
 from .layouts import Answered
@@ -222,11 +222,21 @@ class ReasoningGym(Answered):
     def score(self, prompt, completion, graded=False, strict=False) -> float:
         """The data set's own score of an answer, with `graded` in [0, 1], else 1 where that is 1, and 0 elsewhere.
 
-        Of a text, the answer is what `read` reads; an empty one is worth 0, and so is what is no UTF-8, and what
-        `score_answer` cannot read. Raises ValueError as `item` does.
+        Of a text, the answer is what `read` reads or, where that is worth more and not `strict`, what is left of it
+        without ``\\text{}``, ``**``, ``$`` and a last full stop, behind a last "answer is" or "answer:" to the end of
+        the line. An empty one is worth 0, and so is what is no UTF-8, and what `score_answer` cannot read. Raises
+        ValueError as `item` does.
         """
         item = self.item(prompt)
-        ids = self.read(completion, strict) if isinstance(completion, str) else [int(token) for token in completion]
+        if not isinstance(completion, str):
+            return self._score_ids([int(token) for token in completion], item, graded)
+        score = self._score_ids(self.read(completion, strict), item, graded)
+        if score == 1 or strict:
+            return score
+        unwrapped = _unwrapped(answer_part(completion) or "")
+        return max(score, self._score_ids(self.read(unwrapped, strict=True), item, graded))
+
+    def _score_ids(self, ids: list[int] | None, item: dict[str, Any], graded: bool) -> float:
         ends = [ids.index(end) for end in (self.eos_id, self.pad_id) if end in ids] if ids else []
         try:
             answer = bytes(ids[: min(ends, default=len(ids))] if ids else b"").decode()
@@ -234,6 +244,14 @@ class ReasoningGym(Answered):
             return 0.0
         score = _score(self, answer, item)
         return min(max(score, 0.0), 1.0) if graded else float(score == 1)  # spell_backward gives more to wrong ones
+
+
+def _unwrapped(said: str) -> str:
+    """An answer without what stands around it, see `ReasoningGym.score`."""
+    *_, start = 0, *(marker.end() for marker in MARKER.finditer(said))
+    line = said[start:].strip().partition("\n")[0] if start else said
+    bare = re.sub(r"\\(?:text|math)\w*\{([^{}]*)\}", r"\1", line)
+    return bare.strip("$* \n").removesuffix(".").strip("$* \n")
 
 
 def _digest(task: ReasoningGym, prompt: bytes) -> bytes:

@@ -780,7 +780,8 @@ def test_the_template_shows_a_solved_example(home):
             "reward 'exact', not 'graded'",
         ),
         (
-            ["--init_from", "learned", "--task", "reasoning_gym-gcd", "--dataloader_num_workers", "1"],
+            ["--init_from", "learned", "--task", "reasoning_gym-gcd", "--max_steps", "1"]
+            + ["--dataloader_num_workers", "1"],
             "dataloader_num_workers must be 0 for reasoning_gym-gcd",
         ),
     ],

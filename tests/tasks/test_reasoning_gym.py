@@ -152,6 +152,18 @@ def test_what_a_model_writes_is_not_run(tmp_path):
     assert task.score(prompt, f"{answer}*9**9**9", graded=True) == 0  # nor does it take for ever
 
 
+def test_an_answer_is_right_with_what_is_around_it():
+    questions = Questions("reasoning_gym-gcd")
+    question = questions[0]
+    assert "symbols" not in question.text and question.text.endswith("inside \\boxed{} at the very end.")
+    right = questions.answer(question)
+    wraps = (r"\boxed{\text{%s}}", "**%s**", "**%s.**", "$%s$", "The answer is %s.", "7.\nAnswer: %s\nSo it is.")
+    for wrap in wraps:
+        assert questions.score(question, wrap % right) == 1, wrap
+        assert questions.score(question, wrap % (right + "7")) == 0, wrap
+        assert Questions("reasoning_gym-gcd", strict=True).score(question, wrap % right) == 0, wrap
+
+
 @pytest.mark.parametrize("name", ["reasoning_gym-gcd", "reasoning_gym-gcd+sort-4"])
 def test_questions_are_scored_in_a_process_that_did_not_make_them(name):
     asked = Questions(name)
