@@ -33,6 +33,8 @@ HEADS = (
     "its answer scores 1",
     "score of no answer",
     "of an empty one",
+    "1s for wrong answers",
+    "of these here",
     "item depends on size",
     "seed + 1 shifts by one",
     "same in each process",
@@ -100,6 +102,7 @@ def line(name: str, here: list[str], others: list[list[str] | str]) -> list[str]
         _words(scores == {1}),
         _all(nothing),
         _all(empty),
+        *overpaid(name),
         _words(resized),
         _words(shifted),
         _words(all(other == here for other in others)),
@@ -108,6 +111,24 @@ def line(name: str, here: list[str], others: list[list[str] | str]) -> list[str]
         f"{1000 * sorted(times)[len(times) // 2]:.3g}",
         stance,
     ]
+
+
+def overpaid(name: str) -> list[str]:
+    """How many wrong answers score 1 there, and how many of these here: those of other items, ``0``, ``nan``, ``x``."""
+    from hf_procedural.tasks.reasoning_gym import can_be_right
+
+    if name == "intermediate_integration":  # sympy takes minutes over some of its wrong answers
+        return ["not asked", "not asked"]
+    asked, paid, here = 0, 0, 0
+    own = [made(name, seed) for seed in SEEDS]
+    answers = {"0", "nan", "x", *(item["answer"] for _, item in own)}
+    for dataset, item in own:
+        for answer in sorted(answers - {item["answer"]}):
+            asked += 1
+            if _score(dataset, answer, item) == 1:
+                paid += 1
+                here += can_be_right(name, answer, item)
+    return [f"{paid} of {asked}", str(here)]
 
 
 def _score(dataset, answer, item):
