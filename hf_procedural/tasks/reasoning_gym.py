@@ -11,7 +11,7 @@ verifier. Ours by decision, since rows here depend on nothing but their generato
 - An empty answer is worth 0 (there, some sets give it 0.01), and so is what `score_answer` stumbles over.
 - Where a set's `score_answer` runs an answer as Python, ours has it read a literal, or first sees to it that it is
   arithmetic: a model wrote it.
-- Sets without an answer that scores are refused, and codeio, which runs programs that write files.
+- Sets without an answer that scores are refused, and codeio and intermediate_integration, see REFUSED.
 
 docs/reasoning_gym.md has what was seen of each set, made anew by ``python benchmarks/reasoning_gym_sets.py``.
 What is right for a prompt is known from its seed, which this process remembers of the rows that it made last.
