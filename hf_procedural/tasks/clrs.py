@@ -259,7 +259,8 @@ class CLRS(Answered):
 
     def inputs_of(self, prompt_ids) -> tuple[str, dict]:
         """The algorithm that a prompt asks for, and its inputs by name, as in the text. Raises ValueError without."""
-        words = list(map(self.vocabulary.__getitem__, prompt_ids))
+        vocabulary = self.vocabulary
+        words = [vocabulary[token] for token in prompt_ids]
         algorithm = words[0]
         if algorithm not in ALGORITHMS or words[1:3] != [":", "<newline>"] or words.count("<newline>") != 2:
             raise ValueError(f"{self.config_name}: a prompt has an algorithm, its inputs, and what is asked, in lines")
