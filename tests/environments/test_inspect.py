@@ -18,7 +18,8 @@ def evaluate(server, folder, *words) -> subprocess.CompletedProcess:
     environment = os.environ | {"STUB_BASE_URL": server.url, "STUB_API_KEY": "none", "INSPECT_LOG_DIR": str(folder)}
     command = [sys.executable, "-m", "inspect_ai", "eval", *words, "--model", "openai-api/stub/judge"]
     command += ["--display", "plain", "--no-fail-on-error"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    # Elsewhere than here, where an egg-info would hide from inspect-ai that this package is installed.
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 def log_of(folder):
