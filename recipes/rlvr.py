@@ -29,7 +29,7 @@ from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
 
-TEMPLATES = [Path(__file__).parent / "templates" / name for name in ("rlvr.txt", "rlvr_text.txt")]
+TEMPLATES = Path(__file__).parent / "templates"
 REWARDS = ("exact", "graded", "zero")
 
 
@@ -130,9 +130,8 @@ def load_policy(task, policy, model_args, args, questions=None):
             check_positions(steps.longest_first_step(questions["train"], tokenizer), model, policy, args)
             show = None
         else:
-            show = prompts.in_words(
-                prompting.read_template(policy.template or TEMPLATES[is_wholly_text(task)], "prompt"), tokenizer
-            )
+            usual = TEMPLATES / "rlvr_text.txt" if is_wholly_text(task) else TEMPLATES / "rlvr.txt"
+            show = prompts.in_words(prompting.read_template(policy.template or usual, "prompt"), tokenizer)
             check_room(task, show, model, tokenizer, policy, args)
         return model, tokenizer, show, {"init_from": folder.earlier_stages(policy.model_name_or_path)}
     if args.mask_truncated_completions:
