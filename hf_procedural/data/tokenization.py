@@ -76,5 +76,5 @@ def _is_of_no_model(name: str) -> bool:
 
 
 def words(task: Task, prompt_ids: list[int]) -> str:
-    """A prompt as text, mostly the task's tokens separated by spaces: what its tokenizer reads."""
-    return task.spell(map(task.vocabulary.__getitem__, prompt_ids))
+    """`Task.text`, under its name of 0.1."""
+    return task.text(prompt_ids)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,17 +102,27 @@ class Questions:
 
     def score(self, question: Question, completion: str) -> float:
         """``task.score`` of the question's prompt and a completion, in [0, 1]."""
-        try:
-            return self.task.score(question.prompt_ids, completion, strict=self.strict)
-        except ValueError:  # of reasoning-gym, a question of rows that this process did not make, or long ago
-            self._prompts(question.number // blocks.block_rows(self.task))
-            return self.task.score(question.prompt_ids, completion, strict=self.strict)
+        return self._known(question, lambda: self.task.score(question.prompt_ids, completion, strict=self.strict))
 
     def answer(self, question: Question) -> str:
         """The task's own solution of a question, as text."""
-        self.score(question, "")  # so that this process knows it
-        member = member_of(self.task, question.prompt_ids)
-        return member.text(member.solve(self._ids_of(member, question.prompt_ids)))
+        return self._known(question, lambda: self._solved(question.prompt_ids))
+
+    def _solved(self, prompt: list[int]) -> str:
+        member = member_of(self.task, prompt)
+        own = self._ids_of(member, prompt)
+        return member.text(member.solve(own))
+
+    def _known(self, question: Question, tell: Callable[[], Any]) -> Any:
+        """What `tell` gives; where it knows no such prompt, once more when the rows of its block are made.
+
+        Of reasoning-gym, a process knows the prompts of the rows that it made last.
+        """
+        try:
+            return tell()
+        except (ValueError, KeyError):  # KeyError: of a mixture, where no member takes it
+            self._prompts(question.number // blocks.block_rows(self.task))
+            return tell()
 
     def _ids_of(self, member: Task, prompt: list[int]) -> list[int]:
         """A prompt in the ids of the member that it is of."""

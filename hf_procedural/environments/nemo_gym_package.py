@@ -98,9 +98,8 @@ def files(package: Package) -> dict[str, str]:
     """The text of each file, by its path. Raises ValueError for `turns`."""
     if package.turns:
         raise ValueError("turns: kind nemo-gym asks in one reply only; verifiers and openenv ask in steps")
-    names = {name: getattr(package, name) for name in ("title", "module", "ours", "command", "split")}
-    names["summary"] = package.summary
-    names["about"] = json.dumps(f"{package.title}, {names['summary']}")
+    about = json.dumps(f"{package.title}, {package.summary}")
+    names = package.texts | {"split": package.split, "about": about}
     folder = f"resources_servers/{package.module}"
     config = _CONFIG.format(**names)
     texts = {f"{folder}/data/example.jsonl": _rows(package, _EXAMPLES)}

@@ -152,18 +152,15 @@ def files(package: Package) -> dict[str, str]:
     """The text of each file, by its path. Raises ValueError for a number of rows, which an endless server has not."""
     if package.rows is not None:
         raise ValueError(f"rows {package.rows}: an OpenEnv server has questions without an end; leave out rows")
-    usual = {"seed": 0, "split": "train", "turns": False, "strict": False}
-    chosen = {name: getattr(package, name) for name in usual}
     arguments = [repr(package.name)]
-    arguments += [f"{name}={value!r}" for name, value in chosen.items() if value != usual[name]]
+    arguments += [f"{name}={value!r}" for name, value in package.chosen.items() if name != "template"]
     texts = {}
     if package.template is not None:
         texts["server/template.txt"] = read_template(package.template, "prompt")
         arguments.append('template=str(Path(__file__).with_name("template.txt"))')
     if package.parameters:
         arguments.append(f"**{package.parameters!r}")
-    names = {"distribution": package.distribution, "module": package.module, "title": package.title}
-    names |= {"ours": package.ours, "command": package.command, "summary": package.summary}
+    names = package.texts
     path = "from pathlib import Path\n\n" if texts else ""
     return {
         "pyproject.toml": _PROJECT.format(**names),

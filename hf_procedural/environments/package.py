@@ -45,6 +45,18 @@ class Package:
         return {name: getattr(self, name) for name in ("seed", "split", "template", "turns", "strict")}
 
     @property
+    def chosen(self) -> dict:
+        """What is not as it is by default, besides the task and its parameters."""
+        fields = dataclasses.fields(self)[3:]
+        return {each.name: getattr(self, each.name) for each in fields if getattr(self, each.name) != each.default}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the texts of all kinds tell, by the name of its place."""
+        names = ("title", "summary", "module", "distribution", "ours", "command")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def title(self) -> str:
         return self.questions.task.config_name
 
@@ -80,9 +92,7 @@ class Package:
     @property
     def command(self) -> str:
         """The command that writes it."""
-        usual = {"seed": 0, "split": "train", "turns": False, "strict": False, "template": None, "rows": None}
-        asked = {name: getattr(self, name) for name, default in usual.items() if getattr(self, name) != default}
-        flags = [f"--{name}" if value is True else f"--{name} {_word(value)}" for name, value in asked.items()]
+        flags = [f"--{name}" if value is True else f"--{name} {_word(value)}" for name, value in self.chosen.items()]
         flags += [f"--{name} {_word(value)}" for name, value in self.parameters.items()]
         return " ".join(["hf-procedural environment", self.name, "--kind", self.kind, *flags, "--output_dir DIR"])
 

@@ -83,15 +83,13 @@ prime-rl trains on the environment by its id, `{distribution}`; give it the spli
 
 def files(package: Package) -> dict[str, str]:
     """The text of each file, by its path."""
-    usual = {"seed": 0, "split": "train", "turns": False, "strict": False, "rows": None}
     fields = [f"    task_name: str = {json.dumps(package.name)}"]
     if package.parameters:
         fields.append(f"    parameters: dict = {package.parameters!r}")
-    for name, value in usual.items():
-        chosen = getattr(package, name)
-        if chosen != value:
+    for name, value in package.chosen.items():
+        if name != "template":
             kind = "int | None" if name == "rows" else type(value).__name__
-            fields.append(f"    {name}: {kind} = {json.dumps(chosen) if isinstance(chosen, str) else chosen}")
+            fields.append(f"    {name}: {kind} = {json.dumps(value) if isinstance(value, str) else value}")
     texts = {}
     if package.template is not None:
         texts[f"{package.module}/template.txt"] = read_template(package.template, "prompt")
@@ -102,8 +100,7 @@ def files(package: Package) -> dict[str, str]:
         path="from pathlib import Path\n\n" if texts else "",
         fields="\n".join(fields),
     )
-    names = {"distribution": package.distribution, "module": package.module, "title": package.title}
-    names |= {"ours": package.ours, "command": package.command, "summary": package.summary}
+    names = package.texts
     return {
         "pyproject.toml": _PROJECT.format(**names),
         "README.md": _README.format(**names),

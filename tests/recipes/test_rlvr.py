@@ -24,7 +24,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 import hf_procedural as hp
-from hf_procedural.data import blocks, tokenization
+from hf_procedural.data import blocks
 from hf_procedural.files import Loader
 from hf_procedural.models import prompting
 from hf_procedural.models.build import new_config, new_model
@@ -317,7 +317,7 @@ def test_any_task(name, parameters, seen, own_registry, monkeypatch, tmp_path):
     for split, asked in (("train", trained), ("validation", seen.evaluated)):
         assert len(asked) > 30
         for row in asked:
-            assert row["prompt"] == tokenization.words(task, row["prompt_ids"] + row["begun"])
+            assert row["prompt"] == task.text(row["prompt_ids"] + row["begun"])
             if not task.is_language:
                 member = prompts.member_of(task, row["prompt_ids"])
                 ids, labels = member.example(
@@ -576,9 +576,9 @@ def test_models_of_text_answer_in_a_box(model, seen, monkeypatch, tmp_path):
         rows, table["prompt"], table["completion"], table["answer_reward"], strict=True
     ):
         text = asked if model == "base" else asked[0]["content"]
-        assert text.startswith(task.summary) and text.endswith(f" {tokenization.words(task, row['prompt_ids'])}? #")
+        assert text.startswith(task.summary) and text.endswith(f" {task.text(row['prompt_ids'])}? #")
         answer = said if model == "base" else said[0]["content"]
-        assert reward == float(answer == f"\\boxed{{{tokenization.words(task, task.solve(row['prompt_ids']))}}}")
+        assert reward == float(answer == f"\\boxed{{{task.text(task.solve(row['prompt_ids']))}}}")
     assert 0.1 < table["answer_reward"].mean() < 0.7
     assert not torch.equal(weights(folder)["lm_head.weight"], weights(model)["lm_head.weight"])
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -729,7 +729,7 @@ def test_the_template_shows_a_solved_example(home):
     mixture = hp.task("sort-4+addition-2", vocab_size=10)
     asked = [mixture.vocabulary.index(word) for word in ("1", "2", "+", "3", "4", "=")]
     assert show(mixture, asked).startswith(hp.task("addition-2").summary)  # of the member that is asked
-    assert f"Input: {tokenization.words(task, [4, 3, 2, 1])}" in text and example not in text.partition(example)[2]
+    assert f"Input: {task.text([4, 3, 2, 1])}" in text and example not in text.partition(example)[2]
 
 
 # Mistakes
