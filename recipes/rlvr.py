@@ -85,8 +85,8 @@ class PolicyArguments(InitArguments):
     template: str | None = dataclasses.field(
         default=None,
         metadata={
-            "help": "With model_name_or_path: file of the prompt, with {prompt}. Default: templates/rlvr.txt, or "
-            "turns_tool.txt with --environment."
+            "help": "With model_name_or_path: file of the prompt, with {prompt}. Default: templates/rlvr.txt, of "
+            "text rlvr_text.txt, with --environment turns_tool.txt."
         },
     )
 

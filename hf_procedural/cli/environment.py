@@ -34,7 +34,7 @@ def add_commands(commands) -> None:
     )
     added.add_argument("--turns", action="store_true", help="Ask in steps: stack, eca, word_problem, flip_flop.")
     added.add_argument("--strict", action="store_true", help="Take the words of an answer as they stand.")
-    added.add_argument("--template", metavar="FILE", help="Of the text that is asked (default: rlvr.txt, turns.txt).")
+    added.add_argument("--template", metavar="FILE", help="Of the text that is asked (default: one of ours).")
     added.add_argument("--task_file", type=_no_file, metavar="FILE.py", help="Refused: a package cannot know it.")
     added.ranges["seed"] = accepted.least(0)
 

@@ -317,7 +317,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--task_parameters", metavar="YAML", default="{}", help="Such as '{vocab_size: 100}'.")
     parser.add_argument("--turns", action="store_true", help="Ask in steps, of tasks that have them, such as stack-16.")
     parser.add_argument("--strict", action="store_true", help="Take the words of a reply as they stand.")
-    parser.add_argument("--template", metavar="FILE", help="Of the text, with {prompt} (rlvr.txt or turns.txt).")
+    parser.add_argument("--template", metavar="FILE", help="Of the text, with {prompt} (default: one of ours).")
     parser.add_argument("--split", choices=list(SHARES), default="train", help="Where reset names none (train).")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Where reset names none (default: 0).")
     _add_place(parser)
