@@ -120,7 +120,8 @@ def run(kind: str, pipeline: list, output: Path, counts: list[int], finish, **se
     shards = executor(kind, pipeline, output, tasks=len(counts), **settings)
     check_marks(shards, done, output)
     if kind == "slurm":
-        after_shards = {"depends": shards, "logging_dir": str(output / HIDDEN / "finish"), "skip_completed": False}
+        logs = str(output.absolute() / HIDDEN / "finish")
+        after_shards = {"depends": shards, "logging_dir": logs, "skip_completed": False}
         executor(kind, [Finish(finish)], output, tasks=1, **settings, **after_shards).run()
         return False
     look = functools.partial(_documents, output, files, counts)

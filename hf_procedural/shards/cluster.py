@@ -100,7 +100,8 @@ def executor(kind: str, pipeline: list, output: Path, *, tasks: int, workers: in
     Raises ValueError for wrong options, ImportError or OSError where there is no Ray or Slurm.
     """
     workers = (1 if kind == "local" else -1) if workers is None else workers
-    settings: dict[str, Any] = {"tasks": tasks, "workers": workers, "logging_dir": str(output / HIDDEN)}
+    # fsspec gives the same folder, of the first working directory, for the same relative name again.
+    settings: dict[str, Any] = {"tasks": tasks, "workers": workers, "logging_dir": str(output.absolute() / HIDDEN)}
     try:
         chosen = CLASSES[kind](pipeline, **settings | more, **options)
     except TypeError as error:

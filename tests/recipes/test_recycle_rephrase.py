@@ -709,6 +709,18 @@ def test_mistakes_are_told_in_one_line(words, message, made, home, monkeypatch, 
     assert not (tmp_path / "out").exists()
 
 
+def test_one_name_in_two_working_directories_is_two_folders(monkeypatch, tmp_path):
+    for home in ("one", "two"):
+        (tmp_path / home / "web").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / home)
+        Path("web/a.jsonl").write_text('{"text": "one"}\n' * 4)
+        save_rigged("model", word_tokenizer(), [(">",), ("Sorry",), END_OF_TEXT], positions=99)
+        Path("ask.txt").write_text("{text} >")
+        words = ["--model_name_or_path", "model", "--template", "ask.txt", "--max_new_tokens", "2", "--dataset", "web"]
+        run_here(monkeypatch, "recycle_rephrase", *words, "--output_dir", "same_name", "--shard_documents", "2")
+        assert Path("same_name/recycle.json").is_file()
+
+
 def test_an_input_that_has_changed_is_refused(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("web").mkdir()
