@@ -13,11 +13,10 @@ from support.arguments import NEEDED, OF_DATACLASSES, options, read
 from support.running import RECIPES
 
 from hf_procedural import accepted, cli
-from hf_procedural.cli import recipes
 from hf_procedural.errors import Parser
 from hf_procedural.files import read_mapping
 from hf_procedural.models.words import parse_sources
-from hf_procedural.training import begin, declared, parser
+from hf_procedural.training import begin, catalogue, declared, parser
 
 # Of each argument of the Trainer that is a number: some that it takes, some that it does not.
 TRAINERS = {
@@ -182,7 +181,7 @@ def test_a_number_that_the_table_does_not_know_is_finite_and_fits():
 
 @pytest.mark.parametrize("config", sorted((RECIPES / "configs").glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_settings_that_come_with_the_recipes_are_taken(config):
-    name = recipes.FILES[recipes.recipe_of(config)].removesuffix(".py")
+    name = catalogue.FILES[catalogue.recipe_of(config)].removesuffix(".py")
     content = read_mapping(config)
     content.pop("use_vllm", None)  # which is not installed here
     missing = [word for word in NEEDED[name].split("--")[1:] if word.split()[0] not in content]

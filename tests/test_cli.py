@@ -37,6 +37,7 @@ from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
+from hf_procedural.training import catalogue
 
 COMMANDS = ("list", "show", "generate", "export", "publish", "environment")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
@@ -395,21 +396,21 @@ def test_script_of_a_checkout(monkeypatch, capsys):
 
 
 def test_every_recipe_is_a_command_with_its_settings(run):
-    assert sorted(recipes.FILES.values()) == sorted(path.name for path in RECIPES.glob("[!_]*.py"))
+    assert sorted(catalogue.FILES.values()) == sorted(path.name for path in RECIPES.glob("[!_]*.py"))
     listed = " ".join(run("recipe list").split())
-    for name in recipes.FILES:
-        assert f"{name} {recipes.summary_of(name)}" in listed
-    configs = [config for name in recipes.FILES for config in recipes.configs_of(name)]
+    for name in catalogue.FILES:
+        assert f"{name} {catalogue.summary_of(name)}" in listed
+    configs = [config for name in catalogue.FILES for config in catalogue.configs_of(name)]
     assert sorted(configs) == sorted(path.stem for path in (RECIPES / "configs").glob("*.yaml"))
     assert all(f"{config}" in listed for config in configs)
     for path in (RECIPES / "configs").glob("*.yaml"):
-        assert path.read_text().startswith(f"# hf-procedural {recipes.recipe_of(path)} {path.stem}\n")
+        assert path.read_text().startswith(f"# hf-procedural {catalogue.recipe_of(path)} {path.stem}\n")
 
 
-@pytest.mark.parametrize("name", recipes.FILES)
+@pytest.mark.parametrize("name", catalogue.FILES)
 def test_a_copied_recipe_has_all_that_it_needs(name, run, tmp_path, error_of):
     printed = run("recipe", "copy", name, "mine").splitlines()
-    script = Path("mine", recipes.FILES[name])
+    script = Path("mine", catalogue.FILES[name])
     assert script.read_text() == (RECIPES / script.name).read_text()
     assert all(Path(line).is_file() for line in printed[:-1]) and f"{script} --help" in printed[-1]
     text = script.read_text()
@@ -437,7 +438,7 @@ def test_what_is_accelerates_and_what_the_recipes():
     assert theirs == ["--num_processes", "2", "--config_file", single, "--cpu"]
 
 
-@pytest.mark.parametrize("name", recipes.launch_configurations())
+@pytest.mark.parametrize("name", catalogue.launch_configurations())
 def test_a_configuration_is_one_of_accelerates(name):
     from accelerate.commands.config.config_args import load_config_from_file
 
@@ -623,7 +624,7 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
 
 def test_help_names_the_commands(capsys, run):
     text = help_of(capsys)
-    assert all(re.search(rf"^    {command} ", text, re.M) for command in (*COMMANDS, "recipe", *recipes.FILES))
+    assert all(re.search(rf"^    {command} ", text, re.M) for command in (*COMMANDS, "recipe", *catalogue.FILES))
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
     runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]

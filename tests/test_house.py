@@ -19,6 +19,7 @@ FLOORS = (
     "evaluation rl",
     "environments",
     "recycle hub",
+    "studies",
     "cli",
 )
 GROUND = {

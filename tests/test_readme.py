@@ -10,8 +10,9 @@ from support.running import ROOT
 
 import hf_procedural
 from hf_procedural import cli
-from hf_procedural.cli import launch, parameters, recipes
+from hf_procedural.cli import launch, parameters
 from hf_procedural.tasks import task_class
+from hf_procedural.training import catalogue
 
 README = (ROOT / "README.md").read_text()
 
@@ -74,7 +75,7 @@ def test_every_command_of_hf_procedural_is_one(monkeypatch):
     for words in map(shlex.split, commands):
         args = cli.parse(words)
         if args.run is launch.run:
-            assert recipes.config_of(words[0], words[1]).is_file()
+            assert catalogue.config_of(words[0], words[1]).is_file()
 
 
 def test_the_first_look_runs(capsys):

@@ -9,6 +9,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
+    hf-procedural study studies/laptop.yaml                # a comparison of arms, in stages
 
 COMMAND --help tells more. As an extension of the hf command it is called hf procedural.
 """
@@ -22,7 +23,8 @@ from .. import __version__
 from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
 from ..terminal import tell
-from . import environment, export, launch, parameters, publish, recipes, rows
+from ..training import catalogue
+from . import environment, export, launch, parameters, publish, recipes, rows, study
 from .command import FORMAT
 
 INTERRUPTED = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The command with its arguments; `run` is what it does. Raises ValueError, or ends with one line."""
-    if argv and argv[0] in recipes.FILES:  # whose flags, and accelerate's, are known elsewhere
+    if argv and argv[0] in catalogue.FILES:  # whose flags, and accelerate's, are known elsewhere
         return argparse.Namespace(run=launch.run, name=argv[0], words=list(argv[1:]))
     parser, commands = _parser()
     known = {"": commands, "recipe": recipes.COMMANDS}
@@ -80,7 +82,7 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     parser.set_defaults(parser=parser, takes_parameters=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for module in (rows, export, publish, environment, recipes):
+    for module in (rows, export, publish, environment, recipes, study):
         module.add_commands(commands)
     return parser, list(commands.choices)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from .. import upstream
 from ..errors import ALONE, COMMAND, Parser, nearest
 from ..files import shipped
-from . import recipes
+from ..training import catalogue
 
 # Flags that ask for more than one process on a CPU or GPU, for which a recipe without a Trainer needs a launcher.
 _SPREADS = {"--config_file", "--multi_gpu", "--num_processes", "--num_machines", "--use_deepspeed", "--use_fsdp"}
@@ -30,11 +30,11 @@ def run(args) -> list[str] | None:
 
     Raises ValueError for a configuration that is none.
     """
-    script, words = recipes.script_of(args.name), list(args.words)
-    if words and not words[0].startswith("-") and recipes.configs_of(args.name):
-        words[0] = str(recipes.config_of(args.name, words[0]))
+    script, words = catalogue.script_of(args.name), list(args.words)
+    if words and not words[0].startswith("-") and catalogue.configs_of(args.name):
+        words[0] = str(catalogue.config_of(args.name, words[0]))
     flags = set(map(_flag, words))
-    trains = args.name in recipes.TRAIN and not flags & {"-h", "--help"}
+    trains = args.name in catalogue.TRAIN and not flags & {"-h", "--help"}
     may_be_alone = os.environ.pop(ALONE, None) is None and not _is_configured()
     if trains:
         ours = _ours(words)
@@ -143,6 +143,6 @@ def _configuration(name: str) -> Path:
     """One of accelerate's configurations: a file, or one of recipes/accelerate by name. Raises ValueError."""
     file = Path(name) if Path(name).is_file() else shipped("accelerate", name)
     if file is None:
-        known = recipes.launch_configurations()
+        known = catalogue.launch_configurations()
         raise ValueError(f"config_file: no file {name!r}{nearest(name, known)} (by name: {', '.join(known)})")
     return file

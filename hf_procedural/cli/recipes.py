@@ -1,35 +1,17 @@
 """hf-procedural recipe list, recipe copy: what the recipes are, and their scripts for who wants to change them."""
 
-import functools
 import re
 import shutil
 from pathlib import Path
 
 from ..errors import nearest
-from ..files import check_folder, recipes_folder, shipped, whole
+from ..files import check_folder, recipes_folder, whole
 from ..locks import holding
 from ..terminal import console, tell
+from ..training.catalogue import FILES, TRAIN, config_of, configs_of, launch_configurations, script_of, summary_of
 from .command import FORMAT, add_command
 
-# Each command with its script, in the order in which a model meets them.
-FILES = {
-    "pretrain": "pretrain.py",
-    "probe": "probe.py",
-    "semantic": "semantic.py",
-    "report": "report.py",
-    "rlvr": "rlvr.py",
-    "rpt_prepare": "rpt_prepare.py",
-    "rpt": "rpt.py",
-    "rpt_evaluate": "rpt_evaluate.py",
-    "recycle_train": "recycle_train.py",
-    "recycle_rephrase": "recycle_rephrase.py",
-    "recycle_report": "recycle_report.py",
-    "recycle_classifier": "recycle_classifier.py",
-    "recycle_filter": "recycle_filter.py",
-    "evaluate": "run_suite.py",
-}
 COMMANDS = ("list", "copy")  # of hf-procedural recipe
-TRAIN = ("pretrain", "probe", "semantic", "rlvr", "rpt", "recycle_train")  # by a Trainer, under accelerate launch
 
 _RECIPE = """Lists the recipes and their settings, or copies one.
 
@@ -67,55 +49,6 @@ def add_commands(commands) -> None:
         runs.add_argument("config", nargs="?", choices=configs_of(name) or None)  # for completion alone
         if name in TRAIN:
             runs.add_argument("--config_file", choices=launch_configurations())
-
-
-def script_of(name: str) -> Path:
-    """The script of a recipe. Raises ValueError for a name that is none."""
-    if name not in FILES:
-        raise ValueError(f"unknown recipe {name!r}{nearest(name, FILES)} (recipes: {', '.join(FILES)})")
-    return recipes_folder() / FILES[name]
-
-
-def summary_of(name: str) -> str:
-    """The first line of a recipe's docstring."""
-    return script_of(name).read_text(encoding="utf-8").split('"""', 2)[1].partition("\n")[0]
-
-
-def recipe_of(config: Path) -> str:
-    """The recipe of a YAML in recipes/configs: its first line is the command that runs it."""
-    with config.open(encoding="utf-8") as file:
-        return file.readline().split()[2]
-
-
-@functools.cache
-def _configs() -> dict[str, list[str]]:
-    configs = {name: [] for name in FILES}
-    for config in sorted((recipes_folder() / "configs").glob("*.yaml")):
-        configs[recipe_of(config)].append(config.stem)
-    return configs
-
-
-def configs_of(name: str) -> list[str]:
-    """The names of a recipe's YAMLs."""
-    return _configs()[name]
-
-
-def launch_configurations() -> list[str]:
-    """The names of accelerate's configurations in recipes/accelerate."""
-    return sorted(file.stem for file in (recipes_folder() / "accelerate").glob("*.yaml"))
-
-
-def config_of(name: str, word: str) -> Path:
-    """The YAML that a user means by `word`: a file, or one of the recipe's by name. Raises ValueError for neither."""
-    config = shipped("configs", word)
-    if Path(word).exists() or (config is None and ("/" in word or Path(word).suffix)):
-        return Path(word)  # where it is none, the recipe says so
-    if config is None:
-        known = configs_of(name)
-        raise ValueError(f"{name} has no settings {word!r}{nearest(word, known)} (its own: {', '.join(known)})")
-    if recipe_of(config) != name:
-        raise ValueError(f"{word} is no setting of {name}: hf-procedural {recipe_of(config)} {word}")
-    return config
 
 
 def list_(args) -> None:

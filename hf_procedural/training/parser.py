@@ -1,6 +1,7 @@
 """From a YAML and the command line to dataclasses; --help and mistakes are answered before torch is imported."""
 
 import argparse
+import ast
 import atexit
 import contextlib
 import dataclasses
@@ -82,6 +83,25 @@ def parse(description: str, *kinds, argv: list[str] | None = None):
 
 
 @functools.cache
+def of_recipe(script: Path) -> "_Quiet":
+    """The parser of a recipe's arguments, as `answer_early` has it: its script is run up to there.
+
+    What is wrong it raises as ValueError. Raises ValueError for a script that reads its arguments in another way.
+    """
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    for place, statement in enumerate(tree.body):
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "parser.answer_early":
+            module = types.ModuleType(f"_arguments_of_{script.stem}")
+            module.__file__ = str(script)
+            sys.modules[module.__name__] = module  # where dataclasses and their type hints look names up
+            exec(compile(ast.Module(tree.body[:place], []), script, "exec"), vars(module))
+            kinds = [eval(ast.unparse(word), vars(module)) for word in call.args[2:]]
+            return _Quiet("", [_light(kind) for kind in kinds])
+    raise ValueError(f"{script.name} does not tell its arguments by answer_early")
+
+
+@functools.cache
 def _light(kind: type) -> type:
     """The dataclass itself, or, for settings that extend a class of another library, both without importing it."""
     extends: tuple[str, str] | None = getattr(kind, "extends", None)
@@ -150,7 +170,7 @@ class _RecipeParser(Parser):
     def read(self, argv: list[str]) -> list:
         """An instance of each kind. Raises ValueError for what is no flag, key or value."""
         file = argv[0] if argv and not argv[0].startswith("-") else None
-        words, direct = self._of_yaml(file) if file else ([], {})
+        words, direct = self._words_of(read_yaml(file), file) if file else ([], {})
         self.set_defaults(**direct)
         argv = [self._spelled(word) for word in argv]
         namespace, unknown = self.parse_known_args([*argv[: bool(file)], *words, *argv[bool(file) :]])
@@ -162,7 +182,20 @@ class _RecipeParser(Parser):
             raise ValueError(f"unknown argument {flag}{hint}")
         if namespace.config != file:
             raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
-        values = vars(namespace)
+        return self._made(vars(namespace))
+
+    def of_content(self, content: dict, file: str) -> list:
+        """As `read`, of what a YAML would hold; it may be called again. Raises ValueError for all that is wrong."""
+        words, direct = self._words_of(content, file)
+        before = {key: self.get_default(key) for key in direct}
+        self.set_defaults(**direct)
+        try:
+            values = vars(self.parse_known_args(words)[0])
+        finally:
+            self.set_defaults(**before)
+        return self._made(values)
+
+    def _made(self, values: dict) -> list:
         for name in self.mappings:
             self._check_mapping(name, values[name])
         return [
@@ -176,26 +209,16 @@ class _RecipeParser(Parser):
         plain = "--" + name[2:].replace("-", "_")
         return plain + equals + value if name.startswith("--") and plain in self.flags else word
 
-    def _of_yaml(self, file: str) -> tuple[list[str], dict]:
+    def _words_of(self, content: dict, file: str) -> tuple[list[str], dict]:
         """A YAML as command-line words, so that both are checked alike, and what no word can say."""
         words, direct = [], {}
-        content = _read_yaml(file)
-        for given, value in content.items():
-            key = given if given in self.options else current(given, self.options)
-            if key not in self.options:
-                today = dropped.instead_of(str(given), value, self._trainers(), in_yaml=True)
-                raise ValueError(f"{file}: unknown key {given!r}{today or nearest(str(given), self.options)}")
-            if key != given:
-                if key in content:
-                    raise ValueError(f"{file}: {given} is called {key} now, and both are there")
-                if self.tells_renamed:
-                    warn(self.prog, f"{given} in {file}", key)
+        for key, value in self.todays(content, file).items():
             option = self.options[key]
             if value is None and option["default"] is None:
                 direct[key] = None
             elif isinstance(value, list | dict) and key in self.described:
                 direct[key] = accepted.at_home(value)
-            elif isinstance(value, list) and (option.get("nargs") == "+" or key in _WORD_OR_WORDS):
+            elif isinstance(value, list) and self.takes_list(key):
                 direct[key] = self._list(key, value)
             elif isinstance(value, dict) and key in self.mappings:
                 accepted.check(key, value)
@@ -207,6 +230,26 @@ class _RecipeParser(Parser):
             else:
                 words.append(f"--{key}={value}")
         return words, direct
+
+    def todays(self, content: dict, file: str) -> dict:
+        """The keys of a YAML by today's names, with their values. Raises ValueError for one that is no argument."""
+        values = {}
+        for given, value in content.items():
+            key = given if given in self.options else current(given, self.options)
+            if key not in self.options:
+                today = dropped.instead_of(str(given), value, self._trainers(), in_yaml=True)
+                raise ValueError(f"{file}: unknown key {given!r}{today or nearest(str(given), self.options)}")
+            if key != given:
+                if key in content:
+                    raise ValueError(f"{file}: {given} is called {key} now, and both are there")
+                if self.tells_renamed:
+                    warn(self.prog, f"{given} in {file}", key)
+            values[key] = value
+        return values
+
+    def takes_list(self, key: str) -> bool:
+        """Whether an argument is a list of values, rather than one of them."""
+        return self.options[key].get("nargs") == "+" or key in self.described or key in _WORD_OR_WORDS
 
     def _check_mapping(self, name: str, value) -> None:
         """Raises ValueError for a word that holds no mapping, and is none of the files that transformers takes."""
@@ -232,6 +275,15 @@ class _RecipeParser(Parser):
     def _trainers(self) -> dict:
         """The arguments of a recipe that trains by a Trainer, whose old names are known; of others none."""
         return self.options if "logging_steps" in self.options else {}
+
+
+class _Quiet(_RecipeParser):
+    """One that ends no program."""
+
+    tells_renamed = False
+
+    def error(self, message: str):
+        raise ValueError(message)
 
 
 def _takes_mapping(hint) -> bool:
@@ -316,7 +368,8 @@ def _help(option: dict, range_: accepted.Accepted | None) -> str:
     return f"{text} (default: {str(default).replace('%', '%%')})".strip()
 
 
-def _read_yaml(file: str) -> dict:
+def read_yaml(file: str) -> dict:
+    """The keys and values of a YAML file. Raises ValueError, in a line, for what is none."""
     path = Path(file)
     if not path.exists():
         near = nearest(path.name, [other.name for other in path.parent.glob("*.yaml")])

@@ -72,7 +72,7 @@ READERS = {  # by name: what reads a run, and which of its files; other ones nee
     "go on from it": (lambda run: folder.earlier_stages(str(run)), ["recipe.yaml", "provenance.json", STATES[0]]),
     "load": (lambda run: load_pretrained(str(run)), [*WEIGHTS, "tokenizer.json", "tokenizer_config.json"]),
     "evaluate": (lambda run: open_checkpoint(str(run)), ["recipe.yaml"]),
-    "name it as YAML": (lambda run: parser._read_yaml(str(run / "recipe.yaml")), ["recipe.yaml"]),
+    "name it as YAML": (lambda run: parser.read_yaml(str(run / "recipe.yaml")), ["recipe.yaml"]),
     "copy its configuration": (lambda run: new_config(TOKENIZER, 9, config_name=str(run)), ["config.json"]),
 }
 TOKENIZER = tokenizer(task("sort-4", vocab_size=10))

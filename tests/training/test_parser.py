@@ -19,8 +19,8 @@ from transformers import HfArgumentParser
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from hf_procedural import cli
-from hf_procedural.cli import launch, recipes
-from hf_procedural.training import declared, parser
+from hf_procedural.cli import launch
+from hf_procedural.training import catalogue, declared, parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, RowArguments, StageSettings
 from hf_procedural.training.stage_arguments import StageArguments
 
@@ -219,7 +219,7 @@ def test_what_is_read_from_source_is_what_an_import_gives():
 def test_the_command_checks_a_recipes_words_before_it_imports_the_launcher(monkeypatch, capfd):
     launched = []
     monkeypatch.setattr(launch, "_launch", lambda *words: launched.append(words))
-    assert set(recipes.TRAIN) <= set(OF_DATACLASSES)  # others would run
+    assert set(catalogue.TRAIN) <= set(OF_DATACLASSES)  # others would run
     for words, code in (("--max_steps many --num-processes 2", 2), ("--max_steps 3 --num-processes 2", 0)):
         monkeypatch.setattr(sys, "argv", ["hf-procedural", "pretrain", "quickstart", *words.split()])
         if code:
@@ -268,8 +268,8 @@ def test_one_process_needs_no_launcher(words, settings, is_launched, launched, m
     argv = launch.run(argparse.Namespace(name=name, words=rest))
     assert launched == [name] * is_launched and (argv is None) == is_launched
     if argv:
-        config = [str(recipes.config_of(name, "quickstart"))] if "quickstart" in rest else []
-        assert argv == [str(recipes.script_of(name)), *config, *rest[len(config) :]]
+        config = [str(catalogue.config_of(name, "quickstart"))] if "quickstart" in rest else []
+        assert argv == [str(catalogue.script_of(name)), *config, *rest[len(config) :]]
         assert os.environ.get(launch.ALONE) == ("pretrain" if config else None)
 
 

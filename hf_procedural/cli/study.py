@@ -1,0 +1,62 @@
+"""hf-procedural study: a comparison of arms, in stages, from one YAML."""
+
+import sys
+
+from .. import accepted
+from ..terminal import tell
+from .command import add_command
+
+_STUDY = """Runs a study: stages of recipes whose lists are arms, with seeds, controls and
+matched arms, as a graph of run folders; and reports on it.
+
+    hf-procedural study studies/laptop.yaml --dry_run      # the graph: tokens, FLOPs, hours
+    hf-procedural study studies/laptop.yaml
+    hf-procedural study studies/laptop.yaml --seeds 0 1 2  # more seeds: only those are run
+    hf-procedural study studies/laptop.yaml --executor slurm --jobs 200
+    hf-procedural study studies/laptop.yaml --report       # of what is there
+
+A run is finished with its eval_results.json. The same command goes on with a
+study that was interrupted, and makes anew what depends on an argument that has
+changed; what was there before is kept in OUTPUT/.study/replaced. A failed run
+leaves the others alone. Snakemake runs the graph; what stands behind -- are
+words of its command line."""
+
+
+def add_commands(commands) -> None:
+    """Adds it to argparse's `commands`."""
+    added = add_command(commands, "study", study, _STUDY)
+    added.add_argument("study", metavar="STUDY.yaml", help="The study (docs/studies.md).")
+    added.add_argument("--output_dir", metavar="DIR", help="Folder of all runs (default: the YAML's, else runs/NAME).")
+    added.add_argument("--seeds", type=int, nargs="+", metavar="N", help="In place of the YAML's.")
+    added.add_argument("--dry_run", action="store_true", help="Print the graph; run nothing, write nothing.")
+    added.add_argument("--report", action="store_true", help="Report on what is there; run nothing.")
+    added.add_argument("--cores", type=int, metavar="N", help="Of this machine, for all runs (default: all).")
+    added.add_argument("--executor", default="local", metavar="NAME", help="Snakemake's: local, slurm, kubernetes ...")
+    added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: Snakemake's).")
+    added.add_argument("words", nargs="*", metavar="-- WORDS", help="Of snakemake, such as -- --profile slurm.")
+    added.ranges |= {"seeds": accepted.least(0), "cores": accepted.least(1), "jobs": accepted.least(1)}
+
+
+def study(args) -> None:
+    """Runs it. Raises ValueError for a mistake, before it writes; ends with 2 where a run has failed."""
+    from ..locks import holding
+    from ..studies import engine, outlook
+    from ..studies.graph import Graph
+    from ..studies.reading import read
+
+    graph = Graph(read(args.study, args.output_dir, args.seeds))
+    output = graph.study.output
+    engine.open_folder(graph.study)
+    if args.dry_run:
+        tell(outlook.outlook(graph))
+        return
+    is_made = True
+    if not args.report:
+        engine.check(args.executor)
+        with holding(output):
+            is_made = engine.make(graph, args.executor, args.cores, args.jobs, args.words)
+    tell(engine.report(graph))
+    if not is_made:
+        again = f"hf-procedural study {args.study}"
+        tell(f"hf-procedural: error: not all runs are made; the same command goes on: {again}", error=True)
+        sys.exit(2)
