@@ -39,7 +39,7 @@ from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
 from hf_procedural.training import catalogue
 
-COMMANDS = ("list", "show", "generate", "export", "publish", "environment")
+COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "study")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
