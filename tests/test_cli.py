@@ -22,7 +22,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub import logging as hub_logging
 from huggingface_hub.cli.extensions import ExtensionManifest
 from rich.console import Console
-from support import starting
+from support import compared, starting
 from support.cluster import jobs_of, with_slurm
 from support.running import RECIPES, ROOT
 from support.vocabularies import large_tokenizer
@@ -32,14 +32,14 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import environment, export, launch, publish, recipes, rows
+from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
 from hf_procedural.tasks import task_class
 from hf_procedural.training import catalogue
 
-COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "study")
+COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "diagnose", "study")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
@@ -557,6 +557,20 @@ def error_of(capsys):
         ("publish sort-4 --output_dir strange", "hf_procedural.json of strange is damaged"),
         ("publish run --output_dir data", "run is a folder: a run is published alone"),
         ("publish sort-4 --repo", "argument --repo: expected one argument"),
+        ("diagnose run", "required: --data"),
+        ("diagnose --data sort-4", "required: MODEL"),
+        ("diagnose runs --data sort-4", "runs: no model there ("),
+        ("diagnose ./rum --data sort-4", "no model ./rum: did you mean run?"),
+        ("diagnose run run --data sort-4", "two models are called 'run': name them, as in first=run second=run"),
+        ("diagnose a=run --data srot-4", "data: unknown task 'srot': did you mean sort?"),
+        ("diagnose a=run --data sort-4 --rows 0", "rows must be at least 1, got 0"),
+        ("diagnose a=run --data sort-4 --task_parameters 3", "task_parameters must be JSON of keys and values, got 3"),
+        ("diagnose a=run --data sort-4 --task_parameters '{\"vocab\": 9}'", "unknown parameter 'vocab'"),
+        ("diagnose a=run --data file --task_parameters '{\"k\": 9}'", "task_parameters: file is text, which has none"),
+        (
+            "diagnose a=run --data sort-4 --output_dir taken",
+            "taken holds train-00000-of-00001.parquet, which is not of",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_changes_nothing(command, message, run, tmp_path, error_of, capsys):
@@ -597,6 +611,7 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
     required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
     required += ["--format", "olmo"] if command == "export" else []
+    required += ["--data", "sort-4"] if command == "diagnose" else []
     required += ["--kind", "verifiers", "--output_dir", "x"] if command == "environment" else []
     args = cli.parse([command, *words, *required])
     for action in args.parser._actions:
@@ -605,6 +620,8 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
     examples = examples_in(text)
     assert len(examples) >= 2
     a_tokenizer().save_pretrained("gpt2")
+    if command == "diagnose":
+        compared.save_all(Path())
     for example in examples:
         if example.startswith("python"):
             exec(shlex.split(example)[2], {})
@@ -628,6 +645,7 @@ def test_help_names_the_commands(capsys, run):
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
     runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]
+    runs += [diagnose.diagnose]
     assert [cli.parse(words).run for words in examples] == [*runs, recipes.list_, launch.run]
 
 

@@ -16,7 +16,7 @@ FLOORS = (
     "models export",
     "runs",
     "training",
-    "evaluation rl",
+    "evaluation rl diagnosis",
     "environments",
     "recycle hub",
     "studies",

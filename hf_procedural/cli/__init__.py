@@ -7,6 +7,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural export sort-64 --format megatron --output_dir data/sort --tokens 1e9
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
+    hf-procedural diagnose runs/sort runs/set --data sort-16
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
     hf-procedural study studies/laptop.yaml                # a comparison of arms, in stages
@@ -24,7 +25,7 @@ from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
 from ..terminal import tell
 from ..training import catalogue
-from . import environment, export, launch, parameters, publish, recipes, rows, study
+from . import diagnose, environment, export, launch, parameters, publish, recipes, rows, study
 from .command import FORMAT
 
 INTERRUPTED = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
@@ -82,7 +83,7 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     parser.set_defaults(parser=parser, takes_parameters=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for module in (rows, export, publish, environment, recipes, study):
+    for module in (rows, export, publish, environment, diagnose, recipes, study):
         module.add_commands(commands)
     return parser, list(commands.choices)
 
