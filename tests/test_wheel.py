@@ -47,7 +47,9 @@ def shell(wheel, tmp_path, monkeypatch) -> list[str]:
 def test_the_wheel_has_the_package_and_the_recipes(wheel):
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = {
-        path.relative_to(ROOT) for path in (ROOT / "hf_procedural").rglob("*") if path.suffix in (".py", ".typed")
+        path.relative_to(ROOT)
+        for path in (ROOT / "hf_procedural").rglob("*")
+        if path.suffix in (".py", ".typed", ".html")
     }
     recipes = {
         path.relative_to(ROOT) for path in (ROOT / "recipes").rglob("*") if path.suffix in (".py", ".yaml", ".txt")

@@ -12,6 +12,7 @@ THRESHOLDS = {"easy": 0.5, "medium": 1.0, "hard": 1.5}  # nats; nested: hard one
 
 
 DIVERGED_STEP = "diverged_step"  # logged once, where a loss is not a number
+PASSES = "text_passes"  # logged of runs on text: how many whole passes over it are behind them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +110,16 @@ def diverged_step(history: Collection[dict], is_float16: bool = False) -> int | 
         if not all(map(math.isfinite, losses)) or math.isnan(norm):
             return entry["step"]
     return None
+
+
+def whole_passes(mark: Mapping) -> int | None:
+    """The whole passes over text behind a place in its rows, of the source that had most; None without text.
+
+    >>> whole_passes({"row": 9, "sources": [{"epoch": 2, "document": 5, "tokens": 0}, {"task_row": 7, "tokens": 0}]})
+    2
+    """
+    inner = map(whole_passes, (*mark.get("sources", ()), *mark.get("kinds", ())))
+    return max((passes for passes in (mark.get("epoch"), *inner) if passes is not None), default=None)
 
 
 def source_losses(evaluated: Mapping[str, float]) -> dict[str, float]:

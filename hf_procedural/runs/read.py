@@ -27,8 +27,8 @@ from .measured import THRESHOLDS, diverged_step, measure_of
 TOKENS, FLOPS, LOSS, ACCURACY = "num_input_tokens_seen", "total_flos", "eval_loss", "eval_answer_accuracy"
 _EVALUATED = ("bits_per_byte", "answer_accuracy", "exact_match", *(f"accuracy_{name}" for name in THRESHOLDS))
 _LARGEST_EXPONENT = 700  # of which math.exp is finite
-_GROUP = ("task", "dataset", "data_files", "text", "validation", "tokenizer")  # how recipe keys of a group begin
-_TRANSFER = ("init_from", "transfer", "embeddings", "layers")  # recipe keys without effect on a run from scratch
+DOMAIN = ("task", "dataset", "data_files", "text", "validation", "tokenizer")  # how recipe keys of a group begin
+TRANSFER = ("init_from", "transfer", "embeddings", "layers")  # recipe keys without effect on a run from scratch
 
 
 @dataclasses.dataclass
@@ -98,21 +98,25 @@ def read_runs(folders) -> list[Run]:
         if not folder.is_dir():
             beside = [other.name for other in folder.parent.glob("*") if other.is_dir()]
             raise ValueError(f"no folder {folder}{nearest(folder.name, beside)}")
-        runs = [file.parent for file in sorted(folder.rglob(RECIPE)) if _states(file.parent)]
+        runs = [file.parent for file in sorted(folder.rglob(RECIPE)) if state_files(file.parent)]
         if not runs:
             raise ValueError(f"{folder} holds no run: no {RECIPE} with a {STATE} beside it or in a checkpoint-N")
         by_place |= {run.resolve(): run for run in runs}
-    return [_read(folder) for folder in by_place.values()]
+    return [read_run(folder) for folder in by_place.values()]
 
 
-def _states(folder: Path) -> list[Path]:
-    """The files that tell how far a run is: its own at the end, those of its latest checkpoint and of a divergence."""
+def state_files(folder: Path) -> list[Path]:
+    """The files that tell how far a run is: its own at the end, those of its latest checkpoint and of a divergence.
+
+    None of them is there before its first checkpoint.
+    """
     checkpoint = last_checkpoint(folder)
     latest = [Path(checkpoint) / STATE] if checkpoint else []
     return [path for path in (folder / STATE, *latest, folder / DIVERGED) if path.is_file()]
 
 
-def _read(folder: Path) -> Run:
+def read_run(folder: Path) -> Run:
+    """The run of a folder that has `state_files`. Raises ValueError for a file that cannot be read."""
     recipe = read_recipe(folder / RECIPE)
     sources = []
     source = recipe.get("init_from") or recipe.get("model_name_or_path")
@@ -122,7 +126,7 @@ def _read(folder: Path) -> Run:
         if not isinstance(sources, list) or not sources or not all(isinstance(each, dict) for each in sources):
             raise ValueError(f"{folder / PROVENANCE} does not tell the sources of init_from {source}")
     # a checkpoint after the run's own state: a finished run that was resumed for more steps
-    states = [(*_history(path), path == folder / STATE) for path in _states(folder)]
+    states = [(*_history(path), path == folder / STATE) for path in state_files(folder)]
     _, history, finished = max(states, key=lambda state: state[0])
     return Run(folder, recipe, sources, history, finished)
 
@@ -170,12 +174,12 @@ def _rank(run: Run) -> tuple[bool, bool]:
 
 
 def _group(run: Run) -> dict:
-    return {key: value for key, value in run.recipe.items() if key.startswith(_GROUP)}
+    return {key: value for key, value in run.recipe.items() if key.startswith(DOMAIN)}
 
 
 def _settings(run: Run, without: tuple[str, ...] = ()) -> dict:
-    without += () if run.sources else _TRANSFER
-    return {k: v for k, v in run.recipe.items() if not k.startswith(_GROUP + NO_ARM) and k not in without}
+    without += () if run.sources else TRANSFER
+    return {k: v for k, v in run.recipe.items() if not k.startswith(DOMAIN + NO_ARM) and k not in without}
 
 
 def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
@@ -211,8 +215,8 @@ def baseline_of(group: dict[str, list[Run]], label: str, baseline: str | None = 
     if baseline is not None:
         return baseline if baseline in group else None
     scratch = [other for other, runs in group.items() if not runs[0].sources]
-    wanted = _settings(group[label][0], _TRANSFER)
-    same = [other for other in scratch if _settings(group[other][0], _TRANSFER) == wanted]
+    wanted = _settings(group[label][0], TRANSFER)
+    same = [other for other in scratch if _settings(group[other][0], TRANSFER) == wanted]
     for labels in (same, scratch):
         if len(labels) == 1:
             return labels[0]
@@ -287,11 +291,15 @@ def rows_of(group: dict[str, list[Run]], baseline: str | None = None, threshold:
     rows = []
     for label, runs in group.items():
         base = group.get(baseline_of(group, label, baseline), [])
-        for run in runs:
-            row = {"arm": label, "seed": run.seed, "finished": run.finished, "folder": str(run.folder)}
-            row |= {} if run.diverged is None else {"diverged": run.diverged}
-            rows.append(row | measures(run, threshold) | efficiency(run, base))
+        rows += [row_of(label, run, base, threshold) for run in runs]
     return rows
+
+
+def row_of(label: str, run: Run, baseline: list[Run], threshold: float = 0.9) -> dict:
+    """What `rows_of` gives for a run of the arm `label`, beside the runs of its baseline, if it has one."""
+    row = {"arm": label, "seed": run.seed, "finished": run.finished, "folder": str(run.folder)}
+    row |= {} if run.diverged is None else {"diverged": run.diverged}
+    return row | measures(run, threshold) | efficiency(run, baseline)
 
 
 def finals(runs: list[Run], key: str) -> list[float]:

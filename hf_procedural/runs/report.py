@@ -24,7 +24,7 @@ _MEANS = (
     "Means are over the finished seeds of an arm that did not diverge, ± their sample standard deviation where they "
     "differ."
 )
-_SHARE_MEANS = (
+SHARE_MEANS = (
     "Data efficiency: the tokens at which a run's evaluation loss first reaches the baseline's final loss (mean of its "
     "seeds), interpolated between evaluations, and their share of the baseline's tokens, without and with the tokens "
     "of earlier stages. A run that is there at its first evaluation counts with that."
@@ -41,18 +41,18 @@ _LENGTHS_MEAN = (
     f"Accuracy by length (answer tokens, all seeds together): first the lengths trained on, then longer ones; "
     f"{LENGTHS_PLOT} draws it where a report is written."
 )
-_COLUMNS = ("steps", "tokens", "earlier_tokens", "flops", "earlier_flops", "seconds", "training_loss", "loss")
-_COLUMNS += ("perplexity", "bits_per_byte", "answer_accuracy", "exact_match")
-_COLUMNS += (*(f"accuracy_{name}" for name in THRESHOLDS), "threshold_step")
-_EFFICIENCY = ("tokens_needed", "share", "earlier_tokens", "share_with_earlier")
-_AXES = {  # label and format of ticks
+COLUMNS = ("steps", "tokens", "earlier_tokens", "flops", "earlier_flops", "seconds", "training_loss", "loss")
+COLUMNS += ("perplexity", "bits_per_byte", "answer_accuracy", "exact_match")
+COLUMNS += (*(f"accuracy_{name}" for name in THRESHOLDS), "threshold_step")
+EFFICIENCY = ("tokens_needed", "share", "earlier_tokens", "share_with_earlier")
+AXES = {  # label and format of ticks
     TOKENS: ("tokens of this stage", lambda value, _: si(value)),
     FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
     "step": ("optimizer steps", lambda value, _: si(value)),
 }
 
 
-def _run_table(rows: list[dict], keys: tuple[str, ...], threshold: float) -> str:
+def run_table(rows: list[dict], keys: tuple[str, ...], threshold: float) -> str:
     """A line for each run; for each arm of several that count, mean ± sample standard deviation, where not 0."""
     columns = {MEASURES[key].title.format(threshold): MEASURES[key] for key in keys}
     lines = []
@@ -137,7 +137,7 @@ def markdown(runs: list[Run], baseline: str | None = None, metric: str | None = 
     paragraphs = [_MEANS]
     for title, group in arms(runs, baseline).items():
         rows = rows_of(group, baseline, threshold)
-        paragraphs += [f"## {title}", _run_table(rows, _COLUMNS, threshold)]
+        paragraphs += [f"## {title}", run_table(rows, COLUMNS, threshold)]
         if len(group) > 1:
             paragraphs += _efficiency(group, rows, baseline, threshold)
         paragraphs += _controls(group, metric_of(group, metric), threshold, baseline)
@@ -161,7 +161,7 @@ def _efficiency(group: dict[str, list[Run]], rows: list[dict], baseline: str | N
         paragraphs.append(f"Without a baseline, so not compared: {', '.join(alone)}.")
     compared = [row for row in rows if "share" in row]
     if compared:
-        paragraphs += [_SHARE_MEANS, _run_table(compared, _EFFICIENCY, threshold)]
+        paragraphs += [SHARE_MEANS, run_table(compared, EFFICIENCY, threshold)]
     return paragraphs
 
 
@@ -170,7 +170,7 @@ def _controls(group: dict[str, list[Run]], metric: str, threshold: float, baseli
     comparisons = controls(group, metric, threshold, baseline)
     if not comparisons:
         return []
-    paragraphs = [_VERDICT_MEANS.format(_title(metric)), _control_table(comparisons, metric, threshold)]
+    paragraphs = [_VERDICT_MEANS.format(title_of(metric)), _control_table(comparisons, metric, threshold)]
     controlled = {row["arm"] for row in comparisons if row["role"] != "baseline"}
     alone = [row["arm"] for row in comparisons if row["arm"] not in controlled]
     if alone:
@@ -178,7 +178,8 @@ def _controls(group: dict[str, list[Run]], metric: str, threshold: float, baseli
     return paragraphs
 
 
-def _title(metric: str) -> str:
+def title_of(metric: str) -> str:
+    """What a logged key is called in tables and figures."""
     losses = {"loss": MEASURES["training_loss"], LOSS: MEASURES["loss"]}
     return losses[metric].title if metric in losses else metric.removeprefix("eval_").replace("_", " ")
 
@@ -209,8 +210,8 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
                 last = finals(members, key)
                 if label in bases and last:
                     axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=visible(f"{label}, final"))
-            name, show = _AXES[against]
-            axis.set(xlabel=name, ylabel=_title(key))
+            name, show = AXES[against]
+            axis.set(xlabel=name, ylabel=title_of(key))
             axis.set_title(visible(title), parse_math=False)
             known = any(run.curve(key, against).size for runs in group.values() for run in runs)
             if sign_of(key) < 0 and known:  # losses fall fast, then slowly

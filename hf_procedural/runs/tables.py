@@ -31,6 +31,15 @@ def markdown_table(lines: list[dict[str, str]]) -> str:
     return "\n".join("| " + " | ".join(in_a_line(cell).replace("|", "\\|") for cell in line) + " |" for line in cells)
 
 
+def as_markdown(text: str) -> str:
+    """A name as Markdown that shows it as it is.
+
+    >>> as_markdown("0.6*a_b <i>")
+    '0.6\\\\*a_b \\\\<i\\\\>'
+    """
+    return re.sub(r"[\\`*<>\[\]&~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+
+
 def short_paths(value):
     """`value`, in which absolute paths are cut to their last two parts: the rest is of use to nobody else.
 

@@ -10,6 +10,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from .. import upstream
 from ..files import expected, read_mapping, write_digests, write_text
 from ..runs import checkpoints
+from ..runs.measured import PASSES, whole_passes
 from ..tasks import IGNORE
 from .begin import rows_per_step
 
@@ -45,6 +46,8 @@ class LogMore(TrainerCallback):
 class SavePlace(TrainerCallback):
     """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
 
+    Adds to the log how often all text was read before.
+
     The rows, `trainer.train_dataset`, have `mark(row)` and `start_at(row, mark)`, as `packing.PackedRows`.
     """
 
@@ -70,9 +73,16 @@ class SavePlace(TrainerCallback):
             self.trainer._load_rng_state(self.checkpoint)
             self.checkpoint = None
 
+    def _mark(self, args, state) -> dict:
+        return self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
+
+    def on_log(self, args, state, control, **kwargs):
+        if state.is_world_process_zero and (passes := whole_passes(self._mark(args, state))) is not None:
+            state.log_history[-1][PASSES] = passes
+
     def on_save(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
-            mark = self.rows.mark(state.global_step * rows_per_step(args) + self.ahead)
+            mark = self._mark(args, state)
             write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.FILE, json.dumps(mark))
 
 

@@ -33,7 +33,7 @@ def test_other_numbers_are_no_measures(logged):
 
 
 def test_all_that_is_shown_is_among_them():
-    assert {*report._COLUMNS, *report._EFFICIENCY} <= MEASURES.keys()
+    assert {*report.COLUMNS, *report.EFFICIENCY} <= MEASURES.keys()
     for key in (key for keys in plot._PANELS.values() for key in keys):
         assert measure_of(key).curve, key
     assert tuple(WEIGHTS) == REWARDS

@@ -1,0 +1,282 @@
+"""The arms of a study, by what its plan says of them: which began where, and which are compared with which.
+
+An arm is a point of a stage's grid, with a run for each seed. Arms of one stage on the same rows or text (`domain`) are
+a group; only these are compared. Of a group, arms without a source are baselines; those whose weights are permuted,
+drawn anew or come from shuffled tokens are controls of the arm that they are made from; matched ones are baselines that
+were given as much more text as another arm's warm-up cost.
+"""
+
+import dataclasses
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..files import expected, read_mapping
+from ..models.words import Source, parse_sources
+from ..runs.folder import DATA, RECIPE, is_finished, read_recipe
+from ..runs.read import DOMAIN, TRANSFER, Run, read_run, state_files
+from ..runs.tables import short_paths, si
+
+SCRATCH = "scratch"
+WHOLE = "whole"
+_COMPONENTS = {"all": WHOLE, "attn": "attention", "mlp": "MLP", "ln": "norms", "embed": "embeddings"}
+_DOMAIN = (*DOMAIN, "questions")
+_BEGINNING = ("init_from", "model_name_or_path", "transfer", "shuffle_tokens")  # dimensions that are no setting
+_RESULTS = "eval_results.json"
+
+
+@dataclasses.dataclass
+class Arm:
+    """One point of a stage's grid."""
+
+    name: str  # the folder of its runs, below that of the study: its stage's, and one of its own
+    stage: str
+    domain: str  # its rows or text
+    source: str  # what it began with: scratch, or names of arms and paths
+    choice: str  # of components that came from there: whole, attention only ...; empty for scratch
+    settings: str  # all other dimensions of its stage's grid
+    model: str  # those of them that a model from scratch has, too
+    control: str  # permuted, statistics, shuffle_tokens ...; empty for none
+    matched: str  # how it is matched to another arm: compute-matched, natural, substitutive ...; empty for none
+    match: str  # the name of that arm in the stage
+    earlier: float  # tokens of the stages before, as planned
+    origin: tuple  # identity of its sources without their controls
+    plans: list[dict]  # its runs in the plan, by seed
+    begun: list[Run | None]  # those in their folders, None for one that has not begun
+
+    @property
+    def label(self) -> str:
+        """What tables and figures call it, within its group."""
+        name = f"{self.control}: {self.source}" if self.control else self.source
+        return ", ".join(filter(None, [name, self.choice if self.choice != WHOLE else "", self.settings]))
+
+    @property
+    def row(self) -> str:
+        """The same without the choice of components: its row in a heat map."""
+        return ", ".join(filter(None, [self.source, self.settings]))
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it began from scratch, with no more text than others."""
+        return not self.origin and not self.matched
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it has weights of an earlier stage as they were; a substitutive one pays for that stage itself."""
+        return bool(self.origin) and not self.control and self.matched in ("", "substitutive")
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that have begun."""
+        return [run for run in self.begun if run is not None]
+
+    @property
+    def counted(self) -> list[Run]:
+        """The runs that are in means and differences."""
+        return [run for run in self.runs if run.counts]
+
+
+def read_arms(plan: dict, folder: Path) -> list[Arm]:
+    """The arms of a plan, in its order, with their runs below `folder`.
+
+    A run counts as finished when its eval_results.json is there. Raises ValueError for a plan that lacks what it must
+    have, and for a file of a run that cannot be read.
+    """
+    with expected(folder / ".study" / "plan.json"):
+        named: dict[str, list[dict]] = {}
+        for run in plan["runs"]:
+            named.setdefault(str(PurePosixPath(run["name"]).parent), []).append(run)
+        known = {name: (runs[0]["stage"], dict(runs[0]["arm"])) for name, runs in named.items()}
+        tokens = {run["name"]: (run.get("tokens") or 0, run.get("after") or []) for run in plan["runs"]}
+        context = _Context(
+            known, tokens, {path for _, words in known.values() for path in _paths(words) if path in known}
+        )
+        return [_arm(name, runs, context, folder) for name, runs in named.items()]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Context:
+    """What the plan says of all arms and runs, by their names."""
+
+    known: dict[str, tuple[str, dict]]  # stage and dimensions of each arm
+    tokens: dict[str, tuple[float, list[str]]]  # of each run, and the runs that it begins from
+    begun_from: set[str]  # arms
+
+
+def _paths(words: dict) -> list[str]:
+    return [str(source.path) for source in _sources(words)]
+
+
+def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
+    known, tokens = context.known, context.tokens
+    stage, words = known[name]
+    plans = sorted(plans, key=lambda run: run["seed"])
+    matched = plans[0].get("matched") or {}
+    sources = _sources(words)
+    chosen = [_chosen(source.components or words.get("transfer")) for source in sources]
+    origins = [_origin(source.path, known) for source in sources]
+    shown = [_shown(source, context) for source in sources]
+    if len(set(chosen)) > 1:
+        shown = [f"{'+'.join(choice)}: {each}" for choice, each in zip(chosen, shown, strict=True)]
+    if not sources:
+        shown = [", ".join(filter(None, [SCRATCH, _more_text(words)]))]
+    if matched.get("kind") == "substitutive":
+        shown[-1] += ", substitutive"
+    controls = [source.control for source in sources] + [
+        "shuffle_tokens" for was_shuffled, _ in origins if was_shuffled
+    ]
+    settings = {k: v for k, v in words.items() if not k.startswith(_DOMAIN) and k not in _BEGINNING}
+    model = _listed({key: value for key, value in settings.items() if key not in TRANSFER})
+    return Arm(
+        name=name,
+        stage=stage,
+        domain=_listed({key: value for key, value in words.items() if key.startswith(_DOMAIN)}) or stage,
+        source=" + ".join(shown),
+        choice=_in_words(chosen),
+        settings=_listed(settings) if sources else model,
+        model=model,
+        control=", ".join(dict.fromkeys(filter(None, controls))),
+        matched=matched.get("kind", "").replace("_", "-"),
+        match=matched.get("to", ""),
+        earlier=sum(tokens[each][0] for each in _before(plans[0]["name"], tokens)),
+        origin=tuple(
+            (origin, choice, source.weight)
+            for source, choice, (_, origin) in zip(sources, chosen, origins, strict=True)
+        ),
+        plans=plans,
+        begun=[_run(folder / plan["name"]) for plan in plans],
+    )
+
+
+def _before(name: str, tokens: dict[str, tuple[float, list[str]]]) -> set[str]:
+    """The names of all runs before a run."""
+    parents = [parent for parent in tokens[name][1] if parent in tokens]
+    return {*parents}.union(*(_before(parent, tokens) for parent in parents))
+
+
+def _sources(words: dict) -> list[Source]:
+    """What an arm begins from; nothing for scratch."""
+    spec = next((words[key] for key in _BEGINNING[:2] if words.get(key)), SCRATCH)
+    if spec == SCRATCH or _more_text(words):
+        return []
+    return parse_sources(spec.removesuffix(" substitutive"))
+
+
+def _more_text(words: dict) -> str:
+    """How much text of the same stage an arm from scratch has in place of a warm-up, such as ``natural 1.2M``."""
+    match = re.fullmatch(r"(compute_matched|flops_matched|natural) (\S+)", str(words.get("init_from")))
+    return f"{match[1].replace('_', '-')} {match[2]}" if match else ""
+
+
+def _run(folder: Path) -> Run | None:
+    """The run of a folder; None where it has not begun, or not saved a checkpoint yet."""
+    finished = is_finished(folder)
+    if (folder / RECIPE).is_file() and state_files(folder):
+        return dataclasses.replace(read_run(folder), finished=finished)
+    if not finished:
+        return None
+    recipe = read_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else {}  # of what trains nothing
+    return Run(folder, recipe, [], {0: read_mapping(folder / _RESULTS)}, True)
+
+
+def _chosen(components) -> tuple[str, ...]:
+    names = re.split(r"[\s+]+", components) if isinstance(components, str) else components or ("all",)
+    return tuple(sorted(names))
+
+
+def _in_words(chosen: list[tuple[str, ...]]) -> str:
+    """What comes from the sources: ``attention only`` of one component, ``attention + MLP`` of several."""
+    names = [_COMPONENTS.get(name, name) for name in dict.fromkeys(name for choice in chosen for name in choice)]
+    return f"{names[0]} only" if len(names) == 1 and names[0] != WHOLE else " + ".join(names)
+
+
+def _origin(path: str, known: dict[str, tuple[str, dict]]) -> tuple[bool, str]:
+    """Whether a source learned from shuffled tokens, and what it is otherwise."""
+    if path not in known:
+        return False, path
+    stage, words = known[path]
+    parameters = words.get("task_parameters")
+    parameters = dict(parameters) if isinstance(parameters, dict) else {}
+    shuffled = any(each.get("shuffle_tokens") in (True, "true") for each in (words, parameters))
+    plain = {key: value for key, value in words.items() if key not in ("shuffle_tokens", "task_parameters")}
+    plain["task_parameters"] = {key: value for key, value in parameters.items() if key != "shuffle_tokens"}
+    return shuffled, json.dumps([stage, plain], sort_keys=True)
+
+
+def _shown(source: Source, context: _Context) -> str:
+    """A source without its stage, where nothing begins from an arm of that name of another one."""
+    path = str(source.path)
+    if path in context.known and (natural := _more_text(context.known[path][1])):
+        return natural
+    tail = path.partition("/")[2]
+    alike = [name for name in context.begun_from if name.partition("/")[2] == tail]
+    name = tail if alike == [path] else short_paths(path)
+    return name if source.weight == 1 else f"{source.weight:g}*{name}"
+
+
+def _listed(words: dict[str, Any]) -> str:
+    """The values of dimensions, with their names where they are no task or data set."""
+    shown = []
+    for key, value in words.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        shown.append(text if key in DATA else f"{key}={text}")
+    return ", ".join(shown)
+
+
+def groups(arms: list[Arm]) -> dict[str, list[Arm]]:
+    """The arms that are compared, by a title: those of stages with sources, and of stages that nothing begins from.
+
+    Baselines come first, then real weights, then controls and what is matched.
+    """
+    earlier = {parent for arm in arms for run in arm.plans for parent in run.get("after", ())}
+    first = {arm.stage for arm in arms if any(run["name"] in earlier for run in arm.plans)}
+    compared = [arm for arm in arms if arm.origin or arm.stage not in first]
+    stages = dict.fromkeys(arm.stage for arm in compared)
+    together: dict[str, dict[str, Arm]] = {}
+    for arm in sorted(arms, key=lambda arm: (not arm.is_baseline, not arm.is_real)):
+        if arm.stage in stages:
+            title = arm.domain if len(stages) == 1 or arm.domain == arm.stage else f"{arm.stage}: {arm.domain}"
+            together.setdefault(title, {}).setdefault(arm.label, arm)  # of equal ones from scratch, the first
+    return {title: [*group.values()] for title, group in together.items()}
+
+
+def baseline_of(arm: Arm, group: list[Arm]) -> Arm | None:
+    """The arm from scratch that an arm is compared with: that of its settings, else the only one of the group."""
+    scratch = [other for other in group if other.is_baseline]
+    same = [other for other in scratch if other.model == arm.model]
+    for others in (same, scratch):
+        if len(others) == 1 and others[0] is not arm:
+            return others[0]
+    return None
+
+
+def controls_of(arm: Arm, group: list[Arm]) -> dict[str, Arm]:
+    """The controls of an arm with real weights, and the baselines that are matched to it, by what they are."""
+    roles = {}
+    for other in group if arm.is_real else []:
+        if other.control and other.origin == arm.origin and other.settings == arm.settings:
+            roles[other.control] = other
+        elif other.matched and not other.is_real and not arm.matched and _is_matched_to(other, arm, group):
+            roles[other.matched] = other
+    return roles
+
+
+def whole_of(arm: Arm, group: list[Arm]) -> Arm | None:
+    """The arm with all components of the sources from which an arm has some of them."""
+    if not arm.is_real or arm.choice == WHOLE or len({choice for _, choice, _ in arm.origin}) > 1:
+        return None
+    alike = [other for other in group if other.is_real and other.choice == WHOLE]
+    alike = [other for other in alike if (other.settings, other.matched) == (arm.settings, arm.matched)]
+    return next((other for other in alike if _weighted(other) == _weighted(arm)), None)
+
+
+def _weighted(arm: Arm) -> list[tuple]:
+    return [(origin, weight) for origin, _, weight in arm.origin]
+
+
+def _is_matched_to(other: Arm, arm: Arm, group: list[Arm]) -> bool:
+    """Whether one arm is matched to another, or to one of as large a warm-up, for which one run does."""
+    named = [each for each in group if other.match in (each.name, each.name.partition("/")[2])]
+    alike = [each for each in named if each.model == arm.model and si(each.earlier) == si(arm.earlier)]
+    return arm in named or bool(alike)

@@ -1,0 +1,296 @@
+"""The figures of a study's report, as PNGs: heat map, curves, components, controls, tokens needed."""
+
+import itertools
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps, rc_context, ticker
+from matplotlib.figure import Figure
+
+from ..files import whole
+from ..runs.read import TOKENS, efficiency, finals, sign_of
+from ..runs.report import title_of
+from ..runs.tables import si
+from ..terminal import visible
+from .arms import Arm, baseline_of
+from .comparisons import Comparison, values_of
+
+_DASHES = ("--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))  # of controls
+_WIDTH = 44  # characters of a line
+_LARGEST = 40  # rows of a heat map of which each cell has its number
+_CAPTIONS = {
+    "heatmap": "Final {} of what arms began with (rows), by domain (columns); colour: the gain over scratch, positive "
+    "is better.",
+    "curves": "{}: every seed a thin line, their mean a thick one, ± sample standard deviation its band; dashed are "
+    "controls, dotted what is matched. Right: with the tokens of earlier stages.",
+    "components": "What carries the gain: final {} by the components that came from the source; bars are means, dots "
+    "are seeds, the dashed line is scratch.",
+    "controls": "The share of each arm's gain over scratch that its controls and matched baselines reproduce; bars are "
+    "means, dots are seeds, at 1 it is all of the gain.",
+    "tokens": "Tokens until the baseline's final loss, as a share of the baseline's: dots without, crosses with the "
+    "tokens of earlier stages; left of the line is sooner. A seed that does not reach it has none.",
+}
+
+
+def draw(
+    groups: dict[str, list[Arm]], metrics: dict[str, str], comparisons: list[Comparison], folder: Path
+) -> dict[str, str]:
+    """Draws all figures for which there is anything; gives captions by the names of the files in `folder`."""
+    captions: dict[str, str] = {}
+    with rc_context({"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}):
+        for name, figure, caption in _figures({title: groups[title] for title in metrics}, metrics, comparisons):
+            while f"{name}.png" in captions:
+                name += "_"
+            with whole(folder / f"{name}.png") as temporary:
+                figure.savefig(temporary, dpi=110, format="png")
+            captions[f"{name}.png"] = caption
+    return captions
+
+
+def _figures(groups, metrics, comparisons) -> Iterator[tuple[str, Figure, str]]:
+    """Name, figure and caption of each."""
+    by_metric: dict[str, dict[str, list[Arm]]] = {}
+    for title, metric in metrics.items():
+        by_metric.setdefault(metric, {})[title] = groups[title]
+    for metric, alike in by_metric.items():
+        more = "" if len(by_metric) == 1 else f"_{metric.removeprefix('eval_')}"
+        for name, make in (("heatmap", _heat_map), ("components", _components)):
+            figure = make(alike, metric)
+            if figure is not None:
+                yield _slug(name + more), figure, _CAPTIONS[name].format(title_of(metric))
+    for title, group in groups.items():
+        figure = _curves(group, metrics[title])
+        if figure is not None:
+            yield curves_of(title), figure, _CAPTIONS["curves"].format(visible(title))
+    for name, figure in (("controls", _controls(comparisons)), ("tokens", _tokens(groups))):
+        if figure is not None:
+            yield name, figure, _CAPTIONS[name]
+
+
+def _text(name: str) -> str:
+    """A name as it is written in a figure: in lines, of which three are shown."""
+    return "\n".join(textwrap.wrap(visible(name), _WIDTH, max_lines=3, placeholder=" ..."))
+
+
+def curves_of(title: str) -> str:
+    """The name of the figure of a group's curves, without what comes behind it where another has it, too."""
+    return _slug(f"curves_{title}")
+
+
+def _slug(name: str) -> str:
+    """A name for a file: of letters, digits, dots, - and _, not too long."""
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_.")[:80]
+
+
+def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """A figure of panels, and these, ``[rows, columns]``; width and height of one in inches."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _heat_map(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
+    """A panel for each choice of components; scratch is in each."""
+    shown = {title: [arm for arm in group if arm.is_baseline or arm.is_real] for title, group in groups.items()}
+    choices = [*dict.fromkeys(arm.choice for arm in itertools.chain(*shown.values()) if arm.is_real)]
+    if not choices:
+        return None
+    grids = {}
+    for choice in choices:
+        arms = {title: [arm for arm in group if arm.choice in ("", choice)] for title, group in shown.items()}
+        rows = [*dict.fromkeys(arm.row for group in arms.values() for arm in group)]
+        means, gains = np.full((2, len(rows), len(groups)), np.nan)
+        for column, (title, group) in enumerate(arms.items()):
+            for arm in group:
+                base = baseline_of(arm, groups[title])
+                place = rows.index(arm.row), column
+                means[place] = _mean(arm, metric)
+                gains[place] = 0 if base is None else sign_of(metric) * (means[place] - _mean(base, metric))
+        grids[choice] = rows, means, gains
+    largest = max((np.nanmax(np.abs(gains), initial=0) for _, _, gains in grids.values()), default=0) or 1
+    most = max(len(rows) for rows, _, _ in grids.values())
+    figure, panels = _panels(1, len(choices), 3.2 + 1.1 * len(groups), 1.6 + 0.34 * most)
+    image = None
+    for axis, (choice, (rows, means, gains)) in zip(panels[0], grids.items(), strict=True):
+        image = axis.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
+        axis.set_xticks(range(len(groups)), list(map(_text, groups)), rotation=30, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(len(rows)), list(map(_text, rows)))
+        axis.set_title(_text(choice))
+        for (row, column), mean in np.ndenumerate(means):
+            if len(rows) <= _LARGEST and np.isfinite(mean):
+                color = "white" if abs(gains[row, column]) > 0.6 * largest else "black"
+                axis.text(column, row, _short(mean, metric), ha="center", va="center", color=color, fontsize="small")
+    assert image is not None
+    figure.colorbar(image, ax=panels[0], label="gain over scratch", shrink=0.8)
+    return figure
+
+
+def _mean(arm: Arm, metric: str) -> float:
+    last = finals(arm.runs, metric)
+    return float(np.mean(last)) if last else float("nan")
+
+
+def _short(value: float, metric: str) -> str:
+    return f"{value:.1%}" if sign_of(metric) > 0 else f"{value:.3f}"
+
+
+def _curves(group: list[Arm], metric: str) -> Figure | None:
+    """A row of panels for each choice of components; scratch and what is matched are in each."""
+    with_curves = [arm for arm in group if any(run.curve(metric, TOKENS).size for run in arm.runs)]
+    if not with_curves:
+        return None
+    choices = [*dict.fromkeys(arm.choice for arm in with_curves if arm.is_real)] or [""]
+    figure, panels = _panels(len(choices), 2, 6.5, 3.8)
+    for row, choice in zip(panels, choices, strict=True):
+        arms = [arm for arm in with_curves if arm.choice in ("", choice) or arm.matched]
+        sources = [*dict.fromkeys(arm.origin for arm in arms)]
+        kinds = [*dict.fromkeys(arm.control for arm in arms if arm.control)]
+        dashes = {"": "-"} | {kind: _DASHES[index % len(_DASHES)] for index, kind in enumerate(kinds)}
+        colors = colormaps["tab10"] if len(sources) <= 10 else colormaps["turbo"].resampled(len(sources))
+        for axis, is_all in zip(row, (False, True), strict=True):
+            for arm in arms:
+                style = ":" if arm.matched and not arm.is_real else dashes[arm.control]
+                _seeds(axis, arm, metric, is_all, colors(sources.index(arm.origin)), style)
+            axis.set(xlabel="tokens, all stages" if is_all else "tokens of this stage", ylabel=title_of(metric))
+            if sign_of(metric) < 0:
+                axis.set_xscale("log")
+                axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+            axis.xaxis.set_major_formatter(lambda value, _: si(value))
+            axis.grid(alpha=0.3)
+        if choice:
+            row[0].set_title(_text(choice), loc="left")
+        row[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+    return figure
+
+
+def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:
+    """The curves of an arm's seeds, and their mean with its band where several have the same points."""
+    curves = []
+    for run in arm.runs:
+        x, y = run.curve(metric, TOKENS)
+        earlier = run.earlier("tokens") if is_all else 0
+        if len(x) and earlier is not None:  # not known: in the other panel only
+            curves.append((x + earlier, y))
+    name = _text(arm.label)
+    for x, y in curves:
+        label = name if len(curves) == 1 else None
+        axis.plot(x, y, color=color, linestyle=style, linewidth=0.7, alpha=0.6, label=label)
+    if len(curves) > 1:
+        common = sorted(set.intersection(*({*x} for x, _ in curves)))
+        values = np.array([y[np.isin(x, common)] for x, y in curves])  # [seeds, points]
+        middle, spread = values.mean(0), values.std(0, ddof=1)
+        axis.plot(common, middle, color=color, linestyle=style, linewidth=2, label=name)
+        axis.fill_between(common, middle - spread, middle + spread, color=color, alpha=0.15, linewidth=0)
+
+
+def _components(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
+    """Bars of each source by the components that came from it; nothing where there is one choice only."""
+    real = {title: [arm for arm in group if arm.is_real] for title, group in groups.items()}
+    real = {title: arms for title, arms in real.items() if len({arm.choice for arm in arms}) > 1}
+    if not real:
+        return None
+    choices = [*dict.fromkeys(arm.choice for arms in real.values() for arm in arms)]
+    most = max(len({arm.row for arm in arms}) for arms in real.values())
+    figure, panels = _panels(len(real), 1, 3 + 0.5 * most * len(choices), 3.6)
+    for axis, (title, arms) in zip(panels[:, 0], real.items(), strict=True):
+        rows = [*dict.fromkeys(arm.row for arm in arms)]
+        for index, choice in enumerate(choices):
+            members = [arm for arm in arms if arm.choice == choice]
+            places = [rows.index(arm.row) + (index - (len(choices) - 1) / 2) * 0.8 / len(choices) for arm in members]
+            _bars(axis, places, [finals(arm.runs, metric) for arm in members], 0.8 / len(choices), index, choice)
+        for base in {id(base): base for arm in arms if (base := baseline_of(arm, groups[title]))}.values():
+            axis.axhline(_mean(base, metric), color="black", linestyle="--", linewidth=1, label=_text(base.label))
+        axis.set_xticks(range(len(rows)), list(map(_text, rows)), rotation=20, ha="right", rotation_mode="anchor")
+        axis.set_ylabel(title_of(metric))
+        axis.set_title(_text(title))
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+    return figure
+
+
+def _bars(axis, places: list[float], values: list[list[float]], width: float, index: int, label: str) -> None:
+    """Bars of means, with a dot for each seed."""
+    means = [np.mean(each) if each else np.nan for each in values]
+    axis.bar(places, means, width * 0.92, color=f"C{index % 10}", alpha=0.55, label=_text(label))
+    for place, each in zip(places, values, strict=True):
+        axis.plot([place] * len(each), each, "o", color="black", markersize=3)
+
+
+def _controls(comparisons: list[Comparison]) -> Figure | None:
+    """Bars of the share of each arm's gain, by control; nothing where no gain was reproduced in part."""
+    shared = [each for each in comparisons if each.share is not None]
+    if not shared:
+        return None
+    titles = [*dict.fromkeys(each.group for each in shared)]
+    roles = [*dict.fromkeys(each.role for each in shared)]
+    lines = {title: {each.arm.label: 0 for each in shared if each.group == title} for title in titles}
+    figure, panels = _lines(lines)
+    for axis, title in zip(panels, titles, strict=True):
+        here = [each for each in shared if each.group == title]
+        labels = [*lines[title]]
+        for index, role in enumerate(roles):
+            members = [each for each in here if each.role == role]
+            shift = (index - (len(roles) - 1) / 2) * 0.8 / len(roles)
+            for each in members:
+                line, shares = labels.index(each.arm.label) + shift, _shares(each)
+                axis.barh(line, each.share, 0.7 / len(roles), color=f"C{index % 10}", alpha=0.5)
+                axis.plot(shares, [line] * len(shares), ".", color=f"C{index % 10}", markersize=5)
+            if members:
+                axis.barh(0, 0, color=f"C{index % 10}", alpha=0.5, label=_text(role))
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.axvline(1, color="black", linestyle="--", linewidth=1)
+        axis.set_title(_text(title))
+        axis.xaxis.set_major_formatter(ticker.PercentFormatter(1))
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+    return figure
+
+
+def _lines(labels: dict[str, dict[str, Any]]) -> tuple[Figure, np.ndarray]:
+    """A figure with a panel for each title, ``[titles]``, and in it a line for each label, from the top down."""
+    heights = [len(each) + 1.5 for each in labels.values()]
+    figure = Figure(figsize=(9, max(2.5, 0.3 * sum(heights) + 0.3 * len(heights))), layout="constrained")
+    panels = figure.subplots(len(labels), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axis, each in zip(panels, labels.values(), strict=True):
+        axis.set_yticks(range(len(each)), list(map(_text, each)))
+        axis.set_ylim(len(each) - 0.4, -0.6)
+        axis.grid(alpha=0.3)
+    return figure, panels
+
+
+def _shares(comparison: Comparison) -> list[float]:
+    """The share of the gain that each seed of a control has; their mean is the comparison's."""
+    theirs = list(values_of(comparison.other, comparison.metric).values())
+    middle = float(np.mean(theirs))
+    assert comparison.share is not None and comparison.gain is not None
+    return [comparison.share + sign_of(comparison.metric) * (value - middle) / comparison.gain for value in theirs]
+
+
+def _tokens(groups: dict[str, list[Arm]]) -> Figure | None:
+    """Dots of the shares of the baseline's tokens, a line for each arm."""
+    points: dict[str, dict[str, list[dict]]] = {}
+    for title, group in groups.items():
+        for arm in group:
+            base = baseline_of(arm, group)
+            if base is not None and not (arm.matched and not arm.is_real):
+                needed = [efficiency(run, base.runs) for run in arm.runs]
+                if any(each.get("share") is not None for each in needed):
+                    points.setdefault(title, {})[arm.label] = needed
+    if not points:
+        return None
+    figure, panels = _lines(points)
+    for axis, (title, arms) in zip(panels, points.items(), strict=True):
+        for key, marker in (("share", "o"), ("share_with_earlier", "x")):
+            at = [(each[key], line) for line, found in enumerate(arms.values()) for each in found if each.get(key)]
+            if at:
+                axis.plot(*zip(*at, strict=True), marker, label=_WITH[key], markersize=5)
+        axis.axvline(1, color="black", linestyle="--", linewidth=1)
+        axis.set_xlim(left=0)
+        axis.xaxis.set_major_formatter(ticker.PercentFormatter(1))
+        axis.set_title(_text(title))
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
+    return figure
+
+
+_WITH = {"share": "tokens of this stage", "share_with_earlier": "with earlier stages"}
