@@ -20,13 +20,14 @@ from .arms import Arm, baseline_of
 from .comparisons import Comparison, values_of
 
 _DASHES = ("--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))  # of controls
-_WIDTH = 44  # characters of a line
+_WIDTH, _LETTER = 44, 0.09  # characters of a line, and inches of one of them
+_FEW = 40  # points, which get a mark each
 _LARGEST = 40  # rows of a heat map of which each cell has its number
 _CAPTIONS = {
     "heatmap": "Final {} of what arms began with (rows), by domain (columns); colour: the gain over scratch, positive "
     "is better.",
-    "curves": "{}: every seed a thin line, their mean a thick one, ± sample standard deviation its band; dashed are "
-    "controls, dotted what is matched. Right: with the tokens of earlier stages.",
+    "curves": "{}: every seed a thin line, their mean a thick one, ± sample standard deviation its band; dashes are "
+    "controls, dots what is matched. Right: with the tokens of earlier stages.",
     "components": "What carries the gain: final {} by the components that came from the source; bars are means, dots "
     "are seeds, the dashed line is scratch.",
     "controls": "The share of each arm's gain over scratch that its controls and matched baselines reproduce; bars are "
@@ -111,8 +112,10 @@ def _heat_map(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
                 gains[place] = 0 if base is None else sign_of(metric) * (means[place] - _mean(base, metric))
         grids[choice] = rows, means, gains
     largest = max((np.nanmax(np.abs(gains), initial=0) for _, _, gains in grids.values()), default=0) or 1
-    most = max(len(rows) for rows, _, _ in grids.values())
-    figure, panels = _panels(1, len(choices), 3.2 + 1.1 * len(groups), 1.6 + 0.34 * most)
+    rows_of = [rows for rows, _, _ in grids.values()]
+    most = max(map(len, rows_of))
+    left, below = (_LETTER * min(max(map(len, names)), _WIDTH) for names in (itertools.chain(*rows_of), groups))
+    figure, panels = _panels(1, len(choices), 1.2 + left + 1.1 * len(groups), 1 + below * 0.7 + 0.34 * most)
     image = None
     for axis, (choice, (rows, means, gains)) in zip(panels[0], grids.items(), strict=True):
         image = axis.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
@@ -146,17 +149,20 @@ def _curves(group: list[Arm], metric: str) -> Figure | None:
     figure, panels = _panels(len(choices), 2, 6.5, 3.8)
     for row, choice in zip(panels, choices, strict=True):
         arms = [arm for arm in with_curves if arm.choice in ("", choice) or arm.matched]
-        sources = [*dict.fromkeys(arm.origin for arm in arms)]
-        kinds = [*dict.fromkeys(arm.control for arm in arms if arm.control)]
+        sources = [*dict.fromkeys((arm.origin, arm.settings) for arm in arms)]
+        kinds = [*dict.fromkeys(arm.control or arm.matched for arm in arms if arm.origin)]
+        kinds = [kind for kind in kinds if kind]
         dashes = {"": "-"} | {kind: _DASHES[index % len(_DASHES)] for index, kind in enumerate(kinds)}
         colors = colormaps["tab10"] if len(sources) <= 10 else colormaps["turbo"].resampled(len(sources))
         for axis, is_all in zip(row, (False, True), strict=True):
             for arm in arms:
-                style = ":" if arm.matched and not arm.is_real else dashes[arm.control]
-                _seeds(axis, arm, metric, is_all, colors(sources.index(arm.origin)), style)
+                style = ":" if arm.matched and not arm.is_real else dashes[arm.control or arm.matched]
+                color = colors(sources.index((arm.origin, arm.settings)))
+                _seeds(axis, arm, metric, is_all, color, style)
             axis.set(xlabel="tokens, all stages" if is_all else "tokens of this stage", ylabel=title_of(metric))
             if sign_of(metric) < 0:
-                axis.set_xscale("log")
+                axis.set_xscale("log")  # losses fall fast, then slowly
+                axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
                 axis.xaxis.set_minor_formatter(ticker.NullFormatter())
             axis.xaxis.set_major_formatter(lambda value, _: si(value))
             axis.grid(alpha=0.3)
@@ -177,7 +183,10 @@ def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:
     name = _text(arm.label)
     for x, y in curves:
         label = name if len(curves) == 1 else None
-        axis.plot(x, y, color=color, linestyle=style, linewidth=0.7, alpha=0.6, label=label)
+        marker = "." if len(x) < _FEW else None
+        axis.plot(
+            x, y, color=color, linestyle=style, linewidth=0.7, alpha=0.6, marker=marker, markersize=3, label=label
+        )
     if len(curves) > 1:
         common = sorted(set.intersection(*({*x} for x, _ in curves)))
         values = np.array([y[np.isin(x, common)] for x, y in curves])  # [seeds, points]
