@@ -49,7 +49,7 @@ def test_the_wheel_has_the_package_and_the_recipes(wheel):
     package = {
         path.relative_to(ROOT)
         for path in (ROOT / "hf_procedural").rglob("*")
-        if path.suffix in (".py", ".typed", ".html")
+        if path.suffix in (".py", ".typed", ".html") or path.name == "Snakefile"
     }
     recipes = {
         path.relative_to(ROOT) for path in (ROOT / "recipes").rglob("*") if path.suffix in (".py", ".yaml", ".txt")

@@ -131,7 +131,7 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
     return Arm(
         name=name,
         stage=stage,
-        domain=_listed({key: value for key, value in words.items() if key.startswith(_DOMAIN)}) or stage,
+        domain=_domain(words, plans[0].get("arguments") or {}) or stage,
         source=" + ".join(shown),
         choice=_in_words(chosen),
         settings=_listed(settings) if sources else model,
@@ -213,6 +213,12 @@ def _shown(source: Source, context: _Context) -> str:
     alike = [name for name in context.begun_from if name.partition("/")[2] == tail]
     name = tail if alike == [path] else short_paths(path)
     return name if source.weight == 1 else f"{source.weight:g}*{name}"
+
+
+def _domain(words: dict, arguments: dict) -> str:
+    """The rows or text of an arm: its own dimensions, else what its recipe was given."""
+    own = {key: value for key, value in words.items() if key.startswith(_DOMAIN)}
+    return _listed(own or {key: short_paths(arguments[key]) for key in DATA if arguments.get(key)})
 
 
 def _listed(words: dict[str, Any]) -> str:
