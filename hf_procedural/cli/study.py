@@ -30,6 +30,9 @@ def add_commands(commands) -> None:
     added.add_argument("--seeds", type=int, nargs="+", metavar="N", help="In place of the YAML's.")
     added.add_argument("--dry_run", action="store_true", help="Print the graph; run nothing, write nothing.")
     added.add_argument("--report", action="store_true", help="Report on what is there; run nothing.")
+    added.add_argument("--metric", metavar="NAME", help="Of the report (default: answer_accuracy, else loss).")
+    added.add_argument("--threshold", type=float, default=0.9, help="Accuracy whose step is shown (default: 0.9).")
+    added.add_argument("--method", default="t", help="Of the intervals: t (default) or bootstrap.")
     added.add_argument("--cores", type=int, metavar="N", help="Of this machine, for all runs (default: all).")
     added.add_argument("--executor", default="local", metavar="NAME", help="Snakemake's: local, slurm, kubernetes ...")
     added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: Snakemake's).")
@@ -40,7 +43,7 @@ def add_commands(commands) -> None:
 def study(args) -> None:
     """Runs it. Raises ValueError for a mistake, before it writes; ends with 2 where a run has failed."""
     from ..locks import holding
-    from ..studies import engine, outlook
+    from ..studies import engine, outlook, report
     from ..studies.graph import Graph
     from ..studies.reading import read
 
@@ -55,7 +58,9 @@ def study(args) -> None:
         engine.check(args.executor)
         with holding(output):
             is_made = engine.make(graph, args.executor, args.cores, args.jobs, args.words)
-    tell(engine.report(graph))
+    text = report.write(engine.plan_of(graph), output, args.metric, args.threshold, args.method)
+    summary = text.split("\n\n")[1]
+    tell(f"{summary} Report: {output / 'index.html'}, {output / 'report.md'}")
     if not is_made:
         again = f"hf-procedural study {args.study}"
         tell(f"hf-procedural: error: not all runs are made; the same command goes on: {again}", error=True)

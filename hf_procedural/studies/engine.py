@@ -218,8 +218,3 @@ def _why(output: Path, planned: Planned) -> str:
     errors = [line for line in lines if ": error: " in line]
     last = (errors or lines or ["nothing"])[-1]
     return f"{in_a_line(last.rpartition(': error: ')[2])} (log: {log})"
-
-
-def report(graph: Graph) -> str:
-    """Writes the report of what is there into the study's folder; gives its Markdown."""
-    return "(report)"
