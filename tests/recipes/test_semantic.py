@@ -159,6 +159,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(words, run, monkeypat
         words = ["--output_dir", folder, "--resume_from_checkpoint", "true"]
         run_here(monkeypatch, "semantic", folder / "recipe.yaml", *words)
         assert same_weights(whole, folder) and history(whole, "eval_loss") == history(folder, "eval_loss")
+        assert history(whole, "text_passes") == history(folder, "text_passes")
 
 
 def test_two_processes_follow_one_with_twice_the_batch(monkeypatch, tmp_path):
@@ -186,6 +187,8 @@ def test_a_mixture_ends_with_the_same_weights_after_a_kill(monkeypatch, tmp_path
     one, other = json.loads((killed / "checkpoint-60" / "rows.json").read_text())["sources"]
     assert one["tokens"] / (one["tokens"] + other["tokens"]) == pytest.approx(0.75, abs=0.02)
     assert one["epoch"] > 0
+    passes = [count for _, count in history(killed, "text_passes")]
+    assert passes == sorted(passes) and passes[0] == 0 and passes[-1] == max(one["epoch"], other["epoch"])
     run_here(monkeypatch, "semantic", *words, "--z_loss", "0", "--output_dir", tmp_path / "without")
     first = [dict(history(tmp_path / name, "loss"))[5] for name in ("whole", "without")]
     assert first[0] - first[1] == pytest.approx(1e-3 * math.log(300) ** 2, rel=0.2)
