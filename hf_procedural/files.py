@@ -126,6 +126,12 @@ def recipes_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "recipes"
 
 
+def studies_folder() -> Path:
+    """The folder of the studies: in that of the recipes where the package was installed from a wheel, beside it else."""
+    inside = recipes_folder() / "studies"
+    return inside if inside.is_dir() else recipes_folder().parent / "studies"
+
+
 def shipped(folder: str, name: str) -> Path | None:
     """A file of recipes/FOLDER (configs, accelerate, templates) by its name without ending, where there is one."""
     return next((file for file in (recipes_folder() / folder).glob("*.*") if file.stem == name), None)

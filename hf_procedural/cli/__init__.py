@@ -10,7 +10,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural diagnose runs/sort runs/set --data sort-16
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
-    hf-procedural study studies/laptop.yaml                # a comparison of arms, in stages
+    hf-procedural study laptop                             # a comparison of arms, in stages
 
 COMMAND --help tells more. As an extension of the hf command it is called hf procedural.
 """

@@ -8,7 +8,16 @@ from ..errors import nearest
 from ..files import check_folder, recipes_folder, whole
 from ..locks import holding
 from ..terminal import console, tell
-from ..training.catalogue import FILES, TRAIN, config_of, configs_of, launch_configurations, script_of, summary_of
+from ..training.catalogue import (
+    FILES,
+    TRAIN,
+    config_of,
+    configs_of,
+    launch_configurations,
+    script_of,
+    studies,
+    summary_of,
+)
 from .command import FORMAT, add_command
 
 COMMANDS = ("list", "copy")  # of hf-procedural recipe
@@ -61,7 +70,8 @@ def list_(args) -> None:
         screen.print(Padding(summary_of(name), (0, 0, 0, 4)))
         if configs_of(name):
             screen.print(Padding(f"settings: {', '.join(configs_of(name))}", (0, 0, 0, 4)))
-    screen.print(f"\nFor --config_file of those that train: {', '.join(launch_configurations())}")
+    screen.print(f"\nFor hf-procedural study: {', '.join(studies())}")
+    screen.print(f"For --config_file of those that train: {', '.join(launch_configurations())}")
 
 
 def copy(args) -> None:

@@ -4,16 +4,17 @@ import sys
 
 from .. import accepted
 from ..terminal import tell
+from ..training import catalogue
 from .command import add_command
 
 _STUDY = """Runs a study: stages of recipes whose lists are arms, with seeds, controls and
 matched arms, as a graph of run folders; and reports on it.
 
-    hf-procedural study studies/laptop.yaml --dry_run      # the graph: tokens, FLOPs, hours
-    hf-procedural study studies/laptop.yaml
-    hf-procedural study studies/laptop.yaml --seeds 0 1 2  # more seeds: only those are run
-    hf-procedural study studies/laptop.yaml --executor slurm --jobs 200
-    hf-procedural study studies/laptop.yaml --report       # of what is there
+    hf-procedural study laptop --dry_run           # the graph: tokens, FLOPs, hours
+    hf-procedural study laptop
+    hf-procedural study laptop --seeds 0 1 2 3 4   # more seeds: only those are run
+    hf-procedural study laptop --executor slurm --jobs 200
+    hf-procedural study laptop --report            # of what is there
 
 A run is finished with its eval_results.json. The same command goes on with a
 study that was interrupted, and makes anew what depends on an argument that has
@@ -25,7 +26,8 @@ words of its command line."""
 def add_commands(commands) -> None:
     """Adds it to argparse's `commands`."""
     added = add_command(commands, "study", study, _STUDY)
-    added.add_argument("study", metavar="STUDY.yaml", help="The study (docs/studies.md).")
+    about = f"A YAML (docs/studies.md), or one that comes with the package: {', '.join(catalogue.studies())}."
+    added.add_argument("study", metavar="STUDY", help=about)
     added.add_argument("--output_dir", metavar="DIR", help="Folder of all runs (default: the YAML's, else runs/NAME).")
     added.add_argument("--seeds", type=int, nargs="+", metavar="N", help="In place of the YAML's.")
     added.add_argument("--dry_run", action="store_true", help="Print the graph; run nothing, write nothing.")
@@ -47,7 +49,7 @@ def study(args) -> None:
     from ..studies.graph import Graph
     from ..studies.reading import read
 
-    graph = Graph(read(args.study, args.output_dir, args.seeds))
+    graph = Graph(read(catalogue.study_of(args.study), args.output_dir, args.seeds))
     output = graph.study.output
     engine.open_folder(graph.study)
     if args.dry_run:

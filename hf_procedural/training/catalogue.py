@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from ..errors import nearest
-from ..files import recipes_folder, shipped
+from ..files import recipes_folder, shipped, studies_folder
 
 # Each command with its script, in the order in which a model meets them.
 FILES = {
@@ -65,11 +65,31 @@ def launch_configurations() -> list[str]:
 def config_of(name: str, word: str) -> Path:
     """The YAML that a user means by `word`: a file, or one of the recipe's by name. Raises ValueError for neither."""
     config = shipped("configs", word)
-    if Path(word).exists() or (config is None and ("/" in word or Path(word).suffix)):
-        return Path(word)  # where it is none, the recipe says so
+    if _is_file(word, config):
+        return Path(word)
     if config is None:
         known = configs_of(name)
         raise ValueError(f"{name} has no settings {word!r}{nearest(word, known)} (its own: {', '.join(known)})")
     if recipe_of(config) != name:
         raise ValueError(f"{word} is no setting of {name}: hf-procedural {recipe_of(config)} {word}")
     return config
+
+
+def studies() -> list[str]:
+    """The names of the studies that come with the package."""
+    return sorted(file.stem for file in studies_folder().glob("*.yaml"))
+
+
+def study_of(word: str) -> Path:
+    """The YAML that a user means by `word`: a file, or a study by name. Raises ValueError for neither."""
+    file = studies_folder() / f"{word}.yaml"
+    if _is_file(word, file if file.is_file() else None):
+        return Path(word)
+    if not file.is_file():
+        raise ValueError(f"there is no study {word!r}{nearest(word, studies())} (by name: {', '.join(studies())})")
+    return file
+
+
+def _is_file(word: str, by_name: Path | None) -> bool:
+    """Whether `word` names a file, rather than what has its name; where there is none, who reads it says so."""
+    return Path(word).exists() or (by_name is None and ("/" in word or bool(Path(word).suffix)))
