@@ -32,10 +32,11 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows
+from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows, study
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
+from hf_procedural.studies import engine
 from hf_procedural.tasks import task_class
 from hf_procedural.training import catalogue
 
@@ -557,6 +558,8 @@ def error_of(capsys):
         ("publish sort-4 --output_dir strange", "hf_procedural.json of strange is damaged"),
         ("publish run --output_dir data", "run is a folder: a run is published alone"),
         ("publish sort-4 --repo", "argument --repo: expected one argument"),
+        ("study labtop --dry_run", "there is no study 'labtop': did you mean laptop? (by name: "),
+        ("study labtop.yaml", "no configuration file labtop.yaml"),
         ("diagnose run", "required: --data"),
         ("diagnose --data sort-4", "required: MODEL"),
         ("diagnose runs --data sort-4", "runs: no model there ("),
@@ -606,7 +609,9 @@ def a_tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_names_every_flag_and_its_examples_run(command, capsys, run):
+def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkeypatch):
+    monkeypatch.setattr(engine, "make", lambda *_: True)  # tests/studies makes the runs of some
+    monkeypatch.setattr(engine, "report", lambda _: "| arm |")
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
     required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
@@ -645,7 +650,7 @@ def test_help_names_the_commands(capsys, run):
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
     runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]
-    runs += [diagnose.diagnose]
+    runs += [diagnose.diagnose, study.study]
     assert [cli.parse(words).run for words in examples] == [*runs, recipes.list_, launch.run]
 
 

@@ -23,7 +23,7 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 def wheel(tmp_path_factory) -> Path:
     """The built wheel; of a copy, since setuptools also packs what an earlier build has left in a checkout."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
-    for name in ("hf_procedural", "recipes"):
+    for name in ("hf_procedural", "recipes", "studies"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (MODULE, "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -54,7 +54,14 @@ def test_the_wheel_has_the_package_and_the_recipes(wheel):
     recipes = {
         path.relative_to(ROOT) for path in (ROOT / "recipes").rglob("*") if path.suffix in (".py", ".yaml", ".txt")
     }
-    assert packed == {MODULE} | {str(path) for path in package} | {f"hf_procedural/{path}" for path in recipes}
+    studies = {f"hf_procedural/recipes/studies/{path.name}" for path in (ROOT / "studies").glob("*.yaml")}
+    recipes = {f"hf_procedural/{path}" for path in recipes}
+    assert packed == {MODULE} | {str(path) for path in package} | recipes | studies
+
+
+def test_a_study_by_its_name(shell):
+    printed = subprocess.run([*shell, "study", "laptop", "--dry_run"], capture_output=True, text=True, check=True)
+    assert "| warmup | sort-12 " in printed.stdout and not any(Path().iterdir())
 
 
 def test_train_interrupt_and_go_on_with_a_copied_script(shell):

@@ -8,9 +8,9 @@ the Hugging Face Hub, and the recipes.
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
     hf-procedural diagnose runs/sort runs/set --data sort-16
+    hf-procedural study laptop                             # a comparison of arms, in stages
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
-    hf-procedural study laptop                             # a comparison of arms, in stages
 
 COMMAND --help tells more. As an extension of the hf command it is called hf procedural.
 """

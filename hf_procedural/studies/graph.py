@@ -90,8 +90,10 @@ class Graph:
             for names in self._choices(stage, arguments):
                 arm = {key.rpartition(".")[2]: _label(value, names) for key, value in axes.items()}
                 for key in REFERRING:
-                    if key not in axes and isinstance(arguments.get(key), str) and names:
-                        arm[key] = _label(arguments[key], names)
+                    value = arguments.get(key)
+                    words = references(value, self.study.stages) if isinstance(value, str) else []
+                    if key not in axes and any(isinstance(word, Reference) for word in words):
+                        arm[key] = _label(value, names)
                 for seed in stage.seeds:
                     yield self.planned(stage, arguments, arm, names, seed)
 
