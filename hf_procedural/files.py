@@ -127,7 +127,7 @@ def recipes_folder() -> Path:
 
 
 def studies_folder() -> Path:
-    """The folder of the studies: in that of the recipes where the package was installed from a wheel, beside it else."""
+    """The folder of the studies: in that of the recipes in an installed package, beside it in a checkout."""
     inside = recipes_folder() / "studies"
     return inside if inside.is_dir() else recipes_folder().parent / "studies"
 

@@ -36,7 +36,7 @@ from hf_procedural.cli import diagnose, environment, export, launch, publish, re
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
-from hf_procedural.studies import engine
+from hf_procedural.studies import engine, report
 from hf_procedural.tasks import task_class
 from hf_procedural.training import catalogue
 
@@ -404,6 +404,7 @@ def test_every_recipe_is_a_command_with_its_settings(run):
     configs = [config for name in catalogue.FILES for config in catalogue.configs_of(name)]
     assert sorted(configs) == sorted(path.stem for path in (RECIPES / "configs").glob("*.yaml"))
     assert all(f"{config}" in listed for config in configs)
+    assert f"For hf-procedural study: {', '.join(catalogue.studies())} " in listed and "laptop" in catalogue.studies()
     for path in (RECIPES / "configs").glob("*.yaml"):
         assert path.read_text().startswith(f"# hf-procedural {catalogue.recipe_of(path)} {path.stem}\n")
 
@@ -611,7 +612,7 @@ def a_tokenizer() -> PreTrainedTokenizerFast:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkeypatch):
     monkeypatch.setattr(engine, "make", lambda *_: True)  # tests/studies makes the runs of some
-    monkeypatch.setattr(engine, "report", lambda _: "| arm |")
+    monkeypatch.setattr(report, "write", lambda *_: "# laptop\n\nNothing is made.\n\n")
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])
     required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
