@@ -1,5 +1,6 @@
 """The figures of a study's report, as PNGs: heat map, curves, components, controls, tokens needed."""
 
+import dataclasses
 import itertools
 import re
 import textwrap
@@ -37,49 +38,52 @@ _CAPTIONS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A figure: its file, its caption, and the group that it is of; empty where it is of all."""
+
+    file: str
+    caption: str
+    group: str = ""
+
+
 def draw(
     groups: dict[str, list[Arm]], metrics: dict[str, str], comparisons: list[Comparison], folder: Path
-) -> dict[str, str]:
-    """Draws all figures for which there is anything; gives captions by the names of the files in `folder`."""
-    captions: dict[str, str] = {}
+) -> list[Drawn]:
+    """Draws all figures for which there is anything, as PNGs in `folder`."""
+    drawn: list[Drawn] = []
     with rc_context({"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}):
-        for name, figure, caption in _figures({title: groups[title] for title in metrics}, metrics, comparisons):
-            while f"{name}.png" in captions:
+        for name, figure, caption, group in _figures({title: groups[title] for title in metrics}, metrics, comparisons):
+            name = _slug(name)
+            while f"{name}.png" in [each.file for each in drawn]:
                 name += "_"
             with whole(folder / f"{name}.png") as temporary:
                 figure.savefig(temporary, dpi=110, format="png")
-            captions[f"{name}.png"] = caption
-    return captions
+            drawn.append(Drawn(f"{name}.png", caption, group))
+    return drawn
 
 
-def _figures(groups, metrics, comparisons) -> Iterator[tuple[str, Figure, str]]:
-    """Name, figure and caption of each."""
+def _figures(groups, metrics, comparisons) -> Iterator[tuple[str, Figure, str, str]]:
+    """Name, figure, caption and group of each."""
     by_metric: dict[str, dict[str, list[Arm]]] = {}
     for title, metric in metrics.items():
         by_metric.setdefault(metric, {})[title] = groups[title]
     for metric, alike in by_metric.items():
         more = "" if len(by_metric) == 1 else f"_{metric.removeprefix('eval_')}"
         for name, make in (("heatmap", _heat_map), ("components", _components)):
-            figure = make(alike, metric)
-            if figure is not None:
-                yield _slug(name + more), figure, _CAPTIONS[name].format(title_of(metric))
-    for title, group in groups.items():
-        figure = _curves(group, metrics[title])
-        if figure is not None:
-            yield curves_of(title), figure, _CAPTIONS["curves"].format(visible(title))
+            if figure := make(alike, metric):
+                yield name + more, figure, _CAPTIONS[name].format(title_of(metric)), ""
     for name, figure in (("controls", _controls(comparisons)), ("tokens", _tokens(groups))):
-        if figure is not None:
-            yield name, figure, _CAPTIONS[name]
+        if figure:
+            yield name, figure, _CAPTIONS[name], ""
+    for title, group in groups.items():
+        if figure := _curves(group, metrics[title]):
+            yield f"curves_{title}", figure, _CAPTIONS["curves"].format(visible(title)), title
 
 
 def _text(name: str) -> str:
     """A name as it is written in a figure: in lines, of which three are shown."""
     return "\n".join(textwrap.wrap(visible(name), _WIDTH, max_lines=3, placeholder=" ..."))
-
-
-def curves_of(title: str) -> str:
-    """The name of the figure of a group's curves, without what comes behind it where another has it, too."""
-    return _slug(f"curves_{title}")
 
 
 def _slug(name: str) -> str:

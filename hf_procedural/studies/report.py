@@ -5,6 +5,7 @@ compared), figures, and index.html, all of it in one file for a browser, in the 
 """
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,15 +63,16 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     compared = groups(arms)
     metrics = metrics_of(compared, metric)
     comparisons = compare(compared, metrics, method)
-    captions = figures.draw(compared, metrics, comparisons, folder)
+    earlier = _figures_of(folder / FILES[0])
+    drawn = figures.draw(compared, metrics, comparisons, folder)
     title = f"# {as_markdown(in_a_line(plan.get('name') or folder.absolute().name))}: report of a study"
     paragraphs = [title, *_overview(arms, comparisons), *_warnings(comparisons)]
-    paragraphs += [_heat_map(compared, metrics), *_drawn(captions, "heatmap", "components", "controls", "tokens")]
+    paragraphs += [*_means(compared, metrics), *_shown(drawn, "")]
     paragraphs.append(_DIFFERENCES_MEAN.format(_BY[method], sum(bool(each.difference.test) for each in comparisons)))
     for name, key in metrics.items():
         here = [each for each in comparisons if each.group == name]
         paragraphs += [f"## {as_markdown(in_a_line(name))}", *_group(compared[name], key, here, threshold)]
-        paragraphs += _drawn(captions, figures.curves_of(name))
+        paragraphs += _shown(drawn, name)
     paragraphs += _others(arms, compared, threshold)
     text = "\n\n".join(filter(None, paragraphs)) + "\n"
     diagnoses = sorted(folder.glob("diagnosis/*/diagnosis.md"))
@@ -80,13 +82,23 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     write_csv(folder / FILES[2], list(map(_difference_row, comparisons)))
     parts = [(text, folder), *((read_text(file), file.parent) for file in diagnoses)]
     write_text(folder / FILES[3], page.render(parts))
+    for file in {*earlier} - {each.file for each in drawn}:  # of arms that are not there any more
+        (folder / file).unlink(missing_ok=True)
     return text
 
 
-def _drawn(captions: dict[str, str], *names: str) -> list[str]:
-    """The figures whose names begin so, with their captions."""
-    files = [file for name in names for file in captions if file.removesuffix(".png").startswith(name)]
-    return [f"![{as_markdown(Path(file).stem)}]({file})\n\n*{as_markdown(captions[file])}*" for file in files]
+def _figures_of(report: Path) -> list[str]:
+    """The figures that a report shows; none where there is no report."""
+    return re.findall(r"^!\[[^]]*\]\(([\w.-]+\.png)\)$", read_text(report), re.MULTILINE) if report.is_file() else []
+
+
+def _shown(drawn: list[figures.Drawn], group: str) -> list[str]:
+    """The figures of a group, or those of all, with their captions."""
+    return [
+        f"![{as_markdown(Path(each.file).stem)}]({each.file})\n\n*{as_markdown(each.caption)}*"
+        for each in drawn
+        if each.group == group
+    ]
 
 
 def _overview(arms: list[Arm], comparisons: list[Comparison]) -> list[str]:
@@ -145,17 +157,18 @@ def _mean(arm: Arm, metric: str) -> str:
     return show(np.mean(values)) + spread if values else ""
 
 
-def _heat_map(compared: dict[str, list[Arm]], metrics: dict[str, str]) -> str:
+def _means(compared: dict[str, list[Arm]], metrics: dict[str, str]) -> list[str]:
     """The means of all arms, controls too, by domain."""
     lines: dict[str, dict[str, str]] = {}
     for title, metric in metrics.items():
         for arm in compared[title]:
-            line = lines.setdefault(arm.label, {"arm": as_markdown(arm.label)})
-            line[as_markdown(title)] = _mean(arm, metric)
+            lines.setdefault(arm.label, {"arm": as_markdown(arm.label)})[as_markdown(title)] = _mean(arm, metric)
+    if not lines:
+        return []
     titles = ["arm", *map(as_markdown, metrics)]
-    return (
-        markdown_table([{title: line.get(title, "") for title in titles} for line in lines.values()]) if lines else ""
-    )
+    names = dict.fromkeys(map(title_of, metrics.values()))
+    table = markdown_table([{title: line.get(title, "") for title in titles} for line in lines.values()])
+    return ["## All arms", f"Final {' or '.join(names)}: means of seeds ± their sample standard deviation.", table]
 
 
 def _group(group: list[Arm], metric: str, comparisons: list[Comparison], threshold: float) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -171,6 +172,28 @@ def test_figures_are_there_and_of_something(probes, tmp_path):
     for name in names:
         image = imread(tmp_path / name)
         assert min(image.shape[:2]) > 150 and len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20, name
+
+
+def test_figures_that_are_drawn_no_more_are_removed_and_no_others(probes, tmp_path):
+    report.write(probes.plan, tmp_path)
+    (tmp_path / "mine.png").write_bytes(b"")
+    fewer = [run for run in probes.plan["runs"] if "permuted" not in run["name"] and "compute" not in run["name"]]
+    report.write(probes.plan | {"runs": fewer}, tmp_path)
+    assert not (tmp_path / "controls.png").exists() and (tmp_path / "components.png").exists()
+    assert (tmp_path / "mine.png").exists()
+
+
+def test_curves_stand_with_their_own_domain(tmp_path):
+    study = MadeStudy(tmp_path)
+    for task in ("sort-8", "sort-80", "sort 8"):
+        study.add(f"probe/{task}/seed_0", {"task": task, "init_from": "scratch"}, accuracies(0.1, 0.2))
+    text = report.write(study.plan, tmp_path)
+    sections = {part.splitlines()[0]: re.findall(r"\((curves.*)\)", part) for part in text.split("\n## ")[2:]}
+    assert sections == {
+        "sort-8": ["curves_sort-8.png"],
+        "sort-80": ["curves_sort-80.png"],
+        "sort 8": ["curves_sort_8.png"],
+    }
 
 
 def text_study(tmp_path, scratch_passes, arm_passes, **options):
