@@ -274,11 +274,12 @@ def whole_of(arm: Arm, group: list[Arm]) -> Arm | None:
         return None
     alike = [other for other in group if other.is_real and other.choice == WHOLE]
     alike = [other for other in alike if (other.settings, other.matched) == (arm.settings, arm.matched)]
-    return next((other for other in alike if _weighted(other) == _weighted(arm)), None)
+    return next((other for other in alike if weights_of(other) == weights_of(arm)), None)
 
 
-def _weighted(arm: Arm) -> list[tuple]:
-    return [(origin, weight) for origin, _, weight in arm.origin]
+def weights_of(arm: Arm) -> tuple[tuple[str, float], ...]:
+    """The identities of an arm's sources and the weights of their averages, whatever components came from them."""
+    return tuple((origin, weight) for origin, _, weight in arm.origin)
 
 
 def _is_matched_to(other: Arm, arm: Arm, group: list[Arm]) -> bool:

@@ -17,12 +17,13 @@ from ..runs.read import TOKENS, efficiency, finals, sign_of
 from ..runs.report import title_of
 from ..runs.tables import si
 from ..terminal import visible
-from .arms import Arm, baseline_of
+from .arms import Arm, baseline_of, weights_of
 from .comparisons import Comparison, values_of
 
 _DASHES = ("--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))  # of controls
 _WIDTH, _LETTER = 44, 0.09  # characters of a line, and inches of one of them
 _FEW = 40  # points, which get a mark each
+_CROWD, _LEGEND = 10, 14  # arms in one panel with their controls, and in one column of a legend
 _LARGEST = 40  # rows of a heat map of which each cell has its number
 _CAPTIONS = {
     "heatmap": "Final {} of what arms began with (rows), by domain (columns); colour: the gain over scratch, positive "
@@ -145,23 +146,28 @@ def _short(value: float, metric: str) -> str:
 
 
 def _curves(group: list[Arm], metric: str) -> Figure | None:
-    """A row of panels for each choice of components; scratch and what is matched are in each."""
+    """A row of panels for each choice of components; scratch and what is matched are in each.
+
+    Of many arms, controls have a row of their own.
+    """
     with_curves = [arm for arm in group if any(run.curve(metric, TOKENS).size for run in arm.runs)]
     if not with_curves:
         return None
-    choices = [*dict.fromkeys(arm.choice for arm in with_curves if arm.is_real)] or [""]
-    figure, panels = _panels(len(choices), 2, 6.5, 3.8)
-    for row, choice in zip(panels, choices, strict=True):
-        arms = [arm for arm in with_curves if arm.choice in ("", choice) or arm.matched]
-        sources = [*dict.fromkeys((arm.origin, arm.settings) for arm in arms)]
-        kinds = [*dict.fromkeys(arm.control or arm.matched for arm in arms if arm.origin)]
-        kinds = [kind for kind in kinds if kind]
-        dashes = {"": "-"} | {kind: _DASHES[index % len(_DASHES)] for index, kind in enumerate(kinds)}
-        colors = colormaps["tab10"] if len(sources) <= 10 else colormaps["turbo"].resampled(len(sources))
+    apart = len(with_curves) > _CROWD
+    key = {arm.name: (arm.choice, apart and bool(arm.control)) for arm in with_curves}
+    keys = dict.fromkeys(key[arm.name] for arm in with_curves if not _is_in_all(arm))  # controls come last in a group
+    from_where = {arm.name: (weights_of(arm), arm.settings) for arm in with_curves}
+    sources = [*dict.fromkeys(from_where.values())]
+    colors = colormaps["tab10"] if len(sources) <= 10 else colormaps["turbo"].resampled(len(sources))
+    kinds = filter(None, dict.fromkeys(arm.control or arm.matched for arm in with_curves if arm.origin))
+    dashes = {"": "-"} | dict(zip(kinds, itertools.cycle(_DASHES), strict=False))
+    figure, panels = _panels(max(len(keys), 1), 2, 6.5, 3.8)
+    for row, (choice, is_control) in zip(panels, keys or [("", False)], strict=True):
+        arms = [arm for arm in with_curves if key[arm.name] == (choice, is_control) or _is_in_all(arm)]
         for axis, is_all in zip(row, (False, True), strict=True):
             for arm in arms:
                 style = ":" if arm.matched and not arm.is_real else dashes[arm.control or arm.matched]
-                color = colors(sources.index((arm.origin, arm.settings)))
+                color = colors(sources.index(from_where[arm.name]))
                 _seeds(axis, arm, metric, is_all, color, style)
             axis.set(xlabel="tokens, all stages" if is_all else "tokens of this stage", ylabel=title_of(metric))
             if sign_of(metric) < 0:
@@ -171,9 +177,13 @@ def _curves(group: list[Arm], metric: str) -> Figure | None:
             axis.xaxis.set_major_formatter(lambda value, _: si(value))
             axis.grid(alpha=0.3)
         if choice:
-            row[0].set_title(_text(choice), loc="left")
+            row[0].set_title(visible(f"{choice}, controls" if is_control else choice), loc="left")
         row[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")
     return figure
+
+
+def _is_in_all(arm: Arm) -> bool:
+    return not arm.origin or bool(arm.matched and not arm.is_real)
 
 
 def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:
