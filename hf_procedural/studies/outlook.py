@@ -1,5 +1,6 @@
 """What a study will be, before it is run: its arms with tokens, FLOPs and hours."""
 
+import functools
 import json
 import time
 
@@ -19,7 +20,7 @@ def outlook(graph: Graph) -> str:
     """A table of all arms, in Markdown, and what is left to be done, in all.
 
     Hours are told by finished runs of the stage, or of the study, and else by how fast this machine multiplies
-    matrices, which is rough.
+    matrices, or GPUs do where a stage asks for them, which is rough.
     """
     to_do = {planned.name for planned in left(graph)}
     speeds = _speeds(graph)
@@ -46,7 +47,7 @@ def outlook(graph: Graph) -> str:
             total["tokens"] += len(waiting) * (amount.tokens if amount else 0)
             total["flops"] += len(waiting) * (amount.flops if amount else 0)
             total["hours"] += len(waiting) * (hours or 0)
-    how = "by finished runs" if speeds else "roughly, by matrix products on this machine"
+    how = "by finished runs" if speeds else "roughly, by matrix products of this machine, or of a GPU"
     return (
         f"{markdown_table(lines)}\n\n{total['runs']} of {len(graph.runs)} runs are left: {si(total['tokens'])} tokens, "
         f"{POWER(total['flops'])} FLOPs, {total['hours']:.2g} hours one after another ({how})."
@@ -69,19 +70,13 @@ def _speeds(graph: Graph) -> dict[str, float]:
 def _hours(planned: Planned, speeds: dict[str, float]) -> float | None:
     if planned.amount is None or not planned.amount.flops:
         return None
-    speed = speeds.get(planned.stage) or speeds.get("") or _of_matrices()
+    gpus = int(planned.resources.get("gpu", 0)) or min(1, gpus_here())
+    roughly = _TRAINS_AT * (gpus * _GPU or _multiplications())
+    speed = speeds.get(planned.stage) or speeds.get("") or roughly
     return (_START + planned.amount.flops / speed) / 3600
 
 
-_measured: list[float] = []
-
-
-def _of_matrices() -> float:
-    if not _measured:
-        _measured.append(_TRAINS_AT * (_GPU if gpus_here() else _multiplications()))
-    return _measured[0]
-
-
+@functools.cache
 def _multiplications() -> float:
     """FLOPs in a second of float32 matrix products of NumPy."""
     size = 512

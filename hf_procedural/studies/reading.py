@@ -26,6 +26,7 @@ from pathlib import Path
 from .. import accepted
 from ..errors import nearest
 from ..tasks import lookup
+from ..tasks.presets import PRESETS
 from ..training import catalogue, parser
 
 # Arguments that may name the output of a stage.
@@ -182,7 +183,7 @@ def _mapping(key: str, value, where: str) -> dict:
 def _sort(stage: Stage, content: dict, has_settings: bool, where: str) -> None:
     """Puts arguments among a stage's `fixed` or its `axes`. Raises ValueError for what its recipe does not know."""
     options = parser.of_recipe(catalogue.script_of(stage.script))
-    parameters = _task_parameters(content.get("task")) if "task_parameters" in options.options else set()
+    parameters = _task_parameters(content.get("task")) if "task_parameters" in options.options else {}
     for key in [key for key in content if key in _OURS]:
         if key not in ("output_dir", "seed") or not has_settings:
             raise ValueError(f"{where}: {key} is the study's: it gives each run its own")
@@ -192,32 +193,40 @@ def _sort(stage: Stage, content: dict, has_settings: bool, where: str) -> None:
         if key not in options.options and nearest(key, parameters) and not nearest(key, options.options, cutoff=0.8):
             raise ValueError(f"{where}: unknown key {key!r}{nearest(key, parameters)}")
     for key, value in options.todays(content, where).items():
-        is_axis = isinstance(value, list) and (not options.takes_list(key) or _holds_lists(value))
-        if is_axis and not value:
-            raise ValueError(f"{where}: {key} is an empty list, which is no arm")
-        if is_axis:
+        is_list = options.takes_list(key) and key != "model_name_or_path"  # of which each has a run of its own
+        if _is_axis(value, is_list):
+            if not value:
+                raise ValueError(f"{where}: {key} is an empty list, which is no arm")
             stage.axes[key] = value
         else:
             stage.fixed[key] = value
     for key, value in for_task.items():
-        if isinstance(value, list):
+        if _is_axis(value, parameters[key]):
             stage.axes[f"task_parameters.{key}"] = value  # of which an arm tells the last word
         else:
             stage.fixed["task_parameters"] = (stage.fixed.get("task_parameters") or {}) | {key: value}
 
 
-def _holds_lists(value: list) -> bool:
-    return bool(value) and all(isinstance(item, list) for item in value)
+def _is_axis(value, is_list: bool) -> bool:
+    """Whether a value is those of several arms, of an argument that is itself a list, or is none."""
+    return isinstance(value, list) and (not is_list or (bool(value) and all(isinstance(item, list) for item in value)))
 
 
-def _task_parameters(tasks) -> set[str]:
-    """The parameters that the tasks of a stage have among them; none of what is no task, which is said later."""
-    names = [name for value in (tasks if isinstance(tasks, list) else [tasks]) for name in str(value).split("+")]
-    parameters = set()
-    for name in names:
-        with contextlib.suppress(ValueError):
-            of_task = lookup.parse(name, {})[0]
-            parameters |= {"shuffle_tokens", *(field.name for field in dataclasses.fields(of_task))}
+def _task_parameters(tasks) -> dict[str, bool]:
+    """The parameters that the tasks of a stage have among them, and whether each is a list of values.
+
+    Those of what is no task are left out, which is said later.
+    """
+    parameters = {"shuffle_tokens": False}
+    for value in tasks if isinstance(tasks, list) else [tasks]:
+        names = str(PRESETS[value].task if value in PRESETS else value).split("+")
+        parameters |= {"weights": True} if len(names) > 1 else {}
+        for name in names:
+            with contextlib.suppress(ValueError):
+                of_task = lookup.parse(name, {})[0]
+                own = {field.name: "tuple" in str(field.type) for field in dataclasses.fields(of_task)}
+                parameters |= own
+                parameters |= {f"{of_task.name}.{key}": is_list for key, is_list in own.items() if len(names) > 1}
     return parameters
 
 
@@ -256,5 +265,10 @@ def _ordered(stages: dict[str, Stage]) -> dict[str, Stage]:
     try:
         order = list(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
-        raise ValueError(f"stages begin from each other: {' -> '.join(reversed(error.args[1]))}") from None
+        first, *others = error.args[1]
+        if others == [first]:  # such as a stage codeparrot, whose dataset is codeparrot/codeparrot-clean-train
+            raise ValueError(
+                f"stage {first} begins from itself; call it otherwise where a name was not meant"
+            ) from None
+        raise ValueError(f"stages begin from each other: {' -> '.join([*reversed(others), first])}") from None
     return {name: stages[name] for name in order}
