@@ -42,6 +42,7 @@ class Arm:
     match: str  # the name of that arm in the stage
     earlier: float  # tokens of the stages before, as planned
     origin: tuple  # identity of its sources without their controls
+    inherits: bool  # whether all that it began with is the baseline of an earlier stage, which others had a source in
     plans: list[dict]  # its runs in the plan, by seed
     begun: list[Run | None]  # those in their folders, None for one that has not begun
 
@@ -58,13 +59,13 @@ class Arm:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it began from scratch, with no more text than others."""
-        return not self.origin and not self.matched
+        """Whether it began from scratch, here or in the stage before, with no more text than others."""
+        return (self.inherits or not self.origin) and not self.matched
 
     @property
     def is_real(self) -> bool:
         """Whether it has weights of an earlier stage as they were; a substitutive one pays for that stage itself."""
-        return bool(self.origin) and not self.control and self.matched in ("", "substitutive")
+        return bool(self.origin) and not self.inherits and not self.control and self.matched in ("", "substitutive")
 
     @property
     def runs(self) -> list[Run]:
@@ -89,9 +90,8 @@ def read_arms(plan: dict, folder: Path) -> list[Arm]:
             named.setdefault(str(PurePosixPath(run["name"]).parent), []).append(run)
         known = {name: (runs[0]["stage"], dict(runs[0]["arm"])) for name, runs in named.items()}
         tokens = {run["name"]: (run.get("tokens") or 0, run.get("after") or []) for run in plan["runs"]}
-        context = _Context(
-            known, tokens, {path for _, words in known.values() for path in _paths(words) if path in known}
-        )
+        begun_from = {path for _, words in known.values() for path in _paths(words) if path in known}
+        context = _Context(known, tokens, begun_from, {stage for stage, words in known.values() if _sources(words)})
         return [_arm(name, runs, context, folder) for name, runs in named.items()]
 
 
@@ -102,6 +102,7 @@ class _Context:
     known: dict[str, tuple[str, dict]]  # stage and dimensions of each arm
     tokens: dict[str, tuple[float, list[str]]]  # of each run, and the runs that it begins from
     begun_from: set[str]  # arms
+    with_sources: set[str]  # stages
 
 
 def _paths(words: dict) -> list[str]:
@@ -123,18 +124,24 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
         shown = [", ".join(filter(None, [SCRATCH, _more_text(words)]))]
     if matched.get("kind") == "substitutive":
         shown[-1] += ", substitutive"
-    controls = [source.control for source in sources] + [
-        "shuffle_tokens" for was_shuffled, _ in origins if was_shuffled
+    controls = [
+        control for source, (before, _) in zip(sources, origins, strict=True) for control in (source.control, *before)
     ]
+    inherits = (
+        bool(sources)
+        and not any(controls)
+        and set(chosen) == {("all",)}
+        and all(_is_scratch(path, context) for path in _paths(words))
+    )
     settings = {k: v for k, v in words.items() if not k.startswith(_DOMAIN) and k not in _BEGINNING}
     model = _listed({key: value for key, value in settings.items() if key not in TRANSFER})
     return Arm(
         name=name,
         stage=stage,
         domain=_domain(words, plans[0].get("arguments") or {}) or stage,
-        source=" + ".join(shown),
-        choice=_in_words(chosen),
-        settings=_listed(settings) if sources else model,
+        source=" + ".join(_paths(words) if inherits else shown),
+        choice="" if inherits else _in_words(chosen),
+        settings=_listed(settings) if sources and not inherits else model,
         model=model,
         control=", ".join(dict.fromkeys(filter(None, controls))),
         matched=matched.get("kind", "").replace("_", "-"),
@@ -144,6 +151,7 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
             (origin, choice, source.weight)
             for source, choice, (_, origin) in zip(sources, chosen, origins, strict=True)
         ),
+        inherits=inherits,
         plans=plans,
         begun=[_run(folder / plan["name"]) for plan in plans],
     )
@@ -191,17 +199,35 @@ def _in_words(chosen: list[tuple[str, ...]]) -> str:
     return f"{names[0]} only" if len(names) == 1 and names[0] != WHOLE else " + ".join(names)
 
 
-def _origin(path: str, known: dict[str, tuple[str, dict]]) -> tuple[bool, str]:
-    """Whether a source learned from shuffled tokens, and what it is otherwise."""
+def _origin(path: str, known: dict[str, tuple[str, dict]]) -> tuple[list[str | None], str]:
+    """The controls behind a source, in all stages before, and what it is without them."""
     if path not in known:
-        return False, path
+        return [], path
     stage, words = known[path]
     parameters = words.get("task_parameters")
     parameters = dict(parameters) if isinstance(parameters, dict) else {}
     shuffled = any(each.get("shuffle_tokens") in (True, "true") for each in (words, parameters))
-    plain = {key: value for key, value in words.items() if key not in ("shuffle_tokens", "task_parameters")}
+    controls: list[str | None] = ["shuffle_tokens"] if shuffled else []
+    plain = {key: value for key, value in words.items() if key not in (*_BEGINNING, "task_parameters")}
     plain["task_parameters"] = {key: value for key, value in parameters.items() if key != "shuffle_tokens"}
-    return shuffled, json.dumps([stage, plain], sort_keys=True)
+    begun_from: list = [_more_text(words)]
+    for source in _sources(words):
+        before, origin = _origin(str(source.path), known)
+        controls += [source.control, *before]
+        begun_from.append([origin, _chosen(source.components or words.get("transfer")), source.weight])
+    return controls, json.dumps([stage, plain, begun_from], sort_keys=True)
+
+
+def _is_scratch(path: str, context: _Context) -> bool:
+    """Whether a source is the baseline of a stage in which others had a source."""
+    if path not in context.known:
+        return False
+    stage, words = context.known[path]
+    sources = _sources(words)
+    if not sources:
+        return stage in context.with_sources and not _more_text(words)
+    plain = not any(source.control or source.components for source in sources)
+    return plain and all(_is_scratch(each, context) for each in _paths(words))
 
 
 def _shown(source: Source, context: _Context) -> str:
@@ -248,8 +274,12 @@ def groups(arms: list[Arm]) -> dict[str, list[Arm]]:
 
 
 def baseline_of(arm: Arm, group: list[Arm]) -> Arm | None:
-    """The arm from scratch that an arm is compared with: that of its settings, else the only one of the group."""
-    scratch = [other for other in group if other.is_baseline]
+    """The arm from scratch that an arm is compared with: that of its settings, else the only one of the group.
+
+    Where none is, the one whose earlier stages began from scratch.
+    """
+    scratch = [other for other in group if other.is_baseline and not other.inherits]
+    scratch = scratch or [other for other in group if other.is_baseline]
     same = [other for other in scratch if other.model == arm.model]
     for others in (same, scratch):
         if len(others) == 1 and others[0] is not arm:

@@ -183,7 +183,7 @@ def _curves(group: list[Arm], metric: str) -> Figure | None:
 
 
 def _is_in_all(arm: Arm) -> bool:
-    return not arm.origin or bool(arm.matched and not arm.is_real)
+    return arm.is_baseline or bool(arm.matched and not arm.is_real)
 
 
 def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:

@@ -371,6 +371,50 @@ def test_each_arm_is_compared_with_scratch_of_its_settings(tmp_path):
     }
 
 
+def test_a_third_stage_is_compared_with_what_began_from_scratch_in_the_second(tmp_path):
+    study = MadeStudy(tmp_path)
+    study.add("warmup/set-16/seed_0", {"task": "set"}, accuracies(1.0), tokens=500)
+    second = {
+        "scratch": "scratch",
+        "set": "warmup/set-16",
+        "perm": "permuted:warmup/set-16",
+        "attn": "attn=warmup/set-16",
+    }
+    for name, init_from in second.items():
+        after = [] if name == "scratch" else ["warmup/set-16/seed_0"]
+        study.add(f"text/{name}/seed_0", {"init_from": init_from}, losses(1.0), after=after)
+        arm, after = {"task": "sort", "init_from": f"text/{name}"}, [f"text/{name}/seed_0"]
+        study.add(f"rl/{name}/seed_0", arm, accuracies(0.5), after=after, sources=[source(f"text/{name}")])
+    group = study_arms.groups(study_arms.read_arms(study.plan, tmp_path))["rl: sort"]
+    assert {(each.arm.label, each.role): each.other.label for each in _compare(group)} == {
+        ("set", "baseline"): "text/scratch",
+        ("set", "permuted"): "permuted: perm",
+        ("attn", "baseline"): "text/scratch",
+        ("permuted: perm", "baseline"): "text/scratch",
+    }
+    report.write(study.plan, tmp_path)
+    study.add("rl/new/seed_0", {"task": "sort", "init_from": "scratch"}, accuracies(0.1))  # then it is that one
+    group = study_arms.groups(study_arms.read_arms(study.plan, tmp_path))["rl: sort"]
+    assert {each.other.label for each in _compare(group) if each.role == "baseline"} == {"scratch"}
+    assert [arm.label for arm in group][:2] == ["text/scratch", "scratch"]
+    assert (tmp_path / "heatmap_answer_accuracy.png").exists()
+
+
+def test_what_only_evaluates_has_its_results(tmp_path):
+    study = MadeStudy(tmp_path)
+    for name, value in {"scratch": 0.25, "set": 0.75}.items():
+        init_from = "scratch" if name == "scratch" else "warmup/set"
+        sources = None if name == "scratch" else [source("x")]
+        study.add(f"text/{name}/seed_0", {"init_from": init_from}, losses(1.0), sources=sources)
+        arm = {"model_name_or_path": f"text/{name}", "task": "sort"}
+        folder = study.add(f"scores/{name}/seed_0", arm, after=[f"text/{name}/seed_0"])
+        folder.mkdir(parents=True)
+        (folder / "eval_results.json").write_text(json.dumps({"eval_exact_match": value}))
+    text = report.write(study.plan, tmp_path)
+    line = table_with(text.partition("## scores: sort")[2], "gain")["set"][0]
+    assert (line["exact match"], line["gain"], line["verdict"]) == ("75.0%", "+0.5000", "one seed")
+
+
 def test_one_matched_run_does_for_all_warm_ups_of_its_size(tmp_path):
     study = MadeStudy(tmp_path)
     for name, tokens in {"set": 500, "eca": 500, "dyck": 900}.items():
