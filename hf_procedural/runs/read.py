@@ -186,7 +186,7 @@ def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
     """Runs of equal settings, by their name and the settings that tell them from others of that name."""
     named, labelled = {}, {}
     for run in runs:
-        name = next((_word(run.recipe[key]) for key in names if run.recipe.get(key)), default)
+        name = next((word_of(run.recipe[key]) for key in names if run.recipe.get(key)), default)
         by_settings = named.setdefault(name, {})
         by_settings.setdefault(json.dumps(settings(run), sort_keys=True), []).append(run)
     for name, by_settings in named.items():
@@ -194,14 +194,15 @@ def _labelled(runs, settings, default: str, names) -> dict[str, list[Run]]:
         keys = dict.fromkeys(itertools.chain(*values))
         differ = [key for key in keys if any(value.get(key) != values[0].get(key) for value in values)]
         for value, members in zip(values, by_settings.values(), strict=True):
-            shown = [f"{key}={_word(value[key]) if key in value else 'default'}" for key in differ]
+            shown = [f"{key}={word_of(value[key]) if key in value else 'default'}" for key in differ]
             labelled.setdefault(" ".join([name, *shown]), []).extend(members)
     return labelled
 
 
-def _word(value) -> str:
+def word_of(value) -> str:
+    """A value of a recipe as labels show it."""
     if isinstance(value, list):
-        return "+".join(map(_word, value))
+        return "+".join(map(word_of, value))
     if isinstance(value, dict) and "name" in value:  # a data set with its configuration, split or column
         return sources.label(value)
     return value if isinstance(value, str) else json.dumps(value)

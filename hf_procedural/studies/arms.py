@@ -14,8 +14,8 @@ from typing import Any
 
 from ..files import expected, read_mapping
 from ..models.words import Source, parse_sources
-from ..runs.folder import DATA, RECIPE, is_finished, read_recipe
-from ..runs.read import DOMAIN, TRANSFER, Run, read_run, state_files
+from ..runs.folder import DATA, NO_ARM, RECIPE, is_finished, read_recipe
+from ..runs.read import DOMAIN, TRANSFER, Run, read_run, state_files, word_of
 from ..runs.tables import short_paths, si
 
 SCRATCH = "scratch"
@@ -24,6 +24,7 @@ _COMPONENTS = {"all": WHOLE, "attn": "attention", "mlp": "MLP", "ln": "norms", "
 _DOMAIN = (*DOMAIN, "questions")
 _BEGINNING = ("init_from", "model_name_or_path", "transfer", "shuffle_tokens")  # dimensions that are no setting
 _RESULTS = "eval_results.json"
+_SUBSTITUTIVE = " substitutive"  # behind what a substitutive arm begins from
 
 
 @dataclasses.dataclass
@@ -89,9 +90,12 @@ def read_arms(plan: dict, folder: Path) -> list[Arm]:
         for run in plan["runs"]:
             named.setdefault(str(PurePosixPath(run["name"]).parent), []).append(run)
         known = {name: (runs[0]["stage"], dict(runs[0]["arm"])) for name, runs in named.items()}
+        arguments = {name: runs[0].get("arguments") or {} for name, runs in named.items()}
         tokens = {run["name"]: (run.get("tokens") or 0, run.get("after") or []) for run in plan["runs"]}
         begun_from = {path for _, words in known.values() for path in _paths(words) if path in known}
-        context = _Context(known, tokens, begun_from, {stage for stage, words in known.values() if _sources(words)})
+        context = _Context(
+            known, arguments, tokens, begun_from, {stage for stage, words in known.values() if _sources(words)}
+        )
         return [_arm(name, runs, context, folder) for name, runs in named.items()]
 
 
@@ -100,6 +104,7 @@ class _Context:
     """What the plan says of all arms and runs, by their names."""
 
     known: dict[str, tuple[str, dict]]  # stage and dimensions of each arm
+    arguments: dict[str, dict]  # of each arm's recipe; empty where the plan has none
     tokens: dict[str, tuple[float, list[str]]]  # of each run, and the runs that it begins from
     begun_from: set[str]  # arms
     with_sources: set[str]  # stages
@@ -116,7 +121,7 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
     matched = plans[0].get("matched") or {}
     sources = _sources(words)
     chosen = [_chosen(source.components or words.get("transfer")) for source in sources]
-    origins = [_origin(source.path, known) for source in sources]
+    origins = [_origin(str(source.path), context) for source in sources]
     shown = [_shown(source, context) for source in sources]
     if len(set(chosen)) > 1:
         shown = [f"{'+'.join(choice)}: {each}" for choice, each in zip(chosen, shown, strict=True)]
@@ -168,13 +173,15 @@ def _sources(words: dict) -> list[Source]:
     spec = next((words[key] for key in _BEGINNING[:2] if words.get(key)), SCRATCH)
     if spec == SCRATCH or _more_text(words):
         return []
-    return parse_sources(spec.removesuffix(" substitutive"))
+    return parse_sources(spec.removesuffix(_SUBSTITUTIVE))
 
 
 def _more_text(words: dict) -> str:
     """How much text of the same stage an arm from scratch has in place of a warm-up, such as ``natural 1.2M``."""
     match = re.fullmatch(r"(compute_matched|flops_matched|natural) (\S+)", str(words.get("init_from")))
-    return f"{match[1].replace('_', '-')} {match[2]}" if match else ""
+    if match is None:
+        return ""
+    return f"{match[1].replace('_', '-')} {si(int(match[2])) if match[2].isdigit() else match[2]}"
 
 
 def _run(folder: Path) -> Run | None:
@@ -199,23 +206,24 @@ def _in_words(chosen: list[tuple[str, ...]]) -> str:
     return f"{names[0]} only" if len(names) == 1 and names[0] != WHOLE else " + ".join(names)
 
 
-def _origin(path: str, known: dict[str, tuple[str, dict]]) -> tuple[list[str | None], str]:
+def _origin(path: str, context: _Context) -> tuple[list[str | None], str]:
     """The controls behind a source, in all stages before, and what it is without them."""
-    if path not in known:
+    if path not in context.known:
         return [], path
-    stage, words = known[path]
-    parameters = words.get("task_parameters")
+    stage, words = context.known[path]
+    own = context.arguments[path] or {"stage": stage} | words
+    parameters = own.get("task_parameters")
     parameters = dict(parameters) if isinstance(parameters, dict) else {}
     shuffled = any(each.get("shuffle_tokens") in (True, "true") for each in (words, parameters))
     controls: list[str | None] = ["shuffle_tokens"] if shuffled else []
-    plain = {key: value for key, value in words.items() if key not in (*_BEGINNING, "task_parameters")}
+    plain = {k: v for k, v in own.items() if not k.startswith(NO_ARM) and k not in (*_BEGINNING, "task_parameters")}
     plain["task_parameters"] = {key: value for key, value in parameters.items() if key != "shuffle_tokens"}
-    begun_from: list = [_more_text(words)]
+    begun_from: list = [_more_text(words), str(words.get("init_from")).endswith(_SUBSTITUTIVE)]
     for source in _sources(words):
-        before, origin = _origin(str(source.path), known)
+        before, origin = _origin(str(source.path), context)
         controls += [source.control, *before]
         begun_from.append([origin, _chosen(source.components or words.get("transfer")), source.weight])
-    return controls, json.dumps([stage, plain, begun_from], sort_keys=True)
+    return controls, json.dumps([plain, begun_from], sort_keys=True, default=str)
 
 
 def _is_scratch(path: str, context: _Context) -> bool:
@@ -249,11 +257,7 @@ def _domain(words: dict, arguments: dict) -> str:
 
 def _listed(words: dict[str, Any]) -> str:
     """The values of dimensions, with their names where they are no task or data set."""
-    shown = []
-    for key, value in words.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        shown.append(text if key in DATA else f"{key}={text}")
-    return ", ".join(shown)
+    return ", ".join(word_of(value) if key in DATA else f"{key}={word_of(value)}" for key, value in words.items())
 
 
 def groups(arms: list[Arm]) -> dict[str, list[Arm]]:
@@ -291,9 +295,12 @@ def controls_of(arm: Arm, group: list[Arm]) -> dict[str, Arm]:
     """The controls of an arm with real weights, and the baselines that are matched to it, by what they are."""
     roles = {}
     for other in group if arm.is_real else []:
-        if other.control and other.origin == arm.origin and other.settings == arm.settings:
+        alike = (other.origin, other.settings, other.matched) == (arm.origin, arm.settings, arm.matched)
+        if other.control and alike:
             roles[other.control] = other
-        elif other.matched and not other.is_real and not arm.matched and _is_matched_to(other, arm, group):
+        elif (
+            other.matched and not (other.control or other.is_real or arm.matched) and _is_matched_to(other, arm, group)
+        ):
             roles[other.matched] = other
     return roles
 

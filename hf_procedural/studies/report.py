@@ -39,7 +39,7 @@ _CONTROLS_MEAN = (
 )
 _PASSES_MEAN = "passes: how often a run read its data; of text, the pass that it ended in."
 _SHOWN = 20  # unfinished runs that are listed
-_FEW = 3  # seeds
+_FEW, _FEW_TO_DRAW = 3, 20  # seeds, for an interval and for a bootstrap
 
 
 def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9, method: str = "t") -> str:
@@ -66,7 +66,7 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     earlier = _figures_of(folder / FILES[0])
     drawn = figures.draw(compared, metrics, comparisons, folder)
     title = f"# {as_markdown(in_a_line(plan.get('name') or folder.absolute().name))}: report of a study"
-    paragraphs = [title, *_overview(arms, comparisons), *_warnings(comparisons)]
+    paragraphs = [title, *_overview(arms, comparisons), *_warnings(comparisons, method)]
     paragraphs += [*_means(compared, metrics), *_shown(drawn, "")]
     paragraphs.append(_DIFFERENCES_MEAN.format(_BY[method], sum(bool(each.difference.test) for each in comparisons)))
     for name, key in metrics.items():
@@ -136,12 +136,16 @@ def _state(run: Run | None) -> str:
     return "" if run.finished else f"unfinished, at step {max(run.history, default=0):,}"
 
 
-def _warnings(comparisons: list[Comparison]) -> list[str]:
+def _warnings(comparisons: list[Comparison], method: str) -> list[str]:
     """What a reader has to know before the figures."""
     lines = passes.warnings([(each.arm, each.other) for each in comparisons])
     seeds = [each.difference.seeds for each in comparisons if each.difference.test]
     if seeds and min(seeds) < _FEW:
         lines.append(f"intervals over {min(seeds)} seeds are wide, and say little where a metric is near its limits")
+    if seeds and method == "bootstrap" and min(seeds) < _FEW_TO_DRAW:
+        lines.append(
+            f"a bootstrap of {min(seeds)} seeds holds the true gain less often than 95 %; the t interval does not"
+        )
     return ["**Warnings**\n\n" + "\n".join(f"- {as_markdown(in_a_line(line))}" for line in lines)] if lines else []
 
 

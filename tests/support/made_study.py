@@ -15,11 +15,14 @@ class MadeStudy:
     def add(self, name: str, arm: dict, evaluations=None, **options) -> Path:
         """Plans a run, and makes its folder where there are `evaluations`: what is logged at each, as a dict.
 
-        Options: after, matched, tokens; recipe (more keys of recipe.yaml), sources (of provenance.json), finished.
+        Options: after, matched, tokens, arguments; recipe (more keys of recipe.yaml), sources (of provenance.json) and
+        finished.
         """
         stage, _, seed = name.partition("/")[0], *name.rpartition("_")[1:]
         planned = {"name": name, "stage": stage, "recipe": "pretrain", "arm": arm, "seed": int(seed), "flops": None}
-        planned |= {key: options.get(key) for key in ("matched", "tokens")} | {"after": options.get("after", [])}
+        planned |= {key: options.get(key) for key in ("matched", "tokens", "arguments")} | {
+            "after": options.get("after", [])
+        }
         self.plan["runs"].append(planned)
         folder = self.folder / name
         if evaluations is None:

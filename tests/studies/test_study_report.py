@@ -162,6 +162,7 @@ def test_a_run_without_its_mark_is_not_finished(probes, tmp_path):
 def test_a_bootstrap_is_named_where_it_was_asked_for(probes, tmp_path):
     text = report.write(probes.plan, tmp_path, method="bootstrap")
     assert table_with(text, "gain")["set-16"][0]["by"] == "BCa bootstrap, paired, 3 seeds"
+    assert "a bootstrap of 3 seeds holds the true gain less often than 95 %" in text
     assert "by a BCa bootstrap" in text and "by a paired t test" not in text
 
 
@@ -335,6 +336,33 @@ def test_a_warm_up_of_shuffled_tokens_is_a_control_of_the_same_without(tmp_path)
         after = [f"warmup/{name}/seed_0"]
         study.add(f"probe/{name}/seed_0", arm, accuracies(0.5), after=after, sources=[source(name)])
     assert compared(study, tmp_path) == {("set__false", "shuffle_tokens"): "shuffle_tokens: set__shuffle"}
+
+
+def test_shuffled_tokens_of_another_stage_are_known_by_its_arguments(tmp_path):
+    study = MadeStudy(tmp_path)
+    given = {"dyck": {}, "shuffled": {"shuffle_tokens": True}, "longer": {"shuffle_tokens": True}}
+    for stage, parameters in given.items():
+        arguments = {"task": "dyck-8", "task_parameters": parameters, "max_steps": 9 + (stage == "longer")}
+        arguments |= {"output_dir": f"runs/{stage}", "seed": 0}
+        study.add(f"{stage}/dyck-8/seed_0", {"task": "dyck-8"}, arguments=arguments)
+        more = {"after": [f"{stage}/dyck-8/seed_0"], "sources": [source(stage)]}
+        study.add(f"probe/{stage}/seed_0", {"init_from": f"{stage}/dyck-8"}, accuracies(0.5), **more)
+    assert compared(study, tmp_path) == {("dyck/dyck-8", "shuffle_tokens"): "shuffle_tokens: shuffled/dyck-8"}
+
+
+def test_a_substitutive_arm_has_the_controls_that_are_substitutive(tmp_path):
+    study = MadeStudy(tmp_path)
+    study.add("warmup/set/seed_0", {"task": "set"}, accuracies(1.0), tokens=500)
+    for number, control in enumerate(("", "permuted:")):
+        for suffix in ("", " substitutive"):
+            arm = {"init_from": f"{control}warmup/set{suffix}"}
+            more = {"after": ["warmup/set/seed_0"], "sources": [source("x")]}
+            more |= {"matched": {"kind": "substitutive", "to": f"{number}"}} if suffix else {}
+            study.add(f"probe/{number}{suffix.strip()}/seed_0", arm, accuracies(0.5), **more)
+    assert compared(study, tmp_path) == {
+        ("set", "permuted"): "permuted: set",
+        ("set, substitutive", "permuted"): "permuted: set, substitutive",
+    }
 
 
 def test_components_of_two_sources_are_a_choice_of_their_own(tmp_path):
