@@ -20,7 +20,8 @@ from .words import check_models, data_of, named
 ROWS = 1_000
 BATCH_SIZE = 32
 SAMPLE = 256  # tokens of a batch, drawn at random, whose layers are compared
-ATTENTION_ROWS = 64  # rows whose attention is made in full, which costs a model more than all else
+LOGITS = 2**20  # of a batch and a model: predictions of as many tokens are compared, but of `SAMPLE` at least
+QUERIES = 2**11  # tokens of the first rows, of 8 at least, whose attention is made in full: it costs more than all else
 
 
 def diagnose(
@@ -65,11 +66,12 @@ def compare(
 ) -> dict:
     """The first `count` rows read by all models, in batches; a dict of plain values, None for what is no number.
 
-    models          of each label: path, model_type, parameters, layers, loss (nats per token that has a label)
-    data            name, rows, tokens (without padding), predicted (tokens that have a label), row_length
+    models          of each label: path, model_type, parameters, layers, loss (nats per compared token)
+    data            name, rows, tokens (without padding), predicted (tokens with a label), compared (those of them,
+                        all or some of each batch at random, that losses and predictions are of), row_length
     layers          of each label the names of its layers: embed, 0, 1, ... (behind layer 0, behind layer 1)
     cka             of each pair of labels, also of one with itself: `cka` [layers of the first][of the second]
-    predictions     of each pair: kl (of the second from the first), kl_reversed, js, in nats per predicted token
+    predictions     of each pair: kl (of the second from the first), kl_reversed, js, in nats per compared token
     effective_rank  of each label, of each layer
     heads           of each label: entropy, induction, copy, previous_token [layers][heads]
     weights         of each pair, see `spectra.distances`
@@ -80,7 +82,7 @@ def compare(
     pairs = list(itertools.combinations(range(len(subjects)), 2))
     labels = [subject.label for subject in subjects]
     compared = [pair for pair in pairs if _same_tokens(subjects[pair[0]], subjects[pair[1]], notes)]
-    streamed = _Streamed(subjects, compared, seed)
+    streamed = _Streamed(subjects, compared, rows.length, seed)
     for batch in rows.batches(count, batch_size):
         streamed.add(batch)
     names = [streamed.names(number) for number in range(len(subjects))]
@@ -116,26 +118,29 @@ def compare(
 class _Streamed:
     """All that is summed over batches."""
 
-    def __init__(self, subjects: list[Subject], compared: list[tuple[int, int]], seed: int):
+    def __init__(self, subjects: list[Subject], compared: list[tuple[int, int]], length: int, seed: int):
         self.subjects = subjects
         self.similarity = Similarity()
         self.spreads = [Spread() for _ in subjects]
         self.heads = [Heads() for _ in subjects]
         self.predictions = Predictions(len(subjects), compared)
-        self.counts = {"rows": 0, "tokens": 0, "predicted": 0}
+        self.counts = {"rows": 0, "tokens": 0, "predicted": 0, "compared": 0}
         self.attended = 0
         self.usable: np.ndarray = np.zeros(0, np.int64)  # ids of the rows whose attention is looked at
         self._depths = [0] * len(subjects)
+        self._most = max(SAMPLE, LOGITS // max(subject.width for subject in subjects))
+        self._rows = max(8, QUERIES // length)  # whose attention is looked at
         self._seed = seed
         self._batches = 0
 
     def add(self, batch) -> None:
         device = self.subjects[0].model.device
         ids = batch.ids.to(device)
-        is_predicting = batch.is_predicting.to(device)
-        chosen = self._sample(batch.is_token).to(device)
+        chosen = self._sample(batch.is_token, SAMPLE).to(device)
+        places = self._sample(batch.is_predicting, self._most)
+        labels = batch.labels.flatten()[places + 1].to(device)  # no row predicts behind its end
+        places = places.to(device)
         stacks, logits, targets = [], [], []
-        labels = batch.labels[:, 1:].to(device)[is_predicting[:, :-1]]
         for number, subject in enumerate(self.subjects):
             states, scores = subject.read(ids)
             layers = torch.stack([state.flatten(0, 1)[chosen] for state in states]).double()
@@ -144,7 +149,8 @@ class _Streamed:
             self.spreads[number].add(layers, mean)
             self._depths[number] = len(states)
             stacks.append(layers)
-            logits.append(scores if is_predicting.all() else scores[is_predicting])
+            logits.append(scores.flatten(0, 1)[places])
+            del states, scores  # before those of the next model are made
             targets.append(subject.own(labels))
         self.similarity.add(stacks)
         if len(labels):
@@ -152,19 +158,20 @@ class _Streamed:
         self._attend(ids, batch.is_token.to(device))
         self.counts["rows"] += len(ids)
         self.counts["tokens"] += int(batch.is_token.sum())
-        self.counts["predicted"] += len(labels)
+        self.counts["predicted"] += int(batch.is_predicting.sum())
+        self.counts["compared"] += len(labels)
         self._batches += 1
 
-    def _sample(self, is_token: torch.Tensor) -> torch.Tensor:
-        """Numbers of random tokens of a batch that are no padding, at most `SAMPLE`."""
-        places = is_token.flatten().nonzero().numpy()[:, 0]
-        if len(places) > SAMPLE:
+    def _sample(self, wanted: torch.Tensor, most: int) -> torch.Tensor:
+        """Numbers of the places of a batch that are `wanted`, bool ``[rows, tokens]``: all, or `most` at random."""
+        places = wanted.flatten().nonzero().numpy()[:, 0]
+        if len(places) > most:
             generator = np.random.default_rng([self._seed, 0, self._batches])
-            places = np.sort(generator.choice(places, SAMPLE, replace=False))
+            places = np.sort(generator.choice(places, most, replace=False))
         return torch.from_numpy(places)
 
     def _attend(self, ids: torch.Tensor, is_token: torch.Tensor) -> None:
-        count = min(len(ids), ATTENTION_ROWS - self.attended)
+        count = min(len(ids), self._rows - self.attended)
         if count <= 0:
             return
         for subject, seen in zip(self.subjects, self.heads, strict=True):

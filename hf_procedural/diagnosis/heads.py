@@ -19,7 +19,7 @@ import torch
 
 LENGTH = 25  # tokens that repeat, at most; fewer where the vocabulary or the positions are
 LEAST = 4
-SEQUENCES = 32
+SEQUENCES = 16
 SCORES = ("induction", "copy", "previous_token")
 
 

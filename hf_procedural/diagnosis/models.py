@@ -53,9 +53,13 @@ class Subject:
 
         Nothing where the eager implementation of the architecture does not give it.
         """
-        first, step = 0, 1
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_hidden_layers", 1) * (getattr(config, "num_attention_heads", 1) or 1)
+        step = max(1, _HELD // (heads * ids.shape[1] ** 2))
         with _eager(self.model) as is_eager:
-            while is_eager and first < len(ids):
+            for first in range(0, len(ids), step):
+                if not is_eager:
+                    return
                 rows = slice(first, first + step)
                 with torch.inference_mode():
                     output = self.model(self.own(ids[rows]), output_attentions=True, use_cache=False)
@@ -63,8 +67,6 @@ class Subject:
                 if not layers:
                     return
                 yield rows, layers
-                first += step
-                step = max(1, _HELD // sum(layer[0].numel() for layer in layers))
 
 
 def _is_attention(layer) -> bool:

@@ -13,7 +13,7 @@ FILES = ("diagnosis.json", "diagnosis.md", *drawing.FILES)
 _BEST = 3  # heads that a table names
 
 _ABOUT = {
-    "Predictions": "Divergences of what is predicted for each token that has a label, in nats per token. KL(A, B) is "
+    "Predictions": "Divergences of what is predicted, in nats per token that has a label. KL(A, B) is "
     "what it costs to take B's predictions for A's.",
     "Layers": "Linear CKA in minibatches, without bias (Nguyen et al. 2021, arXiv:2010.15327), of a layer with the "
     "same layer of the other model, and with the most similar one; embed is what enters layer 0, 0 what leaves "
@@ -33,7 +33,8 @@ _ABOUT = {
 def tables(result: dict) -> str:
     """Markdown of what `diagnose` gives: a table for each kind of measure that there is."""
     data = result["data"]
-    read = f"{data['rows']:,} rows of {data['name']}: {data['tokens']:,} tokens, {data['predicted']:,} with a label."
+    read = f"{data['rows']:,} rows of {data['name']}: {data['tokens']:,} tokens, {data['predicted']:,} with a label, "
+    read += f"{data['compared']:,} of these for losses and predictions."
     paragraphs = [read, markdown_table(_models(result))]
     sections = {
         "Predictions": _predictions(result),

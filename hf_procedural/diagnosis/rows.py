@@ -125,8 +125,8 @@ def _of_task(name: str, task: Task, subjects: list[Subject], seed: int) -> Rows:
     return Rows(name, length, chunks, special)
 
 
-def _table(task: Task, subject: Subject) -> torch.Tensor:
-    """The model's id of each token of a task."""
+def _table(task: Task, subject: Subject) -> torch.Tensor | None:
+    """The model's id of each token of a task; None where these are the task's own."""
     coding = _coding_of(Path(subject.path), task)
     if coding is not None:
         ids, _ = coding.symbols(np.arange(len(task.vocabulary), dtype=np.int32)[None], np.zeros((1, 1), np.int32))
@@ -138,7 +138,8 @@ def _table(task: Task, subject: Subject) -> torch.Tensor:
             f"{subject.label}: its tokenizer has no token {lacking[0]!r}, which {task.config_name} has: name the task "
             "that it was trained on, or a text data set"
         )
-    return torch.tensor([known.get(word, 0) for word in task.vocabulary])
+    ids = torch.tensor([known.get(word, 0) for word in task.vocabulary])
+    return None if torch.equal(ids, torch.arange(len(ids))) else ids
 
 
 def _coding_of(folder: Path, task: Task) -> Coding | None:

@@ -50,7 +50,7 @@ def _centre(grams: torch.Tensor) -> None:
     n = grams.shape[-1]
     grams.diagonal(dim1=1, dim2=2).zero_()
     rows = grams.sum(-1, keepdim=True)
-    grams -= rows / (n - 2)
-    grams -= rows.mT / (n - 2)
-    grams += rows.sum(1, keepdim=True) / ((n - 1) * (n - 2))
+    shares = rows / (n - 2) - rows.sum(1, keepdim=True) / (2 * (n - 1) * (n - 2))
+    grams -= shares
+    grams -= shares.mT
     grams.diagonal(dim1=1, dim2=2).zero_()
