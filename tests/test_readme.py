@@ -56,6 +56,7 @@ def test_every_flag_and_file_named_exists(monkeypatch):
         "executor",
         "part",
         "kind",
+        "data",
     }  # of hf-procedural
     recipes = ("pretrain", "probe", "semantic", "rlvr", "rpt", "rpt_prepare", "recycle_train", "recycle_rephrase")
     recipes += ("recycle_report", "recycle_classifier", "recycle_filter", "run_suite")

@@ -93,6 +93,19 @@ def test_the_whole_is_the_plain_reference(batch_size):
     assert not any("attention" in note or "predictions" in note for note in result["notes"])
 
 
+def test_predictions_of_large_vocabularies_are_of_some_tokens(monkeypatch):
+    """At random and without repetition, so that the loss is about that of all."""
+    folders = [str(compared.save_of_task("a")), str(compared.save_of_task("b", seed=1))]
+    whole = diagnose.diagnose(folders, "sort-16", rows=200, batch_size=50)
+    monkeypatch.setattr(diagnose, "SAMPLE", 100)
+    monkeypatch.setattr(diagnose, "LOGITS", 300 * 102)
+    part = diagnose.diagnose(folders, "sort-16", rows=200, batch_size=50)
+    assert part["data"] == whole["data"] | {"compared": 4 * 300} and whole["data"]["compared"] == 3_200
+    for key in ("kl", "kl_reversed", "js"):
+        assert part["predictions"][0][key] == pytest.approx(whole["predictions"][0][key], rel=0.1)
+    assert part["models"]["a"]["loss"] == pytest.approx(whole["models"]["a"]["loss"], rel=0.01)
+
+
 def test_a_model_is_as_itself():
     folder = str(compared.save_of_task("run"))
     result = diagnose.diagnose({"one": folder, "two": folder}, "sort-16", rows=40)
