@@ -10,6 +10,7 @@ from hf_procedural.studies.graph import Graph
 from hf_procedural.studies.reading import read
 from hf_procedural.training import catalogue
 
+DOCS = (ROOT / "docs" / "studies.md").read_text()
 FILES = sorted((ROOT / "studies").glob("*.yaml"))
 # Tokens of runs as the papers tell them, or by steps, rows and lengths that they tell.
 BUDGETS = {
@@ -57,7 +58,10 @@ def file(request, tmp_path, monkeypatch):
 
 def test_it_can_be_run(file, capsys, tmp_path):
     cli.main(["study", file.stem, "--dry_run"])
-    assert re.search(r"^(\d+) of \1 runs are left: ", capsys.readouterr().out, re.M)
+    last = capsys.readouterr().out.splitlines()[-1]
+    runs, tokens, flops = re.match(r"(\d+) of \1 runs are left: (\S+) tokens, (\S+) FLOPs, ", last).groups()
+    (row,) = (line for line in DOCS.splitlines() if line.startswith(f"| `{file.stem}` |"))
+    assert f" | {int(runs):,} | {tokens} | {flops if flops != '0' else 'not told'}" in row
     assert file.read_text().startswith(f"# hf-procedural study {file.stem}\n") and not any(tmp_path.iterdir())
 
 
