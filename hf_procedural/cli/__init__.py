@@ -63,7 +63,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
             raise ValueError(
                 f"unknown command {word!r}{nearest(word, known[before])} (commands: {', '.join(known[before])})"
             )
+    behind = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
+    words, argv = argv[behind + 1 :], argv[:behind]  # which argparse finds only where no flag stands before
     args, others = parser.parse_known_args(argv)
+    args.words = words
     if args.print_completion:
         args.run = lambda _: _print_completion(parser, args.print_completion)
     elif not args.command:

@@ -20,7 +20,7 @@ A run is finished with its eval_results.json. The same command goes on with a
 study that was interrupted, and makes anew what depends on an argument that has
 changed; what was there before is kept in OUTPUT/.study/replaced. A failed run
 leaves the others alone. Snakemake runs the graph; what stands behind -- are
-words of its command line."""
+words of its command line, such as -- --profile slurm."""
 
 
 def add_commands(commands) -> None:
@@ -38,7 +38,6 @@ def add_commands(commands) -> None:
     added.add_argument("--cores", type=int, metavar="N", help="Of this machine, for all runs (default: all).")
     added.add_argument("--executor", default="local", metavar="NAME", help="Snakemake's: local, slurm, kubernetes ...")
     added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: Snakemake's).")
-    added.add_argument("words", nargs="*", metavar="-- WORDS", help="Of snakemake, such as -- --profile slurm.")
     added.ranges |= {"seeds": accepted.least(0), "cores": accepted.least(1), "jobs": accepted.least(1)}
 
 
@@ -57,7 +56,7 @@ def study(args) -> None:
         return
     is_made = True
     if not args.report:
-        engine.check(args.executor)
+        engine.check(args.executor, args.words)
         with holding(output):
             is_made = engine.make(graph, args.executor, args.cores, args.jobs, args.words)
     text = report.write(engine.plan_of(graph), output, args.metric, args.threshold, args.method)

@@ -2,12 +2,13 @@
 
 import dataclasses
 import functools
+import math
 import re
 
 from .. import tasks
 from ..training.arguments import DEFAULT_SIZE
 
-_BATCH, _LENGTH, _STEPS, _TRAIN_SIZE = 8, 1024, 3.0, 160_064  # what the recipes' defaults are
+_BATCH, _LENGTH, _EPOCHS, _TRAIN_SIZE = 8, 1024, 3.0, 160_064  # what the recipes' defaults are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,32 +24,57 @@ def amount_of(planned) -> Amount | None:
     """Of a run of pretrain or semantic; None where it cannot be told, as of RL. Runs may end earlier."""
     if planned.recipe not in ("pretrain", "semantic"):
         return None
-    given = planned.arguments
-    try:
-        length = _length(planned)
-    except ValueError:  # of a task that is none, which is said with the other arguments
-        return None
+    length = _length(planned)
     if length is None:
         return None
-    batch = given.get("per_device_train_batch_size", _BATCH) * given.get("gradient_accumulation_steps", 1)
-    each = int(batch * int(planned.launch.get("num_processes", 1)) * length)
-    tokens = given.get("max_tokens")
-    if tokens is None:
-        steps = given.get("max_steps", 0)
-        if not steps or steps < 0:
-            if planned.recipe == "semantic":
+    rows = _number(planned, "per_device_train_batch_size", _BATCH) * _number(planned, "gradient_accumulation_steps", 1)
+    rows *= planned.launch.get("num_processes", 1)
+    each = int(rows * length)
+    steps = _number(planned, "max_steps", 0)
+    if planned.arguments.get("max_tokens") is not None:
+        budget = _number(planned, "max_tokens", 0)
+        if planned.arguments.get("substitutive"):
+            earlier = [before.amount for before in all_before(planned)]
+            if None in earlier:
                 return None
-            rows = given.get("train_size", _TRAIN_SIZE)
-            steps = int(given.get("num_train_epochs", _STEPS) * (rows * length // each))
-        tokens = steps * each
+            budget -= sum(amount.tokens for amount in earlier)
+        steps = budget // each
+    elif steps <= 0:
+        if planned.recipe == "semantic":
+            return None
+        steps = _steps_of_epochs(planned, rows)
     weights = weights_of(planned)
-    return Amount(int(tokens), each, 6.0 * weights * tokens if weights else 0.0)
+    tokens = int(steps) * each
+    return Amount(tokens, each, 6.0 * weights * tokens if weights else 0.0)
+
+
+def _steps_of_epochs(planned, rows: float) -> int:
+    """Steps of so many rows: whole ones of rows that are made on the fly, else as the Trainer rounds."""
+    epochs, size = _number(planned, "num_train_epochs", _EPOCHS), _number(planned, "train_size", _TRAIN_SIZE)
+    if planned.arguments.get("streaming") or planned.arguments.get("curriculum"):
+        return max(1, int(epochs * (size // rows)))
+    return math.ceil(epochs * math.ceil(size / rows))
+
+
+def all_before(planned) -> list:
+    """All runs before a run, each once."""
+    names = {}
+    for before in planned.after:
+        names[before.name] = before
+        names |= {other.name: other for other in all_before(before)}
+    return [*names.values()]
+
+
+def _number(planned, key: str, default: float) -> float:
+    """An argument, which its recipe takes as a number."""
+    value = planned.arguments.get(key)
+    return default if value is None else float(value)
 
 
 def _length(planned) -> int | None:
     given = planned.arguments
     if planned.recipe == "semantic":
-        return int(given.get("sequence_length") or given.get("context_length") or _LENGTH)
+        return int(_number(planned, "sequence_length", _LENGTH))
     if not isinstance(given.get("task"), str):
         return None
     return _max_length(given["task"], repr(sorted((given.get("task_parameters") or {}).items())), planned)

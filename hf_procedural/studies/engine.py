@@ -16,11 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 from tqdm import tqdm
 
 from ..files import check_folder, read_mapping, write_text
-from ..locks import check_free
+from ..runs.folder import is_finished
 from ..terminal import in_a_line, tell
 from ..training import catalogue, parser
 from . import job
@@ -28,9 +27,12 @@ from .graph import Graph, Planned, own_arguments
 from .reading import Study
 
 HIDDEN = ".study"
+_SNAKEFILE = Path(__file__).with_name("Snakefile")
+_END = 2**16  # bytes at the end of a log, in which its last try's lines are looked for
 _SMALL = 10_000_000  # weights of a model whose run is as fast on one core as on several
-_QUIET = ["--quiet", "all", "--nolock", "--keep-going", "--rerun-triggers", "mtime", "--ignore-incomplete"]
-_QUIET += ["--drop-metadata"]
+_ALWAYS = ["--quiet", "all", "--nolock", "--keep-going", "--rerun-triggers", "mtime", "--ignore-incomplete"]
+_ALWAYS += ["--drop-metadata", "--scheduler", "greedy"]  # the other solves an integer program for each choice
+_READS = "import sys; from snakemake.cli import parse_args; parse_args(sys.argv[1:])"
 
 
 def left(graph: Graph) -> list[Planned]:
@@ -40,35 +42,46 @@ def left(graph: Graph) -> list[Planned]:
 
 
 def open_folder(study: Study) -> None:
-    """Raises ValueError where a study's folder is another study's, or holds anything else. Writes nothing."""
+    """Raises ValueError where a study's folder is another study's, or holds anything else. Writes nothing.
+
+    Whether another command is making its runs is for locks.holding.
+    """
     plan = study.output / job.PLAN
     if not plan.is_file():
         check_folder(study.output, ours=rf"{re.escape(HIDDEN)}")
         return
-    check_free(study.output)
     name = read_mapping(plan).get("name")
     if name != study.name:
         raise ValueError(f"output_dir {study.output} is of the study {name!r}, not of {study.name!r}: choose another")
 
 
 def _put_aside(graph: Graph) -> None:
-    """Moves runs that were made from other arguments, with their logs, to .study/replaced."""
+    """Moves runs that were made from other arguments, with their logs, to .study/replaced, and tells so.
+
+    The YAML, which says from what a run was made, comes last, so that a command that was killed here is no trap.
+    """
     output = graph.study.output
     replaced = output / HIDDEN / "replaced" / time.strftime("%Y-%m-%d_%H-%M-%S")
+    names = []
     for name, planned in graph.runs.items():
         folder = output / name
-        if job.digest_of(folder) in (None, planned.digest):
+        digest = job.digest_of(folder)
+        if digest == planned.digest or (digest is None and not is_finished(folder)):
             continue
-        tell(f"{name} was made from other arguments: it is in {replaced} now")
-        for there in (folder, job.config_of(folder), job.log_of(folder)):
+        names.append(name)
+        for there in (folder, job.log_of(folder), job.config_of(folder)):
             if there.exists():
                 to = replaced / there.relative_to(output)
                 to.parent.mkdir(parents=True, exist_ok=True)
                 there.rename(to)
+    if names:
+        others = f" and {len(names) - 1} others" if len(names) > 1 else ""
+        tell(f"made from other arguments: {names[0]}{others}; kept in {replaced}", flush=True)
 
 
-def plan_of(graph: Graph, gpus: int = 0) -> dict:
-    """All that Snakemake, its jobs and the report need, as plain values."""
+def plan_of(graph: Graph, gpus: list[str] | None = None) -> dict:
+    """All that Snakemake, its jobs and the report need, as plain values; `gpus` are those that a study has here."""
+    gpus = gpus or []
     to_do = {planned.name for planned in left(graph)}
     runs = []
     for name, planned in graph.runs.items():
@@ -88,7 +101,7 @@ def plan_of(graph: Graph, gpus: int = 0) -> dict:
                 "to_do": name in to_do,
                 "arguments": own_arguments(planned, graph.study.output),
                 "launch": planned.launch,
-                "resources": _resources(planned, gpus),
+                "resources": _resources(planned, len(gpus)),
             }
         )
     recipes = {planned.recipe for planned in graph.runs.values()}
@@ -96,6 +109,7 @@ def plan_of(graph: Graph, gpus: int = 0) -> dict:
     return {
         "name": graph.study.name,
         "directory": str(Path.cwd()),
+        "gpus": gpus,
         "output_dir": str(graph.study.output),
         "resumes": sorted(name for name in recipes if "resume_from_checkpoint" in options[name]),
         "runs": runs,
@@ -112,72 +126,122 @@ def _resources(planned: Planned, gpus: int) -> dict:
     return own
 
 
-def check(executor: str) -> None:
-    """Raises ImportError where Snakemake, or its plugin for an executor, is not installed."""
+def check(executor: str, words=()) -> None:
+    """Raises ImportError where Snakemake, or its plugin for an executor, is not installed, ValueError for the rest."""
     if importlib.util.find_spec("snakemake") is None:
         raise ImportError("a study is run by Snakemake: pip install 'hf-procedural[study]'")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", executor):
+        raise ValueError(f"executor must be local, or the name of a plugin of Snakemake's, got {executor!r}")
     plugin = f"snakemake_executor_plugin_{executor.replace('-', '_')}"
-    if executor not in ("local", "dryrun", "touch") and importlib.util.find_spec(plugin) is None:
+    if executor != "local" and importlib.util.find_spec(plugin) is None:
         raise ImportError(f"executor {executor} is a plugin: pip install snakemake-executor-plugin-{executor}")
+    if words:
+        _check_words(executor, words)
+
+
+def _check_words(executor: str, words) -> None:
+    """Raises ValueError for what Snakemake does not take, in its own last line."""
+    reads = [sys.executable, "-c", _READS, *_ALWAYS, "--executor", executor, "--snakefile", str(_SNAKEFILE), *words]
+    done = subprocess.run(reads, capture_output=True, text=True, check=False)
+    if done.returncode:
+        line = (done.stderr.strip().splitlines() or ["unknown words"])[-1]
+        raise ValueError(f"snakemake does not take {' '.join(words)}: {line.rpartition('error: ')[2]}")
 
 
 def make(graph: Graph, executor: str = "local", cores: int | None = None, jobs: int | None = None, words=()) -> bool:
     """Makes the runs that are left, and tells of each how it ended; whether all are made now.
 
-    `words` are of snakemake's own command line. The study's folder is to be held.
+    `words` are of snakemake's own command line. The study's folder is to be held. However this is left, what was
+    started ends: here within the time that a run takes to end, and of a cluster Snakemake cancels the jobs.
     """
     output = graph.study.output
     _put_aside(graph)
     to_do = left(graph)
-    gpus = job.gpus_here() if executor == "local" else 0
+    gpus = job.gpus_here() if executor == "local" else []
     (output / HIDDEN).mkdir(parents=True, exist_ok=True)
     write_text(output / job.PLAN, json.dumps(plan_of(graph, gpus), indent=1, default=str))
-    shutil.copyfile(Path(__file__).with_name("Snakefile"), output / HIDDEN / "Snakefile")
+    shutil.copyfile(_SNAKEFILE, output / HIDDEN / "Snakefile")
     if not to_do:
         return True
-    command = [sys.executable, "-m", "snakemake", "--snakefile", f"{HIDDEN}/Snakefile", "--executor", executor]
+    sizes = {planned.name: _size(job.log_of(output / planned.name)) for planned in to_do}
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(output / HIDDEN / "Snakefile")]
+    command += ["--directory", str(output), "--executor", executor]
     command += ["--cores", str(cores or os.cpu_count() or 1)] if executor == "local" else []
-    command += ["--jobs", str(jobs)] if jobs else []
-    command += ["--resources", f"gpu={gpus}"] if gpus else []
-    environment = dict(os.environ)
-    if executor == "local":
-        me = psutil.Process()
-        environment[job.STUDY] = f"{me.pid}:{me.create_time()}"
-    with (output / HIDDEN / "snakemake.log").open("wb") as log:
+    command += ["--jobs", str(jobs or "unlimited")] if jobs or executor != "local" else []
+    command += ["--resources", f"gpu={len(gpus)}"] if gpus else []
+    with (output / HIDDEN / "snakemake.log").open("wb") as log, _living(output, executor) as environment:
         process = subprocess.Popen(
-            [*command, *_QUIET, *words],
-            cwd=output,
+            [*command, *_ALWAYS, *words],
             env=environment,
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=job.end_with_parent,
+            start_new_session=True,  # else Ctrl-C would reach it twice, and break into its cancelling of jobs
+            preexec_fn=job.ends_with_parent(signal.SIGINT),
         )
-        with _ending(process):
+        with _ending(process, output):
             code = _watch(process, output, to_do)
     missing = [planned for planned in to_do if not job.is_made(output / planned.name, planned.digest)]
-    if code and not missing:
-        tell(f"snakemake ended with {code}, see {output / HIDDEN / 'snakemake.log'}", error=True)
-    for planned in missing:
-        waits_for = [before.name for before in planned.after if before in missing]
-        if waits_for:
-            tell(f"{planned.name}: not begun, since {waits_for[0]} failed", error=True)
-        else:
-            tell(f"{planned.name}: failed: {_why(output, planned)}", error=True)
+    _tell_missing(output, missing, sizes, code)
     return not missing
 
 
+def _tell_missing(output: Path, missing: list[Planned], sizes: dict[str, int], code: int) -> None:
+    """Tells why runs are missing; `sizes` had their logs in bytes before Snakemake began, which ended with `code`."""
+    names = {planned.name for planned in missing}
+    tried = {name for name in names if _size(job.log_of(output / name)) > sizes[name]}
+    own = output / HIDDEN / "snakemake.log"
+    if code < 0:
+        tell(f"snakemake was ended by {signal.Signals(-code).name}, and its runs with it", error=True)
+        return
+    if code and not tried:
+        tell(f"snakemake ended with {code}: {_last_line(own)} (log: {own})", error=True)
+    for planned in missing:
+        log = job.log_of(output / planned.name)
+        first = planned
+        while waits_for := [before for before in first.after if before.name in names]:
+            first = waits_for[0]
+        if planned.name in tried:
+            tell(f"{planned.name}: failed: {_last_line(log)} (log: {log})", error=True)
+        elif first is planned:
+            tell(f"{planned.name}: not begun (log: {own})", error=True)
+        else:
+            why = "failed" if first.name in tried else "was not begun"
+            tell(f"{planned.name}: not begun, since {first.name} {why}", error=True)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
 @contextlib.contextmanager
-def _ending(process: subprocess.Popen):
-    """Ends Snakemake, and so its runs, with this block, however that is left."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def _living(output: Path, executor: str):
+    """The environment of Snakemake, while this process lives and wants its runs, which watch that."""
+    own = f"{os.getpid() if executor == 'local' else 0}:{time.time_ns()}"
+    write_text(output / job.LIVES, own)
+    try:
+        yield os.environ | {job.STUDY: own}
+    finally:
+        (output / job.LIVES).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _ending(process: subprocess.Popen, output: Path):
+    """Ends Snakemake, and so its runs, with this block, however that is left.
+
+    At SIGINT Snakemake cancels the jobs of a cluster, while at SIGTERM it waits for them (9.27); those that it does not
+    know while it asks for their states miss their file.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        (output / job.LIVES).unlink(missing_ok=True)
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(job._PATIENCE)
+                process.wait(job.PATIENCE)
 
 
 def _watch(process: subprocess.Popen, output: Path, to_do: list[Planned]) -> int:
@@ -207,14 +271,14 @@ def _result(output: Path, planned: Planned) -> str:
 _SHOWN = ("eval_answer_accuracy", "eval_exact_match", "eval_loss")
 
 
-def _why(output: Path, planned: Planned) -> str:
-    """The last line of a run's log that says something."""
-    log = job.log_of(output / planned.name)
-    if not log.is_file():
-        return f"it left no log, see {output / HIDDEN / 'snakemake.log'}"
+def _last_line(log: Path) -> str:
+    """Why what has written a log failed: the last error of its last try, else the last line."""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = [line for line in file.read().decode(errors="replace").replace("\r", "\n").split("\n") if line.strip()]
+        file.seek(max(0, log.stat().st_size - _END))
+        text = file.read().decode(errors="replace").replace("\r", "\n")
+    _, is_run, last_try = text.rpartition(job.TRY)
+    if is_run:
+        text = last_try.partition("\n")[2]
+    lines = [line for line in text.split("\n") if line.strip()]
     errors = [line for line in lines if ": error: " in line]
-    last = (errors or lines or ["nothing"])[-1]
-    return f"{in_a_line(last.rpartition(': error: ')[2])} (log: {log})"
+    return in_a_line((errors or lines or ["it ended without a word"])[-1].rpartition(": error: ")[2])

@@ -5,7 +5,6 @@ import fnmatch
 import hashlib
 import itertools
 import json
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,10 @@ from .matched import add_matched
 from .reading import REFERRING, Reference, Stage, Study, references
 
 SCRATCH = "scratch"
+_LONGEST = 150  # characters of an arm's name, which is a folder's
+# Arguments that NO_ARM leaves out, since arms may differ in them, and on which a run's result depends all the same.
+_RESULT = ("data_seed", "dataloader_drop_last", "save_adapter")
+_BEST = ("eval_", "save_")  # of load_best_model_at_end, which these choose among
 _SPEAKING = ("task", *REFERRING)  # axes whose values need no name
 
 
@@ -54,7 +57,10 @@ def arm_name(arm: dict[str, str]) -> str:
     'sort__length-16__attn_warmup_set-16'
     """
     words = [value.strip("/") if key in _SPEAKING else f"{key}-{value}" for key, value in arm.items()]
-    return "__".join(re.sub(r"[^\w.+-]+", "_", word) for word in words) or "run"
+    name = "__".join(re.sub(r"[^\w.+-]+", "_", word) for word in words) or "run"
+    if len(name.encode()) <= _LONGEST:
+        return name
+    return f"{name.encode()[: _LONGEST - 9].decode(errors='ignore')}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 class Graph:
@@ -70,16 +76,18 @@ class Graph:
                 self.add(planned)
             if stage.matched:
                 add_matched(self, stage)
-        self._check()
 
     def add(self, planned: Planned) -> None:
-        """Raises ValueError where two arms would have one name."""
+        """Raises ValueError where two arms would have one name, and for arguments that the recipe would refuse."""
         there = self.runs.setdefault(planned.name, planned)
         if there is not planned:
             raise ValueError(
                 f"stage {planned.stage}: two arms have the name {planned.arm_name}: {there.arm}, {planned.arm}"
             )
-        self.by_arm[planned.stage].setdefault(planned.arm_name, {})[planned.seed] = planned
+        seeds = self.by_arm[planned.stage].setdefault(planned.arm_name, {})
+        if not seeds:  # of others only the seed is another
+            _check(planned, self.study.output)
+        seeds[planned.seed] = planned
         planned.amount = amount_of(planned)
         planned.digest = _digest(planned, self.study.output)
 
@@ -128,7 +136,7 @@ class Graph:
         if path == SCRATCH or Path(path).exists():
             return
         near = nearest(path.partition("/")[0], self.study.stages)
-        is_of_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", path) and not near
+        is_of_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", path) and not near and not Path(path).parent.is_dir()
         if not is_of_hub:
             raise ValueError(
                 f"stage {stage.name}: init_from {word}: {path!r} is no stage and no folder{near} "
@@ -187,20 +195,18 @@ class Graph:
             )
         return seeds.get(seed) or next(iter(seeds.values()))
 
-    def _check(self) -> None:
-        """Raises ValueError, with the stage's name, for arguments that its recipe would refuse."""
-        for planned in self.runs.values():
-            if planned.seed != min(self.by_arm[planned.stage][planned.arm_name]):
-                continue
-            options = parser.of_recipe(catalogue.script_of(planned.recipe))
-            where = f"stage {planned.stage}"
-            try:
-                for arguments in options.of_content(own_arguments(planned, self.study.output), where):
-                    if hasattr(arguments, "check"):
-                        arguments.check()
-            except ValueError as error:
-                text = str(error)
-                raise ValueError(text if text.startswith(where) else f"{where}, {planned.arm_name}: {text}") from None
+
+def _check(planned: Planned, output: Path) -> None:
+    """Raises ValueError, with the stage's name, for arguments that its recipe would refuse."""
+    options = parser.of_recipe(catalogue.script_of(planned.recipe))
+    where = f"stage {planned.stage}"
+    try:
+        for arguments in options.of_content(own_arguments(planned, output), where):
+            if hasattr(arguments, "check"):
+                arguments.check()
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if text.startswith(where) else f"{where}, {planned.arm_name}: {text}") from None
 
 
 def with_axes(fixed: dict, axes: dict) -> dict:
@@ -216,17 +222,17 @@ def with_axes(fixed: dict, axes: dict) -> dict:
 
 
 def own_arguments(planned: Planned, output: Path) -> dict:
-    """All arguments of a run's recipe, as its YAML has them: with its seed and its folder."""
+    """All arguments of a run's recipe, as its YAML has them: with its seed, its folder and its name for trackers."""
     options = parser.of_recipe(catalogue.script_of(planned.recipe)).options
     folder = output / planned.name
-    own: dict = {}
-    if "seed" in options:
-        own["seed"] = planned.seed
-    if "output_dir" in options:
-        own["output_dir"] = str(folder)
-    if "output_file" in options:
-        own["output_file"] = str(folder / "model.bin")
-    return planned.arguments | own
+    own = {
+        "seed": planned.seed,
+        "output_dir": str(folder),
+        "output_file": str(folder / "model.bin"),
+        "run_name": planned.name,
+        "project": planned.arguments.get("project", output.absolute().name),
+    }
+    return planned.arguments | {key: value for key, value in own.items() if key in options}
 
 
 def _label(value, names: dict) -> str:
@@ -244,13 +250,14 @@ def _label(value, names: dict) -> str:
 
 def _digest(planned: Planned, output: Path) -> str:
     """Of a run's arguments, without those that change no result, and of the runs that it begins from."""
-    relevant = {key: value for key, value in planned.arguments.items() if not key.startswith(NO_ARM)}
-    content = json.dumps([planned.recipe, planned.stage, planned.seed, relevant], sort_keys=True, default=str)
-    for run in planned.after:
+    chooses_best = planned.arguments.get("load_best_model_at_end")
+    relevant = {
+        key: value
+        for key, value in planned.arguments.items()
+        if not key.startswith(NO_ARM) or key in _RESULT or (chooses_best and key.startswith(_BEST))
+    }
+    of_run = [planned.recipe, planned.stage, planned.seed, relevant, *([planned.launch] if planned.launch else [])]
+    content = json.dumps(of_run, sort_keys=True, default=str)
+    for run in sorted(planned.after, key=lambda run: -len(run.name)):  # seed_10 before seed_1, which begins it
         content = content.replace(json.dumps(str(output / run.name))[1:-1], run.digest)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def steps_for(tokens: float, each: float) -> int:
-    """As many steps of `each` tokens as make up `tokens`, at least 1."""
-    return max(1, math.ceil(tokens / each))

@@ -6,13 +6,15 @@ earlier try ended.
 
 import contextlib
 import ctypes
-import fcntl
+import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -22,11 +24,20 @@ from ..files import write_text
 from ..locks import check_free
 from ..runs.folder import is_finished
 
+try:
+    import fcntl
+except ImportError:  # of Windows
+    fcntl = None
+
 PLAN = Path(".study/plan.json")
+LIVES = Path(".study/lives")  # holds the same as STUDY while the study's command is there, and wants its runs
 MARK = "eval_results.json"
-STUDY = "HF_PROCEDURAL_STUDY"  # the process of the study, where that is on this machine, and when it began
+STUDY = "HF_PROCEDURAL_STUDY"  # the process of the study, 0 where that may be on another machine, and when it began
+TRY = "# try: "  # how a line of a run's log begins behind which another try's begin
+DEVICES = Path("/dev")
+PATIENCE = 120  # seconds that a run may take to save a checkpoint and end
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
-_PATIENCE = 120  # seconds that a run may take to save a checkpoint and end
+_UNFINISHED = 75  # EX_TEMPFAIL of sysexits.h: the same again goes on
 
 
 def config_of(folder: Path) -> Path:
@@ -56,95 +67,139 @@ def is_made(folder: Path, digest: str) -> bool:
 
 def main() -> None:
     name, threads = sys.argv[1:]
+    if not study_lives():
+        sys.exit("the study has ended")
     plan = json.loads(PLAN.read_text(encoding="utf-8"))
     run = next(run for run in plan["runs"] if run["name"] == name)
     study = Path.cwd()
     folder = study / name
-    if study_is_here() and not _study_lives():
-        sys.exit("the study has ended")
     _wait_until_free(folder)
-    os.chdir(plan["directory"])  # where the study was begun, so that paths mean what they mean there
-    config = Path(plan["output_dir"], name).with_suffix(".yaml")
-    command = f"hf-procedural {run['recipe']}"
-    text = yaml.safe_dump(run["arguments"], sort_keys=False, allow_unicode=True)
-    write_text(config, f"# {command} {config}\n# made from {run['digest']}\n{text}")
-    words = [sys.executable, "-m", "hf_procedural.cli", run["recipe"], str(config)]
-    if run["recipe"] in plan["resumes"]:
-        words += ["--resume_from_checkpoint", "true"]
-    for flag, value in run["launch"].items():
-        words += [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
-    environment = os.environ | {"OMP_NUM_THREADS": threads}
-    environment |= _gpus(study, int(run["resources"].get("gpu", 0)))
-    with log_of(folder).open("ab") as log:
-        code = _run(words, log, environment)
-    if code == 0 and not (folder / MARK).is_file():  # of a recipe that trains nothing
-        folder.mkdir(parents=True, exist_ok=True)
+    lives = functools.partial(study_lives, study)
+    with _gpus(study, plan["gpus"], int(run["resources"].get("gpu", 0))) as devices:
+        os.chdir(plan["directory"])  # where the study was begun, so that paths mean what they mean there
+        config = config_of(Path(plan["output_dir"], name))
+        command = f"hf-procedural {run['recipe']} {config}"
+        text = yaml.safe_dump(run["arguments"], sort_keys=False, allow_unicode=True)
+        config.parent.mkdir(parents=True, exist_ok=True)
+        write_text(config, f"# {command}\n# made from {run['digest']}\n{text}")
+        words = [sys.executable, "-m", "hf_procedural.cli", run["recipe"], str(config)]
+        if run["recipe"] in plan["resumes"]:
+            words += ["--resume_from_checkpoint", "true"]
+        for flag, value in run["launch"].items():
+            words += [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
+        with log_of(folder).open("ab") as log:
+            log.write(f"{TRY}{command}\n".encode())
+            log.flush()
+            code = _run(words, log, os.environ | {"OMP_NUM_THREADS": threads} | devices, lives)
+            if code < 0:
+                log.write(f"\n{command}: error: ended by {signal.Signals(-code).name}\n".encode())
+    if code == 0 and not is_finished(folder):
+        if run["recipe"] in plan["resumes"]:  # ended in time, with a checkpoint: by max_hours or SIGTERM
+            sys.exit(_UNFINISHED)
+        folder.mkdir(parents=True, exist_ok=True)  # of a recipe that trains nothing
         write_text(folder / MARK, "{}\n")
-    sys.exit(code)
+    sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
 
 
 def _wait_until_free(folder: Path) -> None:
     """Waits for a run that a killed study has left, and that is about to end."""
-    for _ in range(_PATIENCE):
+    for _ in range(PATIENCE):
         with contextlib.suppress(ValueError):
             check_free(folder)
             return
         time.sleep(1)
 
 
-def _gpus(study: Path, count: int) -> dict[str, str]:
-    """CUDA_VISIBLE_DEVICES of `count` GPUs of this machine, which are this process's alone among the study's.
+@contextlib.contextmanager
+def _gpus(study: Path, known: list[str], count: int):
+    """The environment of a recipe with `count` of the GPUs that the study has here, its own alone among the runs.
 
-    Empty where none were asked for, or a cluster hands them out.
+    Raises TimeoutError where so many do not become free; Snakemake begins no more runs than there are GPUs for.
     """
-    if not count or not study_is_here():
-        return {}
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    taken = []
-    for device in visible.split(",") if visible else map(str, range(gpus_here())):
-        descriptor = os.open(study / ".study" / f"gpu_{device}.lock", os.O_RDWR | os.O_CREAT)  # closed with the process
-        with contextlib.suppress(OSError):
+    if not known:  # there is none, or a cluster hands them out
+        yield {}
+        return
+    taken: dict[str, int] = {}
+    try:
+        for attempt in range(PATIENCE):
+            if attempt and len(taken) < count:
+                time.sleep(1)  # for a run that a killed study has left
+            for device in known:
+                if len(taken) < count and device not in taken:
+                    _take(study, device, taken)
+        if len(taken) < count:
+            raise TimeoutError(f"{count} of the GPUs {', '.join(known)} did not become free")
+        yield {"CUDA_VISIBLE_DEVICES": ",".join(taken)}
+    finally:
+        for descriptor in taken.values():
+            os.close(descriptor)
+
+
+def _take(study: Path, device: str, taken: dict[str, int]) -> None:
+    name = re.sub(r"[^\w-]", "_", device)
+    descriptor = os.open(
+        study / PLAN.parent / f"gpu_{name}.lock", os.O_RDWR | os.O_CREAT
+    )  # which the kernel closes with this process, and so frees
+    try:
+        if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            taken.append(device)
-        if len(taken) == count:
-            break
-    return {"CUDA_VISIBLE_DEVICES": ",".join(taken)}
+    except BlockingIOError:
+        os.close(descriptor)
+    else:
+        taken[device] = descriptor
 
 
-def gpus_here() -> int:
-    """The NVIDIA GPUs of this machine, without importing torch."""
-    return len([*Path("/dev").glob("nvidia[0-9]*")])
+def gpus_here() -> list[str]:
+    """The NVIDIA GPUs that may be used here, as CUDA_VISIBLE_DEVICES has them; does not import torch."""
+    count = len([*DEVICES.glob("nvidia[0-9]*")])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or not count:
+        return [*map(str, range(count))]
+    return [word.strip() for word in visible.split(",") if word.strip()]
 
 
-def _run(words: list[str], log, environment: dict) -> int:
+def _run(words: list[str], log, environment: dict, lives: Callable[[], bool]) -> int:
     """Runs a recipe, which ends with this process and with the study's; gives its exit code."""
-    process = subprocess.Popen(words, stdout=log, stderr=log, env=environment, preexec_fn=end_with_parent)
+    process = subprocess.Popen(words, stdout=log, stderr=log, env=environment, preexec_fn=ends_with_parent())
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    signal.signal(signal.SIGINT, lambda *_: None)  # of Ctrl-C, which the recipe gets, too, and saves a checkpoint
+    signal.signal(signal.SIGINT, lambda *_: None)  # of Ctrl-C, which the recipe gets, too
     while True:
         try:
             return process.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            if study_is_here() and not _study_lives():
+            if not lives():
                 process.terminate()
 
 
-def end_with_parent() -> None:
-    """In a new process: has Linux send it SIGTERM when the one that started it is gone, killed even."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def ends_with_parent(number: int = signal.SIGTERM) -> Callable[[], None] | None:
+    """For Popen's preexec_fn: has Linux send the new process a signal when this one is gone, killed even.
+
+    The process gets SIGINT, too, where this one does not, as behind a shell's &.
+    """
+    if os.name != "posix":
+        return None
+    parent = os.getpid()
+
+    def begin() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with contextlib.suppress(OSError, AttributeError):  # not of Linux
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:  # which was killed just before
+            os._exit(1)
+
+    return begin
 
 
-def study_is_here() -> bool:
-    """Whether the study runs on this machine, and not on a cluster's."""
-    return STUDY in os.environ
-
-
-def _study_lives() -> bool:
-    number, _, began = os.environ[STUDY].partition(":")
+def study_lives(study: Path = Path()) -> bool:
+    """Whether the study's command still wants this run; where none is known, it does."""
+    own = os.environ.get(STUDY)
+    if own is None:
+        return True
+    number = int(own.partition(":")[0])
     try:
-        return psutil.Process(int(number)).create_time() == float(began)
-    except psutil.NoSuchProcess:
+        is_there = number == 0 or psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+        return is_there and (study / LIVES).read_text(encoding="utf-8") == own
+    except (psutil.NoSuchProcess, FileNotFoundError):
         return False
 
 

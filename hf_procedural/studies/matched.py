@@ -12,16 +12,19 @@ import dataclasses
 import math
 import re
 
+from .amounts import all_before
 from .reading import MATCHED, Reference, Stage, references
 
 
 def add_matched(graph, stage: Stage) -> None:
     """Adds the matched arms of a stage to the runs of a Graph. Raises ValueError where a warm-up's size is unknown."""
+    if f"{stage.name}_natural" in graph.study.stages:
+        raise ValueError(f"stage {stage.name}_natural has the name of natural warm-ups of {stage.name}: choose another")
     warmed = [run for run in graph.runs.values() if run.stage == stage.name and _is_warmed(graph, run)]
     if not warmed:
         raise ValueError(f"stage {stage.name}: matched arms are for those that begin from a stage, and none does")
     for run in warmed:
-        amounts = [before.amount for before in _earlier(run)]
+        amounts = [before.amount for before in all_before(run)]
         if run.amount is None or None in amounts:
             raise ValueError(
                 f"stage {stage.name}: the tokens of {run.name} are not known before it has run, so nothing can be "
@@ -29,15 +32,6 @@ def add_matched(graph, stage: Stage) -> None:
             )
         for kind in stage.matched:
             _MAKE[kind](graph, run, sum(amount.tokens for amount in amounts), sum(amount.flops for amount in amounts))
-
-
-def _earlier(run) -> list:
-    """All runs before a run, each once."""
-    names = {}
-    for before in run.after:
-        names[before.name] = before
-        names |= {other.name: other for other in _earlier(before)}
-    return [*names.values()]
 
 
 def _is_warmed(graph, run) -> bool:

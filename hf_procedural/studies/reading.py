@@ -27,7 +27,7 @@ from .. import accepted
 from ..errors import nearest
 from ..tasks import lookup
 from ..tasks.presets import PRESETS
-from ..training import catalogue, parser
+from ..training import catalogue, declared, parser
 
 # Arguments that may name the output of a stage.
 REFERRING = ("init_from", "model_name_or_path", "dataset", "organic_dataset", "positive_dataset", "negative_dataset")
@@ -91,7 +91,9 @@ def read(file, output=None, seeds: list[int] | None = None) -> Study:
     name = content.get("name", Path(file).stem)
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
         raise ValueError(f"{file}: name must be of letters, digits, _, . and -, got {name!r}")
-    folder = output or content.get("output_dir") or f"runs/{name}"
+    folder = output or content.get("output_dir", f"runs/{name}")
+    if not folder or not isinstance(folder, str | Path):
+        raise ValueError(f"{file}: output_dir must name a folder, got {folder!r}")
     return Study(name, Path(accepted.at_home(str(folder))), _ordered(stages))
 
 
@@ -144,8 +146,8 @@ def _stage(name: str, given, seeds: list[int], stages: dict) -> Stage:
         {},
         _seeds(own["seeds"], where) if "seeds" in own else seeds,
         _words("matched", own.get("matched", []), MATCHED, where),
-        _mapping("resources", own.get("resources"), where),
-        _mapping("launch", own.get("launch"), where),
+        _resources(own.get("resources"), where),
+        _launch(own.get("launch"), where),
     )
     _sort(stage, content, "settings" in own, where)
     controls = _words("controls", own.get("controls", []), ("permuted", "statistics"), where)
@@ -180,18 +182,57 @@ def _mapping(key: str, value, where: str) -> dict:
     return value or {}
 
 
+def _resources(value, where: str) -> dict:
+    resources = _mapping("resources", value, where)
+    for name, amount in resources.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"{where}: resources: {name!r} is no name of a resource, such as gpu, mem_mb, runtime")
+        least = {"gpu": 0, "threads": 1}.get(name)
+        if least is not None and not (type(amount) is int and amount >= least):
+            raise ValueError(f"{where}: resources: {name} must be a whole number of at least {least}, got {amount!r}")
+        if isinstance(amount, bool) or not isinstance(amount, int | float | str):
+            raise ValueError(f"{where}: resources: {name} must be a number or a word, got {amount!r}")
+    return resources
+
+
+def _launch(value, where: str) -> dict:
+    """Flags of accelerate launch, without dashes."""
+    launch = _mapping("launch", value, where)
+    flags = []
+    with contextlib.suppress(declared.Unreadable):  # then the launcher tells it
+        flags = [flag.removeprefix("--") for flag in declared.flags_of("accelerate.commands.launch")]
+    for name, word in launch.items():
+        if flags and name not in flags:
+            raise ValueError(f"{where}: launch: accelerate launch has no --{name}{nearest(str(name), flags)}")
+        is_count = name in ("num_processes", "num_machines")
+        if is_count and not (type(word) is int and word >= 1):
+            raise ValueError(f"{where}: launch: {name} must be a whole number of at least 1, got {word!r}")
+        if not isinstance(word, bool | int | float | str):
+            raise ValueError(f"{where}: launch: {name} must be a single value, got {word!r}")
+    return launch
+
+
 def _sort(stage: Stage, content: dict, has_settings: bool, where: str) -> None:
     """Puts arguments among a stage's `fixed` or its `axes`. Raises ValueError for what its recipe does not know."""
-    options = parser.of_recipe(catalogue.script_of(stage.script))
+    try:
+        options = parser.of_recipe(catalogue.script_of(stage.script))
+    except ValueError:
+        raise ValueError(f"{where}: recipe {stage.recipe} cannot be a stage: a YAML tells it nothing") from None
+    for key in content:
+        if not isinstance(key, str):
+            raise ValueError(f"{where}: unknown key {key!r}")
     parameters = _task_parameters(content.get("task")) if "task_parameters" in options.options else {}
     for key in [key for key in content if key in _OURS]:
         if key not in ("output_dir", "seed") or not has_settings:
             raise ValueError(f"{where}: {key} is the study's: it gives each run its own")
         del content[key]
+    if content.get("push_to_hub"):
+        raise ValueError(f"{where}: push_to_hub: all runs would be one repository; push folders when they are made")
     for_task = {key: content.pop(key) for key in [*content] if key not in options.options and key in parameters}
     for key in content:
-        if key not in options.options and nearest(key, parameters) and not nearest(key, options.options, cutoff=0.8):
-            raise ValueError(f"{where}: unknown key {key!r}{nearest(key, parameters)}")
+        near = nearest(key, [*_OF_STAGE, *parameters])
+        if key not in options.options and near and not nearest(key, options.options, cutoff=0.8):
+            raise ValueError(f"{where}: unknown key {key!r}{near}")
     for key, value in options.todays(content, where).items():
         is_list = options.takes_list(key) and key != "model_name_or_path"  # of which each has a run of its own
         if _is_axis(value, is_list):
