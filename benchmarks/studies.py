@@ -72,7 +72,13 @@ WHO = {"snakemake": "snakemake", "a job": "hf_procedural.studies.job", "a recipe
 def start(words, folder: Path, **options) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
     words = [sys.executable, "-c", COMMAND, *map(str, words)]
-    return subprocess.Popen(words, cwd=folder, env=environment, start_new_session=True, **options)
+    options |= {"start_new_session": True, "preexec_fn": _hears_ctrl_c}
+    return subprocess.Popen(words, cwd=folder, env=environment, **options)
+
+
+def _hears_ctrl_c() -> None:
+    """In a new process, which inherits from one in the background that it does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def planned(folder: Path) -> None:

@@ -37,7 +37,7 @@ def add_commands(commands) -> None:
     added.add_argument("--method", default="t", help="Of the intervals: t (default) or bootstrap.")
     added.add_argument("--cores", type=int, metavar="N", help="Of this machine, for all runs (default: all).")
     added.add_argument("--executor", default="local", metavar="NAME", help="Snakemake's: local, slurm, kubernetes ...")
-    added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: Snakemake's).")
+    added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: all).")
     added.ranges |= {"seeds": accepted.least(0), "cores": accepted.least(1), "jobs": accepted.least(1)}
 
 

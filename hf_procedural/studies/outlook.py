@@ -70,7 +70,7 @@ def _speeds(graph: Graph) -> dict[str, float]:
 def _hours(planned: Planned, speeds: dict[str, float]) -> float | None:
     if planned.amount is None or not planned.amount.flops:
         return None
-    gpus = int(planned.resources.get("gpu", 0)) or min(1, gpus_here())
+    gpus = int(planned.resources.get("gpu", 0)) or min(1, len(gpus_here()))
     roughly = _TRAINS_AT * (gpus * _GPU or _multiplications())
     speed = speeds.get(planned.stage) or speeds.get("") or roughly
     return (_START + planned.amount.flops / speed) / 3600

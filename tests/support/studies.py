@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ class Quick:
         """Begins hf-procedural study in a process and a group of its own."""
         words = [sys.executable, "-c", COMMAND, "study", "study.yaml", *map(str, words)]
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # which pytest may not hear
         return subprocess.Popen(words, cwd=self.folder, env=os.environ | self.environment(settings), **options)
 
     def told(self, what: str = "begins") -> list[dict]:
