@@ -101,6 +101,14 @@ def test_parameters_of_tasks_are_lists_or_arms(task, values, arms, tmp_path):
     assert {name: seeds[0].arguments["task_parameters"] for name, seeds in runs.items()} == arms
 
 
+def test_the_example_of_the_docs_is_a_study(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(re.search(r"```yaml\n(.*?)```", DOCS, re.S).group(1))
+    graph = Graph(read(file))
+    assert [*graph.by_arm["warmup"]] == ["sort__length-8", "sort__length-12", "set__length-8", "set__length-12"]
+    assert len(graph.by_arm["probe"]) == 2 * (1 + 2 + 1)
+
+
 def test_what_laptop_shows():
     """All of a report: both kinds of stages, parts, controls, matched arms, seeds to tell them apart, an evaluation."""
     graph = Graph(read(ROOT / "studies" / "laptop.yaml"))
