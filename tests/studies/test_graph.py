@@ -122,15 +122,15 @@ def test_the_folder_is_in_no_digest(tmp_path):
     assert len({*digests}) == len(digests)
 
 
-def test_lists_of_runs_are_all_of_a_stage(tmp_path):
+def test_each_of_several_models_has_a_run_of_its_own(tmp_path):
     content = STUDY + "  suite:\n    recipe: evaluate\n    tasks: [sort-8]\n    model_name_or_path: [warmup, gpt2]\n"
-    run = _graph(tmp_path, content).runs["suite/run/seed_1"]
-    assert run.arguments["model_name_or_path"] == [
-        "runs/study/warmup/sort-8/seed_1",
-        "runs/study/warmup/set-8/seed_1",
-        "gpt2",
+    runs = {name: run for name, run in _graph(tmp_path, content).runs.items() if name.startswith("suite")}
+    assert [name for name in runs if name.endswith("seed_1")] == [
+        "suite/warmup_sort-8/seed_1",
+        "suite/warmup_set-8/seed_1",
+        "suite/gpt2/seed_1",
     ]
-    assert [before.name for before in run.after] == ["warmup/sort-8/seed_1", "warmup/set-8/seed_1"]
+    assert [before.name for before in runs["suite/warmup_set-8/seed_1"].after] == ["warmup/set-8/seed_1"]
 
 
 def test_a_run_has_a_name_for_trackers(tmp_path):

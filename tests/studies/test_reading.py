@@ -16,7 +16,7 @@ def _stages(*stages: str) -> str:
 
 WRONG = {
     "stages begin from each other: a -> b -> a": _stages(TASK + "    init_from: b\n", TASK + "    init_from: a\n"),
-    "stages begin from each other: a -> a": _stages(TASK + "    init_from: attn=a\n"),
+    "stage a begins from itself": _stages(TASK + "    init_from: attn=a\n"),
     "stage b: init_from warmpu: 'warmpu' is no stage and no folder: did you mean warmup?": (
         f"stages:\n  warmup:{TASK}  b:{TASK}    init_from: [scratch, warmpu]\n"
     ),
