@@ -72,7 +72,6 @@ WHO = {"snakemake": "snakemake", "a job": "hf_procedural.studies.job", "a recipe
 def start(words, folder: Path, **options) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
     words = [sys.executable, "-c", COMMAND, *map(str, words)]
-    options |= {"start_new_session": True, "preexec_fn": _hears_ctrl_c}
     return subprocess.Popen(words, cwd=folder, env=environment, **options)
 
 
@@ -124,7 +123,7 @@ def overhead(folder: Path, runs: int) -> None:
         for name, seconds in taken.items():
             words = ["study", "alone.yaml", "--output_dir", f"study_{number}"]
             if name == "its recipe":
-                config = folder / f"study_{number}/warmup/sort/seed_0.yaml"
+                config = folder / f"study_{number}/warmup/run/seed_0.yaml"
                 words = ["pretrain", config, "--output_dir", f"recipe_{number}"]
             began = time.perf_counter()
             done = start(words, folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -145,7 +144,8 @@ def kills(folder: Path, count: int, seed: int) -> None:
     print(f"uninterrupted: {whole:.0f} s", flush=True)
     study = None
     while True:
-        study = study or start(["study", "killed.yaml", "--output_dir", "killed"], folder)
+        own_group = {"start_new_session": True, "preexec_fn": _hears_ctrl_c}
+        study = study or start(["study", "killed.yaml", "--output_dir", "killed"], folder, **own_group)
         if done < count:
             moment, (name, number) = rng.uniform(1, whole / count), KILLS[done % len(KILLS)]
             print(f"kill {done + 1}: {name} by {signal.Signals(number).name} after {moment:.1f} s", flush=True)
