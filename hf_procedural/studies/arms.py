@@ -24,7 +24,8 @@ _COMPONENTS = {"all": WHOLE, "attn": "attention", "mlp": "MLP", "ln": "norms", "
 _DOMAIN = (*DOMAIN, "questions")
 _BEGINNING = ("init_from", "model_name_or_path", "transfer", "shuffle_tokens")  # dimensions that are no setting
 _RESULTS = "eval_results.json"
-_SUBSTITUTIVE = " substitutive"  # behind what a substitutive arm begins from
+SUBSTITUTIVE = "substitutive"
+_SUBSTITUTIVE = f" {SUBSTITUTIVE}"  # behind what a substitutive arm begins from
 
 
 @dataclasses.dataclass
@@ -40,7 +41,7 @@ class Arm:
     model: str  # those of them that a model from scratch has, too
     control: str  # permuted, statistics, shuffle_tokens ...; empty for none
     matched: str  # how it is matched to another arm: compute-matched, natural, substitutive ...; empty for none
-    match: str  # the name of that arm in the stage
+    match: str  # the name of that arm
     earlier: float  # tokens of the stages before, as planned
     origin: tuple  # identity of its sources without their controls
     inherits: bool  # whether all that it began with is the baseline of an earlier stage, which others had a source in
@@ -66,7 +67,7 @@ class Arm:
     @property
     def is_real(self) -> bool:
         """Whether it has weights of an earlier stage as they were; a substitutive one pays for that stage itself."""
-        return bool(self.origin) and not self.inherits and not self.control and self.matched in ("", "substitutive")
+        return bool(self.origin) and not self.inherits and not self.control and self.matched in ("", SUBSTITUTIVE)
 
     @property
     def runs(self) -> list[Run]:
@@ -91,11 +92,11 @@ def read_arms(plan: dict, folder: Path) -> list[Arm]:
             named.setdefault(str(PurePosixPath(run["name"]).parent), []).append(run)
         known = {name: (runs[0]["stage"], dict(runs[0]["arm"])) for name, runs in named.items()}
         arguments = {name: runs[0].get("arguments") or {} for name, runs in named.items()}
+        matched = {name: runs[0].get("matched") or {} for name, runs in named.items()}
         tokens = {run["name"]: (run.get("tokens") or 0, run.get("after") or []) for run in plan["runs"]}
         begun_from = {path for _, words in known.values() for path in _paths(words) if path in known}
-        context = _Context(
-            known, arguments, tokens, begun_from, {stage for stage, words in known.values() if _sources(words)}
-        )
+        with_sources = {stage for stage, words in known.values() if _sources(words)}
+        context = _Context(known, arguments, matched, tokens, begun_from, with_sources)
         return [_arm(name, runs, context, folder) for name, runs in named.items()]
 
 
@@ -105,6 +106,7 @@ class _Context:
 
     known: dict[str, tuple[str, dict]]  # stage and dimensions of each arm
     arguments: dict[str, dict]  # of each arm's recipe; empty where the plan has none
+    matched: dict[str, dict]  # how each arm is matched, and to which one of its stage; empty for no other
     tokens: dict[str, tuple[float, list[str]]]  # of each run, and the runs that it begins from
     begun_from: set[str]  # arms
     with_sources: set[str]  # stages
@@ -118,7 +120,7 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
     known, tokens = context.known, context.tokens
     stage, words = known[name]
     plans = sorted(plans, key=lambda run: run["seed"])
-    matched = plans[0].get("matched") or {}
+    kind, match = _matched(name, context)
     sources = _sources(words)
     chosen = [_chosen(source.components or words.get("transfer")) for source in sources]
     origins = [_origin(str(source.path), context) for source in sources]
@@ -127,7 +129,7 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
         shown = [f"{'+'.join(choice)}: {each}" for choice, each in zip(chosen, shown, strict=True)]
     if not sources:
         shown = [", ".join(filter(None, [SCRATCH, _more_text(words)]))]
-    if matched.get("kind") == "substitutive":
+    if context.matched[name].get("kind") == SUBSTITUTIVE:
         shown[-1] += ", substitutive"
     controls = [
         control for source, (before, _) in zip(sources, origins, strict=True) for control in (source.control, *before)
@@ -149,8 +151,8 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
         settings=_listed(settings) if sources and not inherits else model,
         model=model,
         control=", ".join(dict.fromkeys(filter(None, controls))),
-        matched=matched.get("kind", "").replace("_", "-"),
-        match=matched.get("to", ""),
+        matched=kind.replace("_", "-"),
+        match=match,
         earlier=sum(tokens[each][0] for each in _before(plans[0]["name"], tokens)),
         origin=tuple(
             (origin, choice, source.weight)
@@ -160,6 +162,37 @@ def _arm(name: str, plans: list[dict], context: _Context, folder: Path) -> Arm:
         plans=plans,
         begun=[_run(folder / plan["name"]) for plan in plans],
     )
+
+
+def _matched(name: str, context: _Context) -> tuple[str, str]:
+    """How an arm is matched, and the name of the arm to which; empty for none.
+
+    One that begins from a matched arm of an earlier stage is matched as that is, to the arm here which begins alike
+    from what that is matched to.
+    """
+    stage, words = context.known[name]
+    if own := context.matched[name]:
+        return own["kind"], f"{stage}/{own['to']}"
+    path, kind = _only_source(name, context), _kind(name, context)
+    if not kind:
+        return "", ""
+    match = _matched(path, context)[1]
+    key = next(key for key in _BEGINNING[:2] if words.get(key))
+    alike = stage, words | {key: words[key].replace(path, match)}
+    return kind, next((other for other, known in context.known.items() if known == alike), "")
+
+
+def _kind(name: str, context: _Context) -> str:
+    """How an arm, or what it begins from, is matched; empty for none."""
+    path = _only_source(name, context)
+    return context.matched[name].get("kind", "") or (_kind(path, context) if path else "")
+
+
+def _only_source(name: str, context: _Context) -> str:
+    """The arm from which alone an arm begins, with its weights as they are; empty for none."""
+    sources = _sources(context.known[name][1])
+    is_one = len(sources) == 1 and not sources[0].control and str(sources[0].path) in context.known
+    return str(sources[0].path) if is_one else ""
 
 
 def _before(name: str, tokens: dict[str, tuple[float, list[str]]]) -> set[str]:
@@ -241,12 +274,23 @@ def _is_scratch(path: str, context: _Context) -> bool:
 def _shown(source: Source, context: _Context) -> str:
     """A source without its stage, where nothing begins from an arm of that name of another one."""
     path = str(source.path)
-    if path in context.known and (natural := _more_text(context.known[path][1])):
-        return natural
+    if more := _in_place(path, context):
+        of_stage = [name for name in context.begun_from if name.partition("/")[0] == path.partition("/")[0]]
+        if not _kind(path, context) or [_in_place(name, context) for name in of_stage].count(more) == 1:
+            return more
     tail = path.partition("/")[2]
     alike = [name for name in context.begun_from if name.partition("/")[2] == tail]
     name = tail if alike == [path] else short_paths(path)
     return name if source.weight == 1 else f"{source.weight:g}*{name}"
+
+
+def _in_place(name: str, context: _Context) -> str:
+    """The text that an arm had in place of a warm-up, such as ``natural 1.2M``, in its own or an earlier stage."""
+    if name not in context.known or _kind(name, context) == SUBSTITUTIVE:
+        return ""
+    more = _more_text(context.known[name][1])
+    path = _only_source(name, context)
+    return more or (_in_place(path, context) if path else "")
 
 
 def _domain(words: dict, arguments: dict) -> str:
@@ -292,16 +336,20 @@ def baseline_of(arm: Arm, group: list[Arm]) -> Arm | None:
 
 
 def controls_of(arm: Arm, group: list[Arm]) -> dict[str, Arm]:
-    """The controls of an arm with real weights, and the baselines that are matched to it, by what they are."""
+    """The controls of an arm with real weights, and the baselines that are matched to it, by what they are.
+
+    Where no arm is matched to it, but one to another arm of as large a warm-up, that one does for both.
+    """
+    if not arm.is_real:
+        return {}
     roles = {}
-    for other in group if arm.is_real else []:
-        alike = (other.origin, other.settings, other.matched) == (arm.origin, arm.settings, arm.matched)
-        if other.control and alike:
+    for other in group:
+        if other.control and (other.origin, other.settings, other.matched) == (arm.origin, arm.settings, arm.matched):
             roles[other.control] = other
-        elif (
-            other.matched and not (other.control or other.is_real or arm.matched) and _is_matched_to(other, arm, group)
-        ):
-            roles[other.matched] = other
+    baselines = [other for other in group if other.matched and not (other.control or other.is_real or arm.matched)]
+    own = [other for other in baselines if other.match == arm.name]
+    for other in own + [other for other in baselines if _does_for(other, arm, group)]:
+        roles.setdefault(other.matched, other)
     return roles
 
 
@@ -319,8 +367,13 @@ def weights_of(arm: Arm) -> tuple[tuple[str, float], ...]:
     return tuple((origin, weight) for origin, _, weight in arm.origin)
 
 
-def _is_matched_to(other: Arm, arm: Arm, group: list[Arm]) -> bool:
-    """Whether one arm is matched to another, or to one of as large a warm-up, for which one run does."""
-    named = [each for each in group if other.match in (each.name, each.name.partition("/")[2])]
-    alike = [each for each in named if each.model == arm.model and si(each.earlier) == si(arm.earlier)]
-    return arm in named or bool(alike)
+def _does_for(other: Arm, arm: Arm, group: list[Arm]) -> bool:
+    """Whether an arm is matched to one of as large a warm-up, and differs from what is matched to `arm` in nothing."""
+    named = [each for each in group if each.name == other.match and each.model == arm.model]
+    if si(arm.earlier) not in [si(each.earlier) for each in named]:
+        return False
+    if not other.origin:  # nothing is transferred
+        return other.settings == arm.model
+    theirs = {key: value for key, value in other.plans[0]["arm"].items() if key not in _BEGINNING[:2]}
+    # embeddings of a natural one are drawn anew in any case, and may be none of its dimensions
+    return other.choice == arm.choice and theirs.items() <= arm.plans[0]["arm"].items()
