@@ -6,7 +6,7 @@ import numpy as np
 
 from ..runs.read import finals, metric_of, sign_of
 from .arms import WHOLE, Arm, baseline_of, controls_of, whole_of
-from .statistics import NOT_SEPARATED, Difference, difference, holm
+from .statistics import NO_SPREAD, SEPARATED, Difference, difference, holm
 
 BASELINE = "baseline"
 
@@ -22,7 +22,7 @@ class Comparison:
     role: str  # of the other: baseline, whole, or what `arms.controls_of` calls it
     difference: Difference
     corrected: float | None = None  # p by Holm, over all of a report
-    gain: float | None = None  # of the arm over its baseline, by means; None where it has none that separates
+    gain: float | None = None  # of the arm over its baseline, by means; None where none is separated
     share: float | None = None  # of that gain, which a control or matched baseline reproduces
 
 
@@ -54,7 +54,7 @@ def compare(groups: dict[str, list[Arm]], metrics: dict[str, str], method: str =
             for role, other in others.items():
                 found = difference(values_of(arm, metric), values_of(other, metric), sign_of(metric), method)
                 if role == BASELINE:
-                    gain = None if found.verdict == NOT_SEPARATED else _gain(arm, other, metric)
+                    gain = _gain(arm, other, metric) if found.verdict in (SEPARATED, NO_SPREAD) else None
                 comparison = Comparison(title, metric, arm, other, role, found, gain=gain)
                 if base is not None and role not in (BASELINE, WHOLE) and gain is not None:
                     theirs = _gain(other, base, metric, -np.inf)
@@ -65,9 +65,9 @@ def compare(groups: dict[str, list[Arm]], metrics: dict[str, str], method: str =
 
 
 def _gain(arm: Arm, base: Arm, metric: str, above: float = 0) -> float | None:
-    """The difference of means, positive is better; None without finished runs, and where it is not `above`."""
+    """The finite difference of means, positive is better; None without finished runs, and where it is not `above`."""
     values, ground = finals(arm.runs, metric), finals(base.runs, metric)
     if not values or not ground:
         return None
     gain = float(sign_of(metric) * (np.mean(values) - np.mean(ground)))
-    return gain if gain > above else None
+    return gain if above < gain < np.inf else None

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ..files import check_folder, read_mapping, write_text
 from ..runs.folder import is_finished
-from ..terminal import in_a_line, tell
+from ..terminal import tell
 from ..training import catalogue, parser
 from . import job
 from .graph import Graph, Planned, own_arguments
@@ -28,7 +28,6 @@ from .reading import Study
 
 HIDDEN = ".study"
 _SNAKEFILE = Path(__file__).with_name("Snakefile")
-_END = 2**16  # bytes at the end of a log, in which its last try's lines are looked for
 _SMALL = 10_000_000  # weights of a model whose run is as fast on one core as on several
 _ALWAYS = ["--quiet", "all", "--nolock", "--keep-going", "--rerun-triggers", "mtime", "--ignore-incomplete"]
 _ALWAYS += ["--drop-metadata", "--scheduler", "greedy"]  # the other solves an integer program for each choice
@@ -195,14 +194,14 @@ def _tell_missing(output: Path, missing: list[Planned], sizes: dict[str, int], c
         tell(f"snakemake was ended by {signal.Signals(-code).name}, and its runs with it", error=True)
         return
     if code and not tried:
-        tell(f"snakemake ended with {code}: {_last_line(own)} (log: {own})", error=True)
+        tell(f"snakemake ended with {code}: {job.last_line(own)} (log: {own})", error=True)
     for planned in missing:
         log = job.log_of(output / planned.name)
         first = planned
         while waits_for := [before for before in first.after if before.name in names]:
             first = waits_for[0]
         if planned.name in tried:
-            tell(f"{planned.name}: failed: {_last_line(log)} (log: {log})", error=True)
+            tell(f"{planned.name}: failed: {job.last_line(log)} (log: {log})", error=True)
         elif first is planned:
             tell(f"{planned.name}: not begun (log: {own})", error=True)
         else:
@@ -269,16 +268,3 @@ def _result(output: Path, planned: Planned) -> str:
 
 
 _SHOWN = ("eval_answer_accuracy", "eval_exact_match", "eval_loss")
-
-
-def _last_line(log: Path) -> str:
-    """Why what has written a log failed: the last error of its last try, else the last line."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _END))
-        text = file.read().decode(errors="replace").replace("\r", "\n")
-    _, is_run, last_try = text.rpartition(job.TRY)
-    if is_run:
-        text = last_try.partition("\n")[2]
-    lines = [line for line in text.split("\n") if line.strip()]
-    errors = [line for line in lines if ": error: " in line]
-    return in_a_line((errors or lines or ["it ended without a word"])[-1].rpartition(": error: ")[2])

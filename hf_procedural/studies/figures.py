@@ -70,7 +70,7 @@ def _figures(groups, metrics, comparisons) -> Iterator[tuple[str, Figure, str, s
     for title, metric in metrics.items():
         by_metric.setdefault(metric, {})[title] = groups[title]
     for metric, alike in by_metric.items():
-        more = "" if len(by_metric) == 1 else f"_{metric.removeprefix('eval_')}"
+        more = "" if len(by_metric) == 1 else f"_{title_of(metric)}"
         for name, make in (("heatmap", _heat_map), ("components", _components)):
             if figure := make(alike, metric):
                 yield name + more, figure, _CAPTIONS[name].format(title_of(metric)), ""
@@ -116,6 +116,8 @@ def _heat_map(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
                 means[place] = _mean(arm, metric)
                 gains[place] = 0 if base is None else sign_of(metric) * (means[place] - _mean(base, metric))
         grids[choice] = rows, means, gains
+    if not any(np.isfinite(means).any() for _, means, _ in grids.values()):
+        return None
     largest = max((np.nanmax(np.abs(gains), initial=0) for _, _, gains in grids.values()), default=0) or 1
     rows_of = [rows for rows, _, _ in grids.values()]
     most = max(map(len, rows_of))

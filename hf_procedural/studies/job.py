@@ -23,6 +23,7 @@ import yaml
 from ..files import write_text
 from ..locks import check_free
 from ..runs.folder import is_finished
+from ..terminal import in_a_line
 
 try:
     import fcntl
@@ -34,6 +35,7 @@ LIVES = Path(".study/lives")  # holds the same as STUDY while the study's comman
 MARK = "eval_results.json"
 STUDY = "HF_PROCEDURAL_STUDY"  # the process of the study, 0 where that may be on another machine, and when it began
 TRY = "# try: "  # how a line of a run's log begins behind which another try's begin
+_END = 2**16  # bytes at the end of a log, in which its last try's lines are looked for
 DEVICES = Path("/dev")
 PATIENCE = 120  # seconds that a run may take to save a checkpoint and end
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -48,6 +50,19 @@ def config_of(folder: Path) -> Path:
 def log_of(folder: Path) -> Path:
     """What a run's recipe has printed."""
     return folder.with_name(f"{folder.name}.log")
+
+
+def last_line(log: Path) -> str:
+    """Why what has written a log failed: the last error of its last try, else the last line."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _END))
+        text = file.read().decode(errors="replace").replace("\r", "\n")
+    _, is_run, last_try = text.rpartition(TRY)
+    if is_run:
+        text = last_try.partition("\n")[2]
+    lines = [line for line in text.split("\n") if line.strip()]
+    errors = [line for line in lines if ": error: " in line]
+    return in_a_line((errors or lines or ["it ended without a word"])[-1].rpartition(": error: ")[2])
 
 
 def digest_of(folder: Path) -> str | None:

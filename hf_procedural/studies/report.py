@@ -12,11 +12,12 @@ import numpy as np
 
 from ..errors import nearest
 from ..files import read_text, write_csv, write_text
+from ..locks import check_free
 from ..runs.read import Run, finals, row_of, sign_of
 from ..runs.report import COLUMNS, EFFICIENCY, SHARE_MEANS, run_table, title_of
 from ..runs.tables import COUNT, NATS, SHARE, as_markdown, markdown_table
 from ..terminal import in_a_line
-from . import figures, page, passes
+from . import figures, job, page, passes
 from .arms import Arm, baseline_of, groups, read_arms
 from .comparisons import BASELINE, Comparison, compare, metrics_of
 from .statistics import CONFIDENCE, METHODS
@@ -30,7 +31,7 @@ _DIFFERENCES_MEAN = (
     "Gains are over the arm from scratch, positive is better, with their 95 % intervals over seeds, {}. Of the {} "
     "intervals in this report, one in 20 may leave out the true gain; *p, Holm* is corrected for their number. *Not "
     "separated*: the interval holds 0. *One seed*: nothing tells what another one would give. *No spread over seeds*: "
-    "every seed has the same difference, of which a test says nothing."
+    "every seed has the same difference, of which a test says nothing. *No number*: a final value is infinite or none."
 )
 _CONTROLS_MEAN = (
     "What an arm has more than its controls, what is matched to it, and, of some components, the whole; and the share "
@@ -60,13 +61,14 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}{nearest(method, METHODS)}")
     arms = read_arms(plan, folder)
+    states = _states(arms, folder)
     compared = groups(arms)
     metrics = metrics_of(compared, metric)
     comparisons = compare(compared, metrics, method)
     earlier = _figures_of(folder / FILES[0])
     drawn = figures.draw(compared, metrics, comparisons, folder)
     title = f"# {as_markdown(in_a_line(plan.get('name') or folder.absolute().name))}: report of a study"
-    paragraphs = [title, *_overview(arms, comparisons), *_warnings(comparisons, method)]
+    paragraphs = [title, *_overview(states, comparisons), *_warnings(comparisons, method)]
     paragraphs += [*_means(compared, metrics), *_shown(drawn, "")]
     paragraphs.append(_DIFFERENCES_MEAN.format(_BY[method], sum(bool(each.difference.test) for each in comparisons)))
     for name, key in metrics.items():
@@ -78,7 +80,7 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     diagnoses = sorted(folder.glob("diagnosis/*/diagnosis.md"))
     links = [f"- [{as_markdown(file.parent.name)}](<{file.relative_to(folder).as_posix()}>)" for file in diagnoses]
     write_text(folder / FILES[0], text + ("\n## Diagnoses\n\n" + "\n".join(links) + "\n" if links else ""))
-    write_csv(folder / FILES[1], _run_rows(arms, compared, threshold))
+    write_csv(folder / FILES[1], _run_rows(arms, compared, states, threshold))
     write_csv(folder / FILES[2], list(map(_difference_row, comparisons)))
     parts = [(text, folder), *((read_text(file), file.parent) for file in diagnoses)]
     write_text(folder / FILES[3], page.render(parts))
@@ -101,9 +103,8 @@ def _shown(drawn: list[figures.Drawn], group: str) -> list[str]:
     ]
 
 
-def _overview(arms: list[Arm], comparisons: list[Comparison]) -> list[str]:
+def _overview(states: dict[str, str], comparisons: list[Comparison]) -> list[str]:
     """How many runs are finished, what separates, and which runs are not finished."""
-    states = {plan["name"]: state for arm in arms for plan, state in _states(arm)}
     missing = {name: state for name, state in states.items() if state}
     over = [each.difference for each in comparisons if each.role == BASELINE]
     verdicts = [each.verdict for each in over]
@@ -115,7 +116,7 @@ def _overview(arms: list[Arm], comparisons: list[Comparison]) -> list[str]:
         f"{1 - CONFIDENCE:.2g} by Holm."
     ]
     if missing:
-        listed = [f"- {as_markdown(name)}: {state}" for name, state in [*missing.items()][:_SHOWN]]
+        listed = [f"- {as_markdown(name)}: {as_markdown(state)}" for name, state in [*missing.items()][:_SHOWN]]
         rest = len(missing) - len(listed)
         lines.append(
             "Not in any mean or difference:\n\n" + "\n".join(listed) + (f"\n- and {rest} others" if rest else "")
@@ -123,17 +124,30 @@ def _overview(arms: list[Arm], comparisons: list[Comparison]) -> list[str]:
     return lines
 
 
-def _states(arm: Arm) -> list[tuple[dict, str]]:
-    """Each run of an arm in the plan, with how far it is; empty for one that counts."""
-    return [(plan, _state(run)) for plan, run in zip(arm.plans, arm.begun, strict=True)]
+def _states(arms: list[Arm], folder: Path) -> dict[str, str]:
+    """How far each run of the plan is, by its name; empty for one that counts."""
+    try:
+        check_free(folder)
+        failed = "failed"
+    except ValueError:  # the study's command is at work there
+        failed = "running or failed"
+    return {
+        plan["name"]: _state(run, job.log_of(folder / plan["name"]), failed)
+        for arm in arms
+        for plan, run in zip(arm.plans, arm.begun, strict=True)
+    }
 
 
-def _state(run: Run | None) -> str:
-    if run is None:
-        return "not begun"
-    if run.diverged is not None:
+def _state(run: Run | None, log: Path, failed: str) -> str:
+    """How far a run is, which is None without a checkpoint, and what its log says last."""
+    if run is not None and run.diverged is not None:
         return f"diverged at step {run.diverged:,}"
-    return "" if run.finished else f"unfinished, at step {max(run.history, default=0):,}"
+    if run is not None and run.finished:
+        return ""
+    words = f": {job.last_line(log)}" if log.is_file() else ""
+    if run is not None:
+        return f"unfinished, at step {max(run.history, default=0):,}{words}"
+    return failed + words if words else "not begun"
 
 
 def _warnings(comparisons: list[Comparison], method: str) -> list[str]:
@@ -243,14 +257,14 @@ def _others(arms: list[Arm], compared: dict[str, list[Arm]], threshold: float) -
     ]
 
 
-def _run_rows(arms: list[Arm], compared: dict[str, list[Arm]], threshold: float) -> list[dict]:
+def _run_rows(arms: list[Arm], compared: dict[str, list[Arm]], states: dict[str, str], threshold: float) -> list[dict]:
     """A line for each run of the plan, in full precision."""
     by_arm = {arm.name: (title, group) for title, group in compared.items() for arm in group}
     rows = []
     for arm in arms:
         title, group = by_arm.get(arm.name, ("", []))
-        for (plan, state), run in zip(_states(arm), arm.begun, strict=True):
-            row = {"stage": arm.stage, "group": title, "run": plan["name"], "state": state or "finished"}
+        for plan, run in zip(arm.plans, arm.begun, strict=True):
+            row = {"stage": arm.stage, "group": title, "run": plan["name"], "state": states[plan["name"]] or "finished"}
             row |= {"arm": arm.label, "seed": plan["seed"]} if run is None else _row(arm, run, group, threshold)
             row |= {} if run is None else {"passes": passes.passes_of(run).words}
             rows.append(row | {"planned_tokens": plan.get("tokens"), "planned_flops": plan.get("flops")})

@@ -27,6 +27,7 @@ CONFIDENCE = 0.95
 METHODS = ("t", "bootstrap")
 SEPARATED, WORSE, NOT_SEPARATED = "separated", "separated, worse", "not separated"
 ONE_SEED, NO_SPREAD, UNFINISHED = "one seed", "no spread over seeds", "no finished run"
+NO_NUMBER = "no number"  # of a final value that is infinite or nan
 _RESAMPLES = 9_999  # of a bootstrap, from a generator of seed 0
 
 
@@ -36,7 +37,7 @@ class Difference:
 
     verdict: str
     seeds: int  # pairs; of unpaired arms the seeds of the smaller one
-    gain: float | None = None  # of means; None without finished runs
+    gain: float | None = None  # of means; None without finished runs, and of no numbers
     low: float | None = None
     high: float | None = None
     p: float | None = None  # two-sided, of the t test
@@ -64,8 +65,10 @@ def difference(
     if not values or not others:
         return Difference(UNFINISHED, 0)
     arm, other = (sign * np.array(list(each.values()), np.float64) for each in (values, others))
-    gain = float(arm.mean() - other.mean())
     seeds = min(len(arm), len(other))
+    if not (np.isfinite(arm).all() and np.isfinite(other).all()):
+        return Difference(NO_NUMBER, seeds)
+    gain = float(arm.mean() - other.mean())
     if seeds < 2:
         if len(common) == 1:  # the same seed of both
             gain = sign * (values[common[0]] - others[common[0]])

@@ -257,7 +257,7 @@ def test_threads_are_by_the_size_of_each_model(tmp_path):
 )
 def test_the_last_line_of_a_log_is_of_its_last_try(text, line, tmp_path):
     (tmp_path / "log").write_text(text)
-    assert engine._last_line(tmp_path / "log") == line
+    assert job.last_line(tmp_path / "log") == line
 
 
 def test_the_plan_is_what_snakemake_reads(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Reports of studies made by hand; every expected number is derived beside it."""
 
 import csv
+import fcntl
 import json
 import math
 import re
@@ -104,6 +105,23 @@ def test_controls_have_their_share_of_the_gain(probes, tmp_path):
     ]
     # attention less whole: -0.4, -0.4, -0.7
     assert part[1]["gain over it"] == "-0.5000" and part[1]["verdict"] == "separated, worse"
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_one_seed_and_no_numbers_have_no_share(probes, tmp_path, seeds):
+    if len(seeds) > 1:
+        arm = tmp_path / "probe/haystack-8__warmup_set-16/seed_0/trainer_state.json"
+        state = json.loads(arm.read_text())
+        state["log_history"][-1]["eval_answer_accuracy"] = math.nan
+        arm.write_text(json.dumps(state))
+    kept = [run for run in probes.plan["runs"] if run["seed"] in seeds]
+    text = report.write(probes.plan | {"runs": kept}, tmp_path)
+    verdict = "one seed" if len(seeds) == 1 else "no number"
+    assert table_with(text, "gain")["set-16"][0]["verdict"] == verdict
+    lines = table_with(text, "gain over it")["set-16"]
+    assert [line["verdict"] for line in lines] == [verdict, verdict]
+    rows = rows_of_csv(tmp_path / "differences.csv")
+    assert {row["share"] for row in rows if row["arm"] == "set-16"} == {""}
 
 
 def test_p_values_are_corrected_for_all_of_the_report(probes, tmp_path):
@@ -294,6 +312,44 @@ def test_an_empty_study_has_a_report(tmp_path):
     assert "0 of 1 runs are finished" in text and "- probe/a/seed_0: not begun" in text
     (row,) = rows_of_csv(tmp_path / "report.csv")
     assert (row["state"], row["planned_tokens"]) == ("not begun", "2000")
+
+
+def test_a_run_that_has_a_log_says_why_it_is_not_finished(tmp_path):
+    study = MadeStudy(tmp_path)
+    for seed, evaluations in enumerate((None, accuracies(0.5), accuracies(0.9), None)):
+        arm = {"task": "haystack-8", "init_from": "scratch"}
+        folder = study.add(f"probe/a/seed_{seed}", arm, evaluations, finished=seed == 2)
+        if seed < 3:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.with_name(f"{folder.name}.log").write_text(f"# try: x\nx: error: no *room* in {seed}\n")
+    text = report.write(study.plan, tmp_path)
+    assert r"- probe/a/seed_0: failed: no \*room\* in 0" in text.splitlines()
+    assert [row["state"] for row in rows_of_csv(tmp_path / "report.csv")] == [
+        "failed: no *room* in 0",
+        "unfinished, at step 100: no *room* in 1",
+        "finished",
+        "not begun",
+    ]
+    with (tmp_path / "_lock").open("w") as lock:  # as the study's own command has it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = report.write(study.plan, tmp_path)
+    assert r"- probe/a/seed_0: running or failed: no \*room\* in 0" in text.splitlines()
+
+
+def test_each_metric_has_its_own_heat_map_and_what_has_no_values_none(tmp_path):
+    study = MadeStudy(tmp_path)
+    for stage, evaluations in {"text": losses(1.0), "plain": [{"loss": 2.0}], "suite": None}.items():
+        for name, init_from in {"scratch": "scratch", "set": "warmup/set"}.items():
+            sources = None if name == "scratch" else [source("x")]
+            folder = study.add(f"{stage}/{name}/seed_0", {"init_from": init_from}, evaluations, sources=sources)
+            if evaluations is None:  # of a recipe that trains nothing
+                folder.mkdir(parents=True)
+                (folder / "eval_results.json").write_text("{}")
+    report.write(study.plan, tmp_path)
+    names = {file.name for file in tmp_path.glob("heatmap*")}
+    assert names == {"heatmap_evaluation_loss.png", "heatmap_training_loss.png"}
+    report.write(study.plan | {"runs": study.plan["runs"][-2:]}, tmp_path)
+    assert not [*tmp_path.glob("heatmap*")]
 
 
 @pytest.mark.parametrize(

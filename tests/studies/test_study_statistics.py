@@ -67,6 +67,10 @@ def test_where_there_is_nothing_to_say_nothing_is_said(method):
         one = difference(seeds(0.9), seeds(0.1, 0.2, 0.4), method=method)
         assert (one.verdict, one.seeds, one.gain) == ("one seed", 1, pytest.approx(0.8))  # of the same seed
         assert difference({5: 0.9}, seeds(0.1, 0.3), method=method).gain == pytest.approx(0.7)
+        for value in (math.nan, math.inf):  # which is no better and no worse
+            none = statistics.Difference("no number", 2)
+            assert difference(seeds(0.9, value), seeds(0.1, 0.2), method=method) == none
+            assert difference(seeds(0.9, 0.8), seeds(0.1, value), method=method) == none
         same = difference(seeds(1.0, 1.0, 1.0), seeds(1.0, 1.0, 1.0), method=method)
         assert (same.verdict, same.gain) == ("not separated", 0)
         always = difference(seeds(1.0, 1.0), seeds(0.0, 0.0), method=method)
