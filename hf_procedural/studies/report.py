@@ -31,7 +31,7 @@ _DIFFERENCES_MEAN = (
     "Gains are over the arm from scratch, positive is better, with their 95 % intervals over seeds, {}. Of the {} "
     "intervals in this report, one in 20 may leave out the true gain; *p, Holm* is corrected for their number. *Not "
     "separated*: the interval holds 0. *One seed*: nothing tells what another one would give. *No spread over seeds*: "
-    "every seed has the same difference, of which a test says nothing. *No number*: a final value is infinite or none."
+    "every seed has the same difference, of which a test says nothing. *No number*: a final value is infinite or nan."
 )
 _CONTROLS_MEAN = (
     "What an arm has more than its controls, what is matched to it, and, of some components, the whole; and the share "
