@@ -609,9 +609,15 @@ def a_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
+def _plan(graph, *_) -> bool:
+    (graph.study.output / ".study").mkdir(parents=True, exist_ok=True)
+    (graph.study.output / ".study/plan.json").write_text(json.dumps({"name": graph.study.name}))
+    return True
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkeypatch):
-    monkeypatch.setattr(engine, "make", lambda *_: True)  # tests/studies makes the runs of some
+    monkeypatch.setattr(engine, "make", _plan)  # tests/studies makes the runs of some
     monkeypatch.setattr(report, "write", lambda *_: "# laptop\n\nNothing is made.\n\n")
     text = help_of(capsys, command)
     words = {"list": [], "publish": []}.get(command, ["sort-4"])

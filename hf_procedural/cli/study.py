@@ -34,17 +34,18 @@ def add_commands(commands) -> None:
     added.add_argument("--report", action="store_true", help="Report on what is there; run nothing.")
     added.add_argument("--metric", metavar="NAME", help="Of the report (default: answer_accuracy, else loss).")
     added.add_argument("--threshold", type=float, default=0.9, help="Accuracy whose step is shown (default: 0.9).")
-    added.add_argument("--method", default="t", help="Of the intervals: t (default) or bootstrap.")
+    added.add_argument("--method", choices=("t", "bootstrap"), default="t", help="Of the intervals (default: t).")
     added.add_argument("--cores", type=int, metavar="N", help="Of this machine, for all runs (default: all).")
     added.add_argument("--executor", default="local", metavar="NAME", help="Snakemake's: local, slurm, kubernetes ...")
     added.add_argument("--jobs", type=int, metavar="N", help="Runs at a time, on a cluster (default: all).")
+    added.ranges |= {"threshold": accepted.Accepted("above 0 and at most 1", lambda value: 0 < value <= 1)}
     added.ranges |= {"seeds": accepted.least(0), "cores": accepted.least(1), "jobs": accepted.least(1)}
 
 
 def study(args) -> None:
     """Runs it. Raises ValueError for a mistake, before it writes; ends with 2 where a run has failed."""
     from ..locks import holding
-    from ..studies import engine, outlook, report
+    from ..studies import engine, job, outlook, report
     from ..studies.graph import Graph
     from ..studies.reading import read
 
@@ -55,6 +56,8 @@ def study(args) -> None:
         tell(outlook.outlook(graph))
         return
     is_made = True
+    if args.report and not (output / job.PLAN).is_file():
+        raise ValueError(f"no study in {output} yet: run it first, without --report")
     if not args.report:
         engine.check(args.executor, args.words)
         with holding(output):

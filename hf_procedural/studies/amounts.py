@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
+import json
 import math
 import re
 
 from .. import tasks
+from ..models.words import SIZE
 from ..training.arguments import DEFAULT_SIZE
 
-_BATCH, _LENGTH, _EPOCHS, _TRAIN_SIZE = 8, 1024, 3.0, 160_064  # what the recipes' defaults are
+_BATCH, _LENGTH, _EPOCHS, _TRAIN_SIZE, _TOKENIZER_SIZE = 8, 1024, 3.0, 160_064, 4_096  # what the recipes' defaults are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,34 +77,62 @@ def _length(planned) -> int | None:
     given = planned.arguments
     if planned.recipe == "semantic":
         return int(_number(planned, "sequence_length", _LENGTH))
+    sizes = _task(given)
+    return None if sizes is None else sizes[0]
+
+
+def _task(given: dict) -> tuple[int, int] | None:
+    """The tokens of a row of a run's task, and of its vocabulary."""
     if not isinstance(given.get("task"), str):
         return None
-    return _max_length(given["task"], repr(sorted((given.get("task_parameters") or {}).items())), planned)
-
-
-_lengths: dict[tuple, int] = {}
-
-
-def _max_length(name: str, key: str, planned) -> int:
-    if (name, key) not in _lengths:
-        _lengths[name, key] = tasks.task(name, **(planned.arguments.get("task_parameters") or {})).max_length
-    return _lengths[name, key]
-
-
-def weights_of(planned) -> int | None:
-    """The weights of a run's model without embeddings; None where they cannot be told without its configuration."""
-    root = planned
-    while root.after and "size" not in root.arguments:
-        root = root.after[0]
-    given = root.arguments
-    if given.get("model_type", "gpt2") != "gpt2" or "config_name" in given:
-        return None
-    return _gpt2_weights(str(given.get("size", DEFAULT_SIZE)))
+    return _sizes_of_task(given["task"], json.dumps(given.get("task_parameters") or {}, sort_keys=True))
 
 
 @functools.cache
-def _gpt2_weights(size: str) -> int | None:
+def _sizes_of_task(name: str, parameters: str) -> tuple[int, int]:
+    task = tasks.task(name, **json.loads(parameters))
+    return task.max_length, len(task.vocabulary)
+
+
+def weights_of(planned) -> int | None:
+    """The weights of a run's model without embeddings; None where they cannot be told without its configuration.
+
+    A head that is tied to the embeddings is one of them; one of its own counts, as for the Trainer.
     """
+    root, overrides = planned, _overrides(planned)
+    while root.after and "size" not in root.arguments:
+        root = root.after[0]
+        overrides = _overrides(root) | overrides
+    given = root.arguments
+    if (
+        given.get("model_type", "gpt2") != "gpt2"
+        or "config_name" in given
+        or any(given.get(part) is not None for part in SIZE)
+    ):
+        return None
+    head = 0 if overrides.get("tie_word_embeddings", True) else overrides.get("vocab_size", _vocabulary(planned))
+    return None if head is None else _gpt2_weights(str(given.get("size", DEFAULT_SIZE)), head)
+
+
+def _overrides(planned) -> dict:
+    given = planned.arguments.get("model_overrides")
+    return given if isinstance(given, dict) else {}
+
+
+def _vocabulary(planned) -> int | None:
+    """The tokens that a run's model knows; None where a tokenizer would have to be read."""
+    if planned.recipe == "pretrain":
+        sizes = _task(planned.arguments)
+        return None if sizes is None else sizes[1]
+    if planned.arguments.get("tokenizer") is not None:
+        return None
+    return int(_number(planned, "tokenizer_size", _TOKENIZER_SIZE))
+
+
+@functools.cache
+def _gpt2_weights(size: str, head: int = 0) -> int | None:
+    """Of layers, and of as many rows of a head of its own.
+
     >>> _gpt2_weights("12_12_768")
     85056000
     """
@@ -110,4 +140,4 @@ def _gpt2_weights(size: str) -> int | None:
     if match is None:
         return None
     layers, _, width = map(int, match.groups())
-    return layers * (12 * width * width + 13 * width) + 2 * width
+    return layers * (12 * width * width + 13 * width) + 2 * width + head * width

@@ -2,26 +2,42 @@
 
 import dataclasses
 import fnmatch
+import functools
+import glob
 import hashlib
 import itertools
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .. import accepted
 from ..errors import nearest
 from ..models.words import parse_sources
 from ..runs.folder import NO_ARM
 from ..training import catalogue, parser
 from .amounts import Amount, amount_of
 from .matched import add_matched
-from .reading import REFERRING, Reference, Stage, Study, references
+from .reading import REFERRING, TRANSFER, Reference, Stage, Study, references
 
 SCRATCH = "scratch"
+_ALIKE = 0.75  # of a word and a stage's name, from which on that is taken for misspelt
 _LONGEST = 150  # characters of an arm's name, which is a folder's
 # Arguments that NO_ARM leaves out, since arms may differ in them, and on which a run's result depends all the same.
 _RESULT = ("data_seed", "dataloader_drop_last", "save_adapter")
 _BEST = ("eval_", "save_")  # of load_best_model_at_end, which these choose among
+# Arguments that may name a file or a folder of this machine, on whose content a run's result depends.
+_LOCAL = (*REFERRING, "validation_dataset", "task_file", "data", "template", "quality_template")
+_LOCAL += (
+    "structure_template",
+    "config_name",
+    "tokenizer",
+    "quality_tokenizer",
+    "structure_tokenizer",
+    "meaning_model",
+)
+_HASHED = 2**24  # bytes of a file up to which its content counts, and not its time
 _SPEAKING = ("task", *REFERRING)  # axes whose values need no name
 
 
@@ -70,6 +86,7 @@ class Graph:
         self.study = study
         self.runs: dict[str, Planned] = {}
         self.by_arm: dict[str, dict[str, dict[int, Planned]]] = {}  # stage, arm, seed
+        self._local = functools.cache(_local)  # each file is read once for a plan
         for stage in study.stages.values():
             self.by_arm[stage.name] = {}
             for planned in self._runs_of(stage):
@@ -89,11 +106,15 @@ class Graph:
             _check(planned, self.study.output)
         seeds[planned.seed] = planned
         planned.amount = amount_of(planned)
-        planned.digest = _digest(planned, self.study.output)
+        planned.digest = _digest(planned, self.study.output, self._local)
 
     def _runs_of(self, stage: Stage) -> Iterator[Planned]:
         for chosen in itertools.product(*stage.axes.values()):
             axes = dict(zip(stage.axes, chosen, strict=True))
+            if (stage.fixed | axes).get("init_from") in (None, SCRATCH):
+                of_transfer = {key: axes.pop(key) for key in TRANSFER if key in axes}
+                if any(value is not stage.axes[key][0] for key, value in of_transfer.items()):
+                    continue  # the same once more
             arguments = with_axes(stage.fixed, axes)
             for names in self._choices(stage, arguments):
                 arm = {key.rpartition(".")[2]: _label(value, names) for key, value in axes.items()}
@@ -109,11 +130,14 @@ class Graph:
         """For each reference of a stage's arguments that takes one run an arm's name, in all combinations."""
         named: dict[tuple[str, str], list[str]] = {}
         for key in REFERRING:
-            for word in references(arguments.get(key), self.study.stages):
+            value = arguments.get(key)
+            for word in references(value, self.study.stages):
                 if isinstance(word, Reference):
                     named[word.stage, word.arms] = self._arms(stage, key, word)
                 elif key == "init_from" and isinstance(word, str):
                     self._check_source(stage, word)
+            for word in (value if isinstance(value, list) else [value]) if key != "init_from" else []:
+                self._check_word(stage, key, word)
         for chosen in itertools.product(*named.values()):
             yield dict(zip(named, chosen, strict=True))
 
@@ -141,6 +165,17 @@ class Graph:
             raise ValueError(
                 f"stage {stage.name}: init_from {word}: {path!r} is no stage and no folder{near} "
                 f"(stages: {', '.join(self.study.stages)})"
+            )
+
+    def _check_word(self, stage: Stage, key: str, word) -> None:
+        """Raises ValueError for what is neither a stage, nor a file, and has nearly the name of one."""
+        if not isinstance(word, str) or not re.fullmatch(r"[\w.-]+", word) or word in self.study.stages:
+            return
+        near = nearest(word, [name for name in self.study.stages if name != stage.name], cutoff=_ALIKE)
+        if near and not os.path.exists(word):
+            raise ValueError(
+                f"stage {stage.name}: {key} {word} is no stage and no file{near} (call that stage otherwise where it "
+                "is not meant)"
             )
 
     def planned(self, stage: Stage, arguments: dict, arm: dict, names: dict, seed: int, **more) -> Planned:
@@ -248,8 +283,39 @@ def _label(value, names: dict) -> str:
     )
 
 
-def _digest(planned: Planned, output: Path) -> str:
-    """Of a run's arguments, without those that change no result, and of the runs that it begins from."""
+def _local(word: str) -> list | None:
+    """What tells whether a file, or those of a folder, have changed; None where there is none.
+
+    Of files of up to 16 MiB the content, of larger ones and those of folders the size and the time of the last change.
+    """
+    place = accepted.at_home(word)
+    if os.path.isfile(place) and os.path.getsize(place) <= _HASHED:
+        return [hashlib.sha256(Path(place).read_bytes()).hexdigest()]
+    if os.path.isdir(place):
+        there = [file for file in Path(place).rglob("*") if not _is_hidden(file.relative_to(place))]
+    else:
+        there = [Path(file) for file in glob.glob(place, recursive=True)]  # of one name that one
+    states = [(str(file), file.stat()) for file in sorted(there) if file.is_file()]
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states] or None
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _words_of(value) -> Iterator[str]:
+    """All words in a value; of ``attn=a,mlp=permuted:b`` a and b, too."""
+    if isinstance(value, str):
+        yield value
+        if re.search(r"[,=:]|^[\d.]+\*", value):
+            yield from re.split("[,=:*]", value)
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _words_of(each)
+
+
+def _digest(planned: Planned, output: Path, local: Callable[[str], list | None] = _local) -> str:
+    """Of a run's arguments but those that change no result, of local files, and of the runs that it begins from."""
     chooses_best = planned.arguments.get("load_best_model_at_end")
     relevant = {
         key: value
@@ -257,6 +323,10 @@ def _digest(planned: Planned, output: Path) -> str:
         if not key.startswith(NO_ARM) or key in _RESULT or (chooses_best and key.startswith(_BEST))
     }
     of_run = [planned.recipe, planned.stage, planned.seed, relevant, *([planned.launch] if planned.launch else [])]
+    named = {word for key in _LOCAL for word in _words_of(planned.arguments.get(key))}
+    outside = [word for word in sorted(named) if word and not Path(word).absolute().is_relative_to(output.absolute())]
+    if files := [each for each in ([word, local(word)] for word in outside) if each[1] is not None]:
+        of_run.append(files)
     content = json.dumps(of_run, sort_keys=True, default=str)
     for run in sorted(planned.after, key=lambda run: -len(run.name)):  # seed_10 before seed_1, which begins it
         content = content.replace(json.dumps(str(output / run.name))[1:-1], run.digest)

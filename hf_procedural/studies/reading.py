@@ -32,6 +32,7 @@ from ..training import catalogue, declared, parser
 # Arguments that may name the output of a stage.
 REFERRING = ("init_from", "model_name_or_path", "dataset", "organic_dataset", "positive_dataset", "negative_dataset")
 REFERRING += ("questions", "proxy_model", "quality_model", "structure_model")
+TRANSFER = ("transfer", "embeddings", "layers")  # without effect on a model from scratch
 MATCHED = ("compute_matched", "flops_matched", "natural", "substitutive")  # see matched.py
 _OF_STUDY = ("name", "output_dir", "seeds", "stages")
 _OF_STAGE = ("recipe", "settings", "seeds", "controls", "matched", "resources", "launch")
@@ -85,8 +86,7 @@ def read(file, output=None, seeds: list[int] | None = None) -> Study:
     given = content.get("stages")
     if not isinstance(given, dict) or not given:
         raise ValueError(f"{file}: stages must be a mapping of names to stages, got {given!r}")
-    if seeds is None:
-        seeds = _seeds(content.get("seeds", [0]), str(file))
+    seeds = _seeds(content.get("seeds", [0]), str(file)) if seeds is None else _seeds(seeds, "--seeds")
     stages = {name: _stage(name, keys, seeds, given) for name, keys in given.items()}
     name = content.get("name", Path(file).stem)
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
@@ -130,6 +130,8 @@ def _stage(name: str, given, seeds: list[int], stages: dict) -> Stage:
     where = f"stage {name}"
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name):
         raise ValueError(f"{where}: a stage's name is of letters, digits and _, and begins with a letter")
+    if name == "diagnosis":
+        raise ValueError(f"{where} has the name of a folder of the report: choose another")
     if not isinstance(given, dict):
         raise ValueError(f"{where} must be a mapping of keys to values, got {given!r}")
     own = {key: given[key] for key in _OF_STAGE if key in given}
@@ -246,6 +248,10 @@ def _sort(stage: Stage, content: dict, has_settings: bool, where: str) -> None:
             stage.axes[f"task_parameters.{key}"] = value  # of which an arm tells the last word
         else:
             stage.fixed["task_parameters"] = (stage.fixed.get("task_parameters") or {}) | {key: value}
+    for key in ("init_from", "model_name_or_path"):
+        for value in stage.axes.get(key, [stage.fixed.get(key)]):
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"{where}: {key} must be a name of a stage, a folder or of the Hub, got {value!r}")
 
 
 def _is_axis(value, is_list: bool) -> bool:
@@ -274,14 +280,18 @@ def _task_parameters(tasks) -> dict[str, bool]:
 def _add_controls(stage: Stage, controls: list[str], stages, where: str) -> None:
     """Beside each arm that begins from a stage, one that begins from a control of it."""
     values = stage.axes.get("init_from") or [stage.fixed.pop("init_from", None)]
-    of_stages = [value for value in values if any(isinstance(word, Reference) for word in references(value, stages))]
-    if not of_stages:
-        raise ValueError(f"{where}: controls are of arms that begin from a stage, and init_from names none")
-    stage.axes["init_from"] = [*values]
-    for control in controls:
-        for value in of_stages:
-            words = [_controlled(word, control) for word in references(value, stages)]
-            stage.axes["init_from"].append(",".join(words))
+    words_of = [references(value, stages) for value in values]
+    of_stages = [words for words in words_of if any(isinstance(word, Reference) for word in words)]
+    plain = [words for words in of_stages if not any(re.search(r"\w:", _before(word)) for word in words)]
+    if not plain:
+        what = "only controls" if of_stages else "none"
+        raise ValueError(f"{where}: controls are of arms that begin from a stage, and init_from names {what}")
+    added = [",".join(_controlled(word, control) for word in words) for control in controls for words in plain]
+    stage.axes["init_from"] = [*values, *(value for value in added if value not in values)]
+
+
+def _before(word: Reference | str) -> str:
+    return word.before if isinstance(word, Reference) else ""
 
 
 def _controlled(word: Reference | str, control: str) -> str:

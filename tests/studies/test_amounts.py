@@ -23,6 +23,7 @@ def _amount(tmp_path, lines: str, recipe: str = "pretrain") -> amounts.Amount | 
         ("max_steps: '3'", 3),
         ("num_train_epochs: 1.5, train_size: 24", 5),
         ("num_train_epochs: 1.5, train_size: 24, streaming: true", 4),
+        ("max_steps: 2, model_overrides: {tie_word_embeddings: false}", 2),
     ],
 )
 def test_as_many_as_the_recipe_then_takes(lines, steps, tmp_path, monkeypatch):
@@ -50,6 +51,18 @@ def test_text_is_counted_in_rows(tmp_path):
     assert _amount(tmp_path, f"{text}, max_steps: 5, sequence_length: 10", "semantic").tokens == 100
 
 
+def test_a_head_of_its_own_counts_where_its_vocabulary_is_known(tmp_path):
+    text = "dataset: text.jsonl, max_steps: 10, sequence_length: 16, size: 2_4_16"
+    untied = "model_overrides: {tie_word_embeddings: false}"
+    tied = _amount(tmp_path, text, "semantic")
+    for more, head in [("", 4_096), (", tokenizer_size: 512", 512), (", tokenizer_size: '600'", 600)]:
+        amount = _amount(tmp_path, f"{text}{more}, {untied}", "semantic")
+        assert amount.flops - tied.flops == 6 * 16 * head * tied.tokens
+    assert _amount(tmp_path, f"{text}, tokenizer: gpt2", "semantic").flops == tied.flops
+    assert _amount(tmp_path, f"{text}, tokenizer: gpt2, {untied}", "semantic").flops == 0.0
+
+
 def test_what_cannot_be_told_is_not(tmp_path):
     assert _amount(tmp_path, "task: sort-8, max_steps: 3, model_name_or_path: gpt2", "rlvr") is None
     assert _amount(tmp_path, "task: sort-8, max_steps: 3, model_type: llama").flops == 0.0
+    assert _amount(tmp_path, "task: sort-8, max_steps: 3, num_hidden_layers: 3").flops == 0.0

@@ -176,6 +176,29 @@ def test_a_folder_of_another_study_is_refused(whole, tmp_path, monkeypatch, caps
     assert state_of(quick.runs) == before
 
 
+def test_a_report_before_the_first_run_is_none(tmp_path, monkeypatch, capsys):
+    quick = Quick(tmp_path)
+    before = state_of(tmp_path)
+    code, _, error = quick.here(monkeypatch, capsys, "--report")
+    assert code == 2 and "error: no study in runs/study yet: run it first, without --report" in error
+    assert state_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--method", "bayes"], "argument --method: invalid choice: 'bayes' (choose from"),
+        (["--threshold", "0"], "threshold must be above 0 and at most 1, got 0.0"),
+        (["--threshold", "90"], "threshold must be above 0 and at most 1, got 90.0"),
+    ],
+)
+def test_what_a_report_would_refuse_is_told_before_the_runs(words, line, tmp_path, monkeypatch, capsys):
+    quick = Quick(tmp_path)
+    before = state_of(tmp_path)
+    code, _, error = quick.here(monkeypatch, capsys, *words)
+    assert code == 2 and line in error and state_of(tmp_path) == before
+
+
 def test_a_run_of_unknown_arguments_is_no_run_of_a_study(whole, tmp_path, monkeypatch, capsys):
     """Who has removed a run's YAML, or put a run there, has it made anew; the other is kept."""
     quick = _copied(whole, tmp_path)

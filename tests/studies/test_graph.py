@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,73 @@ def test_other_arguments_change_that_of_all_runs_behind(line, tmp_path):
 def test_what_chooses_the_best_model_counts_where_it_is_chosen(tmp_path):
     best = STUDY.replace("    size", "    load_best_model_at_end: true\n    eval_steps: 2\n    save_steps: 2\n    size")
     assert _digests(tmp_path, best) != _digests(tmp_path, best.replace("_steps: 2", "_steps: 5"))
+
+
+FILES = """
+stages:
+  text: {recipe: semantic, dataset: 'data/*.txt', validation_dataset: held.txt, max_steps: 3}
+  several: {recipe: semantic, dataset: [{name: large.txt}, stdlib], init_from: "attn=old,mlp=0.5*old/b", max_steps: 3}
+  task: {recipe: pretrain, task: sort-8, config_name: own, max_steps: 3}
+  behind: {recipe: pretrain, task: sort-8, init_from: task, max_steps: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("data/a.txt", {"text"}),
+        ("held.txt", {"text"}),
+        ("large.txt", {"several"}),
+        ("old/model.bin", {"several"}),
+        ("old/b/model.bin", {"several"}),
+        ("own/config.json", {"task", "behind"}),
+        ("data/a.csv", set()),
+        ("old/.hidden/x", set()),
+        ("out/task/run/seed_0/model.bin", set()),
+    ],
+)
+def test_what_is_in_local_files_counts_in_the_digest(file, stages, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(graph, "_HASHED", 100)
+    others = ["data/a.txt", "held.txt", "large.txt", "old/model.bin", "old/b/model.bin", "own/config.json"]
+    for name in {*others, "old/.hidden/x", file}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("# 1\n" * (200 if name == "large.txt" else 2))
+    before = _digests(tmp_path, FILES, output="out")
+    assert _digests(tmp_path, FILES, output=tmp_path / "out") == before  # the same folder by another name
+    there = (tmp_path / file).read_text()
+    (tmp_path / file).write_text(there.replace("1", "2") + "#")  # another size: times may be coarse
+    after = _digests(tmp_path, FILES, output="out")
+    assert {name.split("/")[0] for name in before if before[name] != after[name]} == stages
+
+
+def test_a_small_file_counts_by_its_content_alone(tmp_path, monkeypatch):
+    file = tmp_path / "own.py"
+    file.write_text("# 1")
+    planned = graph.Planned("a", "pretrain", {}, 0, {"task": "sort-8", "task_file": str(file)}, [])
+
+    def digest(time: int) -> str:
+        os.utime(file, (time, time))
+        return graph._digest(planned, Path("out"))
+
+    assert digest(1) == digest(2)
+    monkeypatch.setattr(graph, "_HASHED", 2)
+    assert digest(1) != digest(2)
+
+
+def test_arms_of_transfer_are_of_what_is_transferred(tmp_path):
+    axes = "[scratch, warmup/sort*]\n    transfer: [[attn], [all]]\n    embeddings: [retain, reinit]"
+    content = STUDY.replace('[scratch, "attn=warmup/sort*,mlp=middle/*set-8"]', axes)
+    runs = {name: run for name, run in _graph(tmp_path, content).runs.items() if name.startswith("probe")}
+    scratch = [run for run in runs.values() if not run.after]
+    assert [run.arm_name for run in scratch if run.seed == 0] == [
+        "learning_rate-0.001__scratch",
+        "learning_rate-0.0001__scratch",
+    ]
+    assert all(not {"transfer", "embeddings"} & run.arguments.keys() for run in scratch)
+    assert len(runs) == 2 * 2 * (1 + 2 * 2)
+    with pytest.raises(ValueError, match="two arms have the name learning_rate-0.001__scratch"):
+        _graph(tmp_path, content.replace("[scratch,", "[scratch, scratch,"))
 
 
 def test_a_wider_study_has_the_same_runs_and_more(tmp_path):

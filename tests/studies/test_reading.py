@@ -1,6 +1,7 @@
 """What a study's YAML may hold; what is wrong in it ends with one line, and nothing is written."""
 
 import pytest
+import yaml
 from support.studies import Quick, state_of
 
 from hf_procedural.studies import reading
@@ -54,6 +55,24 @@ WRONG = {
     "stage b: seed 2 would begin from a/run, whose seeds are 0 1": (
         "seeds: [0, 1]\n" + _stages(TASK, TASK + "    seeds: [2]\n    init_from: a\n")
     ),
+    "--seeds: seeds must be different whole numbers from 0 on, got [0, 0]": _stages(TASK),
+    "stage b: init_from must be a name of a stage, a folder or of the Hub, got 1": _stages(
+        TASK, TASK + "    init_from: [a, 1]\n"
+    ),
+    "stage a: init_from must be a name of a stage, a folder or of the Hub, got {'a': 1}": _stages(
+        TASK + "    init_from: {a: 1}\n"
+    ),
+    "stage b: model_name_or_path must be a name of a stage, a folder or of the Hub, got True": _stages(
+        TASK, "\n    recipe: evaluate\n    tasks: [sort-8]\n    model_name_or_path: [a, true]\n"
+    ),
+    "stage b: model_name_or_path warmpu is no stage and no file: did you mean warmup? (call": (
+        f"stages:\n  warmup:{TASK}  b:\n    recipe: evaluate\n    tasks: [sort-8]\n"
+        "    model_name_or_path: [warmup, warmpu]\n"
+    ),
+    "stage b: dataset warmpu is no stage and no file: did you mean warmup?": (
+        f"stages:\n  warmup:{TASK}  b:\n    recipe: semantic\n    dataset: [stdlib, warmpu]\n    max_steps: 3\n"
+    ),
+    "stage diagnosis has the name of a folder of the report: choose another": f"stages: {{diagnosis: {SORT}}}",
     "stage a: two arms have the name sort-8": _stages(A + "    task: [sort-8, sort-8]\n"),
     "stage a: task is an empty list, which is no arm": _stages(A + "    task: []\n"),
     "stage a: matched arms are for those that begin from a stage": _stages(TASK + "    matched: compute_matched\n"),
@@ -68,6 +87,9 @@ WRONG = {
         f"stages:\n  w:{TASK}  a:{TASK}    init_from: w\n    matched: natural\n  a_natural:{TASK}"
     ),
     "stage a: controls are of arms that begin from a stage": _stages(TASK + "    controls: permuted\n"),
+    "stage b: controls are of arms that begin from a stage, and init_from names only controls": _stages(
+        TASK, TASK + "    init_from: 'attn=permuted:a'\n    controls: statistics\n"
+    ),
     "got 'premuted': did you mean permuted?": _stages(TASK, TASK + "    init_from: a\n    controls: premuted\n"),
     "stage a: resources must be a mapping of names to values, got 3": _stages(TASK + "    resources: 3\n"),
     "stage a: resources: gpu must be a whole number of at least 0": _stages(TASK + "    resources: {gpu: two}\n"),
@@ -103,7 +125,8 @@ def test_what_is_wrong_is_told_in_a_line_and_nothing_is_written(line, tmp_path, 
     quick = Quick(tmp_path, WRONG[line])
     (tmp_path / "there").mkdir()
     before = state_of(tmp_path)
-    code, _, error = quick.here(monkeypatch, capsys)
+    words = ["--seeds", "0", "0"] if line.startswith("--seeds") else []
+    code, _, error = quick.here(monkeypatch, capsys, *words)
     assert code == 2 and error.count("\n") == 1 and line in error
     assert state_of(tmp_path) == before
 
@@ -138,6 +161,20 @@ def test_controls_stand_beside_arms_that_begin_from_a_stage(tmp_path):
     content = _stages(TASK, TASK + "    init_from: [scratch, a, attn=a]\n    controls: [permuted, statistics]\n")
     values = _read(tmp_path, content).stages["b"].axes["init_from"]
     assert values == ["scratch", "a", "attn=a", "permuted:a", "attn=permuted:a", "statistics:a", "attn=statistics:a"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "more"),
+    [
+        ('[a, "statistics:a"]', ["permuted:a"]),
+        ('["permuted:a", a, attn=a]', ["attn=permuted:a"]),
+        ('[a, "attn=permuted:a,mlp=a"]', ["permuted:a"]),
+    ],
+)
+def test_controls_are_not_of_controls_and_stand_there_once(begins, more, tmp_path):
+    content = _stages(TASK, TASK + f"    init_from: {begins}\n    controls: permuted\n")
+    values = _read(tmp_path, content).stages["b"].axes["init_from"]
+    assert values == [*yaml.safe_load(begins), *more]
 
 
 def test_what_the_command_says_goes_before_the_yaml(tmp_path):

@@ -31,6 +31,7 @@ BUDGETS = {
         "maths/permuted_warmup_set__length-32": 1.64e9,
     },
     "jiang2026_components": {"warmup/set-64": 20.6e6, "c4/attn_warmup_set-64": 655.4e6, "code/scratch": 983e6},
+    "jiang2026_haystack": {"probe/scratch": 10_000 * 1_000 * 63, "published/dyck-64": 32.8e6},
     "jiang2026_mixtures": {"mixed/weights-0.6+0.4": 20.8e6, "haystack/attn_set_set-20_mlp_eca_eca-110": 630e6},
     "lee2026": {
         "automata/nca-10__complexity-0.3+0.4": 164e6,
@@ -67,6 +68,9 @@ def test_it_can_be_run(file, capsys, tmp_path):
 
 def test_its_budgets_are_those_of_the_paper(file):
     graph = Graph(read(file))
+    for planned in graph.runs.values():
+        budgets = [planned.arguments.get(key) for key in ("max_tokens", "max_steps")]
+        assert None in budgets, planned.name
     for name, tokens in BUDGETS[file.stem].items():
         stage, arm = name.split("/")
         for planned in graph.by_arm[stage][arm].values():
