@@ -59,6 +59,8 @@ _MEASURES = (  # evaluated ones in the order of a model card
     _share("test_answer_accuracy", "accuracy, longer rows", "scored tokens right, at lengths beyond those of training"),
     _share("test_exact_match", "exact match, longer rows", "whole answers right, there", "exact_match"),
     _share("greedy_exact_match", "greedy exact match", "whole answers right, generated greedily", "exact_match"),
+    _share("acc", "accuracy of choices", "choices right"),  # as lm-eval calls them
+    _share("acc_norm", "accuracy of choices, by length", "choices right, by their length"),
     Measure("loss", "evaluation loss", NATS, -1, "loss (nats per token)", "loss", "validation"),
     Measure("perplexity", "perplexity", HUNDREDTHS, -1, "perplexity", "perplexity", "validation"),
     Measure("bits_per_byte", "bits per byte", NATS, -1, "bits per byte", "bits_per_byte", "validation"),

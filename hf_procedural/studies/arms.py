@@ -224,7 +224,8 @@ def _run(folder: Path) -> Run | None:
         return dataclasses.replace(read_run(folder), finished=finished)
     if not finished:
         return None
-    recipe = read_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else {}  # of what trains nothing
+    recipe = {"seed": int(folder.name.rpartition("_")[2])}  # of what trains nothing
+    recipe |= read_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else {}
     return Run(folder, recipe, [], {0: read_mapping(folder / _RESULTS)}, True)
 
 

@@ -1,5 +1,6 @@
 """What a study's arms have more than their baselines and controls, and how much of a gain each control reproduces."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -27,9 +28,18 @@ class Comparison:
 
 
 def metrics_of(groups: dict[str, list[Arm]], metric: str | None = None) -> dict[str, str]:
-    """The logged key by which each group is compared, of groups with a run. For `metric` and errors see `metric_of`."""
-    with_runs = {title: {arm.label: arm.runs for arm in group} for title, group in groups.items()}
-    return {title: metric_of(runs, metric) for title, runs in with_runs.items() if any(runs.values())}
+    """The logged key by which each group is compared, of groups with a run. For `metric` and errors see `metric_of`.
+
+    Models that an `evaluate` stage asked different things have none in common, and are not compared.
+    """
+    metrics = {}
+    for title, group in groups.items():
+        runs = {arm.label: arm.runs for arm in group}
+        if any(runs.values()):
+            of_training = metric is not None or group[0].plans[0]["recipe"] != "evaluate"
+            with contextlib.nullcontext() if of_training else contextlib.suppress(ValueError):
+                metrics[title] = metric_of(runs, metric)
+    return metrics
 
 
 def values_of(arm: Arm, metric: str) -> dict[tuple, float]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from ..files import write_text
+from ..files import read_mapping, write_text
 from ..locks import check_free
 from ..runs.folder import is_finished
 from ..terminal import in_a_line
@@ -112,8 +112,18 @@ def main() -> None:
         if run["recipe"] in plan["resumes"]:  # ended in time, with a checkpoint: by max_hours or SIGTERM
             sys.exit(_UNFINISHED)
         folder.mkdir(parents=True, exist_ok=True)  # of a recipe that trains nothing
-        write_text(folder / MARK, "{}\n")
+        write_text(folder / MARK, json.dumps(evaluated(folder), indent=4) + "\n")
     sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
+
+
+def evaluated(folder: Path) -> dict[str, float]:
+    """What run_suite.py measured, by ``eval_TASK_METRIC``; empty of a recipe that measures nothing."""
+    figures = {}
+    for file in sorted(folder.glob("evaluation_*.json")):
+        report = read_mapping(file)
+        figures |= {f"eval_{row['task']}_{row['metric']}": row["value"] for row in report["figures"]}
+        figures |= {"eval_core_acc": report["core"]} if "core" in report else {}
+    return {re.sub(r"[^\w@.-]+", "_", name): value for name, value in figures.items()}
 
 
 def _wait_until_free(folder: Path) -> None:

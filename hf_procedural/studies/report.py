@@ -75,7 +75,7 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
         here = [each for each in comparisons if each.group == name]
         paragraphs += [f"## {as_markdown(in_a_line(name))}", *_group(compared[name], key, here, threshold)]
         paragraphs += _shown(drawn, name)
-    paragraphs += _others(arms, compared, threshold)
+    paragraphs += [*_evaluated(arms), *_others(arms, compared, threshold)]
     text = "\n\n".join(filter(None, paragraphs)) + "\n"
     diagnoses = sorted(folder.glob("diagnosis/*/diagnosis.md"))
     links = [f"- [{as_markdown(file.parent.name)}](<{file.relative_to(folder).as_posix()}>)" for file in diagnoses]
@@ -236,6 +236,22 @@ def _difference(comparison: Comparison | None, title: str) -> dict[str, str]:
     p_values = ["" if p is None else f"{p:.2g}" for p in (found.p, comparison.corrected)]
     by = f"{found.test}, {found.seeds} seeds" if found.test else ""
     return dict(zip(titles, (gain, interval, *p_values, found.verdict, by), strict=True))
+
+
+def _evaluated(arms: list[Arm]) -> list[str]:
+    """All figures of stages that evaluate models, a line for each task and metric, a column for each run."""
+    stages: dict[str, dict[str, dict]] = {}
+    for arm in arms:
+        for run in arm.runs if arm.plans[0]["recipe"] == "evaluate" else ():
+            for name, value in run.history.get(0, {}).items():
+                line = stages.setdefault(arm.stage, {}).setdefault(name, {"measured": as_markdown(title_of(name))})
+                line[as_markdown(f"{arm.label}, seed {run.seed}")] = _number(name)(value)
+    parts = []
+    for stage, lines in stages.items():
+        columns = dict.fromkeys(column for line in lines.values() for column in line)
+        table = markdown_table([{column: line.get(column, "") for column in columns} for line in lines.values()])
+        parts += [f"## Figures of stage {as_markdown(stage)}", table]
+    return parts
 
 
 def _others(arms: list[Arm], compared: dict[str, list[Arm]], threshold: float) -> list[str]:

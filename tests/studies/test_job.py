@@ -12,6 +12,7 @@ import psutil
 import pytest
 from support.studies import Quick
 
+from hf_procedural.runs.read import sign_of
 from hf_procedural.studies import engine, graph, job, reading
 
 ONE = "stages: {a: {recipe: pretrain, task: sort-8, max_steps: 10, init_from: scratch}}"
@@ -54,6 +55,17 @@ def test_a_recipe_is_begun_where_the_study_was(quick):
     assert job.is_made(quick.runs / RUN, planned.digest) and not job.is_made(quick.runs / RUN, "other")
     log = job.log_of(quick.runs / RUN).read_text()
     assert log == f"{job.TRY}hf-procedural pretrain runs/study/{RUN}.yaml\n"
+
+
+def test_figures_of_an_evaluation_are_its_results(tmp_path):
+    rows = [
+        {"task": "blimp", "metric": "acc", "value": 0.75},
+        {"task": "core:piqa", "metric": "acc_norm", "value": 0.5},
+    ]
+    (tmp_path / "evaluation_core.json").write_text(json.dumps({"suite": "core", "figures": rows, "core": 0.25}))
+    results = {"eval_blimp_acc": 0.75, "eval_core_piqa_acc_norm": 0.5, "eval_core_acc": 0.25}
+    assert job.evaluated(tmp_path) == results
+    assert all(sign_of(name) > 0 for name in results)
 
 
 def test_exit_codes_are_the_recipes(quick):

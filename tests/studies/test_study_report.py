@@ -67,6 +67,35 @@ def probes(tmp_path):
     return study
 
 
+def test_evaluated_models_are_compared_by_what_all_were_asked(tmp_path):
+    study = MadeStudy(tmp_path)
+    figures = {"sort-8": [0.5, 0.6, 0.8], "set-8": [0.1, 0.3, 0.2]}
+    for task, values in figures.items():
+        for seed, value in enumerate(values):
+            study.add(f"warmup/{task}/seed_{seed}", {"task": task}, accuracies(0.5))
+            name = f"suite/warmup_{task}/seed_{seed}"
+            folder = study.add(name, {"model_name_or_path": f"warmup/{task}"}, after=[f"warmup/{task}/seed_{seed}"])
+            study.plan["runs"][-1]["recipe"] = "evaluate"
+            folder.mkdir(parents=True)
+            results = {"eval_blimp_acc": value, f"eval_{task}_exact_match": value / 2}
+            (folder / "eval_results.json").write_text(json.dumps(results))
+    text = report.write(study.plan, tmp_path)
+    figures_of = table_with(text, "sort-8, seed 2")
+    assert figures_of["blimp acc"][0]["sort-8, seed 2"] == "80.0%"
+    assert figures_of["set-8 exact match"][0]["sort-8, seed 2"] == "-"
+    assert "63.3%" in text  # the mean of blimp, by which they are compared
+    for run in study.plan["runs"]:  # nothing that both were asked
+        if run["stage"] == "suite":
+            file = tmp_path / run["name"] / "eval_results.json"
+            results = json.loads(file.read_text())
+            del results["eval_blimp_acc"]
+            file.write_text(json.dumps(results))
+    text = report.write(study.plan, tmp_path)
+    assert table_with(text, "sort-8, seed 2")["sort-8 exact match"][0]["sort-8, seed 2"] == "40.0%"
+    with pytest.raises(ValueError, match="no metric in common"):
+        report.write(study.plan, tmp_path, metric="exact_match")
+
+
 def test_gains_intervals_and_verdicts_are_those_worked_out_by_hand(probes, tmp_path):
     text = report.write(probes.plan, tmp_path)
     found = {label: lines[0] for label, lines in table_with(text, "gain").items()}
