@@ -21,7 +21,7 @@ from ..evaluation import suites
 from ..files import MEND, read_mapping, read_text
 from ..models.transfer import Entry, TransferReport
 from ..runs.checkpoints import STATE
-from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, is_finished
+from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, RESULTS, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of, source_losses
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.stages import Stage, data_of, datasets_on_hub, on_hub, stage_of
@@ -52,7 +52,7 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
     with _damage(folder):
         provenance = _read(run, PROVENANCE)
         stage = stage_of(run, provenance)
-        results = _read(run, "eval_results.json") if run.finished else {}
+        results = _read(run, RESULTS) if run.finished else {}
         reports = _reports(run) if run.finished else []
         place = repo_id or short_paths(str(folder))
         name = repo_id.split("/")[-1] if repo_id else run.folder.resolve().name
@@ -80,7 +80,7 @@ def eval_results(folder) -> list[EvalResult]:
         return []
     with _damage(folder):
         stage = stage_of(run, _read(run, PROVENANCE))
-        return list(_evaluated(run, stage, _read(run, "eval_results.json"), _reports(run)))
+        return list(_evaluated(run, stage, _read(run, RESULTS), _reports(run)))
 
 
 def _run_in(folder) -> Run:

@@ -29,6 +29,7 @@ NO_ARM += ("include_num", "dataloader_", "disable_tqdm", "push_to_hub", "num_pro
 NO_ARM += ("max_hours", "enable_jit")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
+RESULTS = "eval_results.json"  # which the Trainer writes at the end: the mark of a finished run
 LENGTHS, LENGTHS_PLOT = "lengths.json", "lengths.png"  # of runs that were tested at other lengths
 PROJECT = "huggingface"  # of TrainingArguments
 DIVERGED = "diverged.json"  # the state of a run that ended since its loss is not a number
@@ -121,7 +122,7 @@ def last_checkpoint(output: Path) -> str | None:
 
 def is_finished(folder) -> bool:
     """Whether the run of a folder needs nothing more."""
-    return (Path(folder) / "eval_results.json").is_file()
+    return (Path(folder) / RESULTS).is_file()
 
 
 def open_study(args: "TrainingArguments", *others) -> None:

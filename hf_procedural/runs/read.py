@@ -327,7 +327,8 @@ def metric_of(group: dict[str, list[Run]], metric: str | None = None) -> str:
         shown = {", ".join(sorted(keys)): folder for folder, keys in logged.items()}
         raise ValueError("no metric in common: " + "; ".join(f"{folder} has {keys}" for keys, folder in shown.items()))
     if metric is None:
-        return next((key for key in (ACCURACY, LOSS) if key in common), common[0])
+        of_text = (key for key in common if key.endswith("bits_per_byte"))  # of models that were asked many things
+        return next((key for key in (ACCURACY, LOSS, *of_text) if key in common), common[0])
     if f"eval_{metric.removeprefix('eval_')}" not in common:
         names = ", ".join(key.removeprefix("eval_") for key in common)
         raise ValueError(f"metric must be one that all evaluated runs have ({names}), got {metric!r}")

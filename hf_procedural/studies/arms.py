@@ -14,7 +14,7 @@ from typing import Any
 
 from ..files import expected, read_mapping
 from ..models.words import Source, parse_sources
-from ..runs.folder import DATA, NO_ARM, RECIPE, is_finished, read_recipe
+from ..runs.folder import DATA, NO_ARM, RECIPE, RESULTS, is_finished, read_recipe
 from ..runs.read import DOMAIN, TRANSFER, Run, read_run, state_files, word_of
 from ..runs.tables import short_paths, si
 
@@ -23,7 +23,6 @@ WHOLE = "whole"
 _COMPONENTS = {"all": WHOLE, "attn": "attention", "mlp": "MLP", "ln": "norms", "embed": "embeddings"}
 _DOMAIN = (*DOMAIN, "questions")
 _BEGINNING = ("init_from", "model_name_or_path", "transfer", "shuffle_tokens")  # dimensions that are no setting
-_RESULTS = "eval_results.json"
 SUBSTITUTIVE = "substitutive"
 _SUBSTITUTIVE = f" {SUBSTITUTIVE}"  # behind what a substitutive arm begins from
 
@@ -226,7 +225,7 @@ def _run(folder: Path) -> Run | None:
         return None
     recipe = {"seed": int(folder.name.rpartition("_")[2])}  # of what trains nothing
     recipe |= read_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else {}
-    return Run(folder, recipe, [], {0: read_mapping(folder / _RESULTS)}, True)
+    return Run(folder, recipe, [], {0: read_mapping(folder / RESULTS)}, True)
 
 
 def _chosen(components) -> tuple[str, ...]:

@@ -19,14 +19,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..files import check_folder, read_mapping, write_text
-from ..runs.folder import is_finished
+from ..runs.folder import RESULTS, is_finished
 from ..terminal import tell
 from ..training import catalogue, parser
 from . import job
 from .graph import Graph, Planned, own_arguments
+from .job import HIDDEN
 from .reading import Study
 
-HIDDEN = ".study"
 _SNAKEFILE = Path(__file__).with_name("Snakefile")
 _SMALL = 10_000_000  # weights of a model whose run is as fast on one core as on several
 _ALWAYS = ["--quiet", "all", "--nolock", "--keep-going", "--rerun-triggers", "mtime", "--ignore-incomplete"]
@@ -262,7 +262,7 @@ def _watch(process: subprocess.Popen, output: Path, to_do: list[Planned]) -> int
 
 
 def _result(output: Path, planned: Planned) -> str:
-    results = json.loads((output / planned.name / job.MARK).read_text(encoding="utf-8"))
+    results = json.loads((output / planned.name / RESULTS).read_text(encoding="utf-8"))
     shown = [f"{name.removeprefix('eval_')} {results[name]:.4f}" for name in _SHOWN if name in results]
     return f": {', '.join(shown)}" if shown else ""
 

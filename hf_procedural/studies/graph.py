@@ -178,7 +178,7 @@ class Graph:
                 "is not meant)"
             )
 
-    def planned(self, stage: Stage, arguments: dict, arm: dict, names: dict, seed: int, **more) -> Planned:
+    def planned(self, stage: Stage, arguments: dict, arm: dict, names: dict, seed: int) -> Planned:
         """A run of a stage, whose references are to the arms of `names`."""
         after = {}
 
@@ -217,7 +217,6 @@ class Graph:
             [*after.values()],
             resources=stage.resources,
             launch=stage.launch,
-            **more,
         )
 
     def _of_seed(self, stage: Stage, word: Reference, name: str, seed: int) -> Planned:

@@ -22,7 +22,7 @@ import yaml
 
 from ..files import read_mapping, write_text
 from ..locks import check_free
-from ..runs.folder import is_finished
+from ..runs.folder import RESULTS, is_finished
 from ..terminal import in_a_line
 
 try:
@@ -30,9 +30,9 @@ try:
 except ImportError:  # of Windows
     fcntl = None
 
-PLAN = Path(".study/plan.json")
-LIVES = Path(".study/lives")  # holds the same as STUDY while the study's command is there, and wants its runs
-MARK = "eval_results.json"
+HIDDEN = ".study"
+PLAN = Path(HIDDEN, "plan.json")
+LIVES = Path(HIDDEN, "lives")  # holds the same as STUDY while the study's command is there, and wants its runs
 STUDY = "HF_PROCEDURAL_STUDY"  # the process of the study, 0 where that may be on another machine, and when it began
 TRY = "# try: "  # how a line of a run's log begins behind which another try's begin
 _END = 2**16  # bytes at the end of a log, in which its last try's lines are looked for
@@ -112,7 +112,7 @@ def main() -> None:
         if run["recipe"] in plan["resumes"]:  # ended in time, with a checkpoint: by max_hours or SIGTERM
             sys.exit(_UNFINISHED)
         folder.mkdir(parents=True, exist_ok=True)  # of a recipe that trains nothing
-        write_text(folder / MARK, json.dumps(evaluated(folder), indent=4) + "\n")
+        write_text(folder / RESULTS, json.dumps(evaluated(folder), indent=4) + "\n")
     sys.exit(code if code >= 0 else 128 - code)  # of a signal, as shells have it
 
 
@@ -162,9 +162,8 @@ def _gpus(study: Path, known: list[str], count: int):
 
 def _take(study: Path, device: str, taken: dict[str, int]) -> None:
     name = re.sub(r"[^\w-]", "_", device)
-    descriptor = os.open(
-        study / PLAN.parent / f"gpu_{name}.lock", os.O_RDWR | os.O_CREAT
-    )  # which the kernel closes with this process, and so frees
+    file = study / HIDDEN / f"gpu_{name}.lock"
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT)  # which the kernel closes with this process, and so frees
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

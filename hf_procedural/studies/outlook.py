@@ -6,10 +6,11 @@ import time
 
 import numpy as np
 
+from ..runs.folder import RESULTS
 from ..runs.tables import POWER, markdown_table, si
 from .engine import left
 from .graph import Graph, Planned
-from .job import MARK, gpus_here
+from .job import gpus_here
 
 _TRAINS_AT = 0.25  # of the FLOPs of a matrix product, roughly
 _START = 6.0  # seconds until the first step
@@ -59,7 +60,7 @@ def _speeds(graph: Graph) -> dict[str, float]:
     of_stage: dict[str, list[float]] = {}
     for name, planned in graph.runs.items():
         results = graph.study.output / name / "all_results.json"
-        if planned.amount and planned.amount.flops and (results.parent / MARK).is_file() and results.is_file():
+        if planned.amount and planned.amount.flops and (results.parent / RESULTS).is_file() and results.is_file():
             seconds = json.loads(results.read_text(encoding="utf-8")).get("train_runtime")
             if seconds:
                 for stage in (planned.stage, ""):

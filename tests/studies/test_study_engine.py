@@ -14,6 +14,7 @@ import pytest
 from support.studies import TWO_STAGES, Quick, state_of
 
 from hf_procedural import locks
+from hf_procedural.runs.folder import RESULTS
 from hf_procedural.studies import engine, graph, job, reading
 
 pytest.importorskip("snakemake")
@@ -38,7 +39,7 @@ def _copied(whole: Quick, folder) -> Quick:
 
 
 def test_a_finished_study_makes_nothing(whole, monkeypatch, capsys):
-    before = {path: state for path, state in state_of(whole.runs).items() if path.parts[-1] == job.MARK}
+    before = {path: state for path, state in state_of(whole.runs).items() if path.parts[-1] == RESULTS}
     code, _, error = whole.here(monkeypatch, capsys)
     assert (code, error) == (0, "") and whole.begun() == []
     assert {path: state_of(whole.runs)[path] for path in before} == before
@@ -65,7 +66,7 @@ def test_a_change_makes_what_depends_on_it(old, new, made, whole, tmp_path, monk
     assert len(lines) == bool(replaced)
     for name in replaced:
         (kept,) = (quick.runs / ".study/replaced").glob(f"*/{name}")
-        assert (kept / job.MARK).read_text() == before[name] and job.log_of(kept).is_file()
+        assert (kept / RESULTS).read_text() == before[name] and job.log_of(kept).is_file()
     assert {name: quick.results()[name] for name in before.keys() - replaced} == {
         name: before[name] for name in before.keys() - replaced
     }

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from support.studies import Quick
 
+from hf_procedural.runs.folder import RESULTS
 from hf_procedural.runs.read import sign_of
 from hf_procedural.studies import engine, graph, job, reading
 
@@ -75,13 +76,13 @@ def test_exit_codes_are_the_recipes(quick):
     _recipe(quick).kill()
     assert started.wait() == 128 + signal.SIGKILL
     assert "error: ended by SIGKILL" in job.log_of(quick.runs / RUN).read_text().rpartition(job.TRY)[2]
-    assert not (quick.runs / RUN / job.MARK).exists()
+    assert not (quick.runs / RUN / RESULTS).exists()
 
 
 def test_who_ended_in_time_is_not_finished(quick):
     """A recipe that has run out of max_hours ends well, with a checkpoint and without results."""
     assert _start(quick, ends_early=True).wait() == 75
-    assert not (quick.runs / RUN / job.MARK).exists()
+    assert not (quick.runs / RUN / RESULTS).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

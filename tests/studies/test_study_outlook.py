@@ -3,6 +3,7 @@
 import json
 import re
 
+from hf_procedural.runs.folder import RESULTS
 from hf_procedural.studies import graph, job, outlook, reading
 
 STUDY = """
@@ -26,7 +27,7 @@ def _rows(text: str) -> list[list[str]]:
 def _make(planned, tmp_path, seconds: float) -> None:
     folder = tmp_path / "out" / planned.name
     folder.mkdir(parents=True)
-    (folder / job.MARK).write_text("{}")
+    (folder / RESULTS).write_text("{}")
     (folder / "all_results.json").write_text(json.dumps({"train_runtime": seconds}))
     job.config_of(folder).write_text(f"#\n# made from {planned.digest}\n")
 

@@ -77,18 +77,19 @@ def test_evaluated_models_are_compared_by_what_all_were_asked(tmp_path):
             folder = study.add(name, {"model_name_or_path": f"warmup/{task}"}, after=[f"warmup/{task}/seed_{seed}"])
             study.plan["runs"][-1]["recipe"] = "evaluate"
             folder.mkdir(parents=True)
-            results = {"eval_blimp_acc": value, f"eval_{task}_exact_match": value / 2}
+            results = {"eval_aloud_exact_match": 0.0, "eval_blimp_bits_per_byte": 4 - value}
+            results |= {f"eval_{task}_exact_match": value / 2}
             (folder / "eval_results.json").write_text(json.dumps(results))
     text = report.write(study.plan, tmp_path)
     figures_of = table_with(text, "sort-8, seed 2")
-    assert figures_of["blimp acc"][0]["sort-8, seed 2"] == "80.0%"
+    assert figures_of["blimp bits per byte"][0]["sort-8, seed 2"] == "3.2000"
     assert figures_of["set-8 exact match"][0]["sort-8, seed 2"] == "-"
-    assert "63.3%" in text  # the mean of blimp, by which they are compared
+    assert "3.3667" in text  # the mean of the text's bits per byte, by which they are compared
     for run in study.plan["runs"]:  # nothing that both were asked
         if run["stage"] == "suite":
             file = tmp_path / run["name"] / "eval_results.json"
             results = json.loads(file.read_text())
-            del results["eval_blimp_acc"]
+            del results["eval_blimp_bits_per_byte"], results["eval_aloud_exact_match"]
             file.write_text(json.dumps(results))
     text = report.write(study.plan, tmp_path)
     assert table_with(text, "sort-8, seed 2")["sort-8 exact match"][0]["sort-8, seed 2"] == "40.0%"
