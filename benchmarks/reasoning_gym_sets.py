@@ -1,4 +1,4 @@
-"""What was seen of each data set of reasoning-gym, as the table of docs/reasoning_gym.md.
+"""What was seen of each data set of reasoning-gym, as the table of docs/guides/reasoning-gym.md.
 
     python benchmarks/reasoning_gym_sets.py                  # writes the table anew, in about 15 minutes on one core
     python benchmarks/reasoning_gym_sets.py gcd chain_sum    # prints the lines of some
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 SCRIPT = Path(__file__).resolve()
-PAGE = SCRIPT.parent.parent / "docs" / "reasoning_gym.md"
+PAGE = SCRIPT.parent.parent / "docs" / "guides" / "reasoning-gym.md"
 BEGIN, END = "<!-- made by benchmarks/reasoning_gym_sets.py -->", "<!-- end -->"
 SEEDS = [random.Random(7).getrandbits(32) + offset for offset in range(0, 4000, 1000)]
 HEADS = (
@@ -162,7 +162,7 @@ def main() -> None:
 
 def tell() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="Data sets; none: all, written to docs/reasoning_gym.md.")
+    parser.add_argument("names", nargs="*", help="Data sets; none: all, written to docs/guides/reasoning-gym.md.")
     parser.add_argument("--items", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     from hf_procedural.tasks.reasoning_gym_sets import LENGTHS

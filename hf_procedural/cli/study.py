@@ -26,7 +26,7 @@ words of its command line, such as -- --profile slurm."""
 def add_commands(commands) -> None:
     """Adds it to argparse's `commands`."""
     added = add_command(commands, "study", study, _STUDY)
-    about = f"A YAML (docs/studies.md), or one that comes with the package: {', '.join(catalogue.studies())}."
+    about = f"A YAML (docs/guides/studies.md), or one that comes with the package: {', '.join(catalogue.studies())}."
     added.add_argument("study", metavar="STUDY", help=about)
     added.add_argument("--output_dir", metavar="DIR", help="Folder of all runs (default: the YAML's, else runs/NAME).")
     added.add_argument("--seeds", type=int, nargs="+", metavar="N", help="In place of the YAML's.")

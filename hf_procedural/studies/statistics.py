@@ -4,7 +4,7 @@ Where two arms have seeds in common, a seed's two runs are a pair: the same rows
 drawn alike, so that their difference is without what a seed does to both. The interval is that of a paired t test
 (Student 1908), or a BCa bootstrap of the differences (Efron 1987); without two common seeds it is Welch's t (1947), or
 a bootstrap of both. With three seeds, a bootstrap can hardly leave the range of the three differences, and holds the
-true one less often than its 95 % say: docs/studies_report.md has how often. It is there for many seeds.
+true one less often than its 95 % say: docs/guides/studies-report.md has how often. It is there for many seeds.
 
 scipy has answers of its own where there is nothing to say: of one seed nan with a warning, of differences without
 spread an interval of width 0 and p 0. Here that is `ONE_SEED` and `NO_SPREAD`, without interval and p.

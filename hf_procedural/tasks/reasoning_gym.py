@@ -13,7 +13,7 @@ verifier. Ours by decision, since rows here depend on nothing but their generato
   arithmetic: a model wrote it.
 - Sets without an answer that scores are refused, and codeio and intermediate_integration, see REFUSED.
 
-docs/reasoning_gym.md has what was seen of each set, made anew by ``python benchmarks/reasoning_gym_sets.py``.
+docs/guides/reasoning-gym.md has what was seen of each set, made anew by ``python benchmarks/reasoning_gym_sets.py``.
 What is right for a prompt is known from its seed, which this process remembers of the rows that it made last.
 """
 
@@ -81,7 +81,7 @@ class ReasoningGym(Answered):
     dataset: str = parameter(
         "chain_sum",
         lambda value: isinstance(value, str) and value in LENGTHS,
-        "a data set of reasoning-gym 0.1.25 (docs/reasoning_gym.md lists them)",
+        "a data set of reasoning-gym 0.1.25 (docs/guides/reasoning-gym.md lists them)",
         "the data set's name in reasoning-gym",
         options=tuple(LENGTHS),
     )

@@ -1,6 +1,6 @@
 """What is to be known of each data set of reasoning-gym before it is asked, as it was seen in version 0.1.25.
 
-docs/reasoning_gym.md has all that was seen, and the command that looks anew.
+docs/guides/reasoning-gym.md has all that was seen, and the command that looks anew.
 """
 
 _BY_LENGTH = {  # bytes of a row, of a power of two, in which nine of ten items fit at least

@@ -162,7 +162,7 @@ def test_mistakes_in_an_episode():
 
 
 def test_the_documentation_runs_as_it_is_written(capsys):
-    text = (ROOT / "docs" / "environments.md").read_text().partition("## What counts")[0]
+    text = (ROOT / "docs" / "guides" / "environments.md").read_text().partition("## What counts")[0]
     names = {}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(code, names)

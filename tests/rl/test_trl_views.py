@@ -1,17 +1,15 @@
 """Views in TRL's own trainers, without a line of glue: which tokens have a loss, and what ends an answer."""
 
 import itertools
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
-from support.running import ROOT
+from support.running import ROOT, in_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
@@ -84,13 +82,6 @@ def expected(name: str, view: str) -> list[tuple[list[int], list[int]]]:
             labels = [IGNORE] * start + ids[start:]
         sequences.append((ids, labels))
     return sorted(sequences)
-
-
-def in_folder(folder: Path) -> dict:
-    """How commands of this environment run in a folder, without a GPU."""
-    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": paths, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    return {"cwd": folder, "env": environment, "capture_output": True, "text": True}
 
 
 # Supervised
@@ -241,7 +232,7 @@ def test_trl_sft_reads_what_was_published(tmp_path, view):
 def test_the_documentation_runs_as_it_is_written(tmp_path):
     """Its blocks, one after the other, in one process."""
     pytest.importorskip("torchdata")
-    text = (ROOT / "docs" / "interop.md").read_text()
+    text = (ROOT / "docs" / "guides" / "any-trainer.md").read_text()
     script = ["import subprocess"]
     for kind, block in re.findall(r"```(python|sh)\n(.*?)```", text, flags=re.DOTALL):
         script.append(block if kind == "python" else f"subprocess.run(['bash', '-ec', {block!r}], check=True)")

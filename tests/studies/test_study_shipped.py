@@ -10,7 +10,7 @@ from hf_procedural.studies.graph import Graph
 from hf_procedural.studies.reading import read
 from hf_procedural.training import catalogue
 
-DOCS = (ROOT / "docs" / "studies.md").read_text()
+DOCS = (ROOT / "docs" / "guides" / "studies.md").read_text()
 FILES = sorted((ROOT / "studies").glob("*.yaml"))
 # Tokens of runs as the papers tell them, or by steps, rows and lengths that they tell.
 BUDGETS = {

@@ -61,6 +61,13 @@ def launch_two(recipe: str, *words) -> subprocess.CompletedProcess:
     return done
 
 
+def in_folder(folder: Path) -> dict:
+    """How commands of this environment run in a folder, without a GPU."""
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": paths, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    return {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+
+
 def error_of(monkeypatch, capsys, folder: Path, recipe: str, *words) -> str:
     """The one line with which a recipe ends that refuses its words, and changes nothing in `folder`."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

@@ -254,7 +254,7 @@ def test_a_mixture_of_text_and_numbers():
 def test_the_page_tells_what_is_seen():
     """Some lines of the table, without times, as its command makes them now."""
     seen = runpy.run_path(str(ROOT / "benchmarks" / "reasoning_gym_sets.py"))
-    page = (ROOT / "docs" / "reasoning_gym.md").read_text()
+    page = (ROOT / "docs" / "guides" / "reasoning-gym.md").read_text()
     told = _cells(page)
     assert len(told) == len(LENGTHS)
     for name in ("gcd", "acre", "coin_flip", "list_functions", "rubiks_cube", "pool_matrix"):

@@ -1,0 +1,1 @@
+"""What docs/make.py makes pages from: each module here has `pages()`."""

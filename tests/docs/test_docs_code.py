@@ -1,0 +1,103 @@
+"""The documentation against the code: its Python runs, its commands are read by what they start, its YAML loads."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support.pages import PAGES, blocks_of, commands_of, name_of
+from support.running import ROOT, in_folder
+
+from hf_procedural import cli
+from hf_procedural.cli import launch, parameters
+from hf_procedural.files import load_yaml
+from hf_procedural.training import catalogue, parser
+
+SCRIPTS = {file: name for name, file in catalogue.FILES.items()}
+# Programs that are not ours, or read no arguments that could be checked here.
+OTHERS = "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty pre-commit bash sbatch trl vllm"
+OTHERS += " lm_eval jupyter mkdir ls cat inspect ng_run vf-eval uvicorn docker openenv prime litgpt wandb echo srun vf-validate"
+PLAIN = ("report", "rpt_evaluate")  # recipes that read their few flags by argparse
+MADE = ("runs/", "data/", "mine/")  # files of these folders are made by the commands before
+
+
+def _with(kind, *kinds) -> list:
+    return [pytest.param(page, id=name_of(page)) for page in PAGES if kind(page, *kinds)]
+
+
+@pytest.mark.parametrize("page", _with(commands_of))
+def test_every_command_is_one(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "load_task_file", lambda file: None)
+    monkeypatch.setattr(parameters, "read", lambda *_: {})
+    monkeypatch.chdir(tmp_path)
+    for block in blocks_of(page, "python"):
+        if "register" in block:
+            (tmp_path / "my_task.py").write_text(block)
+    for command in commands_of(page):
+        try:
+            _check(command)
+        except (ValueError, SystemExit) as error:
+            pytest.fail(f"{name_of(page)}: {' '.join(command)}: {error}")
+
+
+def _check(command: list[str]) -> None:
+    program, *words = command
+    if program in ("accelerate", "python", "torchrun"):
+        place = next((i for i, word in enumerate(words) if word.endswith(".py")), None)
+        if place is None:
+            return
+        script = words[place].removeprefix("mine/")
+        if script.removeprefix("recipes/") in SCRIPTS:
+            _check_recipe(SCRIPTS[script.removeprefix("recipes/")], words[place + 1 :])
+        elif "/" in script:
+            assert (ROOT / script).is_file(), f"no {script}"
+    elif program == "hf-procedural":
+        args = cli.parse(words)
+        if args.run is launch.run:
+            _check_recipe(args.name, args.words)
+    else:
+        assert program in OTHERS.split() or program.startswith("$"), f"unknown program {program}"
+
+
+def _check_recipe(name: str, words: list[str]) -> None:
+    """Raises ValueError where a recipe would refuse its words."""
+    if {"--help", "-h"} & set(words):
+        return
+    words = launch._ours(words)
+    if words and not words[0].startswith("-"):
+        if words[0].startswith(MADE):
+            words = words[1:]
+        else:
+            given = ROOT / words[0]
+            words[0] = str(given if given.is_file() else catalogue.config_of(name, words[0]))
+    script = catalogue.script_of(name)
+    if name in PLAIN:
+        assert all(word in script.read_text() for word in words if word.startswith("--")), words
+    else:
+        parser.of_recipe(script).read(words)
+
+
+@pytest.mark.parametrize("page", _with(blocks_of, "python"))
+def test_the_python_of_a_page_runs(page, tmp_path):
+    """All blocks of a page, one after the other, in one process and an empty folder."""
+    for place, block in enumerate(blocks_of(page, "python")):
+        (tmp_path / f"block_{place}.py").write_text(block)
+    names = sorted((file.name for file in tmp_path.glob("block_*.py")), key=lambda name: int(re.sub(r"\D", "", name)))
+    lines = ["scope = {'__name__': '__main__'}"]
+    lines += [f"exec(compile(open({name!r}).read(), {name!r}, 'exec'), scope)" for name in names]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], **in_folder(tmp_path))
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("page", _with(blocks_of, "yaml"))
+def test_the_yaml_of_a_page_loads(page):
+    for block in blocks_of(page, "yaml"):
+        load_yaml(block)
+
+
+def test_there_is_something_to_check():
+    """Nothing above is empty: a change of how blocks are written does not go by unseen."""
+    assert sum(len(commands_of(page)) for page in PAGES) > 80
+    assert sum(len(blocks_of(page, "python")) for page in PAGES) > 10
+    assert os.environ["HF_HUB_OFFLINE"] == "1"

@@ -1,0 +1,47 @@
+"""What the documentation shows: its pages, and the code and commands in them."""
+
+import re
+import shlex
+
+from support.running import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+_FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+
+
+def name_of(page) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks_of(page, *kinds) -> list[str]:
+    """The blocks of code of some kinds, such as python, in their order."""
+    blocks = []
+    for indent, kind, text in _FENCE.findall(page.read_text()):
+        if kind in kinds:
+            blocks.append(re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
+    return blocks
+
+
+def commands_of(page) -> list[list[str]]:
+    """The words of each command in the blocks for a shell; loops, and what output goes to, are left out."""
+    commands = []
+    for block in blocks_of(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            command = []
+            for word in [*shlex.split(line, comments=True), "&&"]:
+                if word not in ("&&", "||", "|"):
+                    command.append(word.removesuffix(";"))
+                if word in ("&&", "||", "|") or word.endswith(";"):
+                    commands.append(command)
+                    command = []
+    return [_without_loops(command) for command in commands if _without_loops(command)]
+
+
+def _without_loops(command: list[str]) -> list[str]:
+    """A command without `do` and variables before it, and without what its output goes to."""
+    while command and (command[0] in ("do", "time") or re.fullmatch(r"\w+=.*", command[0])):
+        command = command[1:]
+    if command and command[0] in ("for", "done"):
+        return []
+    return command[: command.index(">")] if ">" in command else command
