@@ -2,11 +2,14 @@
 
     python docs/make.py            # writes those that differ
     python docs/make.py --check    # names them, and ends with exit code 1
+    python docs/make.py --measure  # times every task anew (some minutes), for the gallery; then writes
 
-A module of making/ has `pages()`: the path of each of its pages below docs/, and its content, text or bytes.
+A module of making/ has `pages()`: the path of each of its pages below docs/, and its content, text or bytes. Those
+whose names begin with _ are for the others.
 """
 
 import argparse
+import functools
 import importlib
 import pkgutil
 import sys
@@ -18,10 +21,13 @@ sys.path.insert(0, str(DOCS))
 import making  # noqa: E402
 
 
+@functools.cache
 def made() -> dict[Path, bytes]:
     """Every page that is made, and what it should hold."""
     contents = {}
     for module in pkgutil.iter_modules(making.__path__):
+        if module.name.startswith("_"):
+            continue
         pages = importlib.import_module(f"making.{module.name}").pages()
         contents |= {DOCS / path: text.encode() if isinstance(text, str) else text for path, text in pages.items()}
     return contents
@@ -35,7 +41,10 @@ def stale() -> list[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="Write nothing.")
+    parser.add_argument("--measure", action="store_true", help="Time every task first.")
     args = parser.parse_args()
+    if args.measure:
+        importlib.import_module("making._speed").measure()
     contents = made()
     differing = stale()
     for file in differing:

@@ -1,0 +1,67 @@
+"""The pages that come from the code: they are as it says, and nothing of it is left out."""
+
+import sys
+
+import pytest
+import yaml
+from support.pages import DOCS
+from support.running import ROOT
+
+sys.path.insert(0, str(DOCS))
+import make  # noqa: E402
+from making import _families, _speed  # noqa: E402
+
+GALLERY = (DOCS / "gallery" / "index.md").read_text()
+
+
+class _Nav(yaml.SafeLoader):
+    """mkdocs.yml, whose nav has none of Python's tags."""
+
+
+def _pages_of(nav) -> list[str]:
+    pages = []
+    for entry in nav:
+        inner = next(iter(entry.values())) if isinstance(entry, dict) else entry
+        pages += _pages_of(inner) if isinstance(inner, list) else [inner]
+    return pages
+
+
+NAV = _pages_of(yaml.load((ROOT / "mkdocs.yml").read_text(), _Nav)["nav"])
+
+
+def test_what_is_made_is_as_the_code_says():
+    stale = [str(file.relative_to(ROOT)) for file in make.stale()]
+    assert not stale, f"not as the code says: {', '.join(stale)}: python docs/make.py"
+
+
+def test_what_is_made_of_nothing_is_gone():
+    """A picture or page of a task that is no more would stay, and be published."""
+    made = set(make.made())
+    for folder in ("gallery", "tasks"):
+        assert {file for file in (DOCS / folder).rglob("*") if file.is_file()} <= made
+
+
+@pytest.mark.parametrize("name", _families.OURS)
+def test_every_task_is_in_the_gallery_and_on_its_familys_page(name):
+    card = GALLERY.split(f"\n### `{name}` {{#{name}}}\n")[1].split("\n### ")[0]
+    speed = _speed.read()["tasks"][name]
+    assert speed["rows"] > 0 and speed["tokens"] > 0
+    assert f'src="{name}.svg"' in card and card.count('<pre class="row">') == 3
+    assert f'load_dataset("procedural", "{name}-' in card and "arXiv:" in card
+    family = _families.family_of(name)
+    assert f"tasks/{family}.md" in NAV
+    assert f"## `{name}`" in (DOCS / "tasks" / f"{family}.md").read_text()
+
+
+def test_pictures_say_what_is_seen_and_are_small():
+    pictures = list((DOCS / "gallery").glob("*.svg"))
+    assert len(pictures) == len(_families.OURS)
+    assert sum(file.stat().st_size for file in pictures) < 3_000_000
+    for alt in (line.split('alt="')[1].split('"')[0] for line in GALLERY.splitlines() if "<img" in line):
+        assert len(alt) > 40 and "row of" in alt.lower()
+
+
+def test_every_made_page_is_in_the_navigation():
+    missing = [str(file.relative_to(DOCS)) for file in make.made() if file.suffix == ".md"]
+    missing = [page for page in missing if page not in NAV]
+    assert not missing
