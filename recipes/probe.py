@@ -46,7 +46,7 @@ class StudyArguments(InitArguments):
         default=None, metadata={"help": "The tasks' other parameters as JSON."}
     )
     task_file: str | None = dataclasses.field(
-        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+        default=None, metadata={"help": "A Python file with tasks of your own (docs/guides/your-own-task.md)."}
     )
     validation_size: int = dataclasses.field(default=4_000, metadata={"help": "Validation rows."})
     init_from: list[str] = dataclasses.field(

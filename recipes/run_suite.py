@@ -73,7 +73,7 @@ class EvaluateArguments:
         metadata={"help": "Parameters of our tasks as JSON. Default: the run's own for its own task."},
     )
     task_file: str | None = dataclasses.field(
-        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+        default=None, metadata={"help": "A Python file with tasks of your own (docs/guides/your-own-task.md)."}
     )
     data: str = dataclasses.field(
         default=suites.LOCAL_DATA, metadata={"help": "Where DCLM's files are: an address, or a folder with a copy."}

@@ -42,7 +42,7 @@ class TaskArguments:
         default=None, metadata={"help": """The task's other parameters as JSON, such as '{"vocab_size": 50}'."""}
     )
     task_file: str | None = dataclasses.field(
-        default=None, metadata={"help": "A Python file with tasks of your own (see the README)."}
+        default=None, metadata={"help": "A Python file with tasks of your own (docs/guides/your-own-task.md)."}
     )
     validation_size: int = dataclasses.field(default=4_096, metadata={"help": "Validation rows."})
     curriculum: bool = dataclasses.field(
@@ -340,7 +340,7 @@ class StageSettings:
     optim: str = dataclasses.field(
         default="adamw_torch_fused",
         metadata={
-            "help": "Optimizer: one of transformers.training_args.OptimizerNames, muon or soap (see the README)."
+            "help": "Optimizer: one of transformers.training_args.OptimizerNames, muon or soap (docs/guides/pretrain.md)."
         },
     )
     optim_args: str | None = dataclasses.field(

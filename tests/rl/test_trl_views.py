@@ -1,15 +1,13 @@
 """Views in TRL's own trainers, without a line of glue: which tokens have a loss, and what ends an answer."""
 
 import itertools
-import re
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
-from support.running import ROOT, in_folder
+from support.running import in_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
@@ -227,15 +225,3 @@ def test_trl_sft_reads_what_was_published(tmp_path, view):
     trained = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
     start = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert not torch.equal(trained.lm_head.weight, start.lm_head.weight)
-
-
-def test_the_documentation_runs_as_it_is_written(tmp_path):
-    """Its blocks, one after the other, in one process."""
-    pytest.importorskip("torchdata")
-    text = (ROOT / "docs" / "guides" / "any-trainer.md").read_text()
-    script = ["import subprocess"]
-    for kind, block in re.findall(r"```(python|sh)\n(.*?)```", text, flags=re.DOTALL):
-        script.append(block if kind == "python" else f"subprocess.run(['bash', '-ec', {block!r}], check=True)")
-    assert len(script) == 6
-    done = subprocess.run([sys.executable, "-c", "\n".join(script)], **in_folder(tmp_path))
-    assert done.returncode == 0, done.stderr[-3000:]

@@ -24,24 +24,27 @@ def blocks_of(page, *kinds) -> list[str]:
 
 
 def commands_of(page) -> list[list[str]]:
-    """The words of each command in the blocks for a shell; loops, and what output goes to, are left out."""
+    """The words of each command in the blocks for a shell; of loops with first values, and no redirections."""
     commands = []
     for block in blocks_of(page, "sh"):
+        values = {}
         for line in block.replace("\\\n", " ").splitlines():
             command = []
             for word in [*shlex.split(line, comments=True), "&&"]:
                 if word not in ("&&", "||", "|"):
                     command.append(word.removesuffix(";"))
                 if word in ("&&", "||", "|") or word.endswith(";"):
-                    commands.append(command)
+                    commands.append(_bare(command, values))
                     command = []
-    return [_without_loops(command) for command in commands if _without_loops(command)]
+    return [command for command in commands if command]
 
 
-def _without_loops(command: list[str]) -> list[str]:
-    """A command without `do` and variables before it, and without what its output goes to."""
+def _bare(command: list[str], values: dict[str, str]) -> list[str]:
+    """A command without `do` and variables before it, with the values of a loop, which are set where one begins."""
     while command and (command[0] in ("do", "time") or re.fullmatch(r"\w+=.*", command[0])):
         command = command[1:]
     if command and command[0] in ("for", "done"):
+        values.update({command[1]: command[3]} if command[0] == "for" else {})
         return []
-    return command[: command.index(">")] if ">" in command else command
+    command = command[: command.index(">")] if ">" in command else command
+    return [re.sub(r"\$\{?(\w+)(?:[^}]*\})?", lambda name: values.get(name[1], name[0]), word) for word in command]

@@ -1,4 +1,4 @@
-"""Other people's tasks: the README's example, from file, entry point and decorator; broken ones and their reasons."""
+"""Other people's tasks: the guide's example, from file, entry point and decorator; broken ones and their reasons."""
 
 import dataclasses
 import importlib.metadata
@@ -16,8 +16,8 @@ from hf_procedural import cli
 from hf_procedural.tasks import lookup, plugins
 from hf_procedural.tasks.registry import REGISTRY
 
-README = (ROOT / "README.md").read_text()
-SOURCE = re.search(r"is a task once it is registered:\n\n```python\n(.*?)```", README, re.DOTALL)[1]
+GUIDE = (ROOT / "docs" / "guides" / "your-own-task.md").read_text()
+SOURCE = re.search(r"is a task once it is registered:\n\n```python\n(.*?)```", GUIDE, re.DOTALL)[1]
 
 
 @pytest.fixture(autouse=True)
