@@ -32,7 +32,7 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows, study
+from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows, study, try_
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
@@ -40,7 +40,7 @@ from hf_procedural.studies import engine, report
 from hf_procedural.tasks import task_class
 from hf_procedural.training import catalogue
 
-COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "diagnose", "study")
+COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "diagnose", "try", "study")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
@@ -571,6 +571,15 @@ def error_of(capsys):
         ("diagnose a=run --data sort-4 --task_parameters 3", "task_parameters must be JSON of keys and values, got 3"),
         ("diagnose a=run --data sort-4 --task_parameters '{\"vocab\": 9}'", "unknown parameter 'vocab'"),
         ("diagnose a=run --data file --task_parameters '{\"k\": 9}'", "task_parameters: file is text, which has none"),
+        ("try", "required: RUN_OR_REPO"),
+        ("try runs", "runs: no model there ("),
+        ("try run -n -1", "-n must be at least 0, got -1"),
+        ("try run --max_new_tokens 0", "max_new_tokens must be at least 1, got 0"),
+        ("try run --task srot-4", "unknown task 'srot': did you mean sort"),
+        ("try run --task_parameters '{\"k\": 9}'", "task_parameters: there is no task that has them; give --task, too"),
+        ("try run --task sort-4 --task_parameters 3", "task_parameters must be a mapping of names to values, got 3"),
+        ("try run --task sort-4 --data pydoc", "task and data: a model is asked one or the other; leave one out"),
+        ("try run --task_file gone.py", "there is no task_file gone.py"),
         (
             "diagnose a=run --data sort-4 --output_dir taken",
             "taken holds train-00000-of-00001.parquet, which is not of",
@@ -632,8 +641,10 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkey
     examples = examples_in(text)
     assert len(examples) >= 2
     a_tokenizer().save_pretrained("gpt2")
-    if command == "diagnose":
+    if command in ("diagnose", "try"):
         compared.save_all(Path())
+        Path("runs/sort/recipe.yaml").write_text("task: sort-16")
+        monkeypatch.setattr(sys, "stdin", io.StringIO("7 3 9 3\n"))
     for example in examples:
         if example.startswith("python"):
             exec(shlex.split(example)[2], {})
@@ -657,7 +668,7 @@ def test_help_names_the_commands(capsys, run):
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
     runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]
-    runs += [diagnose.diagnose, study.study]
+    runs += [diagnose.diagnose, try_.try_, study.study]
     assert [cli.parse(words).run for words in examples] == [*runs, recipes.list_, launch.run]
 
 
@@ -729,3 +740,42 @@ print(script.wait())
 
 def test_what_ends_a_launcher_ends_its_script():
     assert int(subprocess.check_output([sys.executable, "-c", TERMINATED], timeout=60)) == -signal.SIGTERM
+
+
+# ---------------------------------------------------------------- try
+
+
+@pytest.fixture
+def asked(run, monkeypatch):
+    """Asks a model of sort-16 what is typed, and gives what is printed."""
+    compared.save_of_task(Path("sort"))
+    Path("sort/recipe.yaml").write_text("task: sort-16")
+
+    def asked(typed: str, *words) -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        return run("try", "sort", *words)
+
+    return asked
+
+
+def test_try_shows_answers_beside_the_right_ones(asked):
+    printed = asked("", "-n", "2")
+    assert max(map(len, printed.splitlines()[1:])) <= 80 and "\x1b" not in printed
+    assert printed.startswith("Validation rows of sort-16, never trained on. It was trained on prompts of 17 tokens.")
+    assert [printed.count(f"\n{label} ") for label in ("prompt", "model", "right")] == [2, 2, 2]
+    assert "0 of 2 are right (0%)." in printed
+
+
+def test_try_reads_prompts_from_a_pipe_and_goes_on_after_a_mistake(asked):
+    symbols = " ".join("9876543219876543")
+    lines = [json.loads(line) for line in asked(f"{symbols}\n\n7 x\n7 3 9 3", "-n", "0", "--json").splitlines()]
+    answered, mistaken, short = lines
+    assert answered["prompt"] == f"{symbols} <sep>" and answered["right"] == " ".join("1233445566778899")
+    assert answered["warning"] is None and answered["is_right"] is False
+    assert mistaken == {"prompt": "7 x", "error": mistaken["error"]} and "'x' is no token" in mistaken["error"]
+    assert short["right"] == "3 3 7 9" and "this prompt has 5 tokens" in short["warning"]
+
+
+def test_try_tells_the_lengths_before_the_first_prompt(asked):
+    printed = asked("7 3 9 3", "-n", "0")
+    assert "warning   this prompt has 5 tokens; training had prompts of 17 alone, so expect" in printed

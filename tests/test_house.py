@@ -17,7 +17,7 @@ FLOORS = (
     "runs",
     "training",
     "evaluation rl diagnosis",
-    "environments",
+    "environments trying",
     "recycle hub",
     "studies",
     "cli",

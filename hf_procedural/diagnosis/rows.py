@@ -113,7 +113,7 @@ def _of_task(name: str, task: Task, subjects: list[Subject], seed: int) -> Rows:
     blocks.check(task, "validation")
     length = task.row_length("validation")
     for subject in subjects:
-        subject.table = _table(task, subject)
+        subject.table = table_of(task, subject)
     _check_positions(subjects, name, length)
 
     def chunks():
@@ -125,8 +125,11 @@ def _of_task(name: str, task: Task, subjects: list[Subject], seed: int) -> Rows:
     return Rows(name, length, chunks, special)
 
 
-def _table(task: Task, subject: Subject) -> torch.Tensor | None:
-    """The model's id of each token of a task; None where these are the task's own."""
+def table_of(task: Task, subject: Subject) -> torch.Tensor | None:
+    """The model's id of each token of a task; None where these are the task's own.
+
+    Raises ValueError where it lacks one.
+    """
     coding = _coding_of(Path(subject.path), task)
     if coding is not None:
         ids, _ = coding.symbols(np.arange(len(task.vocabulary), dtype=np.int32)[None], np.zeros((1, 1), np.int32))

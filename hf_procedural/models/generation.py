@@ -20,13 +20,18 @@ def load(path: str, device):
     is measured.
     """
     model, tokenizer = load_text_model(path, dtype="auto")
+    model.generation_config = plain_settings(model, tokenizer)
+    return model.eval().to(device), tokenizer
+
+
+def plain_settings(model, tokenizer) -> GenerationConfig:
+    """Generation settings that know the tokens which end a text, a model's and its tokenizer's, and nothing else."""
     ends = model.generation_config.eos_token_id  # one, several or None
     ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
     pad = tokenizer.pad_token_id
     if pad is None:
         pad = min(ends, default=0)
-    model.generation_config = GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad)
-    return model.eval().to(device), tokenizer
+    return GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad)
 
 
 @torch.inference_mode()

@@ -1,0 +1,1 @@
+"""What a model answers, beside what is right: prompts that training never saw, and those that someone types in."""
