@@ -53,7 +53,17 @@ def add_commands(commands) -> None:
 
 
 def try_(args) -> None:
-    """Prints the answers. Raises ValueError for a model, a task or data that are none, before anything is answered."""
+    """Prints the answers, until what is typed ends, or Ctrl-C.
+
+    Raises ValueError for a model, a task or data that are none, before anything is answered.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        _try(args)
+        return
+    tell("")
+
+
+def _try(args) -> None:
     parameters = mapping("task_parameters", args.task_parameters)
     if parameters and not args.task:
         raise ValueError("task_parameters: there is no task that has them; give --task, too")
@@ -79,16 +89,13 @@ def try_(args) -> None:
         tell(f"\n{table.summary(answers)}", flush=True)
     if not args.json and sys.stdin.isatty():
         tell("Type a prompt, or Ctrl-D to end." if questions else f"{asked.trained} Type a prompt, or Ctrl-D to end.")
-    with contextlib.suppress(KeyboardInterrupt):
-        for text in _lines():
-            try:
-                (answer,) = asking.answers(subject.model, subject.tokenizer, [asked.typed(text)])
-            except ValueError as error:  # of a prompt; the next may be right
-                tell(json.dumps({"prompt": text, "error": str(error)}) if args.json else f"  {error}", flush=True)
-                continue
-            write(answer, asked.goes_on)
-        return
-    tell("")
+    for text in _lines():
+        try:
+            (answer,) = asking.answers(subject.model, subject.tokenizer, [asked.typed(text)])
+        except ValueError as error:  # of a prompt; the next may be right
+            tell(json.dumps({"prompt": text, "error": str(error)}) if args.json else f"  {error}", flush=True)
+            continue
+        write(answer, asked.goes_on)
 
 
 def _lines() -> Iterator[str]:
