@@ -4,6 +4,7 @@ import inspect
 import re
 
 _CODE = re.compile(r"(`+[^`]+`+)")
+_EDGES = re.compile(r"(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_])")  # within a word, _ means nothing to Markdown
 _PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 _COMMIT = re.compile(r"\b([\w.-]+/[\w.-]+)( at |: at )([0-9a-f]{7})\b")
 
@@ -13,7 +14,8 @@ def plain(text: str) -> str:
     pieces = _CODE.split(text)
     for place in range(0, len(pieces), 2):
         escaped = pieces[place].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        escaped = re.sub(r"([*_|\[\]])", r"\\\1", escaped)
+        escaped = re.sub(r"[*|\[\]]", r"\\\g<0>", escaped)
+        escaped = _EDGES.sub(lambda match: match.group().replace("_", "\\_"), escaped)
         escaped = _PAPER.sub(r"[arXiv:\1](https://arxiv.org/abs/\1)", escaped)
         pieces[place] = _COMMIT.sub(_commit, escaped)
     return "".join(pieces)

@@ -1,5 +1,6 @@
 """The pages that come from the code: they are as it says, and nothing of it is left out."""
 
+import re
 import sys
 
 import pytest
@@ -7,9 +8,12 @@ import yaml
 from support.pages import DOCS
 from support.running import ROOT
 
+from hf_procedural import cli
+from hf_procedural.training import catalogue, parser
+
 sys.path.insert(0, str(DOCS))
 import make  # noqa: E402
-from making import _families, _speed  # noqa: E402
+from making import _families, _speed, commands  # noqa: E402
 
 GALLERY = (DOCS / "gallery" / "index.md").read_text()
 
@@ -37,7 +41,7 @@ def test_what_is_made_is_as_the_code_says():
 def test_what_is_made_of_nothing_is_gone():
     """A picture or page of a task that is no more would stay, and be published."""
     made = set(make.made())
-    for folder in ("gallery", "tasks"):
+    for folder in ("gallery", "tasks", "reference/recipes"):
         assert {file for file in (DOCS / folder).rglob("*") if file.is_file()} <= made
 
 
@@ -65,3 +69,36 @@ def test_every_made_page_is_in_the_navigation():
     missing = [str(file.relative_to(DOCS)) for file in make.made() if file.suffix == ".md"]
     missing = [page for page in missing if page not in NAV]
     assert not missing
+
+
+def test_every_finding_is_a_footgun():
+    page = (DOCS / "footguns.md").read_text()
+    stems = [file.stem for file in (ROOT / "findings").glob("*.sh")]
+    assert len(stems) > 20 and all(f"{{#{stem}}}" in page for stem in stems)
+    assert not re.search(r"Exits (0|non-zero)", page)
+
+
+@pytest.mark.parametrize("name", catalogue.FILES)
+def test_every_recipe_has_its_arguments(name):
+    """Those that it reads itself, and none of the hundred that are another library's."""
+    page = (DOCS / "reference" / "recipes" / f"{name}.md").read_text()
+    assert f"`hf-procedural {name}`" in (DOCS / "reference" / "command-line.md").read_text()
+    try:
+        options = parser.of_recipe(catalogue.script_of(name)).options
+    except ValueError:  # one of two that read theirs by argparse
+        options = {"output_dir": {}}
+    ours = [field for field in options if f"| `--{field}`" in page]
+    assert ours and "`--deepspeed`" not in page
+    assert "`transformers.TrainingArguments`" in page or "`trl.GRPOConfig`" in page or len(ours) == len(options)
+
+
+def test_every_command_is_told():
+    page = (DOCS / "reference" / "command-line.md").read_text()
+    _, names = cli._parser()
+    assert len(names) > 6 and all(f"## `hf-procedural {name}`" in page for name in names)
+
+
+def test_tables_of_arguments_do_not_depend_on_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    page = (DOCS / "reference" / "command-line.md").read_text()
+    assert commands.pages() == {"reference/command-line.md": page}
