@@ -52,7 +52,7 @@ def _card(name: str, seen: str, speed: dict) -> str:
     config = _rows.published(name).config_name
     small = _rows.small(name)
     shown = "\n".join(f'<pre class="row">{_rows.words_as_html(row)}</pre>' for _, row in _rows.read(small))
-    alt = seen.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    alt = seen.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;").replace("[", "&#91;")
     about = table(
         ["tokens", "scored", "vocabulary", "entropy", "gzip", "speed"],
         [

@@ -39,6 +39,11 @@ class ProceduralConfig(datasets.BuilderConfig):
     """A task with its parameters, which rows of it (seed, rows in each split), and in which form.
 
     Args:
+        task: of the name, such as sort-64, with the keywords that are parameters of the task; no keyword of its own.
+        seed: of the rows; which split a prompt is in does not depend on it.
+        train_size: rows of that split, which may be 0; of a larger one, the first are those of a smaller one.
+        validation_size: the same of validation.
+        test_size: the same of test.
         fixed_size: whether lists of ids say their length: of the columns' type alone, rows are the same.
         view: one of views.VIEWS.
         tokenizer: a folder, an id of the Hub, or a fast tokenizer, whose ids rows are to have. None: the task's own.

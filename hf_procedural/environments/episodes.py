@@ -27,9 +27,10 @@ _OURS = ("self", "task", "seed", "split", "template", "turns", "strict")  # argu
 class Question:
     """One question of a split.
 
-    number: of the row of ``load_dataset("procedural", ...)`` that it is.
-    prompt_ids: the prompt's ids in the task.
-    text: what a model that reads text is asked.
+    Args:
+        number: of the row of ``load_dataset("procedural", ...)`` that it is.
+        prompt_ids: the prompt's ids in the task.
+        text: what a model that reads text is asked.
     """
 
     number: int
@@ -175,12 +176,7 @@ def questions_of(asked: str, template: str | None = None) -> Questions:
 
 
 class Episode:
-    """A question and the replies to it: one, or, of a question in steps, one for each step.
-
-    observation: what is said to the model next; "" when the episode is done.
-    reward: of all replies so far: `Task.score` of a single reply, of steps the share of those that are right.
-    done: whether there is nothing more to say.
-    """
+    """A question and the replies to it: one, or, of a question in steps, one for each step."""
 
     def __init__(self, questions: Questions, number: int):
         self.questions = questions
@@ -207,10 +203,12 @@ class Episode:
 
     @property
     def reward(self) -> float:
+        """Of all replies so far, in [0, 1]: `Task.score` of a single one, of steps the share that is right."""
         return self._right / self.turns
 
     @property
     def done(self) -> bool:
+        """Whether there is nothing more to say."""
         return len(self.replies) == self.turns
 
     def answers(self) -> list[str]:
@@ -221,6 +219,7 @@ class Episode:
 
     @property
     def observation(self) -> str:
+        """What is said to the model next; empty when the episode is done."""
         return "" if self.done else self._steps[len(self.replies)][0]
 
     def step(self, reply: str) -> float:

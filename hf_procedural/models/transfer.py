@@ -33,13 +33,21 @@ _KINDS = (  # of the modules inside a layer, by the name of their class
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What happened to one parameter of the target."""
+    """What happened to one parameter of the target.
+
+    Args:
+        name: that of the parameter.
+        component: attn, mlp, ln, embed or other, by what its module is.
+        action: copied, averaged, resampled, reinitialised or skipped.
+        reason: why, in a few words.
+        size: entries of the tensor.
+    """
 
     name: str
     component: str
-    action: str  # copied, averaged, resampled, reinitialised or skipped
+    action: str
     reason: str
-    size: int  # entries of the tensor
+    size: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +185,8 @@ def transfer(
             rows where it has as many as the target, else the target's own.
         layers: pairs of source and target layer, such as ``[(0, 0), (1, 3)]`` or ``["0:0", "1:3", "2-5:6-9"]``;
             other layers of the target keep their weights. Needed where the depths differ.
-        tokenizer, source_tokenizer: of target and source, for ``by_token``; the source's is found in its folder.
+        tokenizer: of the target, for ``by_token``.
+        source_tokenizer: of the source; default: the one in its folder.
         control: for all sources: permuted, statistics, or noise with its size relative to each tensor's norm.
         seed: of everything that is drawn.
 

@@ -50,9 +50,13 @@ class Task:
 
     if TYPE_CHECKING:  # a task has the first, a language the second
 
-        def solve(self, prompt_ids) -> list[int]: ...
+        def solve(self, prompt_ids) -> list[int]:
+            """The token ids of the answer to a prompt, in plain Python: the oracle that `sample` is held against."""
+            ...
 
-        def accepts(self, token_ids) -> bool: ...
+        def accepts(self, token_ids) -> bool:
+            """Whether token ids are a word of a language: what a language has in place of `solve`."""
+            ...
 
     def __post_init__(self):
         # Parameters become plain Python values, in place although frozen: `key`, which seeds the rows, is their JSON.

@@ -7,7 +7,10 @@ import dataclasses
 
 
 def integer(default, low, help, high=2**31 - 1, optional=False):
-    """A dataclass field for an integer in ``low..high`` (None too, where ``optional``)."""
+    """A dataclass field for an integer in ``low..high`` (None too, where ``optional``).
+
+    `help` says in a few words what it is; errors, `--help` and the documentation show it.
+    """
     bounds = f"an integer >= {low}" if high == 2**31 - 1 else f"an integer in {low}..{high}"
 
     def valid(value):
@@ -17,7 +20,7 @@ def integer(default, low, help, high=2**31 - 1, optional=False):
 
 
 def probability(default, help):
-    """A dataclass field for a number in 0..1."""
+    """A dataclass field for a number in 0..1, which is kept as a float."""
 
     def valid(value):
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
@@ -26,7 +29,7 @@ def probability(default, help):
 
 
 def flag(default, help):
-    """A dataclass field for True or False."""
+    """A dataclass field for True or False; 0, 1 and words are refused."""
     return parameter(default, lambda value: isinstance(value, bool), "true or false", help)
 
 

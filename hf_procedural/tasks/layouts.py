@@ -48,6 +48,7 @@ class Answered(Task):
 
     @property
     def prompt_end(self) -> int:
+        """The id of <sep>, which ends a prompt."""
         return self.sep_id
 
     def write(self, rng: np.random.Generator, input_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,17 +3,20 @@
 import re
 import sys
 
+import griffe
 import pytest
 import yaml
 from support.pages import DOCS
 from support.running import ROOT
 
+import hf_procedural
 from hf_procedural import cli
+from hf_procedural.runs import folder
 from hf_procedural.training import catalogue, parser
 
 sys.path.insert(0, str(DOCS))
 import make  # noqa: E402
-from making import _families, _speed, commands  # noqa: E402
+from making import _families, _speed, commands, python, yaml_dialect  # noqa: E402
 
 GALLERY = (DOCS / "gallery" / "index.md").read_text()
 
@@ -41,8 +44,8 @@ def test_what_is_made_is_as_the_code_says():
 def test_what_is_made_of_nothing_is_gone():
     """A picture or page of a task that is no more would stay, and be published."""
     made = set(make.made())
-    for folder in ("gallery", "tasks", "reference/recipes"):
-        assert {file for file in (DOCS / folder).rglob("*") if file.is_file()} <= made
+    for place in ("gallery", "tasks", "reference/recipes"):
+        assert {file for file in (DOCS / place).rglob("*") if file.is_file()} <= made
 
 
 @pytest.mark.parametrize("name", _families.OURS)
@@ -102,3 +105,52 @@ def test_tables_of_arguments_do_not_depend_on_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     page = (DOCS / "reference" / "command-line.md").read_text()
     assert commands.pages() == {"reference/command-line.md": page}
+
+
+def _shown():
+    """What the reference shows: each object, and the public methods and properties of the classes among them."""
+    package = griffe.load("hf_procedural", search_paths=[ROOT])
+    for place in python.places():
+        thing = package[place.removeprefix("hf_procedural.")]
+        yield thing
+        if thing.is_class and thing.name != "ProceduralConfig":  # whose own fields alone are shown
+            yield from (each for each in thing.members.values() if not each.is_alias and each.is_public)
+
+
+def test_nothing_that_is_shown_lacks_a_docstring():
+    """Methods that a base class tells of are not told again; fields stand in the docstring of their class."""
+    package = griffe.load("hf_procedural", search_paths=[ROOT])
+    told = {name for name, each in package["tasks.base.Task"].members.items() if each.has_docstring}
+    lacking = []
+    for thing in _shown():
+        is_method = thing.is_function or "property" in thing.labels
+        if (thing.is_class or is_method) and not thing.has_docstring:
+            is_known = thing.name in told and thing.parent.name != "Task"
+            lacking += [] if is_known or thing.name.startswith("__") else [thing.path]
+    assert not lacking
+
+
+def test_the_reference_has_every_public_name():
+    """The thirteen of the package, and no name of a place that is none."""
+    shown = {name for names in python.SHOWN.values() for name in names}
+    assert {f"hf_procedural.{name}" for name in hf_procedural.__all__} <= shown
+    assert all(hasattr(hf_procedural, name.split(".")[1]) for name in shown if name.count(".") == 1)
+
+
+def test_docstrings_are_read_without_a_warning(caplog):
+    """As mkdocs reads them, which ends at a warning: a section of arguments that names one that is not there."""
+    with caplog.at_level("WARNING"):
+        sections = [thing.docstring.parse("google") for thing in _shown() if thing.has_docstring]
+    assert len(sections) > 60
+    assert not [record.getMessage() for record in caplog.records if "No type or annotation" not in record.getMessage()]
+
+
+def test_yaml_page_names_what_is_read():
+    page = yaml_dialect.pages()["reference/yaml.md"]
+    assert '| `2_4_16` | `"2_4_16"` | a word |' in page and "| `5e-4` | `0.0005` | a number |" in page
+
+
+def test_run_folder_names_are_those_of_the_code():
+    page = (DOCS / "reference" / "run-folder.md").read_text()
+    names = [folder.RECIPE, folder.PROVENANCE, folder.PLOT, folder.RESULTS, folder.LENGTHS, folder.DIVERGED]
+    assert all(f"`{name}`" in page for name in names)
