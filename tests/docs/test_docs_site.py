@@ -3,7 +3,6 @@
 import functools
 import html.parser
 import http.server
-import os
 import subprocess
 import sys
 import threading
