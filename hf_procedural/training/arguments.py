@@ -340,7 +340,8 @@ class StageSettings:
     optim: str = dataclasses.field(
         default="adamw_torch_fused",
         metadata={
-            "help": "Optimizer: one of transformers.training_args.OptimizerNames, muon or soap (docs/guides/pretrain.md)."
+            "help": "Optimizer: one of transformers.training_args.OptimizerNames, muon or soap "
+            "(docs/guides/pretrain.md)."
         },
     )
     optim_args: str | None = dataclasses.field(
