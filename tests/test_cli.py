@@ -32,15 +32,16 @@ from transformers import PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural import cli
-from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows, study, try_
+from hf_procedural.cli import diagnose, environment, export, launch, publish, recipes, rows, space, study, try_
 from hf_procedural.data import blocks, parquet
 from hf_procedural.data.builder import SIZES
 from hf_procedural.show import rows as rows_module
 from hf_procedural.studies import engine, report
 from hf_procedural.tasks import task_class
+from hf_procedural.terminal import tell
 from hf_procedural.training import catalogue
 
-COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "diagnose", "try", "study")
+COMMANDS = ("list", "show", "generate", "export", "publish", "environment", "diagnose", "try", "study", "space")
 SMALL = ["--train_size", "30", "--validation_size", "5", "--test_size", "4"]
 SMALL_SIZES = {"train_size": 30, "validation_size": 5, "test_size": 4}
 FORMS = [{"view": view} for view in ("text", "prompt_completion", "messages")]
@@ -561,6 +562,13 @@ def error_of(capsys):
         ("publish sort-4 --repo", "argument --repo: expected one argument"),
         ("study labtop --dry_run", "there is no study 'labtop': did you mean laptop? (by name: "),
         ("study labtop.yaml", "no configuration file labtop.yaml"),
+        ("space --runs nowhere", "runs: no folder nowhere"),
+        ("space --port 70000", "port must be from 1 to 65535, got 70000"),
+        ("space --dry_run", "dry_run is of --publish USER/NAME or --output_dir DIR"),
+        ("space --publish a/b --output_dir data", "publish and output_dir: give one of the two"),
+        ("space --publish a/b --port 80", "port is of a page that is opened here"),
+        ("space --output_dir file", "file"),
+        ("space --output_dir others", "others has an app.py of somebody else's"),
         ("diagnose run", "required: --data"),
         ("diagnose --data sort-4", "required: MODEL"),
         ("diagnose runs --data sort-4", "runs: no model there ("),
@@ -588,8 +596,9 @@ def error_of(capsys):
 )
 def test_a_mistake_is_one_line_and_changes_nothing(command, message, run, tmp_path, error_of, capsys):
     Path("file").write_text("x")
-    for folder in ("strange", "run"):
+    for folder in ("strange", "run", "others"):
         Path(folder).mkdir()
+    Path("others/app.py").write_text("import gradio")
     Path("strange/hf_procedural.json").write_text("{")
     Path("run/config.json").write_text("{}")
     run("generate set-4 --rows 5 --output_dir taken")
@@ -628,8 +637,11 @@ def _plan(graph, *_) -> bool:
 def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkeypatch):
     monkeypatch.setattr(engine, "make", _plan)  # tests/studies makes the runs of some
     monkeypatch.setattr(report, "write", lambda *_: "# laptop\n\nNothing is made.\n\n")
+    monkeypatch.setattr("hf_procedural.space.app.serve", lambda *told: tell(told))  # tests/space opens it
+    if command == "space":
+        Path("runs").mkdir()
     text = help_of(capsys, command)
-    words = {"list": [], "publish": []}.get(command, ["sort-4"])
+    words = [] if command in ("list", "publish", "space") else ["sort-4"]
     required = ["--rows", "1", "--output_dir", "x"] if command in ("generate", "export") else []
     required += ["--format", "olmo"] if command == "export" else []
     required += ["--data", "sort-4"] if command == "diagnose" else []
@@ -656,8 +668,8 @@ def test_help_names_every_flag_and_its_examples_run(command, capsys, run, monkey
             for before, word in zip([name, *words], words, strict=False)
         ]
         assert name == "hf-procedural" and words[0] == command
-        if "--repo" in words:
-            assert cli.parse(words).repo  # test_hub.py publishes
+        if "--repo" in words or "--publish" in words:
+            assert cli.parse(words)  # test_hub.py and test_space_publish.py publish
         else:
             assert run(*words, *(SMALL if command == "publish" else ()))
 
@@ -668,7 +680,7 @@ def test_help_names_the_commands(capsys, run):
     examples = [shlex.split(example)[1:] for example in examples_in(text)]
     assert [words[0] for words in examples] == [*COMMANDS, "recipe", "pretrain"]
     runs = [rows.list_, rows.show, rows.generate, export.export, publish.publish, environment.environment]
-    runs += [diagnose.diagnose, try_.try_, study.study]
+    runs += [diagnose.diagnose, try_.try_, study.study, space.space]
     assert [cli.parse(words).run for words in examples] == [*runs, recipes.list_, launch.run]
 
 

@@ -20,6 +20,7 @@ FLOORS = (
     "environments trying",
     "recycle hub",
     "studies",
+    "space",
     "cli",
 )
 GROUND = {

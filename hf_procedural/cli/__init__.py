@@ -10,6 +10,7 @@ the Hugging Face Hub, and the recipes.
     hf-procedural diagnose runs/sort runs/set --data sort-16
     hf-procedural try runs/sort                            # what a model answers, to you, too
     hf-procedural study laptop                             # a comparison of arms, in stages
+    hf-procedural space                                    # a page to click: tasks, runs, studies
     hf-procedural recipe list                              # what can be trained, with which settings
     hf-procedural pretrain quickstart                      # a recipe, with one of its settings
 
@@ -26,7 +27,7 @@ from ..errors import Parser, nearest, user_errors
 from ..tasks import load_task_file
 from ..terminal import tell
 from ..training import catalogue
-from . import diagnose, environment, export, launch, parameters, publish, recipes, rows, study, try_
+from . import diagnose, environment, export, launch, parameters, publish, recipes, rows, space, study, try_
 from .command import FORMAT
 
 INTERRUPTED = "hf-procedural: interrupted; run the same command again, it goes on where it stopped"
@@ -87,7 +88,7 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     parser.set_defaults(parser=parser, takes_parameters=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for module in (rows, export, publish, environment, diagnose, try_, recipes, study):
+    for module in (rows, export, publish, environment, diagnose, try_, recipes, study, space):
         module.add_commands(commands)
     return parser, list(commands.choices)
 

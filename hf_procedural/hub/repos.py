@@ -179,15 +179,19 @@ def open_repo(
     repo_type: str = "model",
     again: str = AGAIN,
     as_it_is: bool = False,
+    space_sdk: str | None = None,
 ) -> str:
     """Makes a repo, and the branch `revision`, where they are not there; gives the repo's full name. Raises HubError.
 
+    `space_sdk` is what a Space needs.
     A repo that exists and is public is refused where `private` is asked for, unless it may stay `as_it_is`.
     """
     api = HfApi()
 
     def make():
-        made = api.create_repo(repo, repo_type=repo_type, private=private or None, exist_ok=True).repo_id
+        made = api.create_repo(
+            repo, repo_type=repo_type, private=private or None, exist_ok=True, space_sdk=space_sdk
+        ).repo_id
         if private and not as_it_is and not api.repo_info(made, repo_type=repo_type).private:
             raise HubError(f"{made} exists and is public: make it private in its settings, or choose another name")
         if revision is not None:

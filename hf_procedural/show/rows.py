@@ -37,13 +37,23 @@ _ASCII = str.maketrans("█·", "#.")  # what we draw with, on a console that ha
 def show(task: Task, input_ids, labels, console: Console | None = None) -> None:
     """Prints what `task` asks and how to read its rows, then the rows, arrays ``[n, max_length]``."""
     console = console or terminal.console()
-    _print(console, _header(task, console))
-    for number, (ids, row_labels) in enumerate(zip(input_ids, labels, strict=True), 1):
+    for line in itertools.chain(explained(task, console), drawn_rows(task, input_ids, labels, console)):
+        console.print(line)
+
+
+def explained(task: Task, console: Console) -> Iterator[Text]:
+    """What `task` asks and how to read its rows, in lines for a console."""
+    yield from _wrapped(console, _header(task, console))
+
+
+def drawn_rows(task: Task, input_ids, labels, console: Console, first: int = 1) -> Iterator[Text]:
+    """Rows, arrays ``[n, max_length]``, in lines for a console; the number of the first row is `first`."""
+    for number, (ids, row_labels) in enumerate(zip(input_ids, labels, strict=True), first):
         name, drawn, row = _read(task, ids, row_labels)
         title = f"row {number}" if drawn == task else f"row {number}: {name}"
         padding = f", then {row.padding} of padding" if row.padding else ""
         note = f"{title} ({len(row.words)} tokens{padding}; loss on {row.loss})"
-        _print(console, [Text(), Text(note, LABEL), *lines(drawn, row, console.width)])
+        yield from _wrapped(console, [Text(), Text(note, LABEL), *lines(drawn, row, console.width)])
 
 
 def as_json(task: Task, input_ids, labels) -> list[dict]:
@@ -100,12 +110,12 @@ def _members(task: Task) -> tuple[Task, ...]:
     return task.members if isinstance(task, Mixture) else ()
 
 
-def _print(console: Console, texts: Iterable[Text]) -> None:
+def _wrapped(console: Console, texts: Iterable[Text]) -> Iterator[Text]:
     for line in itertools.chain.from_iterable(text.wrap(console, console.width) for text in texts):
         line.rstrip()
         if console.options.ascii_only:
             line.plain = line.plain.translate(_ASCII)
-        console.print(line)
+        yield line
 
 
 def _header(task: Task, console: Console) -> Iterator[Text]:

@@ -23,11 +23,7 @@ def render(parts: Iterable[tuple[str, Path]]) -> str:
 
     Its title is the first heading. A figure that is not there is left out, and so is one outside of its folder.
     """
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    markdown.add_render_rule("image", _image)
-    markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
-    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    bodies, sections = [], []
+    markdown, bodies, sections = _renderer(), [], []
     for text, folder in parts:
         env = {"folder": folder.resolve()}
         tokens = markdown.parse(text, env)
@@ -40,6 +36,19 @@ def render(parts: Iterable[tuple[str, Path]]) -> str:
     title = html.escape(sections[0] if sections else "report")
     template = string.Template(read_text(_TEMPLATE))
     return template.substitute(title=title, links="\n".join(links[1:]), body="\n<hr>\n".join(bodies))
+
+
+def body(text: str, folder: Path) -> str:
+    """A Markdown text as the inside of a page, without links to its sections; its figures are in `folder`."""
+    return _renderer().render(text, {"folder": folder.resolve()})
+
+
+def _renderer() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("image", _image)
+    markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    return markdown
 
 
 def _image(_, tokens, index: int, options, env: dict) -> str:

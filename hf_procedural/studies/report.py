@@ -43,7 +43,7 @@ _SHOWN = 20  # unfinished runs that are listed
 _FEW, _FEW_TO_DRAW = 3, 20  # seeds, for an interval and for a bootstrap
 
 
-def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9, method: str = "t") -> str:
+def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9, method: str = "t", into=None) -> str:
     """Writes the report of a study into its folder, over an earlier one, and gives the Markdown.
 
     Args:
@@ -51,11 +51,13 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
         metric: what to compare, such as exact_match; default: answer accuracy, else loss.
         threshold: an answer accuracy in (0, 1], whose first step is shown.
         method: of the intervals, one of statistics.METHODS.
+        into: the folder that is written, where it is not the study's.
 
     Raises ValueError, before anything is written, for arguments that are none of these, a plan that lacks something,
     and a run whose files cannot be read.
     """
     folder = Path(folder)
+    output = folder if into is None else Path(into)
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be an accuracy in (0, 1], got {threshold}")
     if method not in METHODS:
@@ -65,8 +67,8 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     compared = groups(arms)
     metrics = metrics_of(compared, metric)
     comparisons = compare(compared, metrics, method)
-    earlier = _figures_of(folder / FILES[0])
-    drawn = figures.draw(compared, metrics, comparisons, folder)
+    earlier = _figures_of(output / FILES[0])
+    drawn = figures.draw(compared, metrics, comparisons, output)
     title = f"# {as_markdown(in_a_line(plan.get('name') or folder.absolute().name))}: report of a study"
     paragraphs = [title, *_overview(states, comparisons), *_warnings(comparisons, method)]
     paragraphs += [*_means(compared, metrics), *_shown(drawn, "")]
@@ -79,13 +81,13 @@ def write(plan: dict, folder, metric: str | None = None, threshold: float = 0.9,
     text = "\n\n".join(filter(None, paragraphs)) + "\n"
     diagnoses = sorted(folder.glob("diagnosis/*/diagnosis.md"))
     links = [f"- [{as_markdown(file.parent.name)}](<{file.relative_to(folder).as_posix()}>)" for file in diagnoses]
-    write_text(folder / FILES[0], text + ("\n## Diagnoses\n\n" + "\n".join(links) + "\n" if links else ""))
-    write_csv(folder / FILES[1], _run_rows(arms, compared, states, threshold))
-    write_csv(folder / FILES[2], list(map(_difference_row, comparisons)))
-    parts = [(text, folder), *((read_text(file), file.parent) for file in diagnoses)]
-    write_text(folder / FILES[3], page.render(parts))
+    write_text(output / FILES[0], text + ("\n## Diagnoses\n\n" + "\n".join(links) + "\n" if links else ""))
+    write_csv(output / FILES[1], _run_rows(arms, compared, states, threshold))
+    write_csv(output / FILES[2], list(map(_difference_row, comparisons)))
+    parts = [(text, output), *((read_text(file), file.parent) for file in diagnoses)]
+    write_text(output / FILES[3], page.render(parts))
     for file in {*earlier} - {each.file for each in drawn}:  # of arms that are not there any more
-        (folder / file).unlink(missing_ok=True)
+        (output / file).unlink(missing_ok=True)
     return text
 
 

@@ -1,0 +1,177 @@
+"""Processes that do what people ask for, one question at a time, and are ended where that takes too long.
+
+So a parameter that makes a task endless, or a file that makes a library so, costs one process and nothing else. A
+question is the name of one of `QUESTIONS` and plain JSON; so is the answer.
+"""
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+
+from ..terminal import in_a_line, logger
+from .limits import MEMORY, PASSING, SECONDS
+
+QUESTIONS = {  # the function of this package that answers
+    "look": "rows.look",
+    "moving": "rows.moving",
+    "check": "answers.check",
+    "reveal": "answers.reveal",
+    "coded": "codings.coded",
+    "run": "runs.look",
+    "compare": "runs.compare",
+}
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+class Refused(ValueError):
+    """What a process says of a question that it does not answer, in one line."""
+
+
+class Workers:
+    """Some processes, started when they are first needed.
+
+    Args:
+        number: how many questions are answered at a time.
+        is_public: whether strangers ask; then no token of the Hub is used.
+        seconds: that an answer may take.
+    """
+
+    def __init__(self, number: int = 2, is_public: bool = True, seconds: float = SECONDS):
+        self.seconds = seconds
+        self._cache = tempfile.TemporaryDirectory(prefix="procedural-explorer-") if is_public else None
+        self.environment = _environment(self._cache.name if self._cache else None)
+        self._idle: queue.LifoQueue[subprocess.Popen | None] = queue.LifoQueue()
+        for _ in range(number):
+            self._idle.put(None)
+        self._started: set[subprocess.Popen] = set()
+        atexit.register(self.close)
+
+    def ask(self, question: str, *arguments):
+        """The answer to one of `QUESTIONS`. Raises Refused."""
+        process = self._idle.get()
+        try:
+            if process is None or process.poll() is not None:
+                process = self._start()
+            answer = self._exchange(process, [question, *arguments])
+        except BaseException:
+            process = self._end(process)
+            raise
+        finally:
+            self._idle.put(process)
+        if "refused" in answer:
+            raise Refused(answer["refused"])
+        return answer["answer"]
+
+    def warm(self) -> None:
+        """Starts a process ahead of the first question, without waiting for it."""
+        process = self._idle.get()
+        self._idle.put(process or self._start())
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for process in list(self._started):
+            self._end(process)
+        if self._cache:
+            self._cache.cleanup()
+
+    def _start(self) -> subprocess.Popen:
+        command = [sys.executable, "-m", __name__]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True, encoding="utf-8"
+        )
+        self._started.add(process)
+        return process
+
+    def _end(self, process: subprocess.Popen | None) -> None:
+        if process is not None:
+            process.kill()
+            process.communicate()
+            self._started.discard(process)
+
+    def _exchange(self, process: subprocess.Popen, question: list) -> dict:
+        assert process.stdin is not None and process.stdout is not None  # which are pipes
+        timer = threading.Timer(self.seconds, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:
+            line = ""
+        finally:
+            is_late = not timer.is_alive()
+            timer.cancel()
+        if line:
+            return json.loads(line)
+        if is_late:
+            raise Refused(
+                f"that takes more than {self.seconds:g} s, and was stopped: take something smaller, or try again"
+            )
+        raise Refused("that takes more memory than there is here, or has ended the process: take something smaller")
+
+
+def _environment(cache: str | None) -> dict[str, str]:
+    """That of a process: ours, with the folders that Python looks in.
+
+    Where strangers ask, who have a `cache` of their own, without tokens of the Hub.
+    """
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "MPLBACKEND": "agg"}
+    environment = os.environ | paths | quiet
+    if cache is not None:
+        Path(cache, PASSING).touch()
+        environment |= {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_CACHE": cache}
+        environment = {name: value for name, value in environment.items() if name not in _TOKENS}
+    return environment
+
+
+def serve(questions, answers) -> None:
+    """Answers questions of a text file, a line each, in lines of another one, until the first ends."""
+    for line in questions:
+        answers.write(json.dumps(_answer(*json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(question: str, *arguments) -> dict:
+    module, _, function = QUESTIONS[question].partition(".")
+    try:
+        answerer = importlib.import_module(f".{module}", __package__)
+        return {"answer": getattr(answerer, function)(*arguments)}
+    except (ValueError, ImportError, OSError, RuntimeError) as error:
+        return {"refused": in_a_line(error)[:600]}
+    except MemoryError:
+        return {"refused": "that takes more memory than there is here: take something smaller"}
+    except Exception as error:  # a fault of ours, which ends no process and is in the log
+        logger(__name__).error(traceback.format_exc())
+        return {"refused": f"that went wrong: {type(error).__name__} {in_a_line(error)[:300]}"}
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has none
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def main() -> None:
+    """Serves the process that started this one; what libraries print goes to its log."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is left to the process that started this one
+    _limit_memory()
+    importlib.import_module(".rows", __package__)  # ahead of the first question
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()
