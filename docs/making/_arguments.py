@@ -12,7 +12,7 @@ from hf_procedural.files import recipes_folder
 
 from ._words import cell, code, table
 
-_DEFAULT = re.compile(r" ?\(default: .*\)$")
+_DEFAULT = re.compile(r" ?\(default: [^()]*\)")
 
 
 class _Seen(Exception):

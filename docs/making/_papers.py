@@ -7,6 +7,11 @@ from hf_procedural.tasks import PRESETS, task_class
 from ._families import OURS
 
 _PAPER = re.compile(r"arXiv:\d{4}\.\d{4,5}")
+_NAMES = {  # of papers that presets name in passing
+    "arXiv:2305.13673": "Allen-Zhu and Li 2023, Physics of Language Models: Part 1, arXiv:2305.13673",
+    "arXiv:2309.14316": "Allen-Zhu and Li 2023, Physics of Language Models: Part 3.1, arXiv:2309.14316",
+    "arXiv:2004.01853": "Zou et al. 2020, the tasks of STEP, arXiv:2004.01853",
+}
 
 
 def tasks_of(preset: str) -> set[str]:
@@ -37,7 +42,7 @@ def sources() -> dict[str, str]:
 
 def _take(named: dict[str, str], source: str) -> None:
     for number in _PAPER.findall(source)[:1]:
-        named.setdefault(number, source)
+        named.setdefault(number, _NAMES.get(number, source))
 
 
 def numbers_of_task(name: str) -> list[str]:

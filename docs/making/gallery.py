@@ -1,5 +1,7 @@
 """The gallery: each task of the registry with a picture, rows, figures, speed, papers, and the line that loads it."""
 
+import html
+
 from hf_procedural.tasks import task_class
 
 from . import _papers, _rows, _speed
@@ -52,7 +54,7 @@ def _card(name: str, seen: str, speed: dict) -> str:
     config = _rows.published(name).config_name
     small = _rows.small(name)
     shown = "\n".join(f'<pre class="row">{_rows.words_as_html(row)}</pre>' for _, row in _rows.read(small))
-    alt = seen.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;").replace("[", "&#91;")
+    alt = html.escape(seen).replace("[", "&#91;")  # which Markdown would take for a link
     about = table(
         ["tokens", "scored", "vocabulary", "entropy", "gzip", "speed"],
         [
@@ -88,7 +90,7 @@ def _card(name: str, seen: str, speed: dict) -> str:
 def _users(name: str) -> str:
     """The papers that have the task, by the registry and the presets."""
     papers = [plain(paper) for paper in _papers.of_task(name)]
-    return f"In {papers[0]}." if len(papers) == 1 else "In\n\n" + "\n".join(f"- {paper}" for paper in papers)
+    return f"In {'; '.join(papers)}."
 
 
 def _overview(speed: dict) -> str:

@@ -41,7 +41,7 @@ run. Figures that are quoted from papers stand beside their numbers, and are the
 
 def pages() -> dict:
     """The page."""
-    named = _papers.sources() | {}
+    named = dict(_papers.sources())
     references = yaml.safe_load((FINDINGS.parent / "CITATION.cff").read_text(encoding="utf-8"))["references"]
     for reference in references:
         for number in _PAPER.findall(reference["notes"])[:1]:

@@ -67,8 +67,8 @@ def compare(
     """The first `count` rows read by all models, in batches; a dict of plain values, None for what is no number.
 
     - `models`: of each label its path, model_type, parameters, layers, and loss in nats per compared token.
-    - `data`: name, rows, tokens (without padding), predicted (tokens with a label), compared (those of them, all or some
-      of each batch at random, that losses and predictions are of), row_length.
+    - `data`: name, rows, tokens (without padding), predicted (tokens with a label), compared (those of them, all or
+      some of each batch at random, that losses and predictions are of), row_length.
     - `layers`: of each label the names of its layers: embed, 0, 1, ... (behind layer 0, behind layer 1).
     - `cka`: of each pair of labels, also of one with itself, a matrix: layers of the first by layers of the second.
     - `predictions`: of each pair kl (of the second from the first), kl_reversed and js, in nats per compared token.

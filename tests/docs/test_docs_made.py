@@ -1,5 +1,6 @@
 """The pages that come from the code: they are as it says, and nothing of it is left out."""
 
+import functools
 import re
 import sys
 
@@ -16,7 +17,7 @@ from hf_procedural.training import catalogue, parser
 
 sys.path.insert(0, str(DOCS))
 import make  # noqa: E402
-from making import _families, _speed, commands, python, yaml_dialect  # noqa: E402
+from making import _docstrings, _families, _speed, commands, python, yaml_dialect  # noqa: E402
 
 GALLERY = (DOCS / "gallery" / "index.md").read_text()
 
@@ -107,9 +108,14 @@ def test_tables_of_arguments_do_not_depend_on_the_terminal(monkeypatch):
     assert commands.pages() == {"reference/command-line.md": page}
 
 
+@functools.cache
+def _package():
+    return griffe.load("hf_procedural", search_paths=[ROOT])
+
+
 def _shown():
     """What the reference shows: each object, and the public methods and properties of the classes among them."""
-    package = griffe.load("hf_procedural", search_paths=[ROOT])
+    package = _package()
     for place in python.places():
         thing = package[place.removeprefix("hf_procedural.")]
         yield thing
@@ -119,7 +125,7 @@ def _shown():
 
 def test_nothing_that_is_shown_lacks_a_docstring():
     """Methods that a base class tells of are not told again; fields stand in the docstring of their class."""
-    package = griffe.load("hf_procedural", search_paths=[ROOT])
+    package = _package()
     told = {name for name, each in package["tasks.base.Task"].members.items() if each.has_docstring}
     lacking = []
     for thing in _shown():
@@ -143,6 +149,13 @@ def test_docstrings_are_read_without_a_warning(caplog):
         sections = [thing.docstring.parse("google") for thing in _shown() if thing.has_docstring]
     assert len(sections) > 60
     assert not [record.getMessage() for record in caplog.records if "No type or annotation" not in record.getMessage()]
+
+
+def test_docstrings_become_markdown():
+    """Tokens are no HTML but in code, an example is a block of code."""
+    made = _docstrings.as_markdown("Ends with <eos> or `<pad>`.\n\n    >>> f(1)\n    '<a>'\n\nMore, x < 2.")
+    assert made.startswith("Ends with &lt;eos> or `<pad>`.\n\n    ```pycon\n    >>> f(1)\n    '<a>'\n    ```\n")
+    assert made.endswith("\nMore, x < 2.")
 
 
 def test_yaml_page_names_what_is_read():
