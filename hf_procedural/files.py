@@ -126,6 +126,12 @@ def recipes_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "recipes"
 
 
+def templates_of(script: str) -> Path:
+    """The prompts beside a recipe's script; of a script without them, as where it was sent alone, the package's."""
+    beside = Path(script).parent / "templates"
+    return beside if beside.is_dir() else recipes_folder() / "templates"
+
+
 def studies_folder() -> Path:
     """The folder of the studies: in that of the recipes in an installed package, beside it in a checkout."""
     inside = recipes_folder() / "studies"

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural"]
+# ///
 """The procedural stage: trains a model on rows of a procedural task.
 
     accelerate launch recipes/pretrain.py recipes/configs/quickstart.yaml

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural"]
+# ///
 """Algorithmic probes: what does a model learn from here, compared with the same model from elsewhere?
 
     accelerate launch recipes/probe.py recipes/configs/probe_haystack.yaml
@@ -22,6 +26,7 @@ from pathlib import Path
 
 from hf_procedural import metrics
 from hf_procedural.errors import program, user_errors
+from hf_procedural.files import recipes_folder
 from hf_procedural.locks import holding
 from hf_procedural.models.words import parse_sources
 from hf_procedural.runs import report
@@ -84,6 +89,7 @@ class StudyArguments(InitArguments):
 
 parser.answer_early(__name__, __doc__, StudyArguments, ModelArguments, StageSettings)
 
+sys.path.append(str(recipes_folder()))  # of the package, where this script was sent somewhere alone
 import pretrain
 import psutil
 import torch

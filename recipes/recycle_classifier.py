@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[recycle]"]
+# ///
 """A fastText classifier of text quality from examples, for recipes/recycle_filter.py: seconds to minutes on a CPU.
 
     python recipes/recycle_classifier.py --positive_dataset good.jsonl --negative_dataset data/web/*.jsonl.gz

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[recycle]"]
+# ///
 """The best of recycled and organic text: a quality filter by fastText, each source with a threshold of its own.
 
     python recipes/recycle_filter.py --dataset data/recycled --output_dir data/filtered --classifier quality.bin

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[recycle]"]
+# ///
 """Rephrases web text for pretraining with a model of recipes/recycle_train.py (RePro; Yu and Xiong 2025).
 
     python recipes/recycle_rephrase.py --model_name_or_path runs/rephraser --dataset data/web --output_dir data/recycled
@@ -27,12 +31,13 @@ from typing import Any, ClassVar
 
 from hf_procedural import accepted
 from hf_procedural.errors import required, user_errors
+from hf_procedural.files import templates_of
 from hf_procedural.recycle import choices, pieces
 from hf_procedural.shards.executors import EXECUTORS
 from hf_procedural.terminal import tell
 from hf_procedural.training import parser
 
-TEMPLATE = Path(__file__).parent / "templates" / "recycle.txt"
+TEMPLATE = templates_of(__file__) / "recycle.txt"
 FREE = {"output_dir", "num_proc", "executor", "executor_options", "strict"}  # may change when a run goes on
 
 

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[recycle]"]
+# ///
 """How faithful recycled text is to its originals: a report over a sample of pairs, as a page and in the terminal.
 
     python recipes/recycle_report.py --dataset data/recycled --output_dir data/recycled_report

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[recycle]"]
+# ///
 """Trains a language model to paraphrase web text for pretraining, by reward (RePro; Yu and Xiong 2025), with GRPO.
 
     vllm serve RuPeng/DataMan-1.5B-EN --port 8000 &  vllm serve Qwen/Qwen3-4B --port 8001 &        # the judges
@@ -24,6 +28,7 @@ from typing import ClassVar
 
 from hf_procedural import accepted
 from hf_procedural.errors import required, user_errors
+from hf_procedural.files import templates_of
 from hf_procedural.recycle.choices import SYSTEM
 from hf_procedural.recycle.rewards import THRESHOLD, WEIGHTS
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
@@ -31,7 +36,7 @@ from hf_procedural.terminal import logger, tell
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import WeightArguments
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = templates_of(__file__)
 
 
 @dataclasses.dataclass

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural"]
+# ///
 """Compares runs: tables, curves, data efficiency, and what controls reproduce of a gain.
 
     python recipes/report.py runs/c4_scratch runs/c4_set

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[rl]"]
+# ///
 """Reinforcement learning with verifiable rewards: trains on a procedural task by reward instead of labels, with GRPO.
 
     accelerate launch recipes/rlvr.py recipes/configs/rlvr_sort.yaml --init_from runs/sort
@@ -22,14 +26,14 @@ TRL's own environments: the model gives each reply by calling a tool, which give
 import dataclasses
 import functools
 import itertools
-from pathlib import Path
 
 from hf_procedural.errors import user_errors
+from hf_procedural.files import templates_of
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import InitArguments, ModelArguments, TaskArguments
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = templates_of(__file__)
 REWARDS = ("exact", "graded", "zero")
 
 

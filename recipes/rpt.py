@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[rl]"]
+# ///
 """Reinforcement Pre-Training: predicting the next token of any text, by reasoning (Dong et al. 2025, arXiv:2506.08007).
 
     python recipes/rpt_prepare.py recipes/configs/rpt_omnimath_prepare.yaml          # the questions, once
@@ -19,13 +23,14 @@ import functools
 from pathlib import Path
 
 from hf_procedural.errors import required, user_errors
+from hf_procedural.files import templates_of
 from hf_procedural.rl.arguments import LoraArguments, RLSettings
 from hf_procedural.rl.rewards import VARIANTS
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.training import parser
 from hf_procedural.training.arguments import WeightArguments
 
-TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
+TEMPLATE = templates_of(__file__) / "rpt.txt"
 
 
 @dataclasses.dataclass

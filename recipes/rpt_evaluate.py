@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[rl]"]
+# ///
 """Next-token prediction accuracy by difficulty, before and after Reinforcement Pre-Training, and how it scales.
 
     python recipes/rpt_evaluate.py --questions data/rpt --model_name_or_path before=ORG/MODEL after=runs/rpt \\
@@ -21,13 +25,13 @@ from pathlib import Path
 
 from hf_procedural import accepted
 from hf_procedural.errors import GOES_ON, Parser, user_errors
-from hf_procedural.files import check_folder, read_mapping, read_text, write_csv, write_text
+from hf_procedural.files import check_folder, read_mapping, read_text, templates_of, write_csv, write_text
 from hf_procedural.locks import holding
 from hf_procedural.rl.arguments import WAYS
 from hf_procedural.terminal import tell
 from hf_procedural.training.launch import start_cpu_processes
 
-TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
+TEMPLATE = templates_of(__file__) / "rpt.txt"
 SETTINGS = "answers.json"
 MEANS = (
     "Shares of right predictions in %, ± standard error, where questions of one document count as dependent. The sets "

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[rl]"]
+# ///
 """Questions for Reinforcement Pre-Training (Dong et al. 2025, arXiv:2506.08007), from any text.
 
     python recipes/rpt_prepare.py --dataset ORG/TEXT --proxy_model ORG/SMALL-LM --output_dir data/rpt
@@ -25,13 +29,14 @@ from typing import ClassVar
 
 from hf_procedural import accepted
 from hf_procedural.errors import GOES_ON, required, user_errors
+from hf_procedural.files import templates_of
 from hf_procedural.rl.arguments import CANDIDATES
 from hf_procedural.runs.measured import THRESHOLDS
 from hf_procedural.terminal import tell, visible
 from hf_procedural.text import sources
 from hf_procedural.training import parser
 
-TEMPLATE = Path(__file__).parent / "templates" / "rpt.txt"
+TEMPLATE = templates_of(__file__) / "rpt.txt"
 LARGEST = math.log(CANDIDATES)  # entropy of so many equal probabilities, in nats
 
 

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural[eval]"]
+# ///
 """Evaluates any checkpoint through lm-evaluation-harness: DCLM's Core, an offline suite, or tasks by name.
 
     python recipes/run_suite.py --model_name_or_path runs/recycle_400m --suite core

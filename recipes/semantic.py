@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["hf-procedural"]
+# ///
 """The semantic stage: pretrains a model on text, code or maths, from scratch or from another run's weights.
 
     accelerate launch recipes/semantic.py recipes/configs/stdlib.yaml --output_dir runs/code_scratch

@@ -1,11 +1,9 @@
 """Callbacks that every recipe gives its Trainer."""
 
-import contextlib
 import json
 from pathlib import Path
 
 from transformers import Trainer, TrainerCallback
-from transformers.integrations import get_reporting_integration_callbacks
 
 from .. import upstream
 from ..files import expected, read_mapping, write_digests, write_text
@@ -153,21 +151,3 @@ def count_without_padding(trainer) -> None:
         track(inputs | {"attention_mask": is_token})
 
     trainer._track_num_input_tokens = track_tokens
-
-
-@contextlib.contextmanager
-def one_tracked_run(trainer):
-    """Leaves trackers (W&B, TensorBoard, trackio ...) open behind training, so that what follows is of the same run.
-
-    transformers 5.23 closes them at the end of `train`; what is evaluated after that would open another run or file.
-    """
-    handler = upstream.of(trainer, _HANDLER)
-    kinds = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
-    trackers = [callback for callback in (handler.callbacks if handler else ()) if isinstance(callback, kinds)]
-    for tracker in trackers:
-        tracker.on_train_end = lambda *_, **__: None
-    yield
-    for tracker in trackers:
-        del tracker.on_train_end
-        things = {"model": trainer.model, "processing_class": trainer.processing_class}
-        tracker.on_train_end(trainer.args, trainer.state, trainer.control, **things)

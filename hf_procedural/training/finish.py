@@ -23,11 +23,12 @@ from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
 from ..tasks import IGNORE
 from . import optimizers
-from .callbacks import Seal, StopWhereDone, count_without_padding, one_tracked_run
+from .callbacks import Seal, StopWhereDone, count_without_padding
 from .divergence import Diverged, WatchLoss
 from .interruption import OutOfTime, resuming
 from .needs import check_resume
 from .outlook import Outlook
+from .trackers import one_tracked_run
 
 
 def predictions(logits, labels) -> torch.Tensor:
@@ -94,7 +95,7 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     if args.should_save:
         (output / DIVERGED).unlink(missing_ok=True)  # of an earlier try
     optimizers.average_checkpoints(trainer)  # after all that may ask for one
-    with one_tracked_run(trainer):
+    with one_tracked_run(trainer, goes_on=prepared.checkpoint is not None):
         try:
             with _saving(trainer, output):
                 trained = _train(trainer, prepared.checkpoint)

@@ -1,11 +1,14 @@
 """A training is one run of a tracker, its last evaluation among it; and what is counted as tokens."""
 
 import importlib.machinery
+import json
+import shutil
+import subprocess
 import sys
 import types
 
 import pytest
-from support.running import history, run_here
+from support.running import RECIPES, history, run_here
 from transformers.integrations import integration_utils
 
 import hf_procedural
@@ -28,10 +31,10 @@ class Trackio(types.ModuleType):
         self.calls = []
 
     def init(self, **settings):
-        self.calls.append(("init", settings["project"], settings["name"]))
+        self.calls.append(("init", settings["project"], settings["name"], settings["group"], settings["resume"]))
 
-    def log(self, values):
-        self.calls.append(("log", values))
+    def log(self, values, step):
+        self.calls.append(("log", values, step))
 
     def finish(self):
         self.calls.append(("finish",))
@@ -50,7 +53,10 @@ def test_trackio_has_one_run_and_tokens_without_padding(trackio, monkeypatch, tm
     words += ["--include_num_input_tokens_seen", "non_padding", "--output_dir", tmp_path / "study/run"]
     run_here(monkeypatch, "pretrain", *words)
     kinds = [call[0] for call in trackio.calls]
-    assert trackio.calls[0] == ("init", "study", "run") and kinds.count("init") == kinds.count("finish") == 1
+    assert (
+        trackio.calls[0] == ("init", "study", "run", None, "never")
+        and kinds.count("init") == kinds.count("finish") == 1
+    )
     assert kinds[-2:] == ["log", "finish"] and "eval/loss" in trackio.calls[-2][1]
     task = hf_procedural.task("multiplication-3")
     ids, labels = (rows[:32] for rows in blocks.block(task, 42, "train", 0))
@@ -63,4 +69,43 @@ def test_a_study_is_one_project(trackio, monkeypatch, tmp_path):
     words = ["--task", "haystack-8", *SIZE[:2], *SIZE[3:], "--report_to", "trackio"]
     run_here(monkeypatch, "probe", *words, "--output_dir", tmp_path / "study")
     calls = [call for call in trackio.calls if call[0] != "log"]
-    assert calls == [("init", "study", "study_haystack-8_scratch_seed_0"), ("finish",)]
+    name, group = "haystack-8_scratch_seed_0", "study_haystack-8_scratch"
+    assert calls == [("init", "study", name, group, "never"), ("finish",)]
+
+
+@pytest.fixture
+def train(monkeypatch, tmp_path):
+    """Trains in a process of its own, told to trackio itself, whose data is in a folder of the test."""
+    pytest.importorskip("trackio", reason="pip install trackio")
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    words = ["--task", "sort-4", *SIZE, "--report_to", "trackio", "--logging_steps", 1, "--eval_steps", 2]
+    words += ["--save_steps", 2, "--output_dir", tmp_path / "study/run"]
+
+    def train(*more):
+        done = subprocess.run(list(map(str, [sys.executable, RECIPES / "pretrain.py", *words, *more])), text=True)
+        assert done.returncode == 0
+
+    return train
+
+
+def ask_trackio(sql: str) -> list[dict]:
+    """What trackio's own command reads in the project study."""
+    command = ["trackio", "query", "project", "--project", "study", "--json", "--sql", sql]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["rows"]
+
+
+def test_trackio_itself_has_steps_and_goes_on(train, tmp_path):
+    train()
+    train("--max_steps", 4, "--resume_from_checkpoint", "true")
+    rows = ask_trackio("select run_name, run_id, step, metrics from metrics order by id")
+    figures = [(row["step"], json.loads(row["metrics"])) for row in rows]
+    assert {row["run_name"] for row in rows} == {"run"} and len({row["run_id"] for row in rows}) == 1
+    assert [step for step, logged in figures if "train/loss" in logged] == [1, 2, 3, 4]
+    evaluated = [(step, logged["eval/loss"]) for step, logged in figures if "eval/loss" in logged]
+    assert [step for step, _ in evaluated] == [2, 2, 4, 4]  # that of the last step, and that of the end
+    ours = dict(history(tmp_path / "study/run", "eval_loss"))
+    assert dict(evaluated) == ours and "eval/answer_accuracy" in figures[-1][1]
+
+    shutil.rmtree(tmp_path / "study/run")
+    train()  # begun anew
+    assert ask_trackio("select count(distinct run_id) as runs from metrics") == [{"runs": 2}]
