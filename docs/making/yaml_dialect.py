@@ -35,9 +35,10 @@ _SOURCES = (
 )
 _HEAD = """# YAML
 
-A recipe reads one YAML, then flags, which win: `hf-procedural pretrain sort.yaml --seed 1`. Keys are the flags without
-dashes; a key that is no argument is an error that names the nearest, and so is one that stands twice. Nothing in a YAML
-is run: it has values alone, no tags of Python.
+A recipe reads one YAML, then flags, which win: `hf-procedural pretrain sort --seed 1` for one that comes with it,
+`hf-procedural pretrain mine.yaml --seed 1` for a file. Keys are the flags without dashes; a key that is no argument is
+an error that names the nearest, and so is one that stands twice. Nothing in a YAML is run: it has values alone, no tags
+of Python.
 
 ## Scalars
 
@@ -47,9 +48,9 @@ Numbers and booleans are those of YAML 1.2, so that a size such as `2_4_16` stay
 """
 _MIDDLE = """
 
-What a word means is for the argument to say: one that is a number takes `400_000` and `4e5`, one that is a path has `~`
-at its beginning for the home folder. `null`, or an empty value, is "none" where that is the default, and an error
-elsewhere.
+What a word means is for the argument to say: a whole number may be written `400_000` (but not `4e5`, which is no whole
+number), a path may have `~` at its beginning for the home folder. `null`, or an empty value, is "none" where that is
+the default, and an error elsewhere.
 
 ## Lists and mappings
 
