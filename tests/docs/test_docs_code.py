@@ -19,8 +19,8 @@ from hf_procedural.training import catalogue, needs, parser
 
 SCRIPTS = {file: name for name, file in catalogue.FILES.items()}
 # Programs that are not ours, or read no arguments that could be checked here.
-OTHERS = "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty pre-commit bash sbatch trl vllm"
-OTHERS += " lm_eval jupyter mkdir ls cat inspect ng_run vf-eval vf-validate uvicorn docker openenv prime litgpt wandb"
+OTHERS = "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty bash sbatch trl vllm"
+OTHERS += " pre-commit lm_eval jupyter mkdir ls cat echo inspect ng_run vf-eval vf-validate uvicorn docker openenv prime litgpt wandb"
 PLAIN = ("report", "rpt_evaluate")  # recipes that read their few flags by argparse
 MADE = ("runs/", "data/", "mine/")  # files of these folders are made by the commands before
 
@@ -29,13 +29,21 @@ def _with(kind, *kinds) -> list:
     return [pytest.param(page, id=name_of(page)) for page in PAGES if kind(page, *kinds)]
 
 
+@pytest.fixture
+def own_task(tmp_path, monkeypatch, own_registry):
+    """A folder with the guide's my_task.py, whose task is known until the test ends."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_task.py").write_text(blocks_of(DOCS / "guides" / "your-own-task.md", "python")[0])
+    yield tmp_path
+    sys.modules.pop("my_task", None)
+
+
 @pytest.mark.parametrize("page", _with(commands_of))
-def test_every_command_is_one(page, monkeypatch, tmp_path):
+def test_every_command_is_one(page, monkeypatch, own_task):
     monkeypatch.setattr(cli, "load_task_file", lambda file: None)
     monkeypatch.setattr(parameters, "read", lambda *_: {})
     monkeypatch.setattr(needs, "installed", lambda *_: None)  # such as vllm
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_task.py").write_text(blocks_of(DOCS / "guides" / "your-own-task.md", "python")[0])
+    monkeypatch.chdir(own_task)
     for command in commands_of(page):
         try:
             _check(command)
