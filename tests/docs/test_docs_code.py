@@ -19,8 +19,11 @@ from hf_procedural.training import catalogue, needs, parser
 
 SCRIPTS = {file: name for name, file in catalogue.FILES.items()}
 # Programs that are not ours, or read no arguments that could be checked here.
-OTHERS = "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty bash sbatch trl vllm"
-OTHERS += " pre-commit lm_eval jupyter mkdir ls cat echo inspect ng_run vf-eval vf-validate uvicorn docker openenv prime litgpt wandb"
+OTHERS = (
+    "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty bash sbatch trl vllm "
+    "pre-commit lm_eval jupyter mkdir ls cat echo inspect ng_run vf-eval vf-validate uvicorn docker openenv "
+    "prime litgpt wandb "
+)
 PLAIN = ("report", "rpt_evaluate")  # recipes that read their few flags by argparse
 MADE = ("runs/", "data/", "mine/")  # files of these folders are made by the commands before
 
