@@ -21,11 +21,12 @@ from ..evaluation import suites
 from ..files import MEND, read_mapping, read_text
 from ..models.transfer import Entry, TransferReport
 from ..runs.checkpoints import STATE
-from ..runs.folder import DATA, PLOT, PROVENANCE, RECIPE, RESULTS, is_finished
+from ..runs.folder import ANSWERS, DATA, PLOT, PROVENANCE, RECIPE, RESULTS, is_finished
 from ..runs.measured import MEASURES, Measure, measure_of, source_losses
 from ..runs.read import FLOPS, TOKENS, Run, measures, read_runs
 from ..runs.stages import Stage, data_of, datasets_on_hub, on_hub, stage_of
 from ..runs.tables import COUNT, NATS, POWER, SHARE, markdown_table, short_paths
+from ..trying import table
 from .cards import Card, merged
 
 TAGS = ["hf_procedural", "procedural-pretraining", "generated_from_trainer"]
@@ -59,6 +60,7 @@ def model_card(folder, repo_id: str | None = None, before: Card | None = None) -
         sections = {
             "": _summary(run, stage),
             "Results": _results(run, stage, provenance, results),
+            "Answers": _answers(run) if run.finished else "",
             "Evaluation": _evaluation(reports),
             "Stages": _stages(run, stage),
             "Initial weights": _weights(provenance),
@@ -253,6 +255,15 @@ def _results(run: Run, stage: Stage, provenance: dict, results: dict) -> str:
     sources = [f"`{name}` {NATS(value)}" for name, value in source_losses(results).items()]
     of_sources = f"Loss on each source by itself, nats per token: {', '.join(sources)}." if sources else ""
     return "\n\n".join(filter(None, [stage.evaluated_on(run, provenance), table, of_sources, _modules(run), curve]))
+
+
+def _answers(run: Run) -> str:
+    """What the model answers to a few prompts that it never saw, and the lengths that it was trained on."""
+    kept = _read(run, ANSWERS)
+    if not kept.get("answers"):
+        return ""
+    rows = kept["answers"]
+    return "\n\n".join([f"{kept['source']} {kept['trained']}", table.as_markdown(rows), table.summary(rows)])
 
 
 def _reports(run: Run) -> list[dict]:

@@ -15,6 +15,7 @@ from ..training import optimizers
 from ..training.begin import check_plan
 from ..training.divergence import Diverged
 from ..training.finish import Prepared, train_and_save
+from ..trying.kept import keep_answers
 from .cards import Card, parse_card
 from .model_card import model_card
 from .repos import AGAIN, LATER, README, HubError, open_repo, read_repo, retrying, upload_folder
@@ -88,12 +89,13 @@ def trainer_with_repo(make: Callable, args):
 
 
 def publish_when_done(trainer) -> None:
-    """Leaves the model card in the folder of a finished run, and pushes all of it if asked for.
+    """Leaves a few answers of the model, and its card, in the folder of a finished run; pushes all if asked for.
 
     The Trainer's own push would write a card over ours. Raises HubError, which says how to push the run later.
     """
     args = trainer.args
     if args.should_save:
+        keep_answers(trainer)
         write_card(args.output_dir, trainer.hub_model_id)
     trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
     if not args.push_to_hub:

@@ -30,6 +30,7 @@ NO_ARM += ("max_hours", "enable_jit")
 
 RECIPE, PROVENANCE, PLOT = "recipe.yaml", "provenance.json", "training.png"
 RESULTS = "eval_results.json"  # which the Trainer writes at the end: the mark of a finished run
+ANSWERS = "answers.json"  # of the model to a few validation prompts, at the end of a run
 LENGTHS, LENGTHS_PLOT = "lengths.json", "lengths.png"  # of runs that were tested at other lengths
 PROJECT = "huggingface"  # of TrainingArguments
 DIVERGED = "diverged.json"  # the state of a run that ended since its loss is not a number

@@ -10,6 +10,7 @@ from ..models import prompting
 from ..models.build import positions_of
 from ..rl import answer_reward, prefix_matching_reward, prompts
 from ..rl.questions import load_questions
+from ..runs.tables import short_paths
 from ..tasks import Task
 from ..tasks.answers import boxed
 from ..text import math_archive
@@ -39,7 +40,7 @@ class OfText:
         self._rows = recipe.get("sequence_length")
         self.name = data or (label_of(recipe) if recipe.get("dataset") else _DEFAULT)
 
-        self.source = f"Held-out text of {self.name}, and how it goes on."
+        self.source = f"Held-out text of {short_paths(self.name)}, and how it goes on."
 
     @property
     def trained(self) -> str:
@@ -241,7 +242,7 @@ def of_rpt(subject: Subject, recipe: dict, max_new_tokens: int | None) -> OfTemp
     def typed(text: str) -> tuple:
         return text, asked(text), None, None
 
-    source = f"Validation questions of {recipe['questions']}, never trained on."
+    source = f"Validation questions of {short_paths(recipe['questions'])}, never trained on."
     return OfTemplate(subject, source, rows, typed, max_new_tokens or _reply(recipe))
 
 
@@ -260,7 +261,7 @@ def of_rephraser(subject: Subject, recipe: dict, data: str | None, max_new_token
         texts = open_documents(dataset, column=column, skip_empty=True)
         return (row(text[:1_000]) for text in texts)
 
-    name = data or label(recipe["dataset"])
+    name = short_paths(data or label(recipe["dataset"]))
     source = f"Texts of {name}, and what it makes of them." + ("" if data else " It was trained on most of them.")
     new_tokens = max_new_tokens or _reply(recipe)
     return OfTemplate(subject, source, rows, row, new_tokens, in_box=False, settings=settings)

@@ -36,12 +36,13 @@ def summary(answers: list[dict]) -> str:
 def as_markdown(answers: list[dict], most: int = 60) -> str:
     """A table of prompts, answers, and what is right; cells have `most` characters at most."""
     lines = []
+    right = "right answer" if all(answer["share"] is None for answer in answers) else "how the text goes on"
     for answer in answers:
-        cells = {"prompt": answer["prompt"], "answer": answer["answer"], "right answer": answer["right"] or ""}
+        cells = {"prompt": answer["prompt"], "answer": answer["answer"], right: answer["right"] or ""}
         line = {title: _code(shortened(text, most)) for title, text in cells.items()}
         mark = {True: "yes", False: "no", None: ""}[answer["is_right"]]
         share = "" if answer["share"] is None else f"{answer['share']:.0%}"
-        lines.append(line | {"right": mark, "next tokens guessed": share})
+        lines.append(line | {"is it right": mark, "next tokens guessed": share})
     return markdown_table(lines)
 
 

@@ -450,3 +450,17 @@ def test_scores_on_data_sets_of_the_hub_are_entries_of_its_own_kind(copy):
     (folder / "eval_results.json").unlink()
     assert scores(folder) == []  # not finished any more
     assert [file.name for file in folder.glob(".eval_results/*")] == ["others.yaml"]
+
+
+def test_answers_stand_in_the_card_of_a_finished_run(tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(next(iter(RUNS.values())), folder)
+    answer = {"prompt": "7 3 <sep>", "answer": "3 7", "right": "3 7", "is_right": True, "share": None, "warning": None}
+    kept = {"source": "Validation rows.", "trained": "It was trained on prompts of 3 tokens.", "answers": [answer]}
+    (folder / "answers.json").write_text(json.dumps(kept))
+    text = str(card_of(folder).content)
+    assert "## Answers\n\nValidation rows. It was trained on prompts of 3 tokens." in text
+    assert "| `7 3 <sep>` | `3 7` | `3 7` | yes |" in text and "1 of 1 are right" in text
+    (folder / "answers.json").write_text('{"answers": [{}]}')
+    with pytest.raises(ValueError, match="a file that no recipe wrote"):
+        card_of(folder)

@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from support.specimens import SPECIMENS, is_shuffled, specimen_id
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 import hf_procedural as hp
 from hf_procedural.data import blocks
 from hf_procedural.diagnosis.models import Subject
 from hf_procedural.tasks.mixture import Mixture
 from hf_procedural.text.tokenizers import train_tokenizer
-from hf_procedural.trying import asking, opening
+from hf_procedural.trying import asking, kept, opening, table
 from hf_procedural.trying.of_tasks import OfTask, in_words
 
 ASKED = [specimen for specimen in SPECIMENS if not is_shuffled(hp.task(specimen[0], **specimen[1]))]
@@ -258,3 +260,58 @@ def test_a_rephraser_is_given_text_by_its_template(run_folder, text_tokenizer, t
     folder = run_folder(text_tokenizer, "recycle_train", 128, max_completion_length=8, **recipe)
     (row,) = rows_of(folder)
     assert row["prompt"] == "the cat sat" and row["right"] is None and row["is_right"] is None
+
+
+# ---------------------------------------------------------------- what a run keeps
+
+
+def trainer_of(folder, is_fsdp_enabled: bool = False):
+    model = GPT2LMHeadModel.from_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    return SimpleNamespace(
+        args=SimpleNamespace(output_dir=str(folder)),
+        model=model,
+        processing_class=tokenizer,
+        is_fsdp_enabled=is_fsdp_enabled,
+        is_deepspeed_enabled=False,
+    )
+
+
+def test_a_run_keeps_a_few_answers(run_folder):
+    folder = run_folder(hp.tokenizer("sort-4", vocab_size=10), task="sort-4", task_parameters={"vocab_size": 10})
+    kept.keep_answers(trainer_of(folder))
+    content = json.loads((folder / "answers.json").read_text())
+    assert len(content["answers"]) == kept.ROWS and "prompts of 5 tokens" in content["trained"]
+    first = (folder / "answers.json").read_bytes()
+    kept.keep_answers(trainer_of(folder))  # of the same weights the same
+    assert (folder / "answers.json").read_bytes() == first
+
+
+def test_what_fails_there_fails_no_run(run_folder, caplog, monkeypatch):
+    folder = run_folder(hp.tokenizer("sort-4", vocab_size=10), task="sort-4", task_parameters={"vocab_size": 10})
+    (folder / "answers.json").write_text("of an earlier end")
+    monkeypatch.setattr(kept.asking, "answers", lambda *_: 1 / 0)
+    kept.keep_answers(trainer_of(folder))
+    assert not (folder / "answers.json").exists() and "the card shows no answers" in caplog.text
+    kept.keep_answers(trainer_of(folder, is_fsdp_enabled=True))  # whose weights no process has
+    assert not (folder / "answers.json").exists()
+
+
+def test_text_of_own_files_is_not_in_a_card(run_folder, text_tokenizer, tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"text": "the cat sat on the mat all day"}\n' * 40)
+    folder = run_folder(text_tokenizer, "semantic", 128, dataset=[str(tmp_path / "own.jsonl")], sequence_length=48)
+    kept.keep_answers(trainer_of(folder))
+    assert not (folder / "answers.json").exists()
+    (folder / "recipe.yaml").write_text("{dataset: [pydoc], sequence_length: 48}")
+    kept.keep_answers(trainer_of(folder))
+    assert (folder / "answers.json").exists()
+
+
+def test_long_and_strange_text_stays_in_its_cell():
+    answer = {"prompt": "a|b `c`\n" * 50, "answer": "", "right": "\x1b[31m x", "is_right": None, "share": 0.5}
+    (line,) = table.as_markdown([answer]).splitlines()[2:]
+    assert len(line) < 200 and "\x1b" not in line
+    assert len(re.findall(r"(?<!\\)\|", line)) == 4  # of three columns: what is empty everywhere has none
+    rows = [{"prompt": "1", "answer": "1", "right": "1", "is_right": right, "share": None} for right in (True, False)]
+    assert table.summary(rows) == "1 of 2 are right (50%)."
+    assert [line.split(" | ")[-1] for line in table.as_markdown(rows).splitlines()[2:]] == ["yes |", "no |"]
