@@ -113,7 +113,7 @@ import pyarrow.parquet as pq
 import yaml
 from datasets.utils import tqdm
 
-from hf_procedural import upstream
+from hf_procedural import looks, upstream
 from hf_procedural.files import expected, read_mapping, whole, write_text
 from hf_procedural.locks import holding
 from hf_procedural.models import prompting
@@ -307,9 +307,9 @@ def draw(counted: dict, path: Path, title: str) -> None:
     axis = figure.subplots()
     drawn = 5  # bins in one
     edges = np.arange(0, BINS + 1, drawn) * BIN
-    axis.stairs(np.reshape(counted["histogram"], (-1, drawn)).sum(1), edges, fill=True, color="tab:blue", alpha=0.6)
+    axis.stairs(np.reshape(counted["histogram"], (-1, drawn)).sum(1), edges, fill=True, color=looks.SKY, alpha=0.6)
     axis.set_yscale("log")
-    for (name, least), color in zip(THRESHOLDS.items(), ("tab:green", "tab:orange", "tab:red"), strict=True):
+    for (name, least), color in zip(THRESHOLDS.items(), (looks.GREEN, looks.ORANGE, looks.VERMILLION), strict=True):
         share = counted["positions_above"][name] / counted["positions"]
         axis.axvline(least, color=color, label=f"{name}: {share:.1%} above {least}")
     axis.set(xlabel="entropy of the 16 likeliest next tokens (nats)", ylabel=f"positions in {drawn * BIN:g} nats")

@@ -30,6 +30,7 @@ GROUND = {
     "faults",
     "files",
     "locks",
+    "looks",
     "moved",
     "registration",
     "renamed",

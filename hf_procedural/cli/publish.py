@@ -63,13 +63,18 @@ def publish(args) -> None:
 
 
 def _publish_tasks(args) -> None:
+    from ..hub import repos
+
     if args.all == bool(args.names):
         raise ValueError("name the tasks to publish, such as sort-64, or give --all; one of the two")
     if not args.repo and not args.output_dir:
         raise ValueError("where to? Give --repo USER/NAME, or --output_dir DIR for a folder")
+    place = None
+    if args.repo and (args.all or args.dry_run):  # whether the Hub answers is known before minutes of work
+        place = repos.retrying(lambda: repos.read_repo(args.repo, args.revision), args.repo)
     configs = _configs(args)
     if args.dry_run:
-        _dry_run(args, configs)
+        _dry_run(args, configs, place)
     else:
         _publish_configs(args, configs)
 
@@ -154,13 +159,10 @@ def _publish_run(args, folder: str) -> None:
     tell(f"{folder}: in {args.repo}" if changed else f"{folder}: nothing to do, it is in {args.repo} already")
 
 
-def _dry_run(args, configs) -> None:
+def _dry_run(args, configs, place) -> None:
     from ..hub import repos
 
-    if args.repo:
-        place = repos.retrying(lambda: repos.read_repo(args.repo, args.revision), args.repo)
-    else:
-        place = repos.read_folder(args.output_dir)
+    place = place or repos.read_folder(args.output_dir)
     tokens = 0
     for config, (builder, made) in configs.items():
         sizes, task = builder.config.rows(), builder.config.task

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import looks
 from ..files import whole
 from ..terminal import visible
 
@@ -100,25 +101,31 @@ def _heads(result: dict):
 
 def _spectra(result: dict):
     """Singular values of each component's matrices, a line each, and effective rank of activations by layer."""
-    from matplotlib import colormaps, rc_context
+    from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator
 
     matrices = [matrix for each in result["spectra"].values() for matrix in each.values()]
     components = [name for name in _COMPONENTS if any(matrix["component"] == name for matrix in matrices)]
     figure = _figure(4 * (len(components) + 1), 4)
     *panels, last = figure.subplots(1, len(components) + 1, squeeze=False)[0]
-    colors = colormaps["tab10"]
     for number, (label, each) in enumerate(result["spectra"].items()):
         for panel, component in zip(panels, components, strict=True):
             for matrix in each.values():
                 values = _array([matrix["singular_values"]])[0]
                 if matrix["component"] == component and values[0] > 0:
                     places = (np.arange(len(values)) + 0.5) / len(values)
-                    panel.plot(places, values / values[0], color=colors(number % 10), linewidth=0.8, alpha=0.7)
+                    panel.plot(places, values / values[0], color=looks.colour(number), linewidth=0.8, alpha=0.7)
             panel.set_title(component)
             panel.set_xlabel("place, as a share of all")
         ranks = _array([result["effective_rank"][label]])[0]
-        last.plot(np.arange(len(ranks)) - 1, ranks, color=colors(number % 10), marker=".", label=visible(label))
+        last.plot(
+            np.arange(len(ranks)) - 1,
+            ranks,
+            color=looks.colour(number),
+            marker=looks.marker(number),
+            markersize=4,
+            label=visible(label),
+        )
     for panel in panels:
         panel.set_yscale("log")
         panel.grid(alpha=0.3)

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .. import looks
 from ..data.tokenization import load_tokenizer
 from ..moved import old_names
 from ..runs.tables import markdown_table
@@ -309,10 +310,10 @@ def draw(known: dict[str, Known], path) -> None:
             kept = rows[rows["kept"]]
             for drawn, name, is_filled in ((rows, "all", False), (kept, "kept", True)):
                 counts, _ = np.histogram(drawn[field], edges)
-                axis.stairs(counts, edges, label=f"{name}: {len(drawn):,}", color="tab:blue", fill=is_filled)
+                axis.stairs(counts, edges, label=f"{name}: {len(drawn):,}", color=looks.BLUE, fill=is_filled)
             least = known[source].threshold
             if field == "quality" and not math.isnan(least):
-                axis.axvline(least, color="tab:red", linestyle="--", label=f"threshold: {least:.4g}")
+                axis.axvline(least, color=looks.VERMILLION, linestyle="--", label=f"threshold: {least:.4g}")
             axis.set_title(visible(source), parse_math=False)
             axis.set_ylabel("documents")
             if len(seen):

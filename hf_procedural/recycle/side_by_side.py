@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from .. import looks
 from ..terminal import console, visible
 from .faithfulness import GRAMS, MEASURES, lacking
 
@@ -173,13 +174,13 @@ def histograms(pairs: list[dict], threshold: float | None) -> bytes:
         axis.set_axis_off()
     for axis, (name, measured) in zip(axes.flat, values.items(), strict=False):
         top = max(1.0, *measured) if name in ("length_ratio", "longest_run") else 1.0
-        axis.hist(np.clip(measured, 0, top), bins=np.linspace(0, top, 31), color="#4c72b0")
+        axis.hist(np.clip(measured, 0, top), bins=np.linspace(0, top, 31), color=looks.BLUE)
         axis.set_title(TITLES[name], fontsize=10)
         axis.set_ylabel("pairs")
         axis.yaxis.get_major_locator().set_params(integer=True)
         axis.set_xlim(0, top)
         if name == "meaning" and threshold is not None:
-            axis.axvline(threshold, color="#a40e26", linestyle="--", label=f"threshold {threshold:g}")
+            axis.axvline(threshold, color=looks.VERMILLION, linestyle="--", label=f"threshold {threshold:g}")
             axis.legend(fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import looks
 from ..files import whole, write_text
 from ..locks import holding
 from ..runs.checkpoints import STATE, check_state
@@ -132,7 +133,7 @@ def read_points(folder) -> dict[str, np.ndarray]:
 
 def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit]], path) -> None:
     """Draws a PNG: a panel for each difficulty, a colour for each run, P* dashed. Both are by run and difficulty."""
-    from matplotlib import colormaps, ticker
+    from matplotlib import ticker
     from matplotlib.figure import Figure
 
     measured = set().union(*points.values())
@@ -141,7 +142,7 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for index, run in enumerate(points):
             if name in points[run]:
-                _draw_run(axis, run, points[run][name], fits[run][name], colormaps["tab10"](index % 10))
+                _draw_run(axis, run, points[run][name], fits[run][name], looks.colour(index), looks.marker(index))
         axis.set(xscale="log", xlabel="training compute C (FLOPs)", ylabel="next-token accuracy (%)")
         axis.set_title(f"{name} (entropy > {THRESHOLDS[name]:g})")
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
@@ -154,13 +155,13 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
     figure.savefig(path, dpi=120, format="png")
 
 
-def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color) -> None:
+def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color, marker) -> None:
     compute, accuracy = points
     figures = rf"$P^*$ {fitted.P_star:.1%}, $\alpha$ {fitted.alpha:.3g}, $R^2$ {fitted.r_squared:.3f}"
     name = visible(run).replace("$", r"\$")  # its own is no mathematics
     label = f"{name}: {fitted.remark.partition(':')[0] or figures}"
     curve = np.geomspace(compute.min(), compute.max(), 200)
-    axis.plot(compute, 100 * accuracy, "o", color=color, markersize=4)
+    axis.plot(compute, 100 * accuracy, marker, color=color, markersize=4)
     axis.plot(curve, 100 * fitted(curve), color=color, label=label)
     if not fitted.remark:  # else it is not known, or far from all points
         axis.axhline(100 * fitted.P_star, color=color, linestyle="--", linewidth=1)

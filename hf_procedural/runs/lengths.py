@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import looks
 from ..files import expected, read_mapping, whole, write_text
 from ..terminal import visible
 from .folder import LENGTHS, LENGTHS_PLOT
@@ -87,9 +88,17 @@ def draw(groups: dict[str, dict[str, list[dict]]], path: Path) -> None:
                 middles = [(each["from"] + each["to"]) / 2 for each in found["bins"]]
                 shares = [share([each]) for each in found["bins"]]
                 name = None if number else visible(label)
-                axis.plot(middles, shares, color=f"C{index % 10}", linewidth=1, marker=".", label=name)
+                axis.plot(
+                    middles,
+                    shares,
+                    color=looks.colour(index),
+                    marker=looks.marker(index),
+                    markersize=4,
+                    linewidth=1,
+                    label=name,
+                )
         border = next(iter(arms.values()))[0]["border"]
-        axis.axvline(border + 0.5, color="gray", linestyle="--", label=f"trained on lengths up to {border}")
+        axis.axvline(border + 0.5, color=looks.GRAY, linestyle="--", label=f"trained on lengths up to {border}")
         axis.set(xlabel="length", ylabel="accuracy (answer tokens)", ylim=(0, 1.02))
         axis.set_title(visible(title), parse_math=False)
         axis.grid(alpha=0.3)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import looks
 from ..files import whole
 from ..terminal import visible
 from .measured import REWARDS, THRESHOLDS, diverged_step, measure_of, source_losses
@@ -28,17 +29,17 @@ def plot(history: list[dict], path, title: str) -> None:
     left, right = figure.subplots(1, 2)
     logged = {key for entry in history for key in entry}
     by_reward = "reward" in logged
-    _draw(left, history, {"reward": "training"} if by_reward else _LOSSES | _losses_of_sources(logged))
+    number = _draw(left, history, {"reward": "training"} if by_reward else _LOSSES | _losses_of_sources(logged))
     label = next((label for label, keys in _PANELS.items() if logged.intersection(keys)), _ACCURACY)
     measures = {key: measure_of(key) for key in _PANELS[label]}
-    _draw(right, history, {key: measure.curve for key, measure in measures.items() if measure})
+    _draw(right, history, {key: measure.curve for key, measure in measures.items() if measure}, max(number, 2))
     steps, lengths = _points(history, "eval_curriculum_length")
     if len(steps):
         twin = right.twinx()
-        twin.step(steps, lengths, color="gray", where="post", linestyle=":")
+        twin.step(steps, lengths, color=looks.GRAY, where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
     if (diverged := diverged_step(history)) is not None:
-        left.axvline(diverged, color="red", linestyle="--", label=f"diverged at step {diverged:,}")
+        left.axvline(diverged, color=looks.BLACK, linestyle="--", label=f"diverged at step {diverged:,}")
         left.legend()
     if label == _ACCURACY:
         right.set_ylim(0, 1.02)
@@ -60,14 +61,22 @@ def _points(history: list[dict], key: str) -> np.ndarray:
     return np.array(points, float).reshape(-1, 2).T
 
 
-def _draw(axis, history: list[dict], curves: dict[str, str]) -> None:
-    """A line with its label for each key that was logged."""
+def _draw(axis, history: list[dict], curves: dict[str, str], number: int = 0) -> int:
+    """A line with its label for each key that was logged, in the looks of `number` and those that follow.
+
+    Gives the number behind the last: no two curves of a figure look alike.
+    """
     for key, label in curves.items():
         steps, values = _points(history, key)
         if len(steps):
-            axis.plot(steps, values, label=label, marker="." if len(steps) < _FEW else None)
+            mark = {"marker": looks.marker(number), "markersize": 4} if len(steps) < _FEW else {}
+            axis.plot(steps, values, label=label, color=looks.colour(number), **mark)
+        number += 1
     axis.set_xlabel("optimizer step")
     axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # a run of one point, too, has no half steps
     axis.grid(alpha=0.3)
     if axis.lines:
         axis.legend()
+    else:
+        axis.text(0.5, 0.5, "nothing was logged", ha="center", color=looks.GRAY, transform=axis.transAxes)
+    return number

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import looks
 from ..files import check_folder, whole, write_csv, write_text
 from ..locks import holding
 from ..terminal import visible
@@ -46,9 +47,9 @@ COLUMNS += ("perplexity", "bits_per_byte", "answer_accuracy", "exact_match")
 COLUMNS += (*(f"accuracy_{name}" for name in THRESHOLDS), "threshold_step")
 EFFICIENCY = ("tokens_needed", "share", "earlier_tokens", "share_with_earlier")
 AXES = {  # label and format of ticks
-    TOKENS: ("tokens of this stage", lambda value, _: si(value)),
-    FLOPS: ("FLOPs of this stage", lambda value, _: POWER(value)),
-    "step": ("optimizer steps", lambda value, _: si(value)),
+    TOKENS: ("tokens of this stage", si),
+    FLOPS: ("FLOPs of this stage", POWER),
+    "step": ("optimizer steps", si),
 }
 
 
@@ -190,35 +191,39 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
     Lines of unfinished runs are dashed; the dotted one is the baseline's final value, mean of its seeds. A panel of
     what the logs do not tell stays empty.
     """
-    from matplotlib import colormaps, rc_context, ticker
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     groups = arms(runs, baseline)
     figure = Figure(figsize=(18, 4.5 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), 3, squeeze=False)
+    every = [*dict.fromkeys(label for group in groups.values() for label in group)]  # an arm looks the same everywhere
     for row, (title, group) in zip(panels, groups.items(), strict=True):
         key = metric_of(group, metric)
-        colors = colormaps["tab10"] if len(group) <= 10 else colormaps["turbo"].resampled(len(group))
         bases = {baseline_of(group, label, baseline) for label in group}
         for axis, against in zip(row, ("step", TOKENS, FLOPS), strict=True):
-            for index, (label, members) in enumerate(group.items()):
+            points = []
+            for label, members in group.items():
+                index = every.index(label)
+                color, marker = looks.colour(index), looks.marker(index)
                 for run in members:
                     x, y = run.curve(key, against)
-                    style = {"linestyle": "-" if run.finished else "--", "marker": "." if len(x) < 40 else None}
+                    points += [value for value in x if value > 0]
+                    marks = {"marker": marker, "markersize": 4, "markevery": max(len(x) // 20, 1)}
+                    style = {"linestyle": "-" if run.finished else "--"} | marks
                     name = visible(label) if run is members[0] else None
-                    axis.plot(x, y, color=colors(index), linewidth=1, label=name, **style)
+                    axis.plot(x, y, color=color, linewidth=1, label=name, **style)
                 last = finals(members, key)
                 if label in bases and last:
-                    axis.axhline(np.mean(last), color=colors(index), linestyle=":", label=visible(f"{label}, final"))
+                    axis.axhline(np.mean(last), color=color, linestyle=":", label=visible(f"{label}, final"))
             name, show = AXES[against]
             axis.set(xlabel=name, ylabel=title_of(key))
             axis.set_title(visible(title), parse_math=False)
-            known = any(run.curve(key, against).size for runs in group.values() for run in runs)
-            if sign_of(key) < 0 and known:  # losses fall fast, then slowly
-                axis.set_xscale("log")
-                axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-                axis.xaxis.set_minor_formatter(ticker.NullFormatter())
-            axis.xaxis.set_major_formatter(show)
+            if sign_of(key) < 0 and points:  # losses fall fast, then slowly
+                looks.log_ticks(axis, min(points), max(points), show)
+            else:
+                axis.xaxis.get_major_locator().set_params(nbins=6)
+                axis.xaxis.set_major_formatter(lambda value, _, show=show: show(value))
             axis.grid(alpha=0.3)
         with rc_context({"text.parse_math": False}):
             row[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import looks
 from ..files import whole
 from ..tasks import Task, automata, nca
 
 _WIDTH = 9  # inches of a PNG
-_NARROWEST = 60  # cells across a PNG, at least: a wide cell is no picture
+_NARROWEST = 60  # cells that fill the width of a PNG; fewer make a narrower one
+_TITLE = 4.5  # inches that a title takes at least
 _GAP = 2  # cells between frames that are side by side
 _CELL = 16  # pixels of a cell in a GIF, at most
 _TALL = 480  # pixels of a GIF's height, at most, where cells are not smaller than a pixel
@@ -48,11 +50,12 @@ def _(task: automata.ElementaryAutomaton, input_ids):
 def _colours(states: int) -> np.ndarray:
     """A colour for each state, and behind them that of no cell, uint8 ``[states + 1, 3]``."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
 
     if states == 2:
         colours = np.array([[0.93, 0.93, 0.93], [0.1, 0.1, 0.1]])
-    elif states <= 10:
-        colours = colormaps["tab10"](np.arange(states))[:, :3]
+    elif states <= len(looks.CELLS):
+        colours = np.array([to_rgb(looks.CELLS[state]) for state in range(states)])
     else:
         colours = colormaps["turbo"](np.linspace(0, 1, states))[:, :3]
     return (np.concatenate([colours, np.ones((1, 3))]) * 255).round().astype(np.uint8)
@@ -77,18 +80,17 @@ def _beside(grids, gap) -> np.ndarray:
 def _png(task, rows, path):
     from matplotlib.figure import Figure
 
-    no_cell = _states(task)
-    drawn = []
-    for row in rows:
-        sheet, names = _sheet(task, row)
-        missing = max(_NARROWEST - sheet.shape[1], 0)
-        drawn.append((np.pad(sheet, ((0, 0), (0, missing)), constant_values=no_cell), names))
-    heights = [_WIDTH * len(sheet) / sheet.shape[1] for sheet, _ in drawn]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.6 * len(rows)), layout="constrained")
+    drawn = [_sheet(task, row) for row in rows]
+    widest = max(sheet.shape[1] for sheet, _ in drawn)
+    width = _WIDTH * min(widest / _NARROWEST, 1)  # a wide cell is no picture
+    heights = [width * len(sheet) / widest for sheet, _ in drawn]
+    size = (max(width, _TITLE), sum(heights) + 0.6 * len(rows))
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
     for number, (axes, (sheet, names)) in enumerate(zip(panels, drawn, strict=True), 1):
         axes.imshow(_colours(_states(task))[sheet], interpolation="nearest")
-        title = f"{task.config_name}, row {number}: states and their steps, no loss on the first"
+        space = " " if width > 6 else "\n"
+        title = f"{task.config_name}, row {number}: states and their steps,{space}no loss on the first"
         axes.set_title(title, loc="left", fontsize=9, parse_math=False)
         axes.set_axis_off()
         for x, y, step in names:
@@ -105,7 +107,8 @@ def _sheet(task, row):
 
 @_sheet.register
 def _(task: nca.NeuralAutomaton, row):
-    across = min(len(row), max(round(120 / (task.grid + _GAP)), 1))
+    most = max(round(120 / (task.grid + _GAP)), 1)
+    across = -(-len(row) // -(-len(row) // most))  # lines are full, or nearly so
     empty = np.full((task.grid, task.grid), task.states)
     lines = []
     names = []

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps, rc_context, ticker
+from matplotlib import rc_context, ticker
 from matplotlib.figure import Figure
 
+from .. import looks
 from ..files import whole
 from ..runs.read import TOKENS, efficiency, finals, sign_of
 from ..runs.report import title_of
@@ -125,7 +126,7 @@ def _heat_map(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
     figure, panels = _panels(1, len(choices), 1.2 + left + 1.1 * len(groups), 1 + below * 0.7 + 0.34 * most)
     image = None
     for axis, (choice, (rows, means, gains)) in zip(panels[0], grids.items(), strict=True):
-        image = axis.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
+        image = axis.imshow(gains, cmap=looks.GRADED, vmin=-largest, vmax=largest, aspect="auto")
         axis.set_xticks(range(len(groups)), list(map(_text, groups)), rotation=30, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(len(rows)), list(map(_text, rows)))
         axis.set_title(_text(choice))
@@ -160,7 +161,6 @@ def _curves(group: list[Arm], metric: str) -> Figure | None:
     keys = dict.fromkeys(key[arm.name] for arm in with_curves if not _is_in_all(arm))  # controls come last in a group
     from_where = {arm.name: (weights_of(arm), arm.settings) for arm in with_curves}
     sources = [*dict.fromkeys(from_where.values())]
-    colors = colormaps["tab10"] if len(sources) <= 10 else colormaps["turbo"].resampled(len(sources))
     kinds = filter(None, dict.fromkeys(arm.control or arm.matched for arm in with_curves if arm.origin))
     dashes = {"": "-"} | dict(zip(kinds, itertools.cycle(_DASHES), strict=False))
     figure, panels = _panels(max(len(keys), 1), 2, 6.5, 3.8)
@@ -169,14 +169,14 @@ def _curves(group: list[Arm], metric: str) -> Figure | None:
         for axis, is_all in zip(row, (False, True), strict=True):
             for arm in arms:
                 style = ":" if arm.matched and not arm.is_real else dashes[arm.control or arm.matched]
-                color = colors(sources.index(from_where[arm.name]))
-                _seeds(axis, arm, metric, is_all, color, style)
+                number = sources.index(from_where[arm.name])
+                _seeds(axis, arm, metric, is_all, looks.colour(number), style, looks.marker(number))
             axis.set(xlabel="tokens, all stages" if is_all else "tokens of this stage", ylabel=title_of(metric))
-            if sign_of(metric) < 0:
-                axis.set_xscale("log")  # losses fall fast, then slowly
-                axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-                axis.xaxis.set_minor_formatter(ticker.NullFormatter())
-            axis.xaxis.set_major_formatter(lambda value, _: si(value))
+            places = np.concatenate([line.get_xdata() for line in axis.lines] or [np.zeros(0)])
+            if sign_of(metric) < 0 and (places > 0).any():  # losses fall fast, then slowly
+                looks.log_ticks(axis, places[places > 0].min(), places.max(), si)
+            else:
+                axis.xaxis.set_major_formatter(lambda value, _: si(value))
             axis.grid(alpha=0.3)
         if choice:
             row[0].set_title(visible(f"{choice}, controls" if is_control else choice), loc="left")
@@ -188,7 +188,7 @@ def _is_in_all(arm: Arm) -> bool:
     return arm.is_baseline or bool(arm.matched and not arm.is_real)
 
 
-def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:
+def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style, mark: str) -> None:
     """The curves of an arm's seeds, and their mean with its band where several have the same points."""
     curves = []
     for run in arm.runs:
@@ -199,7 +199,7 @@ def _seeds(axis, arm: Arm, metric: str, is_all: bool, color, style) -> None:
     name = _text(arm.label)
     for x, y in curves:
         label = name if len(curves) == 1 else None
-        marker = "." if len(x) < _FEW else None
+        marker = mark if len(x) < _FEW else None
         axis.plot(
             x, y, color=color, linestyle=style, linewidth=0.7, alpha=0.6, marker=marker, markersize=3, label=label
         )
@@ -238,7 +238,7 @@ def _components(groups: dict[str, list[Arm]], metric: str) -> Figure | None:
 def _bars(axis, places: list[float], values: list[list[float]], width: float, index: int, label: str) -> None:
     """Bars of means, with a dot for each seed."""
     means = [np.mean(each) if each else np.nan for each in values]
-    axis.bar(places, means, width * 0.92, color=f"C{index % 10}", alpha=0.55, label=_text(label))
+    axis.bar(places, means, width * 0.92, color=looks.colour(index), alpha=0.55, label=_text(label))
     for place, each in zip(places, values, strict=True):
         axis.plot([place] * len(each), each, "o", color="black", markersize=3)
 
@@ -260,10 +260,10 @@ def _controls(comparisons: list[Comparison]) -> Figure | None:
             shift = (index - (len(roles) - 1) / 2) * 0.8 / len(roles)
             for each in members:
                 line, shares = labels.index(each.arm.label) + shift, _shares(each)
-                axis.barh(line, each.share, 0.7 / len(roles), color=f"C{index % 10}", alpha=0.5)
-                axis.plot(shares, [line] * len(shares), ".", color=f"C{index % 10}", markersize=5)
+                axis.barh(line, each.share, 0.7 / len(roles), color=looks.colour(index), alpha=0.5)
+                axis.plot(shares, [line] * len(shares), ".", color=looks.colour(index), markersize=5)
             if members:
-                axis.barh(0, 0, color=f"C{index % 10}", alpha=0.5, label=_text(role))
+                axis.barh(0, 0, color=looks.colour(index), alpha=0.5, label=_text(role))
         axis.axvline(0, color="black", linewidth=0.8)
         axis.axvline(1, color="black", linestyle="--", linewidth=1)
         axis.set_title(_text(title))

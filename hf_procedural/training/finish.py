@@ -21,6 +21,7 @@ from ..models.saving import prove_saving
 from ..runs.checkpoints import CheckpointError, is_marked
 from ..runs.folder import DIVERGED, PLOT, save_provenance
 from ..runs.plot import plot
+from ..runs.tables import POWER
 from ..tasks import IGNORE
 from . import optimizers
 from .callbacks import Seal, StopWhereDone, count_without_padding
@@ -156,7 +157,12 @@ def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[
     output = Path(cast(str, args.output_dir))
     results = trainer.evaluate()
     results |= {f"eval_{name}": value for name, value in extra_metrics().items()}
-    trainer.log_metrics("eval", results)
+    shown: dict[str, Any] = {
+        key: value for key, value in results.items() if key != "total_flos"
+    }  # in whole GF, of small runs 0GF
+    if "total_flos" in results:
+        shown["flops"] = POWER(results["total_flos"])
+    trainer.log_metrics("eval", shown)
     trainer.save_state()
     model = cast(PreTrainedModel, trainer.model)
     model.config.use_cache = True  # off while training; whoever loads the model wants it on
