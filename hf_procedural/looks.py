@@ -63,8 +63,8 @@ def few_ticks(low: float, high: float) -> list[float]:
 def _evenly(low: float, high: float) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
-    places = MaxNLocator(_TICKS - 1, min_n_ticks=2).tick_values(low, high).tolist()
-    return [place for place in places if low <= place <= high]
+    places = MaxNLocator(_TICKS - 1, min_n_ticks=2).tick_values(low, high)
+    return [float(place) for place in places if low <= place <= high]
 
 
 def _within(factors, powers, low: float, high: float) -> list[float]:
