@@ -38,9 +38,10 @@ def plot(history: list[dict], path, title: str) -> None:
         twin = right.twinx()
         twin.step(steps, lengths, color=looks.GRAY, where="post", linestyle=":")
         twin.set_ylabel("curriculum length (dotted)")
+        twin.yaxis.get_major_locator().set_params(integer=True)
     if (diverged := diverged_step(history)) is not None:
         left.axvline(diverged, color=looks.BLACK, linestyle="--", label=f"diverged at step {diverged:,}")
-        left.legend()
+        _legend(left)
     if label == _ACCURACY:
         right.set_ylim(0, 1.02)
     left.set_ylabel("mean reward" if by_reward else "loss (nats per token)")
@@ -48,6 +49,11 @@ def plot(history: list[dict], path, title: str) -> None:
     figure.suptitle(visible(title), parse_math=False)
     with whole(Path(path)) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
+
+
+def _legend(axis) -> None:
+    """A legend above the panel, where it covers no curve."""
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small", borderaxespad=0.2)
 
 
 def _losses_of_sources(logged: set[str]) -> dict[str, str]:
@@ -76,7 +82,7 @@ def _draw(axis, history: list[dict], curves: dict[str, str], number: int = 0) ->
     axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # a run of one point, too, has no half steps
     axis.grid(alpha=0.3)
     if axis.lines:
-        axis.legend()
+        _legend(axis)
     else:
         axis.text(0.5, 0.5, "nothing was logged", ha="center", color=looks.GRAY, transform=axis.transAxes)
     return number

@@ -151,6 +151,7 @@ def test_a_short_run_logs_ten_times():
     for given, rows, expected in (
         ({"max_steps": 30}, None, 3),
         ({"max_steps": 5}, None, 1),
+        ({"max_steps": 80}, None, 8),
         ({"max_steps": 500}, None, 50),
         ({"max_steps": 30, "logging_steps": 40}, None, 40),  # as it was said
         ({}, 80, 4),
