@@ -12,10 +12,10 @@ from hf_procedural.training import catalogue, parser
 README = ROOT / "README.md"
 BY_HAND = [page for page in PAGES if not page.is_relative_to(DOCS / "reference")]
 TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md"]
-OF_OTHERS = (  # flags of accelerate launch, pip, Slurm, and other frameworks' own commands
+OF_OTHERS = (  # flags of accelerate launch, pip, Slurm, hf jobs, and other frameworks' own commands
     "quiet no-deps multi_gpu num_processes job-name comment profile default-resources cpu data-path "
     "per-dataset-sequences-path seq-len data-key dataset-manifest train-data target-mask-left target-mask-individual "
-    "env.agent.harness.id"
+    "env.agent.harness.id secrets timeout attempts with dry-run"
 )
 
 
