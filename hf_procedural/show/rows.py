@@ -5,6 +5,7 @@ drawings_of_*.py; any other task has those of drawing.py, which need no more tha
 from its words, not its ids, so that a mixture's rows are drawn like those of their members.
 """
 
+import functools
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator
@@ -99,11 +100,17 @@ def _read(task: Task, input_ids, labels) -> tuple[str, Task, Row]:
     is_content = scored | (np.asarray(ids) != drawn.pad_id)
     end = int(np.flatnonzero(is_content).max(initial=-1)) + 1
     start = len(drawn.prompt_of(ids, labels)) if has_answers(drawn) else 0
-    vocabulary = drawn.vocabulary
+    vocabulary = _vocabulary(drawn)
     words = [vocabulary[token] for token in ids[:end]]
     targets = ["" if label == IGNORE else vocabulary[label] for label in labels[:end]]
     row = Row(words, scored[:end].tolist(), start, len(input_ids) - end, targets)
     return " or ".join(dict.fromkeys(names)), drawn, row
+
+
+@functools.lru_cache(maxsize=2)
+def _vocabulary(task: Task) -> tuple[str, ...]:
+    """A task's, which may have a million tokens, once for all rows."""
+    return task.vocabulary
 
 
 def _members(task: Task) -> tuple[Task, ...]:

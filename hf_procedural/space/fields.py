@@ -43,7 +43,7 @@ def _kind(field: dataclasses.Field, default) -> str:
         return CHOICE
     if isinstance(default, bool):
         return FLAG
-    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+    kind = field.type.__name__ if isinstance(field.type, type) else str(field.type)
     return NUMBER if re.fullmatch(r"(int|float)( \| None)?", kind) else TEXT
 
 

@@ -113,7 +113,8 @@ def _tasks(app: gr.Blocks, workers: Workers, place: Place) -> None:
         @gr.render(inputs=name)
         def _(task_name):
             made = [_control(field) for field in fields.fields_of(task_class(task_name))]
-            changed = [each.input for each in made]
+            # a textbox tells of what is pasted in change alone
+            changed = [each.change if isinstance(each, gr.Textbox) else each.input for each in made]
             changed += [split.input, seed.input, row.change]
             gr.on(changed, look, [*shared, *made], outputs, trigger_mode="always_last", **_SECRET)
 
@@ -162,7 +163,7 @@ def _check(workers: Workers, chosen: gr.State) -> list:
         return right, check(seen, prompt, right)
 
     both = [chosen, prompt, answer]
-    gr.on([prompt.input, answer.input], check, both, verdict, trigger_mode="always_last", **_SECRET)
+    gr.on([prompt.change, answer.change], check, both, verdict, trigger_mode="always_last", **_SECRET)
     shown.click(reveal, [chosen, prompt], [answer, verdict], **_SECRET)
     return [prompt, answer, verdict, shown]
 
@@ -192,7 +193,9 @@ def _tokenizer(workers: Workers, place: Place, chosen: gr.State) -> None:
         kind = gr.Dropdown(list(KINDS), value="symbols", label="Coding", min_width=100)
     shown = gr.Button("Show the first row in it", size="sm", variant="primary", elem_id="encode")
     pieces = gr.HTML(elem_id="pieces")
-    line = gr.Code(language="python", label="Python", interactive=False, wrap_lines=True, elem_id="coded-python")
+    line = gr.Code(
+        language="python", label="Python", interactive=False, lines=3, wrap_lines=True, elem_id="coded-python"
+    )
 
     def encode(seen, name, kind):
         if seen is None:

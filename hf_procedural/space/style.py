@@ -61,5 +61,5 @@ STYLE = f"""
 WIDTH = """() => {
   const column = document.querySelector('#rows');
   const room = column ? column.clientWidth : window.innerWidth - 40;
-  return Math.max(30, Math.min(120, Math.floor(room / 7.9) - 1));
+  return Math.max(30, Math.min(120, Math.floor((room - 24) / 7.9) - 1));
 }"""
