@@ -3,6 +3,8 @@
 import contextlib
 import importlib
 import re
+from typing import Any
+from unittest import mock
 
 from transformers.integrations import TrackioCallback, get_reporting_integration_callbacks
 
@@ -41,14 +43,12 @@ def _trackio_told(args, goes_on: bool):
     """
     trackio = importlib.import_module("trackio")
     init, log = trackio.init, trackio.log
-    more = {"group": group_of(args.run_name), "resume": "allow" if goes_on else "never"}
+    more: dict[str, Any] = {"group": group_of(args.run_name), "resume": "allow" if goes_on else "never"}
     more["name"] = args.run_name.removeprefix(f"{args.project}_")  # which stands above all runs of the project
-    trackio.init = lambda **settings: init(**settings | more)
-    trackio.log = lambda values: log(values, step=values.get("train/global_step"))
-    try:
+    begun = mock.patch.object(trackio, "init", lambda **settings: init(**settings | more))
+    logged = mock.patch.object(trackio, "log", lambda values: log(values, step=values.get("train/global_step")))
+    with begun, logged:
         yield
-    finally:
-        trackio.init, trackio.log = init, log
 
 
 def group_of(run_name: str) -> str | None:
