@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import RepositoryNotFoundError
 
 from ..hub.repos import hub_errors
 from .limits import CACHE, DOWNLOAD, PASSING
@@ -16,7 +17,10 @@ def fetched(name: str, patterns: tuple[str, ...], needed: str, remedy: str = "")
     Raises ValueError where the one that is `needed` is not there, or one is too large, and HubError.
     """
     with hub_errors(name, "try again later"):
-        info = HfApi().model_info(name, files_metadata=True)
+        try:
+            info = HfApi().model_info(name, files_metadata=True)
+        except RepositoryNotFoundError:
+            raise ValueError(f"there is no {name} on the Hub, or it is not to be seen from here") from None
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
         wanted = [file for file in sizes if any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)]
         if needed not in wanted:
