@@ -171,9 +171,9 @@ class _RecipeParser(Parser):
         """An instance of each kind. Raises ValueError for what is no flag, key or value."""
         file = argv[0] if argv and not argv[0].startswith("-") else None
         words, direct = self._words_of(read_yaml(file), file) if file else ([], {})
-        self.set_defaults(**direct)
         argv = [self._spelled(word) for word in argv]
-        namespace, unknown = self.parse_known_args([*argv[: bool(file)], *words, *argv[bool(file) :]])
+        with self._with_defaults(direct):
+            namespace, unknown = self.parse_known_args([*argv[: bool(file)], *words, *argv[bool(file) :]])
         if unknown:
             flag = unknown[0].split("=")[0]
             given = argv[argv.index(unknown[0]) :] if unknown[0] in argv else unknown  # argparse may take its value
@@ -185,15 +185,21 @@ class _RecipeParser(Parser):
         return self._made(vars(namespace))
 
     def of_content(self, content: dict, file: str) -> list:
-        """As `read`, of what a YAML would hold; it may be called again. Raises ValueError for all that is wrong."""
+        """As `read`, of what a YAML would hold. Raises ValueError for all that is wrong."""
         words, direct = self._words_of(content, file)
-        before = {key: self.get_default(key) for key in direct}
-        self.set_defaults(**direct)
-        try:
+        with self._with_defaults(direct):
             values = vars(self.parse_known_args(words)[0])
+        return self._made(values)
+
+    @contextlib.contextmanager
+    def _with_defaults(self, values: dict):
+        """Other defaults for one reading: the parser of a recipe is kept, and reads more than once."""
+        before = {key: self.get_default(key) for key in values}
+        self.set_defaults(**values)
+        try:
+            yield
         finally:
             self.set_defaults(**before)
-        return self._made(values)
 
     def _made(self, values: dict) -> list:
         for name in self.mappings:

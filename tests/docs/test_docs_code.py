@@ -88,7 +88,7 @@ def _check_recipe(name: str, words: list[str]) -> None:
     if name in PLAIN:
         assert all(word in script.read_text() for word in words if word.startswith("--")), words
     else:
-        parser.of_recipe.__wrapped__(script).read(words)  # a new one: what a YAML sets stays in the kept one
+        parser.of_recipe(script).read(words)
 
 
 @pytest.fixture(scope="module")

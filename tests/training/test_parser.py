@@ -297,3 +297,13 @@ def test_flags_of_the_launcher_are_read_from_its_source():
         real |= {launch._flag(flag): action.nargs != 0 for flag in action.option_strings if flag.startswith("--")}
     read = declared.flags_of("accelerate.commands.launch")
     assert {launch._flag(flag): value for flag, value in read.items()} | {"--help": False} == real
+
+
+def test_a_kept_parser_forgets_the_yaml_before(tmp_path):
+    """What one file says is no default of the next."""
+    kept = parser.of_recipe(catalogue.script_of("pretrain"))
+    (tmp_path / "first.yaml").write_text("task: sort-4\ntask_parameters: {vocab_size: 9}\n")
+    (tmp_path / "second.yaml").write_text("task: sort-4\n")
+    plain = kept.read([str(tmp_path / "second.yaml")])
+    assert kept.read([str(tmp_path / "first.yaml")]) != plain
+    assert kept.read([str(tmp_path / "second.yaml")]) == plain
