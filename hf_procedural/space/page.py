@@ -118,12 +118,12 @@ def _tasks(app: gr.Blocks, workers: Workers, place: Place) -> None:
             changed += [split.input, seed.input, row.change]
             gr.on(changed, look, [*shared, *made], outputs, trigger_mode="always_last", **_SECRET)
 
-    gr.on([name.input, width.change], look, shared, outputs, trigger_mode="always_last", **_SECRET)
+    name.input(look, shared, outputs, trigger_mode="always_last", **_SECRET)
     before.click(lambda number: max(int(number or 1) - 1, 1), row, row, **_SECRET)
     after.click(lambda number: min(int(number or 1) + 1, ROWS), row, row, **_SECRET)
-    chosen.change(move, chosen, moving, **_SECRET)
-    app.load(None, None, width, js=WIDTH, **_SECRET)
-    app.load(look, shared, outputs, **_SECRET)
+    chosen.change(move, chosen, moving, trigger_mode="always_last", **_SECRET)
+    # one look at the start, and not before the width is known: a second one could end late, over a newer look
+    app.load(None, None, width, js=WIDTH, **_SECRET).then(look, shared, outputs, **_SECRET)
 
 
 _STILL = '<p class="note">Only automata move: choose eca or nca.</p>'
@@ -221,8 +221,8 @@ def _names(place: Place, choices: list[str], label: str, identity: str):
 
 
 def _run(workers: Workers, place: Place) -> None:
-    found, _ = runs.listed(place.folder) if place.folder else ([], [])
-    name = _names(place, found, f"A run below {place.folder}, or a model of the Hub", "run")
+    listed, _ = runs.listed(place.folder) if place.folder else ([], [])
+    name = _names(place, listed, f"A run below {place.folder}, or a model of the Hub", "run")
     shown = gr.Button("Look at it", size="sm", variant="primary", elem_id="look-at-run")
     title, curves = gr.HTML(elem_id="run-title"), gr.HTML(elem_id="curves")
     with gr.Accordion("Arguments", open=False):
@@ -241,12 +241,12 @@ def _run(workers: Workers, place: Place) -> None:
 
 
 def _study(workers: Workers, place: Place) -> None:
-    _, found = runs.listed(place.folder) if place.folder else ([], [])
+    _, listed = runs.listed(place.folder) if place.folder else ([], [])
     if place.is_public:
         label = "The ids of model repos of the Hub, one a line: runs of our recipes"
     else:
         label = f"The folder of a study or of several runs below {place.folder}, or more of them, one a line"
-    names = gr.Textbox(found[0] if found else "", label=label, lines=2, max_lines=8, elem_id="study")
+    names = gr.Textbox(listed[0] if listed else "", label=label, lines=2, max_lines=8, elem_id="study")
     with gr.Row():
         metric = gr.Textbox(label="Metric", info="Empty: answer accuracy, else loss", elem_id="metric")
         threshold = gr.Number(0.9, label="Threshold", info="Whose first step is shown", step=0.1)
