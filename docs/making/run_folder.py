@@ -33,7 +33,8 @@ def _table(files: dict[str, str]) -> str:
 
 
 _EVERY = {
-    folder.RECIPE: "the resolved arguments, defaults included: `hf-procedural RECIPE DIR/recipe.yaml` is the same run",
+    folder.RECIPE: "the resolved arguments, our defaults among them: "
+    "`hf-procedural RECIPE DIR/recipe.yaml --output_dir ANOTHER` is the same run",
     folder.PROVENANCE: "`stage`, `versions` of packages, `seed` and `data_seed`, fingerprints of the data, what was "
     "transferred from where, and what the stages before it cost",
     "config.json, generation_config.json, model.safetensors": "the model, for AutoModelForCausalLM",
@@ -43,6 +44,7 @@ _EVERY = {
     folder.RESULTS: "those of the last evaluation; it is written last, and marks a run that is done",
     STATE: "the Trainer's state, with `log_history`: all that was logged, at which step, token and FLOP",
     folder.PLOT: "the curves of the log",
+    folder.DIVERGED: "the state of a run that ended as its loss was not a number",
     "checkpoint-N": "checkpoints, for `--resume_from_checkpoint true`; `save_total_limit` says how many stay",
     "digests.json": "digests of the files of the model or checkpoint, by which damage is seen before it is read",
     folder.ANSWERS: "five prompts of the validation split with the model's greedy answers, which the card shows; "
@@ -56,7 +58,6 @@ _STAGES = {
         {
             folder.LENGTHS: "accuracy by length of the test split, where the task has a `test_length`",
             folder.LENGTHS_PLOT: "the same, drawn",
-            folder.DIVERGED: "the state of a run that ended as its loss was not a number",
         },
     ),
     "semantic": (

@@ -12,8 +12,9 @@ from support.pages import DOCS, PAGES, blocks_of, commands_of, name_of
 from support.running import RECIPES, ROOT, in_folder, made_once
 from support.vocabularies import large_tokenizer
 
+import hf_procedural
 from hf_procedural import cli
-from hf_procedural.cli import launch, parameters
+from hf_procedural.cli import launch
 from hf_procedural.files import load_yaml
 from hf_procedural.training import catalogue, needs, parser
 
@@ -43,8 +44,6 @@ def own_task(tmp_path, monkeypatch, own_registry):
 
 @pytest.mark.parametrize("page", _with(commands_of))
 def test_every_command_is_one(page, monkeypatch, own_task):
-    monkeypatch.setattr(cli, "load_task_file", lambda file: None)
-    monkeypatch.setattr(parameters, "read", lambda *_: {})
     monkeypatch.setattr(needs, "installed", lambda *_: None)  # such as vllm
     monkeypatch.chdir(own_task)
     for command in commands_of(page):
@@ -69,6 +68,10 @@ def _check(command: list[str]) -> None:
         args = cli.parse(words)
         if args.run is launch.run:
             _check_recipe(args.name, args.words)
+        elif args.takes_parameters:
+            names = args.names if hasattr(args, "names") else [args.name]
+            for name in names:
+                hf_procedural.task(name, **args.parameters)
     else:
         assert program in OTHERS.split() or program.startswith("$"), f"unknown program {program}"
 
@@ -130,6 +133,11 @@ def test_the_python_of_a_page_runs(page, tmp_path, request):
 def test_the_yaml_of_a_page_loads(page):
     for block in blocks_of(page, "yaml"):
         load_yaml(block)
+
+
+def test_commands_stand_where_they_are_read():
+    """In blocks for `sh`, by that name alone."""
+    assert [name_of(page) for page in PAGES if blocks_of(page, "bash", "shell", "console")] == []
 
 
 def test_there_is_something_to_check():
