@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import accepted, upstream
 from .faults import chain
+from .layout import laid_out
 from .renamed import with_current_flags
 from .terminal import in_a_line, tell
 
@@ -72,6 +73,15 @@ class Parser(argparse.ArgumentParser):
             self.error(str(error))
         if isinstance(value, str | list):
             setattr(parsed, action.dest, accepted.at_home(value))
+
+    def format_help(self):
+        """The help, with what stands above and below the arguments in lines that fit the terminal."""
+        written = self.description, self.epilog
+        self.description, self.epilog = (laid_out(text) if text else text for text in written)
+        try:
+            return super().format_help()
+        finally:
+            self.description, self.epilog = written
 
     def parse_args(self, args=None, namespace=None):
         parsed, unknown = self.parse_known_args(args, namespace)

@@ -10,6 +10,7 @@ BLACK, GRAY = "#000000", "#7F7F7F"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 CELLS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, BLACK, "#F0E442", GRAY)  # states of automata, side by side
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+HATCHES = ("", "///", "...", "xxx", "---", "\\\\\\", "ooo", "+++")  # of bars, beside their colours
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 GRADED = "RdBu"  # below and above a middle; its ends differ without colour vision, too
 _TICKS = 6  # on an axis at most
@@ -23,6 +24,11 @@ def colour(number: int) -> str:
 def marker(number: int) -> str:
     """Its mark: of the first 56, no two have colour and mark in common."""
     return MARKERS[number % len(MARKERS)]
+
+
+def hatch(number: int) -> str:
+    """The pattern of bars of kind `number`, for colours that are taken by what the bars are of."""
+    return HATCHES[number % len(HATCHES)]
 
 
 def marked(number: int) -> dict:

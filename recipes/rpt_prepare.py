@@ -128,6 +128,7 @@ DATA = rf"(train|validation)-\d+\.parquet|{DEMONSTRATIONS}|{PLOT}"
 BIN = 0.01  # nats, of the histogram
 BINS = 280  # to 2.80
 METADATA = "hf_procedural"  # the key under which a file tells its counts
+_COLOURS = (looks.GREEN, looks.PURPLE, looks.ORANGE)  # of easy, medium and hard, as in training.png
 GROUP = 1_000  # questions in a row group, which is in memory as a whole
 
 
@@ -309,7 +310,7 @@ def draw(counted: dict, path: Path, title: str) -> None:
     edges = np.arange(0, BINS + 1, drawn) * BIN
     axis.stairs(np.reshape(counted["histogram"], (-1, drawn)).sum(1), edges, fill=True, color=looks.SKY, alpha=0.6)
     axis.set_yscale("log")
-    for (name, least), color in zip(THRESHOLDS.items(), (looks.GREEN, looks.ORANGE, looks.VERMILLION), strict=True):
+    for (name, least), color in zip(THRESHOLDS.items(), _COLOURS, strict=True):
         share = counted["positions_above"][name] / counted["positions"]
         axis.axvline(least, color=color, label=f"{name}: {share:.1%} above {least}")
     axis.set(xlabel="entropy of the 16 likeliest next tokens (nats)", ylabel=f"positions in {drawn * BIN:g} nats")

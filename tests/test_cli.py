@@ -616,6 +616,7 @@ def help_of(capsys, *words) -> str:
 
 
 def examples_in(text: str) -> list[str]:
+    text = re.sub(r" \\\n +", " ", text)
     return [line.partition("#")[0].strip() for line in re.findall(r"^    ((?:hf-procedural|python) .*)", text, re.M)]
 
 

@@ -30,6 +30,7 @@ GROUND = {
     "faults",
     "files",
     "locks",
+    "layout",
     "looks",
     "moved",
     "registration",

@@ -1,18 +1,18 @@
 """hf-procedural: the tasks at hand, their rows to look at, data sets on disk or on
 the Hugging Face Hub, and the recipes.
 
-    hf-procedural list                                     # tasks, sizes, vocabularies, papers
-    hf-procedural show dyck-8 --length 32 -n 3             # a few rows, as people read them
+    hf-procedural list                  # tasks, sizes, vocabularies, papers
+    hf-procedural show dyck-8 -n 3      # a few rows, as people read them
     hf-procedural generate sort-64 --output_dir data --rows 1000000
     hf-procedural export sort-64 --format megatron --output_dir data/sort --tokens 1e9
     hf-procedural publish sort-64 set-64 --repo me/procedural
     hf-procedural environment sort-16 --kind verifiers --output_dir environments/sort
     hf-procedural diagnose runs/sort runs/set --data sort-16
-    hf-procedural try runs/sort                            # what a model answers, to you, too
-    hf-procedural study laptop                             # a comparison of arms, in stages
-    hf-procedural space                                    # a page to click: tasks, runs, studies
-    hf-procedural recipe list                              # what can be trained, with which settings
-    hf-procedural pretrain quickstart                      # a recipe, with one of its settings
+    hf-procedural try runs/sort         # what a model answers, to you, too
+    hf-procedural study laptop          # a comparison of arms, in stages
+    hf-procedural space                 # a page: tasks, runs, studies
+    hf-procedural recipe list           # what can be trained
+    hf-procedural pretrain quickstart   # a recipe, with one of its settings
 
 COMMAND --help tells more. As an extension of the hf command it is called hf procedural.
 """

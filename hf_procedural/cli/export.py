@@ -6,6 +6,7 @@ from pathlib import Path
 from .. import accepted
 from ..errors import in_bytes
 from ..export import formats
+from ..layout import laid_out
 from ..tasks import task
 from ..tasks.splits import SIZES
 from ..terminal import tell
@@ -63,7 +64,7 @@ def add_commands(commands) -> None:
     exported.add_argument("--dry_run", action="store_true", help="Only say what would be written.")
     exported.ranges |= {"seed": accepted.least(0), "shard_rows": accepted.least(1)}
     plain = exported.format_help
-    exported.format_help = lambda: f"{plain()}\nformats:\n{formats.about_all()}\n"
+    exported.format_help = lambda: f"{plain()}\nformats:\n{laid_out(formats.about_all())}\n"
 
 
 def export(args) -> None:

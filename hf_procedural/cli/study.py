@@ -7,14 +7,15 @@ from ..terminal import tell
 from ..training import catalogue
 from .command import add_command
 
-_STUDY = """Runs a study: stages of recipes whose lists are arms, with seeds, controls and
-matched arms, as a graph of run folders; and reports on it.
+_STUDY = """Runs a study, a comparison of arms in stages, and reports on it.
 
-    hf-procedural study laptop --dry_run           # the graph: tokens, FLOPs, hours
+Stages are recipes whose lists are arms, with seeds, controls and matched arms: a graph of run folders.
+
+    hf-procedural study laptop --dry_run       # the graph: tokens, hours
     hf-procedural study laptop
-    hf-procedural study laptop --seeds 0 1 2 3 4   # more seeds: only those are run
+    hf-procedural study laptop --seeds 0 1 2   # only the new ones are run
     hf-procedural study laptop --executor slurm --jobs 200
-    hf-procedural study laptop --report            # of what is there
+    hf-procedural study laptop --report        # of what is there
 
 A run is finished with its eval_results.json. The same command goes on with a
 study that was interrupted, and makes anew what depends on an argument that has

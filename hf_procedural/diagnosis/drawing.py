@@ -9,7 +9,7 @@ from ..files import whole
 from ..terminal import visible
 
 FILES = ("cka.png", "heads.png", "spectra.png")
-_COMPONENTS = ("attn", "mlp", "embed", "other")
+_COMPONENTS = {"attn": "attention", "mlp": "MLP", "embed": "embeddings", "other": "other"}
 _TITLES = {"entropy": "entropy (nats)", "induction": "induction", "copy": "copy", "previous_token": "previous token"}
 
 
@@ -33,8 +33,10 @@ def draw(result: dict, folder) -> list[str]:
 
 def _figure(width: float, height: float):
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained")
+    # names stand nearer to their panel than to the next
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
 
 
 def _array(rows: list) -> np.ndarray:
@@ -115,7 +117,7 @@ def _spectra(result: dict):
                 if matrix["component"] == component and values[0] > 0:
                     places = (np.arange(len(values)) + 0.5) / len(values)
                     panel.plot(places, values / values[0], color=looks.colour(number), linewidth=0.8, alpha=0.7)
-            panel.set_title(component)
+            panel.set_title(_COMPONENTS[component])
             panel.set_xlabel("place, as a share of all")
         ranks = _array([result["effective_rank"][label]])[0]
         last.plot(

@@ -50,8 +50,13 @@ summary span { color: #666; }
 .sides > div { min-width: 0; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; border: 1px solid #eee; padding: .6em; }
 .measures { padding: 0 .8em; }
-.lost { background: #ffd7d5; color: #a40e26; }
+.lost { background: #ffd7d5; color: #a40e26; text-decoration: line-through; }
 .new { background: #fff3c4; color: #7a4b00; text-decoration: underline; }
+.scroll { overflow-x: auto; }
+@media (max-width: 40rem) {
+  body { margin: .6em auto; } .sides { grid-template-columns: 1fr; } .scroll img { max-width: 44rem; }
+  table { font-size: .85em; } th, td { padding: .25em .4em; }
+}
 """
 
 
@@ -93,10 +98,11 @@ def page(title: str, notes: list[str], groups: dict[str, dict], histograms: byte
         blocks.append(_table(measures))
     if histograms is not None:
         data = base64.b64encode(histograms).decode()
-        blocks.append(f'<img alt="Histograms of the measures" src="data:image/png;base64,{data}">')
+        image = f'<img alt="Histograms of the measures" src="data:image/png;base64,{data}">'
+        blocks.append(f'<div class="scroll">{image}</div>')
     blocks.append("<h2>Pairs, the least faithful first</h2>")
     blocks.append(
-        '<p><span class="lost">Red</span>: numbers and names that were lost. '
+        '<p><span class="lost">Struck out</span>: numbers and names that were lost. '
         '<span class="new">Underlined</span>: those that are new.</p>'
     )
     blocks += [_pair(place, pair) for place, pair in enumerate(pairs, 1)]
@@ -120,7 +126,7 @@ def _table(measures: dict[str, dict]) -> str:
     for name, values in measures.items():
         cells = "".join(f"<td>{_cell(name, column, values[column])}</td>" for column in _COLUMNS)
         rows.append(f"<tr><td>{_escaped(TITLES[name])}</td>{cells}</tr>")
-    return f"<table>{''.join(rows)}</table>"
+    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
 
 
 def _cell(name: str, column: str, value: float) -> str:

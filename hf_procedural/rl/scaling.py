@@ -133,7 +133,6 @@ def read_points(folder) -> dict[str, np.ndarray]:
 
 def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit]], path) -> None:
     """Draws a PNG: a panel for each difficulty, a colour for each run, P* dashed. Both are by run and difficulty."""
-    from matplotlib import ticker
     from matplotlib.figure import Figure
 
     measured = set().union(*points.values())
@@ -142,32 +141,31 @@ def draw(points: dict[str, dict[str, np.ndarray]], fits: dict[str, dict[str, Fit
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for index, run in enumerate(points):
             if name in points[run]:
-                _draw_run(axis, run, points[run][name], fits[run][name], looks.colour(index), looks.marker(index))
-        axis.set(xscale="log", xlabel="training compute C (FLOPs)", ylabel="next-token accuracy (%)")
+                _draw_run(axis, run, points[run][name], fits[run][name], looks.marked(index))
+        compute = np.concatenate([of_run[name][0] for of_run in points.values() if name in of_run])
+        looks.log_ticks(axis, compute.min(), compute.max(), _scientific)
+        axis.set(xlabel="training compute C (FLOPs)", ylabel="next-token accuracy (%)")
         axis.set_title(f"{name} (entropy > {THRESHOLDS[name]:g})")
-        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(ticker.FuncFormatter(_scientific))
-        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
         axis.tick_params(axis="x", labelsize="small")
         axis.grid(alpha=0.3)
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
-    figure.suptitle(r"$P(C) = A\,/\,C^{\alpha} + P^*$, with $P^*$ dashed")
+    figure.suptitle(r"Accuracy by compute, fitted by $P(C) = A\,/\,C^{\alpha} + P^*$, with $P^*$ dashed")
     figure.savefig(path, dpi=120, format="png")
 
 
-def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, color, marker) -> None:
+def _draw_run(axis, run: str, points: np.ndarray, fitted: Fit, look: dict) -> None:
     compute, accuracy = points
     figures = rf"$P^*$ {fitted.P_star:.1%}, $\alpha$ {fitted.alpha:.3g}, $R^2$ {fitted.r_squared:.3f}"
     name = visible(run).replace("$", r"\$")  # its own is no mathematics
     label = f"{name}: {fitted.remark.partition(':')[0] or figures}"
     curve = np.geomspace(compute.min(), compute.max(), 200)
-    axis.plot(compute, 100 * accuracy, marker, color=color, markersize=4)
-    axis.plot(curve, 100 * fitted(curve), color=color, label=label)
+    axis.plot(compute, 100 * accuracy, linestyle="", **look)
+    axis.plot(curve, 100 * fitted(curve), markevery=[], label=label, **look)  # its mark is in the legend alone
     if not fitted.remark:  # else it is not known, or far from all points
-        axis.axhline(100 * fitted.P_star, color=color, linestyle="--", linewidth=1)
+        axis.axhline(100 * fitted.P_star, color=look["color"], linestyle="--", linewidth=1)
 
 
-def _scientific(value: float, _) -> str:
+def _scientific(value: float) -> str:
     factor, power = f"{value:.1e}".replace(".0", "").split("e")
     return ("" if factor == "1" else rf"{factor}$\times$") + f"$10^{{{int(power)}}}$"
 

@@ -36,7 +36,7 @@ def by_length(lengths: np.ndarray, tokens: np.ndarray, right: np.ndarray, border
 def save(folder: Path, found: dict, title: str) -> None:
     """Writes lengths.json and its curve, lengths.png, into a run's folder."""
     write_text(folder / LENGTHS, json.dumps(found, indent=4))
-    draw({"": {title: [found]}}, folder / LENGTHS_PLOT)
+    draw({"": {title: [found]}}, folder / LENGTHS_PLOT, {title: 0})
 
 
 def read(folder: Path) -> dict | None:
@@ -75,28 +75,23 @@ def table(arms: dict[str, list[dict]]) -> str:
     return markdown_table(lines)
 
 
-def draw(groups: dict[str, dict[str, list[dict]]], path: Path) -> None:
-    """Draws a PNG: for each group accuracy against length, a line for every run, and the border of training."""
+def draw(groups: dict[str, dict[str, list[dict]]], path: Path, numbers: dict[str, int]) -> None:
+    """Draws a PNG: for each group accuracy against length, a line for every run, and the border of training.
+
+    `numbers` are those of the arms, by which `looks` gives their colours and marks.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4 * len(groups)), layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
     for axis, (title, arms) in zip(axes, groups.items(), strict=True):
-        for index, (label, runs) in enumerate(arms.items()):
+        for label, runs in arms.items():
             for number, found in enumerate(runs):
                 middles = [(each["from"] + each["to"]) / 2 for each in found["bins"]]
                 shares = [share([each]) for each in found["bins"]]
                 name = None if number else visible(label)
-                axis.plot(
-                    middles,
-                    shares,
-                    color=looks.colour(index),
-                    marker=looks.marker(index),
-                    markersize=4,
-                    linewidth=1,
-                    label=name,
-                )
+                axis.plot(middles, shares, linewidth=1, label=name, **looks.marked(numbers[label]))
         border = next(iter(arms.values()))[0]["border"]
         axis.axvline(border + 0.5, color=looks.GRAY, linestyle="--", label=f"trained on lengths up to {border}")
         axis.set(xlabel="length", ylabel="accuracy (answer tokens)", ylim=(0, 1.02))

@@ -185,6 +185,11 @@ def title_of(metric: str) -> str:
     return losses[metric].title if metric in losses else metric.removeprefix("eval_").replace("_", " ")
 
 
+def numbers_of(groups: dict[str, dict[str, list[Run]]]) -> dict[str, int]:
+    """The number of each arm, by which `looks` gives its colour and mark: one in all groups and pictures."""
+    return {label: number for number, label in enumerate(dict.fromkeys(itertools.chain(*groups.values())))}
+
+
 def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None = None) -> None:
     """Draws a PNG: for each group its metric against optimizer steps, tokens and FLOPs, a line for every run.
 
@@ -197,25 +202,23 @@ def draw(runs: list[Run], path, baseline: str | None = None, metric: str | None 
     groups = arms(runs, baseline)
     figure = Figure(figsize=(18, 4.5 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), 3, squeeze=False)
-    every = [*dict.fromkeys(label for group in groups.values() for label in group)]  # an arm looks the same everywhere
+    numbers = numbers_of(groups)
     for row, (title, group) in zip(panels, groups.items(), strict=True):
         key = metric_of(group, metric)
         bases = {baseline_of(group, label, baseline) for label in group}
         for axis, against in zip(row, ("step", TOKENS, FLOPS), strict=True):
             points = []
             for label, members in group.items():
-                index = every.index(label)
-                color, marker = looks.colour(index), looks.marker(index)
+                look = looks.marked(numbers[label])
                 for run in members:
                     x, y = run.curve(key, against)
                     points += [value for value in x if value > 0]
-                    marks = {"marker": marker, "markersize": 4, "markevery": max(len(x) // 20, 1)}
-                    style = {"linestyle": "-" if run.finished else "--"} | marks
+                    style = look | {"linestyle": "-" if run.finished else "--", "markevery": max(len(x) // 20, 1)}
                     name = visible(label) if run is members[0] else None
-                    axis.plot(x, y, color=color, linewidth=1, label=name, **style)
+                    axis.plot(x, y, linewidth=1, label=name, **style)
                 last = finals(members, key)
                 if label in bases and last:
-                    axis.axhline(np.mean(last), color=color, linestyle=":", label=visible(f"{label}, final"))
+                    axis.axhline(np.mean(last), color=look["color"], linestyle=":", label=visible(f"{label}, final"))
             name, show = AXES[against]
             axis.set(xlabel=name, ylabel=title_of(key))
             axis.set_title(visible(title), parse_math=False)
@@ -249,10 +252,11 @@ def write(
         write_csv(output / FILES[1], rows)
         with whole(output / FILES[2]) as temporary:
             draw(runs, temporary, baseline, metric)
-        by_length = {title: _by_length(group) for title, group in arms(runs, baseline).items()}
+        groups = arms(runs, baseline)
+        by_length = {title: _by_length(group) for title, group in groups.items()}
         by_length = {title: found for title, found in by_length.items() if found}
         if by_length:
-            lengths.draw(by_length, output / LENGTHS_PLOT)
+            lengths.draw(by_length, output / LENGTHS_PLOT, numbers_of(groups))
     return text
 
 

@@ -32,6 +32,7 @@ from .launch import (
 from .words import check_file, mapping
 
 _ACCELERATE = "Flags of accelerate launch may stand among these, such as --num_processes 2 or --config_file multi_gpu."
+_FEW = 50  # letters of choices that --help shows beside a flag, and not below
 _WORD_OR_WORDS = ("report_to", "optim_target_modules")  # on the command line one alone, as HfArgumentParser has it
 _imports = contextlib.ExitStack()  # what `answer_early` does for those of a recipe, and `parse` ends
 CHECK_ONLY = "HF_PROCEDURAL_CHECK_ONLY"  # set, it ends a recipe whose arguments are right, too
@@ -156,7 +157,7 @@ class _RecipeParser(Parser):
             option["help"] = _help(option, self.ranges.get(field.name) or accepted.ACCEPTED.get(field.name))
             self.options[field.name] = option
             self.flags += names
-            group.add_argument(*names, **option)
+            group.add_argument(*names, **option | _shown(field.name, option))
             if option["type"] is _truth and option["default"] not in (False, None):
                 self.flags.append(f"--no_{field.name}")
                 group.add_argument(
@@ -323,6 +324,20 @@ def _option(hint, field: dataclasses.Field) -> dict:
     if (typing.get_origin(hint) or hint) is dict:
         return needed | {"type": functools.partial(_mapping, field.name)}
     return needed | {"type": hint}
+
+
+def _shown(name: str, option: dict) -> dict:
+    """How --help shows the values of an option, where argparse would repeat its name or write a line too long."""
+    kind, choices = option["type"], option.get("choices")
+    if choices and sum(map(len, map(str, choices))) > _FEW:
+        return {"metavar": "NAME", "help": f"{option['help']} One of {', '.join(map(str, choices))}."}
+    if choices or "metavar" in option:
+        return {}
+    if isinstance(kind, functools.partial):
+        return {"metavar": "JSON"}
+    if kind in (_truth, int):
+        return {"metavar": "true|false" if kind is _truth else "N"}
+    return {"metavar": "VALUE"} if len(name) > _FEW // 2 else {}
 
 
 def _one_of(hint):

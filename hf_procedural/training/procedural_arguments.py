@@ -16,7 +16,7 @@ PACKINGS = ("packed", "rows")
 class ProceduralArguments:
     """Rows of procedural tasks in front of the text, or among it, as tokens of the run's tokenizer."""
 
-    _argument_group_name = "procedural rows in the run: procedural:TASK among the data sets, with a weight, or as first"
+    _argument_group_name = "procedural rows in the run (procedural:TASK)"
     described: ClassVar = ("first",)
 
     first: str | None = dataclasses.field(

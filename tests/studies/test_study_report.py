@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from support.made_study import MadeStudy, accuracies, losses, source
 
 from hf_procedural.studies import arms as study_arms
-from hf_procedural.studies import comparisons, report
+from hf_procedural.studies import comparisons, figures, report
 
 T2 = 4.3026527  # quantile of Student's t of two degrees at 0.975
 
@@ -221,6 +221,41 @@ def test_figures_are_there_and_of_something(probes, tmp_path):
     for name in names:
         image = imread(tmp_path / name)
         assert min(image.shape[:2]) > 150 and len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20, name
+
+
+def test_an_arm_has_one_colour_and_mark_in_all_figures(tmp_path):
+    study = MadeStudy(tmp_path)
+    tasks_of = {"haystack-8": ("set-16", "sort-16", "dyck-8"), "brackets-4": ("dyck-8", "sort-16")}
+    for domain, tasks in tasks_of.items():
+        for task in ("", *tasks):
+            init_from = f"warmup/{task}" if task else "scratch"
+            arm = {"task": domain, "init_from": init_from}
+            more = {"sources": [source(init_from)]} if task else {}
+            for seed in range(2):
+                values = accuracies(*((0.5, 0.6 + seed / 10) if task else (0.1, 0.2)))
+                study.add(f"probe/{domain}__{task}/seed_{seed}", arm, values, tokens=2000, **more)
+    groups = study_arms.groups(study_arms.read_arms(study.plan, tmp_path))
+    metrics = dict.fromkeys(groups, "eval_answer_accuracy")
+    looks_of, lines_in = {}, {}
+    for name, figure, _, _ in figures._figures(groups, metrics, []):
+        for axis in figure.axes:
+            if name == "tokens":  # a line for each arm, from the top down
+                labels = [tick.get_text() for tick in axis.get_yticklabels()]
+                lines = [(labels[int(line.get_ydata()[0])], line) for line in axis.lines if line.get_marker() != "None"]
+            elif name.startswith("curves"):
+                lines = [(line.get_label(), line) for line in axis.lines if not line.get_label().startswith("_")]
+            else:
+                continue
+            lines_in.setdefault(name, set()).update(label for label, _ in lines)
+            for label, line in lines:
+                looks_of.setdefault(label, set()).add((line.get_color(), line.get_marker()))
+    assert {name: len(labels) for name, labels in lines_in.items()} == {
+        "curves_haystack-8": 4,
+        "curves_brackets-4": 3,
+        "tokens": 3,
+    }
+    assert all(len(each) == 1 for each in looks_of.values()), looks_of
+    assert len(set.union(*looks_of.values())) == 4  # and no two arms the same
 
 
 def test_figures_that_are_drawn_no_more_are_removed_and_no_others(probes, tmp_path):
