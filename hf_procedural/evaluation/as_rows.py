@@ -5,14 +5,13 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from .. import upstream
 from ..data.rows import ValidationRows
-from ..runs.folder import RECIPE
+from ..runs.folder import RECIPE, task_file_of
 from ..tasks import IGNORE, Task
 from ..text import deepmind_math, math_archive
 from ..training.arguments import TaskArguments
@@ -198,8 +197,7 @@ def _check_reading(checkpoint: Checkpoint, name: str, rows: list[dict], joiner: 
 def task_of_run(checkpoint: Checkpoint) -> Task:
     """The task of the run that a checkpoint is of."""
     recipe = checkpoint.recipe
-    if recipe.get("task_file") and not Path(checkpoint.path).is_dir():
-        raise ValueError(f"{checkpoint.path}: its task_file {recipe['task_file']} is somebody else's and is not run")
+    task_file_of(checkpoint.path, recipe)  # may be a stranger's
     names = ("task", "task_parameters", "task_file")
     return TaskArguments(**{name: recipe[name] for name in names if name in recipe}).resolve()
 

@@ -12,7 +12,7 @@ from ..locks import holding
 from ..runs.checkpoints import CheckpointError
 from ..runs.folder import check_still
 from ..training import optimizers
-from ..training.begin import check_plan, log_short_runs
+from ..training.begin import check_plan
 from ..training.divergence import Diverged
 from ..training.finish import Prepared, train_and_save
 from ..trying.kept import keep_answers
@@ -38,7 +38,6 @@ def train_and_publish(prepared: Prepared, *arguments) -> dict:
                 check_still(args, prepared.checkpoint, *arguments)
             trainer = trainer_with_repo(prepared.make_trainer, args)
             check_plan(args, _rows_of(trainer.train_dataset))
-            log_short_runs(args, _rows_of(trainer.train_dataset))
             optimizers.make(trainer)
         with user_errors(ImportError, Diverged, CheckpointError):  # ImportError: where another library has changed
             results = train_and_save(trainer, prepared, *arguments)

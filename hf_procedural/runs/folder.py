@@ -220,6 +220,14 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str] | None
     return (output / complete).is_file()
 
 
+def task_file_of(run: str, recipe: dict) -> str | None:
+    """The Python file with the task of a run. Raises ValueError for a run of the Hub, whose file a stranger named."""
+    file = recipe.get("task_file")
+    if file and not Path(run).is_dir():
+        raise ValueError(f"{run}: its task_file {file} is somebody else's and is not run")
+    return file
+
+
 def save_provenance(args, *others, stage: str, **more) -> None:
     """Writes recipe.yaml and provenance.json next to the model.
 

@@ -384,6 +384,7 @@ class StageSettings:
     patience: int | None = dataclasses.field(
         default=None, metadata={"help": "Stop after so many evaluations without a better answer accuracy."}
     )
+    given: frozenset[str] = dataclasses.field(default=frozenset(), init=False)  # names that the command, or YAML, has
 
     def __post_init__(self):
         if str(self.fsdp).lower() in ("true", "false"):  # else a word of FSDP's older settings

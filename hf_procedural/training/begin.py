@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import math
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +88,6 @@ def check_plan(args, rows: int | None) -> None:
             f"{rows:,}",
             f"{rows_per_step(args):,}",
         )
-
-
-def log_short_runs(args, rows: int | None) -> None:
-    """Has a run of few steps, beside the usual `logging_steps`, log ten times, so that its curve is one."""
-    steps = args.max_steps
-    if steps <= 0 and rows:
-        steps = math.ceil(args.num_train_epochs * math.ceil(rows / rows_per_step(args)))
-    usual = args.logging_steps == type(args).logging_steps  # the default of the dataclass; what a user says stays
-    if usual and 1 < steps < 4 * args.logging_steps:
-        args.logging_steps = max(steps // 10, 1)
 
 
 def rows_per_step(args) -> int:

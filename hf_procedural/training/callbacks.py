@@ -41,6 +41,18 @@ class LogMore(TrainerCallback):
         state.log_history[-1].update(more)
 
 
+class LogShortRuns(TrainerCallback):
+    """Has a run of few steps, for which nobody gave `logging_steps`, log ten times, so that its curve is one.
+
+    The arguments stay as they are, for recipe.yaml and for a run that goes on with more steps.
+    """
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        is_usual = args.logging_steps == type(args).logging_steps and "logging_steps" not in args.given
+        if is_usual and 1 < state.max_steps < 4 * args.logging_steps:
+            state.logging_steps = max(state.max_steps // 10, 1)
+
+
 class SavePlace(TrainerCallback):
     """Saves in every checkpoint where the next row begins, and begins there when `trainer` resumes from `checkpoint`.
 

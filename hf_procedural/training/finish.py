@@ -24,7 +24,7 @@ from ..runs.plot import plot
 from ..runs.tables import POWER
 from ..tasks import IGNORE
 from . import optimizers
-from .callbacks import Seal, StopWhereDone, count_without_padding
+from .callbacks import LogShortRuns, Seal, StopWhereDone, count_without_padding
 from .divergence import Diverged, WatchLoss
 from .interruption import OutOfTime, resuming
 from .needs import check_resume
@@ -91,6 +91,7 @@ def train_and_save(trainer: Trainer, prepared: Prepared, *arguments) -> dict:
     losses.zero_without_labels(trainer.model)
     losses.zero_smoothed_without_labels(trainer)
     WatchLoss(trainer)
+    trainer.add_callback(LogShortRuns())
     outlook = Outlook(trainer)
     count_without_padding(trainer)
     if args.should_save:

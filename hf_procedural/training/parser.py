@@ -183,7 +183,12 @@ class _RecipeParser(Parser):
             raise ValueError(f"unknown argument {flag}{hint}")
         if namespace.config != file:
             raise ValueError(f"{namespace.config}: the YAML comes first, before the flags")
-        return self._made(vars(namespace))
+        made = self._made(vars(namespace))
+        given = {word[2:].partition("=")[0] for word in [*words, *argv] if word.startswith("--")}
+        for each in made:
+            if hasattr(each, "given"):
+                each.given = frozenset(given)
+        return made
 
     def of_content(self, content: dict, file: str) -> list:
         """As `read`, of what a YAML would hold. Raises ValueError for all that is wrong."""

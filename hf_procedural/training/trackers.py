@@ -24,30 +24,40 @@ def one_tracked_run(trainer, goes_on: bool = False):
     handler = upstream.of(trainer, _HANDLER)
     kinds = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
     trackers = [callback for callback in (handler.callbacks if handler else ()) if isinstance(callback, kinds)]
-    for tracker in trackers:
-        tracker.on_train_end = lambda *_, **__: None
-    with _trackio_told(trainer.args, goes_on) if TrackioCallback in kinds else contextlib.nullcontext():
-        yield
+    with contextlib.ExitStack() as stack:  # after an error, too, another run of this process begins its own
+        if TrackioCallback in kinds:
+            stack.enter_context(_trackio_told(trainer, goes_on))
         for tracker in trackers:
-            del tracker.on_train_end
-            things = {"model": trainer.model, "processing_class": trainer.processing_class}
-            tracker.on_train_end(trainer.args, trainer.state, trainer.control, **things)
+            tracker.on_train_end = lambda *_, **__: None
+            stack.callback(_end, tracker, trainer)
+        yield
+
+
+def _end(tracker, trainer) -> None:
+    del tracker.on_train_end
+    things = {"model": trainer.model, "processing_class": trainer.processing_class}
+    tracker.on_train_end(trainer.args, trainer.state, trainer.control, **things)
 
 
 @contextlib.contextmanager
-def _trackio_told(args, goes_on: bool):
+def _trackio_told(trainer, goes_on: bool):
     """Tells trackio the step of each log, and which runs belong together, as transformers 5.23 does not.
 
-    trackio 0.43 would count logs in place of steps, evaluations among them. A run of the same name is gone on with only
-    where training goes on: after its folder was removed, the same command is another run.
+    trackio 0.43 would count logs in place of steps, evaluations among them; TRL logs too, and mostly tells the step. A
+    run of the same name is gone on with only where training goes on: after its folder was removed, the same command is
+    another run.
     """
+    args = trainer.args
     trackio = importlib.import_module("trackio")
     init, log = trackio.init, trackio.log
     more: dict[str, Any] = {"group": group_of(args.run_name), "resume": "allow" if goes_on else "never"}
     more["name"] = args.run_name.removeprefix(f"{args.project}_")  # which stands above all runs of the project
     begun = mock.patch.object(trackio, "init", lambda **settings: init(**settings | more))
-    logged = mock.patch.object(trackio, "log", lambda values: log(values, step=values.get("train/global_step")))
-    with begun, logged:
+
+    def log_at_step(metrics, step=None):
+        log(metrics, step=trainer.state.global_step if step is None else step)
+
+    with begun, mock.patch.object(trackio, "log", log_at_step):
         yield
 
 

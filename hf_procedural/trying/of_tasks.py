@@ -1,6 +1,8 @@
 """How a model of a task's tokens is asked: prompts, and of a language the beginnings of words."""
 
 import functools
+import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from ..tasks.shuffled import Shuffled
 from .asking import Question, Said
 
 _ROWS = 8  # rows for each length, where lengths are taken one by one; else all between the least and the greatest
+_MARK = re.compile(r"<(?!0x)\w+>")  # other than a byte, any of which a text may have
 _NO_PROMPT = (ValueError, LookupError, StopIteration, ArithmeticError, TypeError)  # of oracles, see `Task.score`
 
 
@@ -55,12 +58,16 @@ class OfTask:
 
     def _lengths_of(self, number: int) -> set[int]:
         lengths = set()
-        for stage in self._stages:
-            member = list(getattr(stage, "members", [stage]))[number]
-            input_ids, labels = blocks.block(member, self._seed, "train", 0)
+        for member, input_ids, labels in self._trained_rows(number):
             _, starts, stops = member.questions(input_ids, labels)
             lengths |= set((stops if member.is_language else starts).tolist())
         return lengths
+
+    def _trained_rows(self, number: int) -> Iterator[tuple]:
+        """A member at each stage, with rows of its training."""
+        for stage in self._stages:
+            member = list(getattr(stage, "members", [stage]))[number]
+            yield member, *blocks.block(member, self._seed, "train", 0)
 
     @property
     def trained(self) -> str:
@@ -108,22 +115,48 @@ class OfTask:
             return self._begun(member, words, length)
         return self._asked(words)
 
-    def _takers(self, words: list[str]) -> list[tuple[Task, list[int], list[int]]]:
-        """The members that take a prompt, which it may close: the prompt and the right answer in their ids."""
+    def _takers(self, words: list[str], own: Task | None = None) -> list[tuple[Task, list[int], list[int]]]:
+        """The members that take a prompt, which it may close: the prompt and the right answer in their ids.
+
+        Oracles take <pad> or a second <sep> as they take symbols; but for the `own` of a row, members do not.
+        """
         takers = []
-        for member in self._members:
+        for number, member in enumerate(self._members):
             if not member.is_language and _knows(member, words):
                 ids = ids_of_words(member)
                 prompt = member._close([ids[word] for word in words])
+                if member is not own and not self._has_known_marks(number, prompt):
+                    continue
                 try:
                     takers.append((member, prompt, [int(token) for token in member.solve(prompt)]))
                 except _NO_PROMPT:
                     continue
         return takers
 
+    def _has_known_marks(self, number: int, prompt: list[int]) -> bool:
+        """Whether each mark in a prompt, such as <sep>, stands where a training row has it: at the end, or before."""
+        words = [self._members[number].vocabulary[id] for id in prompt]
+        before, at_end = self._marks[number]
+        return set(filter(_MARK.fullmatch, words[:-1])) <= before and set(filter(_MARK.fullmatch, words[-1:])) <= at_end
+
+    @functools.cached_property
+    def _marks(self) -> list[tuple[set[str], set[str]]]:
+        """The words that stand in prompts of training rows before the end, and at it, for each member."""
+        return [self._marks_of(number) for number in range(len(self._members))]
+
+    def _marks_of(self, number: int) -> tuple[set[str], set[str]]:
+        before, at_end = set(), set()
+        for member, input_ids, labels in self._trained_rows(number):
+            rows, starts, _ = member.questions(input_ids, labels)
+            ends = starts[:, None] - 1
+            places = np.arange(rows.shape[1])
+            before |= {member.vocabulary[id] for id in np.unique(rows[places < ends])}
+            at_end |= {member.vocabulary[id] for id in np.unique(rows[places == ends])}
+        return before, at_end
+
     def _asked(self, words: list[str], own: Task | None = None) -> Question:
         """The question of a prompt; of a row, its `own` member gives the answer that is shown."""
-        takers = sorted(self._takers(words), key=lambda taker: taker[0] is not own)
+        takers = sorted(self._takers(words, own), key=lambda taker: taker[0] is not own)
         if not takers:
             raise ValueError(f"{self.name}: no prompt of this task: {self._task.spell(words)!r}")
         member, prompt, answer = takers[0]

@@ -12,7 +12,7 @@ from ..diagnosis.models import Subject
 from ..files import read_mapping
 from ..models.suited import check_text
 from ..runs.checkpoints import STATE
-from ..runs.folder import PROVENANCE, RECIPE, read_recipe
+from ..runs.folder import PROVENANCE, RECIPE, read_recipe, task_file_of
 from ..tasks import Task, load_task_file, task
 from ..text.math_archive import math_folder
 from ..text.sources import named
@@ -49,8 +49,8 @@ def asking_of(
         return _of_task(subject, run, {"task": task_name, "task_parameters": parameters}, max_new_tokens)
     stage = _read(run, PROVENANCE).get("stage")
     if data is None and recipe.get("task"):
-        if recipe.get("task_file"):
-            load_task_file(recipe["task_file"])
+        if file := task_file_of(run, recipe):
+            load_task_file(file)
         if recipe.get("model_name_or_path"):
             return of_text.of_rlvr(subject, _task(recipe), recipe, _seed(recipe), max_new_tokens)
         return _of_task(subject, run, recipe, max_new_tokens)

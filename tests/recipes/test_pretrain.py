@@ -377,3 +377,15 @@ def test_saved_recipe_is_a_configuration(quickstart, monkeypatch, tmp_path):
         "eval_steps",
         "output_dir",
     }
+
+
+def test_a_short_run_logs_ten_times_where_nobody_says_how_often(monkeypatch, tmp_path):
+    words = ["--task", "sort-4", "--size", "1_1_8", "--streaming", "--validation_size", 8, "--disable_tqdm", "true"]
+    words += ["--max_steps", 20]
+    (tmp_path / "50.yaml").write_text("logging_steps: 50")
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "own")
+    assert [step for step, _ in history(tmp_path / "own", "loss")] == list(range(2, 21, 2))
+    assert "logging_steps" not in yaml.safe_load((tmp_path / "own/recipe.yaml").read_text())
+    run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "flag", "--logging-steps", 50)
+    run_here(monkeypatch, "pretrain", tmp_path / "50.yaml", *words, "--output_dir", tmp_path / "yaml")
+    assert history(tmp_path / "flag", "loss") == history(tmp_path / "yaml", "loss") == []

@@ -1,6 +1,5 @@
 """What a person sees in figures: every axis says what it is, no labels overlap, no two curves look alike."""
 
-import dataclasses
 import itertools
 
 import numpy as np
@@ -13,7 +12,6 @@ from hf_procedural import looks
 from hf_procedural.data import blocks
 from hf_procedural.runs import plot, report
 from hf_procedural.show.image import image
-from hf_procedural.training.begin import log_short_runs
 
 RANGES = [
     (3e8, 4e15),
@@ -136,26 +134,3 @@ def test_cells_fill_the_picture_of_an_automaton(name, parameters, drawn, tmp_pat
         last = np.flatnonzero(~blank).max()
         assert last == len(blank) - 1  # nothing is empty up to the right border
         assert panel.get_position().width * figure.get_figwidth() > 0.4 * figure.get_figwidth()
-
-
-def test_a_short_run_logs_ten_times():
-    @dataclasses.dataclass
-    class Arguments:
-        max_steps: int = -1
-        num_train_epochs: float = 2
-        logging_steps: float = 50
-        train_batch_size: int = 4
-        gradient_accumulation_steps: int = 1
-        world_size: int = 1
-
-    for given, rows, expected in (
-        ({"max_steps": 30}, None, 3),
-        ({"max_steps": 5}, None, 1),
-        ({"max_steps": 80}, None, 8),
-        ({"max_steps": 500}, None, 50),
-        ({"max_steps": 30, "logging_steps": 40}, None, 40),  # as it was said
-        ({}, 80, 4),
-    ):
-        args = Arguments(**given)
-        log_short_runs(args, rows)
-        assert args.logging_steps == expected

@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 import types
+from types import SimpleNamespace
 
 import pytest
 from support.running import RECIPES, history, run_here
-from transformers.integrations import integration_utils
+from transformers.integrations import TrackioCallback, integration_utils
+from trl.extras import profiling
 
 import hf_procedural
 from hf_procedural.data import blocks
 from hf_procedural.tasks import IGNORE
+from hf_procedural.training.trackers import one_tracked_run
 
 SIZE = ("--size", "1_2_8", "--streaming", "--validation_size", 8, "--max_steps", 2, "--per_device_train_batch_size", 16)
 SIZE += ("--disable_tqdm", "true")
@@ -71,6 +74,35 @@ def test_a_study_is_one_project(trackio, monkeypatch, tmp_path):
     calls = [call for call in trackio.calls if call[0] != "log"]
     name, group = "haystack-8_scratch_seed_0", "study_haystack-8_scratch"
     assert calls == [("init", "study", name, group, "never"), ("finish",)]
+
+
+def test_what_trl_logs_is_told_at_its_step(trackio, monkeypatch, tmp_path):
+    monkeypatch.setattr(profiling, "trackio", trackio, raising=False)
+    monkeypatch.setattr(profiling, "is_trackio_available", lambda: True)
+    task = ["--task", "sort-4", "--disable_tqdm", "true", "--validation_size", 8, "--max_steps", 2]
+    run_here(monkeypatch, "pretrain", *task, *SIZE[:3], "--output_dir", tmp_path / "sort")
+    words = ["--init_from", tmp_path / "sort", "--num_generations", 2, "--per_device_train_batch_size", 4]
+    words += ["--logging_steps", 1, "--log_completions", "false", "--report_to", "trackio"]
+    words += ["--output_dir", tmp_path / "study/run"]
+    run_here(monkeypatch, "rlvr", *task, *words)
+    logs = [call[1:] for call in trackio.calls if call[0] == "log"]
+    assert {step for values, step in logs if any(name.startswith("profiling/") for name in values)} >= {0, 1}
+    assert [step for values, step in logs if "train/loss" in values] == [1, 2]
+
+
+def test_a_run_that_fails_is_ended_for_its_tracker(trackio, tmp_path):
+    tracker = TrackioCallback()
+    args = SimpleNamespace(report_to=["trackio"], run_name="run", project="study")
+    state = SimpleNamespace(is_world_process_zero=True)
+    handler = SimpleNamespace(callbacks=[tracker])
+    trainer = SimpleNamespace(callback_handler=handler, args=args, state=state, control=None)
+    trainer.model = trainer.processing_class = None
+    init, log = trackio.init, trackio.log
+    with pytest.raises(KeyboardInterrupt), one_tracked_run(trainer):
+        tracker._initialized = True
+        raise KeyboardInterrupt
+    assert trackio.calls == [("finish",)]
+    assert "on_train_end" not in vars(tracker) and (trackio.init, trackio.log) == (init, log)
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ import json
 import re
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import yaml
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
 from support.specimens import SPECIMENS, is_shuffled, specimen_id
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
@@ -87,6 +90,12 @@ def test_what_is_no_prompt_is_said_in_a_line(prompt, said):
     with pytest.raises(ValueError, match=said) as caught:
         asked_of(hp.task("sort-4", vocab_size=10)).typed(prompt)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", ["<pad>", "7 <pad> 3 1", "1 2 <sep> 1 2"])
+def test_marks_stand_in_a_prompt_only_where_rows_have_them(prompt):
+    with pytest.raises(ValueError, match="no prompt of this task"):
+        asked_of(hp.task("sort-4", vocab_size=10)).typed(prompt)
 
 
 def test_a_prompt_of_another_length_is_warned_of():
@@ -197,6 +206,16 @@ def test_a_curriculum_tells_the_lengths_that_were_reached(run_folder):
     assert "prompts of 3, 5 tokens" in opening.asking_of(subject, run).trained
 
 
+def test_a_file_that_a_stranger_names_is_not_run(run_folder, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')")
+    folder = run_folder(hp.tokenizer("sort-4"), task="sort-4", task_file=str(tmp_path / "mine.py"))
+    monkeypatch.setattr(opening, "cached_file", lambda repo, name: str(folder / name))
+    subject, _ = opening.open_model(str(folder))
+    with pytest.raises(ValueError, match="^some/run: its task_file .*mine.py is somebody else's and is not run$"):
+        opening.asking_of(subject, "some/run")
+    assert not (tmp_path / "was_run").exists()
+
+
 def test_what_no_recipe_tells_is_named(run_folder):
     folder = run_folder(hp.tokenizer("sort-4", vocab_size=10))
     (folder / "recipe.yaml").unlink()
@@ -305,6 +324,27 @@ def test_text_of_own_files_is_not_in_a_card(run_folder, text_tokenizer, tmp_path
     (folder / "recipe.yaml").write_text("{dataset: [pydoc], sequence_length: 48}")
     kept.keep_answers(trainer_of(folder))
     assert (folder / "answers.json").exists()
+
+
+@pytest.mark.parametrize("about", [{"private": True}, {"gated": "auto"}, {"private": None}, "not found", "offline", {}])
+def test_only_text_that_everybody_can_read_is_in_a_card(run_folder, text_tokenizer, monkeypatch, caplog, about):
+    folder = run_folder(text_tokenizer, "semantic", 128, dataset="me/notes", sequence_length=48)
+    tokens = []
+
+    def dataset_info(api, name, timeout):
+        tokens.append((name, api.token))
+        if about == "not found":
+            raise RepositoryNotFoundError("", response=httpx.Response(401, request=httpx.Request("GET", "http://hub")))
+        if about == "offline":
+            raise ConnectionError("no way to the Hub")
+        return SimpleNamespace(**{"private": False, "gated": False} | about)
+
+    monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
+    monkeypatch.setattr(kept, "answers_of", lambda *_: {})
+    kept.keep_answers(trainer_of(folder))
+    assert tokens == [("me/notes", False)]  # asked as a stranger
+    assert (folder / "answers.json").exists() == (about == {})
+    assert ("no way to the Hub" in caplog.text) == (about == "offline")
 
 
 def test_long_and_strange_text_stays_in_its_cell():
