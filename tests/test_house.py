@@ -32,6 +32,7 @@ GROUND = {
     "locks",
     "layout",
     "looks",
+    "machine",
     "moved",
     "registration",
     "renamed",

@@ -1,26 +1,14 @@
 """Whether a model fits into this machine, found before it is made: counted without its weights."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
+from .. import machine
 from ..errors import in_bytes
 
 _COUNTED = 1_000  # layers at most that are made, without weights, to count them; more are as the second one
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container, Slurm's among
-
-
-def of_machine() -> int:
-    """Bytes of memory that this process may use at most."""
-    memory = psutil.virtual_memory().total
-    for file in map(Path, _LIMITS):
-        limit = file.read_text().strip() if file.is_file() else ""
-        if limit.isdigit():
-            memory = min(memory, int(limit))
-    return memory
 
 
 def check_fits(make: Callable[[int], PreTrainedConfig], layers: int, dtype: torch.dtype) -> None:
@@ -33,7 +21,7 @@ def check_fits(make: Callable[[int], PreTrainedConfig], layers: int, dtype: torc
             number = first + (layers - 1) * (second - first)
     except Exception:  # of what cannot be made without weights, making it tells more
         return
-    needed, memory = number * dtype.itemsize, of_machine()
+    needed, memory = number * dtype.itemsize, machine.memory()
     if needed > memory:
         kind = str(dtype).removeprefix("torch.")
         raise ValueError(

@@ -15,7 +15,7 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
 
     Args:
         folder: below which runs, studies and tokenizers may be read; None: none at all, as strangers are shown it.
-        host: whose address is listened at (default: gradio's, which is this machine's own, and all of a Space's).
+        host: whose address is listened at (default: gradio's, which GRADIO_SERVER_NAME names, as in a Space).
         port: default: gradio's, the first free one from 7860 on.
 
     Raises ValueError for a port that is taken.
@@ -36,7 +36,7 @@ def open_page(folder: str | None = None, host: str | None = None, port: int | No
     from .worker import Workers
 
     place = Place(folder and str(Path(folder).resolve()))
-    workers = Workers(is_public=place.is_public)
+    workers = Workers(is_public=place.is_public or not is_local(host))
     workers.warm()
     app = page(workers, place)
     try:
@@ -59,8 +59,8 @@ def open_page(folder: str | None = None, host: str | None = None, port: int | No
 
 
 def is_local(host: str | None) -> bool:
-    """Whether only this machine reaches what listens at an address."""
-    return host is None or host in _LOCAL
+    """Whether only this machine reaches what listens at an address; None may be any (GRADIO_SERVER_NAME)."""
+    return host in _LOCAL
 
 
 class _WithPolicy:

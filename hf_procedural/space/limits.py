@@ -12,8 +12,9 @@ TOKENS = 2**21  # tokens of a vocabulary
 ROWS = 1_000_000  # the number of a row, at most
 SHOWN, LONG = 3, 512  # rows that are drawn; of rows with more tokens than this, one
 CHARACTERS = 200_000  # of what is typed, or of a row in words
-SECONDS = 120  # that one look may take: the first of a task compiles its loops
-MEMORY = 16 * 2**30  # bytes of addresses of a process; most of them are libraries
+SECONDS = 120  # that one answer may take
+SECONDS_PUBLIC = 20  # where strangers ask; the first look at a task compiles its loops, and has SECONDS there too
+MEMORY = 16 * 2**30  # bytes of addresses of a process, at most; most of them are libraries
 WIDTHS = range(30, 121)  # characters of a drawn line
 DOWNLOAD = 64 * 2**20  # bytes of one file from the Hub
 CACHE = 2**30  # bytes that strangers have had fetched, above which all are forgotten
@@ -21,7 +22,7 @@ PASSING = "of strangers"  # the mark of a folder of those
 SOURCES = 8  # folders or repos that are compared at a time
 WORDS = (
     f"rows of at most {ROW:,} tokens, vocabularies of at most {TOKENS:,}, the first {ROWS:,} rows of a split, "
-    f"{SECONDS} s for a look"
+    f"{SECONDS_PUBLIC} s for an answer ({SECONDS} for the first look at a task)"
 )
 
 

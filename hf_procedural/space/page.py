@@ -11,7 +11,7 @@ from ..tasks.splits import SIZES
 from . import fields, runs
 from .limits import ROWS, WORDS, Place
 from .style import FONTS, STYLE, WIDTH
-from .worker import Refused, Workers
+from .worker import Overtaken, Refused, Workers
 
 TITLE = "Procedural explorer"
 _HEAD = f"# {TITLE}\nData without meaning that language models learn from, and what they learned: look at it, try it."
@@ -87,11 +87,13 @@ def _tasks(app: gr.Blocks, workers: Workers, place: Place) -> None:
             ]
     outputs = [chosen, drawing, explained, *checking, *taken]
 
-    def look(name, split, seed, row, width, *values):
+    def look(request: gr.Request, name, split, seed, row, width, *values):
         names = [field.name for field in fields.fields_of(task_class(name))] if name in list_tasks() else []
         given = dict(zip(names, values, strict=False))
         try:
-            seen = workers.ask("look", name, given, split, seed, row, width)
+            seen = workers.ask("look", name, given, split, seed, row, width, visitor=request.session_hash)
+        except Overtaken:
+            return gr.skip()
         except Refused as error:
             return [None, _error(error), "", *_nothing_to_check(), "", "", ""]
         texts = [seen[text] for text in ("python", "yaml", "command")]

@@ -35,7 +35,7 @@ def recipe(name: str, parameters: dict, seed: int = 0) -> str:
     settings: dict[str, Any] = {"task": name}
     settings |= {"task_parameters": parameters} if parameters else {}
     settings |= _MODEL | {"output_dir": f"runs/{name}"} | _TRAINING
-    settings |= {"data_seed": seed} if seed else {}
+    settings |= {"data_seed": seed}  # of 0, too: a recipe's own is 42
     lines = [f"# saved as {name}.yaml: hf-procedural pretrain {name}.yaml"]
     for key, value in settings.items():
         line = yaml.safe_dump({key: value}, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)

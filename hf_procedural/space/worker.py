@@ -18,8 +18,9 @@ import threading
 import traceback
 from pathlib import Path
 
+from .. import machine
 from ..terminal import in_a_line, logger
-from .limits import MEMORY, PASSING, SECONDS
+from .limits import MEMORY, PASSING, SECONDS, SECONDS_PUBLIC
 
 QUESTIONS = {  # the function of this package that answers
     "look": "rows.look",
@@ -30,6 +31,7 @@ QUESTIONS = {  # the function of this package that answers
     "run": "runs.look",
     "compare": "runs.compare",
 }
+QUICK = ("check", "reveal")  # which have a process of their own, so that no look holds them up
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -37,40 +39,64 @@ class Refused(ValueError):
     """What a process says of a question that it does not answer, in one line."""
 
 
+class Overtaken(Refused):
+    """What was ended for something newer that the same visitor asked."""
+
+
 class Workers:
     """Some processes, started when they are first needed.
 
     Args:
-        number: how many questions are answered at a time.
-        is_public: whether strangers ask; then no token of the Hub is used.
-        seconds: that an answer may take.
+        number: how many questions are answered at a time, beside one of `QUICK`.
+        is_public: whether strangers ask; then no token of the Hub is used, and time and memory are shorter.
     """
 
-    def __init__(self, number: int = 2, is_public: bool = True, seconds: float = SECONDS):
-        self.seconds = seconds
+    def __init__(self, number: int = 2, is_public: bool = True):
+        self.seconds = SECONDS_PUBLIC if is_public else SECONDS  # that an answer may take
+        self.first = SECONDS  # and the first look at a task, or the first answer of another kind
+        self.memory = min(MEMORY, machine.memory() // (number + 2)) if is_public else MEMORY  # that a process may take
         self._cache = tempfile.TemporaryDirectory(prefix="procedural-explorer-") if is_public else None
         self.environment = _environment(self._cache.name if self._cache else None)
-        self._idle: queue.LifoQueue[subprocess.Popen | None] = queue.LifoQueue()
-        for _ in range(number):
-            self._idle.put(None)
+        self._idle, self._idle_quick = _places(number), _places(1)
         self._started: set[subprocess.Popen] = set()
+        self._compiled: set[str] = set()  # kinds of questions that were answered before
+        self._asked: dict[object, subprocess.Popen] = {}  # what is being answered, by who asked
+        self._lock = threading.Lock()  # of `_asked`
         atexit.register(self.close)
 
-    def ask(self, question: str, *arguments):
-        """The answer to one of `QUESTIONS`. Raises Refused."""
-        process = self._idle.get()
+    def ask(self, question: str, *arguments, visitor: str | None = None):
+        """The answer to one of `QUESTIONS`. Raises Refused, and Overtaken for what a `visitor` asked before."""
+        idle = self._idle_quick if question in QUICK else self._idle
+        asker = visitor or object()
+        with self._lock:
+            if older := self._asked.pop(asker, None):
+                older.kill()
+        process = idle.get()
         try:
             if process is None or process.poll() is not None:
                 process = self._start()
-            answer = self._exchange(process, [question, *arguments])
+            with self._asked_by(asker, process):
+                answer = self._exchange(process, [question, *arguments], asker)
         except BaseException:
             process = self._end(process)
             raise
         finally:
-            self._idle.put(process)
+            idle.put(process)
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer["answer"]
+
+    @contextlib.contextmanager
+    def _asked_by(self, asker: object, process: subprocess.Popen):
+        """Within, a newer question of the same one ends the process."""
+        with self._lock:
+            self._asked[asker] = process
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._asked.get(asker) is process:
+                    del self._asked[asker]
 
     def warm(self) -> None:
         """Starts a process ahead of the first question, without waiting for it."""
@@ -85,7 +111,7 @@ class Workers:
             self._cache.cleanup()
 
     def _start(self) -> subprocess.Popen:
-        command = [sys.executable, "-m", __name__]
+        command = [sys.executable, "-m", __name__, str(self.memory)]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True, encoding="utf-8"
         )
@@ -98,9 +124,11 @@ class Workers:
             process.communicate()
             self._started.discard(process)
 
-    def _exchange(self, process: subprocess.Popen, question: list) -> dict:
+    def _exchange(self, process: subprocess.Popen, question: list, asker: object) -> dict:
         assert process.stdin is not None and process.stdout is not None  # which are pipes
-        timer = threading.Timer(self.seconds, process.kill)
+        kind = " ".join(map(str, question[:2])) if question[0] == "look" else question[0]
+        seconds = self.seconds if kind in self._compiled else max(self.first, self.seconds)
+        timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
             process.stdin.write(json.dumps(question) + "\n")
@@ -111,13 +139,24 @@ class Workers:
         finally:
             is_late = not timer.is_alive()
             timer.cancel()
-        if line:
-            return json.loads(line)
+        answer = json.loads(line) if line else {}
+        if is_late or "answer" in answer:
+            self._compiled.add(kind)
+        if answer:
+            return answer
         if is_late:
-            raise Refused(
-                f"that takes more than {self.seconds:g} s, and was stopped: take something smaller, or try again"
-            )
+            raise Refused(f"that takes more than {seconds:g} s, and was stopped: take something smaller, or try again")
+        if self._asked.get(asker) is not process:
+            raise Overtaken("something newer was asked")
         raise Refused("that takes more memory than there is here, or has ended the process: take something smaller")
+
+
+def _places(number: int) -> queue.LifoQueue:
+    """Those of some processes, which are not started yet."""
+    places: queue.LifoQueue[subprocess.Popen | None] = queue.LifoQueue()
+    for _ in range(number):
+        places.put(None)
+    return places
 
 
 def _environment(cache: str | None) -> dict[str, str]:
@@ -156,11 +195,11 @@ def _answer(question: str, *arguments) -> dict:
         return {"refused": f"that went wrong: {type(error).__name__} {in_a_line(error)[:300]}"}
 
 
-def _limit_memory() -> None:
+def _limit_memory(most: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has none
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def main() -> None:
@@ -168,7 +207,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is left to the process that started this one
-    _limit_memory()
+    _limit_memory(int(sys.argv[1]))
     importlib.import_module(".rows", __package__)  # ahead of the first question
     serve(sys.stdin, answers)
 

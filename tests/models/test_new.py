@@ -12,8 +12,9 @@ from support.running import ROOT
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
 import hf_procedural
+from hf_procedural import machine
 from hf_procedural.data.tokenization import load_tokenizer
-from hf_procedural.models import build, fields, memory, saving
+from hf_procedural.models import build, fields, saving
 from hf_procedural.text.tokenizers import train_tokenizer
 from hf_procedural.training import finish
 from hf_procedural.training.arguments import InitArguments, ModelArguments
@@ -176,14 +177,14 @@ def test_what_is_no_model_is_refused_in_one_line(arguments, message, tmp_path):
 
 
 def test_memory_is_what_a_container_has(tmp_path, monkeypatch):
-    whole = memory.of_machine()
+    whole = machine.memory()
     monkeypatch.setattr(
-        memory, "_LIMITS", (write(tmp_path, {}) + "/none", str(tmp_path / "max"), str(tmp_path / "limit"))
+        machine, "_LIMITS", (write(tmp_path, {}) + "/none", str(tmp_path / "max"), str(tmp_path / "limit"))
     )
     (tmp_path / "max").write_text("max\n")
-    assert memory.of_machine() >= whole
+    assert machine.memory() >= whole
     (tmp_path / "limit").write_text("12345\n")
-    assert memory.of_machine() == 12_345
+    assert machine.memory() == 12_345
 
 
 def test_layers_need_a_source():

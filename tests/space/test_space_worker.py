@@ -3,13 +3,19 @@
 import io
 import json
 import os
+import threading
+import time
+import types
 from pathlib import Path
 
 import pytest
 
-from hf_procedural.space import hub, limits, worker
+from hf_procedural import cli, machine
+from hf_procedural.space import app, hub, limits, worker
 from hf_procedural.space.limits import Place
-from hf_procedural.space.worker import Refused, Workers
+from hf_procedural.space.worker import Overtaken, Refused, Workers
+
+ENDLESS = {"grid": 64, "length": 2048, "burn_in": 10**9}  # of nca
 
 
 @pytest.fixture
@@ -31,11 +37,11 @@ def test_answers_come_from_another_process_which_stays(workers):
 
 def test_what_takes_too_long_is_stopped_and_the_next_question_is_answered(workers):
     workers.ask("look", "sort", {}, "train", 0, 1, 80)
-    workers.seconds = 0.5
+    workers.seconds = workers.first = 0.5
     with pytest.raises(Refused, match="takes more than 0.5 s, and was stopped"):
-        workers.ask("look", "nca", {"grid": 64, "length": 2048, "burn_in": 10**9}, "train", 0, 1, 80)
+        workers.ask("look", "nca", ENDLESS, "train", 0, 1, 80)
     assert not workers._started
-    workers.seconds = 100
+    workers.seconds = workers.first = 100
     assert "sort-16" in workers.ask("look", "sort", {}, "train", 0, 1, 80)["explained"]
 
 
@@ -78,6 +84,95 @@ def test_strangers_use_no_token_and_leave_nothing(monkeypatch):
     assert not (cache / "models--a--b").exists()
     public.close()
     assert not cache.exists()
+
+
+def test_one_look_of_a_visitor_holds_up_neither_answers_nor_the_next_look(workers):
+    chosen = workers.ask("look", "sort", {}, "train", 0, 1, 80)["chosen"]
+    ended = []
+
+    def look():
+        try:
+            workers.ask("look", "nca", ENDLESS, "train", 0, 1, 80, visitor="a")
+        except Overtaken as error:
+            ended.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    while "a" not in workers._asked:
+        time.sleep(0.01)
+    assert workers.ask("check", chosen, "7 3 3 29 <sep>", "") and looking.is_alive()
+    assert "sort-16" in workers.ask("look", "sort", {}, "train", 0, 1, 80, visitor="a")["explained"]
+    looking.join()
+    assert len(ended) == 1 and not workers._asked
+
+
+def test_strangers_wait_less_but_for_the_first_look_at_a_task():
+    strangers = Workers(number=1)
+    try:
+        assert (strangers.seconds, strangers.first) == (limits.SECONDS_PUBLIC, limits.SECONDS) == (20, 120)
+        strangers.seconds, strangers.first = 0.5, 2
+        for seconds in ("2", "0.5"):
+            with pytest.raises(Refused, match=f"takes more than {seconds} s"):
+                strangers.ask("look", "nca", ENDLESS, "train", 0, 1, 80)
+    finally:
+        strangers.close()
+
+
+def test_processes_of_strangers_fit_into_the_machine(tmp_path, monkeypatch):
+    resource = pytest.importorskip("resource")
+    (tmp_path / "max").write_text(str(8 * 2**30))
+    monkeypatch.setattr(machine, "_LIMITS", (str(tmp_path / "max"),))
+    strangers = Workers(number=2)
+    try:
+        strangers.ask("look", "sort", {}, "train", 0, 1, 80)
+        (process,) = strangers._started
+        assert resource.prlimit(process.pid, resource.RLIMIT_AS)[0] == 2 * 2**30  # of three, and the page itself
+    finally:
+        strangers.close()
+    assert Workers(is_public=False).memory == limits.MEMORY
+
+
+@pytest.mark.parametrize(
+    ("words", "folder", "host", "is_public"),
+    [
+        ([], ".", "127.0.0.1", False),
+        (["--runs", "."], ".", "127.0.0.1", False),
+        (["--host", "localhost"], ".", "localhost", False),
+        (["--host", "0.0.0.0"], None, "0.0.0.0", True),
+        (["--host", "0.0.0.0", "--runs", "."], ".", "0.0.0.0", True),
+    ],
+)
+def test_who_reaches_the_page_is_told_by_the_address_alone(words, folder, host, is_public, monkeypatch):
+    served, made = [], []
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setattr(app, "serve", lambda *given: served.append(given))
+    args = cli.parse(["space", *words])
+    args.run(args)
+    assert served == [(folder, host, None)]
+
+    def fails(**given):
+        made.append(given)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(worker, "Workers", fails)
+    with pytest.raises(RuntimeError, match="seen"):
+        app.open_page(*served[0])
+    assert made == [{"is_public": is_public}]
+
+
+def test_a_look_is_asked_for_its_visitor():
+    from hf_procedural.space.page import page
+
+    visitors = []
+
+    class Busy:
+        def ask(self, *_, visitor):
+            visitors.append(visitor)
+            raise Overtaken("something newer was asked")
+
+    looks = [function.fn for function in page(Busy(), Place()).fns.values() if function.name == "look"]
+    looks[0](types.SimpleNamespace(session_hash="a"), "sort", "train", 0, 1, 80)
+    assert visitors == ["a"]
 
 
 def test_folders_are_read_below_one_alone(tmp_path):
