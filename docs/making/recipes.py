@@ -58,7 +58,7 @@ def _settings(name: str) -> str:
 
 def _title(kind) -> str:
     title = getattr(kind, "_argument_group_name", None) or "arguments"
-    title = title.partition(":")[0]
+    title = title.partition(" (")[0].partition(":")[0]
     return title[0].upper() + title[1:]
 
 

@@ -48,7 +48,8 @@ _EVERY = {
     "checkpoint-N": "checkpoints, for `--resume_from_checkpoint true`; `save_total_limit` says how many stay",
     "digests.json": "digests of the files of the model or checkpoint, by which damage is seen before it is read",
     folder.ANSWERS: "five prompts of the validation split with the model's greedy answers, which the card shows; "
-    "none where they would be text of your own files, nor under FSDP and DeepSpeed",
+    "none where they would be text of your own files or of a data set of the Hub that not everybody can read, nor "
+    "under FSDP and DeepSpeed",
     "training_args.bin": "the Trainer's own; nothing of ours reads it (it is a pickle)",
     "README.md": "the model card, with figures, curves and, where the model answers prompts, some of its answers",
 }
