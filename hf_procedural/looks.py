@@ -1,4 +1,4 @@
-"""How figures look, all of them: colours, marks and dashes that differ without colour vision, and ticks with room.
+"""How figures look, all of them: colours, marks and patterns that differ without colour vision, and ticks with room.
 
 The colours are those of Okabe and Ito (2008, "Color Universal Design"), without their yellow, which is faint on white.
 """
@@ -6,12 +6,22 @@ The colours are those of Okabe and Ito (2008, "Color Universal Design"), without
 import math
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-BLACK, GRAY = "#000000", "#7F7F7F"
+BLACK, GRAY, BROWN = "#000000", "#7F7F7F", "#661100"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-CELLS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, BLACK, "#F0E442", GRAY)  # states of automata, side by side
+CELLS = (
+    BLUE,
+    ORANGE,
+    GREEN,
+    VERMILLION,
+    SKY,
+    PURPLE,
+    BLACK,
+    "#F0E442",
+    GRAY,
+    BROWN,
+)  # states of automata, side by side
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "xxx", "---", "\\\\\\", "ooo", "+++")  # of bars, beside their colours
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 GRADED = "RdBu"  # below and above a middle; its ends differ without colour vision, too
 _TICKS = 6  # on an axis at most
 
@@ -55,6 +65,8 @@ def few_ticks(low: float, high: float) -> list[float]:
     >>> few_ticks(30, 400), few_ticks(1e3, 1e12)
     ([50, 100, 200], [1000, 100000, 10000000, 1000000000, 100000000000])
     """
+    if low == high:  # of a run that was evaluated once
+        return [low]
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for factors in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = _within(factors, range(first, last + 1), low, high)

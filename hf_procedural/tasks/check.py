@@ -88,6 +88,9 @@ def _check(task: Task, rows: int) -> None:
 
 
 def _check_row(task, input_ids, labels, demand):
+    if hasattr(task, "solve") and not isinstance(task, Asked):
+        solved = task.solve(task.prompt_of(input_ids, labels))
+        demand(isinstance(solved, list), f"solve must give a list of ids, got {type(solved).__name__}")
     if task.is_row(input_ids, labels):
         if isinstance(task, Asked):
             prompt, answer = task.question(input_ids, labels)

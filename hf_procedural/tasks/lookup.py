@@ -37,7 +37,8 @@ def task_class(name: str) -> type[Task]:
         _load_entry_points()
     if name not in REGISTRY:
         hint = nearest(name, REGISTRY, most=3, cutoff=0.4)
-        raise ValueError(f"unknown task {name!r}{hint} (tasks: {', '.join(REGISTRY)})")
+        own = "one of your own needs its --task_file, or load_task_file"
+        raise ValueError(f"unknown task {name!r}{hint} ({own}; tasks: {', '.join(REGISTRY)})")
     return REGISTRY[name]
 
 

@@ -14,6 +14,7 @@ from hf_procedural.runs import plot, report
 from hf_procedural.show.image import image
 
 RANGES = [
+    (37, 37),
     (3e8, 4e15),
     (2e9, 2.1e9),
     (1, 600),
@@ -102,6 +103,11 @@ def test_few_ticks_lie_within_and_are_round():
     for low, high in RANGES:
         ticks = looks.few_ticks(low, high)
         assert min(high - low, 1) + 1 <= len(ticks) <= 6 and all(low <= tick <= high for tick in ticks), (low, high)
+
+
+def test_states_of_the_published_automata_have_colours_of_the_palette():
+    states = hp.task("nca-10").states
+    assert states <= len(looks.CELLS) == len(set(looks.CELLS))
 
 
 def test_arms_differ_without_colour():

@@ -17,7 +17,7 @@ from hf_procedural.tasks import lookup, plugins
 from hf_procedural.tasks.registry import REGISTRY
 
 GUIDE = (ROOT / "docs" / "guides" / "your-own-task.md").read_text()
-SOURCE = re.search(r"is a task once it is registered:\n\n```python\n(.*?)```", GUIDE, re.DOTALL)[1]
+SOURCE = re.search(r"Save this as `my_task.py`:\n\n```python\n(.*?)```", GUIDE, re.DOTALL)[1]
 
 
 @pytest.fixture(autouse=True)
@@ -41,25 +41,26 @@ def file(tmp_path, monkeypatch):
 
 def test_the_readme_s_task_is_about_twenty_lines_and_right(file):
     assert len([line for line in SOURCE.splitlines() if line.strip()]) <= 30
-    assert hp.load_task_file(file) == ["digit_sum"] == hp.load_task_file(file)
-    hp.check_task(hp.task("digit_sum-5"))
-    data = load_dataset("procedural", "digit_sum-6", train_size=100)
-    streamed = load_dataset("procedural", "digit_sum-6", train_size=100, split="train", streaming=True)
+    assert hp.load_task_file(file) == ["largest_digit"] == hp.load_task_file(file)
+    hp.check_task(hp.task("largest_digit-5"))
+    data = load_dataset("procedural", "largest_digit-6", train_size=100)
+    streamed = load_dataset("procedural", "largest_digit-6", train_size=100, split="train", streaming=True)
     assert list(streamed) == data["train"].to_list()
-    words = hp.tokenizer("digit_sum-6").decode(data["train"][0]["input_ids"]).split()
-    assert sum(map(int, words[:6])) % 10 == int(words[-1])
-    assert hp.task("digit_sum-4").score("1 2 3 4 =", "0") == 1 and hp.task("digit_sum-4").score("1 2 3 4 =", "1") == 0
+    words = hp.tokenizer("largest_digit-6").decode(data["train"][0]["input_ids"]).split()
+    assert max(map(int, words[:6])) == int(words[-1])
+    task = hp.task("largest_digit-4")
+    assert task.score("1 2 3 4 =", "4") == 1 and task.score("1 2 3 4 =", "1") == 0
 
 
 def test_it_trains_shows_and_publishes(file, monkeypatch, tmp_path, capsys):
-    words = ["--task", "digit_sum-4", "--task_file", file, "--size", "1_1_8", "--max_steps", "4", "--train_size", "500"]
-    words += ["--validation_size", "32", "--eval_steps", "2", "--learning_rate", "1e-2"]
+    words = ["--task", "largest_digit-4", "--task_file", file, "--size", "1_1_8", "--max_steps", "4"]
+    words += ["--train_size", "500", "--validation_size", "32", "--eval_steps", "2", "--learning_rate", "1e-2"]
     run_here(monkeypatch, "pretrain", *words, "--output_dir", "run")
     results = json.loads((tmp_path / "run" / "eval_results.json").read_text())
     assert 0 <= results["eval_exact_match"] <= 1 and (tmp_path / "run" / "model.safetensors").is_file()
     study = [
         "--task",
-        "digit_sum-4",
+        "largest_digit-4",
         "--task_file",
         file,
         "--size",
@@ -71,32 +72,32 @@ def test_it_trains_shows_and_publishes(file, monkeypatch, tmp_path, capsys):
     ]
     run_here(monkeypatch, "probe", *study, "--output_dir", "study")
     capsys.readouterr()
-    cli.main(["show", "digit_sum-4", "--task_file", str(file), "-n", "1"])
-    assert "the sum of digits, modulo 10" in capsys.readouterr().out
+    cli.main(["show", "largest_digit-4", "--task_file", str(file), "-n", "1"])
+    assert "the largest of the digits" in capsys.readouterr().out
     cli.main(["list", "--task_file", str(file)])
-    assert "digit_sum" in capsys.readouterr().out
-    cli.main(["publish", "digit_sum-4", "--task_file", str(file), "--output_dir", "data", "--train_size", "40"])
-    assert load_dataset("data", "digit_sum-4", split="train").num_rows == 40
+    assert "largest_digit" in capsys.readouterr().out
+    cli.main(["publish", "largest_digit-4", "--task_file", str(file), "--output_dir", "data", "--train_size", "40"])
+    assert load_dataset("data", "largest_digit-4", split="train").num_rows == 40
     assert f"--task_file {file}" in (tmp_path / "data" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("digit_sum-6", {}), ("digit_sum-6", {"shuffle_tokens": True}), ("sort-4+digit_sum-6", {})],
+    [("largest_digit-6", {}), ("largest_digit-6", {"shuffle_tokens": True}), ("sort-4+largest_digit-6", {})],
 )
 def test_rows_of_a_changed_task_are_not_those_in_the_cache(name, parameters, file):
     hp.load_task_file(file)
     assert not hp.task(name, **parameters).is_ours and hp.task("sort-4", **parameters).is_ours
     first = load_dataset("procedural", name, train_size=50, split="train", **parameters)["labels"]
-    del sys.modules["my_task"], REGISTRY["digit_sum"]
-    file.write_text(SOURCE.replace("% 10", "% 7"))
+    del sys.modules["my_task"], REGISTRY["largest_digit"]
+    file.write_text(SOURCE.replace("[max(", "[min(").replace(".max(", ".min("))
     hp.load_task_file(file)
     assert load_dataset("procedural", name, train_size=50, split="train", **parameters)["labels"] != first
 
 
 BROKEN = [
     ("    def solve(self, prompt_ids):", "    def answer(self, prompt_ids):", "define solve(prompt_ids)"),
-    ("return [sum(", "return [1 + sum(", "solve contradicts a row: "),
+    ("return [max(", "return [1 + max(", "solve contradicts a row: "),
     ("labels[:, -1] = input_ids[:, -1]", "labels[:, -1] = 3", "labels must be -100 or equal to input_ids"),
     ("labels[:, -1] = input_ids[:, -1]", "", "a row without a label teaches nothing"),
     (
@@ -110,12 +111,13 @@ BROKEN = [
     ('"=", "<pad>"', '"=", "pad"', "vocabulary must have <pad>"),
     ('"=", "<pad>"', '"=", "=", "<pad>"', "vocabulary has a token twice"),
     ("frozen=True", "frozen=False", "frozen"),
-    ('name = "digit_sum"', 'name = "Digit-Sum"', "name must be a word of lower-case letters"),
+    ('name = "largest_digit"', 'name = "Largest-Digit"', "name must be a word of lower-case letters"),
     ('headline = "length"', 'headline = "size"', "headline must be one of its fields"),
-    ('    summary = "the sum of digits, modulo 10"\n', "", "summary must be a line"),
-    ('name = "digit_sum"', 'name = "sort"', "task name 'sort' is taken by hf_procedural.tasks.sequence.Sort"),
+    ('    summary = "the largest of the digits"\n', "", "summary must be a line"),
+    ('name = "largest_digit"', 'name = "sort"', "task name 'sort' is taken by hf_procedural.tasks.sequence.Sort"),
     ("import numpy as np", "import nothing_of_this_name", "ModuleNotFoundError"),
     ("@hp.register\n", "", "registers no task"),
+    ("return [max(token for token in prompt_ids if token < 10)]", "return 9", "solve must give a list of ids, got int"),
 ]
 
 
@@ -128,7 +130,7 @@ def test_a_broken_one_is_refused_with_the_reason(right, wrong, reason, file, cap
         hp.load_task_file(file)
     assert "\n" not in str(error.value) and list(REGISTRY) == before
     with pytest.raises(SystemExit):
-        cli.main(["show", "digit_sum-4", "--task_file", str(file)])
+        cli.main(["show", "largest_digit-4", "--task_file", str(file)])
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -165,5 +167,5 @@ def test_packages_offer_tasks_by_entry_points(file, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points if group == plugins.GROUP else ())
     lookup._load_entry_points.cache_clear()
     with pytest.warns(UserWarning, match="entry point broken = my_broken: KeyError: 'oh'"):
-        assert hp.list_tasks()[-1] == "digit_sum"
-    assert hp.task("digit_sum-4").solve([1, 2, 3, 4]) == [0]
+        assert hp.list_tasks()[-1] == "largest_digit"
+    assert hp.task("largest_digit-4").solve([1, 2, 3, 4]) == [4]
