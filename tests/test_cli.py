@@ -9,6 +9,7 @@ import re
 import runpy
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -417,8 +418,8 @@ def test_a_copied_recipe_has_all_that_it_needs(name, run, tmp_path, error_of):
     assert script.read_text() == (RECIPES / script.name).read_text()
     assert all(Path(line).is_file() for line in printed[:-1]) and f"{script} --help" in printed[-1]
     text = script.read_text()
-    templates = re.findall(r'TEMPLATES? / "(\w+\.txt)"|"templates" / "(\w+\.txt)"', text)
-    needed = {Path("mine/templates", *parts) for parts in templates}
+    templates = re.findall(r'(?:TEMPLATES|templates_of\(__file__\)) / "(\w+\.txt)"', text)
+    needed = {Path("mine/templates", name) for name in templates}
     needed |= {Path("mine/pretrain.py")} if "import pretrain" in text else set()
     assert {Path(line) for line in printed[:-1]} == {script, *needed}
     assert f"{script} is there already" in error_of(f"recipe copy {name} mine", tmp_path)
@@ -581,6 +582,7 @@ def error_of(capsys):
         ("diagnose a=run --data file --task_parameters '{\"k\": 9}'", "task_parameters: file is text, which has none"),
         ("try", "required: RUN_OR_REPO"),
         ("try runs", "runs: no model there ("),
+        ("try ./rum", "no model ./rum: did you mean run? (a folder, or a Hub id such as ORG/NAME)"),
         ("try run -n -1", "-n must be at least 0, got -1"),
         ("try run --max_new_tokens 0", "max_new_tokens must be at least 1, got 0"),
         ("try run --task srot-4", "unknown task 'srot': did you mean sort"),
@@ -792,3 +794,11 @@ def test_try_reads_prompts_from_a_pipe_and_goes_on_after_a_mistake(asked):
 def test_try_tells_the_lengths_before_the_first_prompt(asked):
     printed = asked("7 3 9 3", "-n", "0")
     assert "warning   this prompt has 5 tokens; training had prompts of 17 alone, so expect" in printed
+
+
+def test_a_port_that_is_taken_is_told_before_anything_heavy_is_imported(capsys):
+    pytest.importorskip("gradio")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as end:
+        cli.main(["space", "--port", str(taken.getsockname()[1])])
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and "is not free" in error and "give another --port" in error and error.count("\n") == 1

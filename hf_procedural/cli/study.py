@@ -46,7 +46,7 @@ def add_commands(commands) -> None:
 def study(args) -> None:
     """Runs it. Raises ValueError for a mistake, before it writes; ends with 2 where a run has failed."""
     from ..locks import holding
-    from ..studies import engine, job, outlook, report
+    from ..studies import engine, job, outlook
     from ..studies.graph import Graph
     from ..studies.reading import read
 
@@ -56,6 +56,8 @@ def study(args) -> None:
     if args.dry_run:
         tell(outlook.outlook(graph))
         return
+    from ..studies import report
+
     is_made = True
     if args.report and not (output / job.PLAN).is_file():
         raise ValueError(f"no study in {output} yet: run it first, without --report")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from .. import accepted
+from ..diagnosis.words import check_models
 from ..tasks import task
 from ..terminal import console, tell, visible
 from ..training.words import mapping
@@ -71,6 +72,7 @@ def _try(args) -> None:
         raise ValueError("task and data: a model is asked one or the other; leave one out")
     if args.task:
         task(args.task, **parameters)
+    check_models({"model": args.model})
     import torch  # and with it the rest, which takes seconds
 
     from ..trying import asking, opening, table

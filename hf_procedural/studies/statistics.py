@@ -20,7 +20,7 @@ import numpy as np
 try:
     from scipy import stats
 except ImportError as error:
-    raise ImportError(f"the report of a study needs scipy: pip install 'hf-procedural[study]' ({error})") from error
+    raise ImportError(f"a study needs scipy, for its report: pip install 'hf-procedural[study]' ({error})") from error
 
 Seed = TypeVar("Seed", bound=Hashable)
 CONFIDENCE = 0.95
