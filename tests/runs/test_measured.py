@@ -48,7 +48,7 @@ def test_values_are_written_as_people_read_them():
 
 def test_the_curves_of_sources_stand_beside_that_of_text(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(plot, "_draw", lambda axis, history, curves: drawn.append(curves) or len(curves))
+    monkeypatch.setattr(plot, "_draw", lambda axis, history, curves, first=0: drawn.append(curves) or len(curves))
     entry = {"step": 2, "eval_loss": 5.0, "eval_text_loss": 5.0, "eval_sort-6_loss": 4.0}
     plot.plot([entry], tmp_path / "training.png", "stdlib")
     plot.plot([{key: value for key, value in entry.items() if "text" not in key}], tmp_path / "training.png", "sort")
