@@ -202,9 +202,11 @@ def _together(work: Work, numbers: range, mark: str, workers: int, tell: Callabl
             tell(total - told)
             told = total
     finally:
-        for process in processes:
+        # Another thread, such as tqdm's, may have taken the interruption before the last one was started.
+        started = [process for process in processes if process.pid is not None]
+        for process in started:
             process.kill()  # in the middle of a shard, whose file is not there then
-        for process in processes:
+        for process in started:
             process.join()
 
 

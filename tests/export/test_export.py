@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import json
+import multiprocessing.process
 import os
 import re
 import shlex
@@ -328,6 +329,23 @@ def test_an_error_of_a_worker_is_that_of_the_command(run, capsys):
         run(*SMALL, "--format", "megatron", "--output_dir", "out", "--workers", 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(r"error: out/train-0000\d-of-00009\.(bin|idx) cannot be written: a folder has its name", line)
+
+
+def test_an_interruption_while_a_worker_starts_is_one(run, monkeypatch):
+    """Another thread may take the signal, though this one blocks it: then a process is there that has not begun."""
+    start = multiprocessing.process.BaseProcess.start
+    begun = []
+
+    def interrupted(process):
+        if begun:
+            raise KeyboardInterrupt
+        begun.append(process)
+        start(process)
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", interrupted)
+    with pytest.raises(SystemExit) as end:
+        run(*SMALL, "--format", "megatron", "--output_dir", "out", "--workers", 2)
+    assert end.value.code == cli.INTERRUPTED and begun[0].exitcode is not None
 
 
 def test_ten_to_the_twelve_rows_are_a_plan(run):
