@@ -1,7 +1,6 @@
 """hf-procedural space: a page to click, here or as a Space of the Hub."""
 
 import importlib.util
-import socket
 from pathlib import Path
 
 from .. import accepted
@@ -75,15 +74,4 @@ def _open(args) -> None:
         raise ValueError(f"runs: no folder {args.runs}")
     host = args.host or "127.0.0.1"  # said, for else GRADIO_SERVER_NAME may say another
     folder = args.runs or ("." if app.is_local(host) else None)
-    if args.port:
-        _check_free(host, args.port)
     app.serve(folder, host, args.port)
-
-
-def _check_free(host: str, port: int) -> None:
-    """Raises ValueError for a port that another program listens at, or that is not ours to take."""
-    try:
-        with socket.create_server((host, port)):
-            pass
-    except OSError as error:
-        raise ValueError(f"port {port} of {host} is not free ({error.strerror}): give another --port") from None

@@ -1,22 +1,18 @@
 """A checkpoint to evaluate: where it lies, what it was trained on, how it is loaded."""
 
-import contextlib
 import dataclasses
 import itertools
-from pathlib import Path
-from typing import cast
 
 import torch
 from datasets.utils import tqdm
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
-from transformers.utils import cached_file
 
 from .. import upstream
 from ..models import prompting
 from ..models.build import load_pretrained, positions_of
 from ..models.suited import adapter_base
-from ..runs.folder import RECIPE, read_recipe
+from ..runs.folder import recipe_of_run, run_of
 from . import suites
 from .library import HFLM
 
@@ -47,13 +43,7 @@ class Checkpoint:
 def open_checkpoint(path: str, max_length: int = suites.MAX_LENGTH) -> Checkpoint:
     """Reads all but the weights. Raises ValueError where there is no causal language model or no fast tokenizer."""
     model, tokenizer = load_pretrained(path, device_map="meta")
-    folder = Path(path)
-    run = str(folder.parent) if folder.name.startswith("checkpoint-") else path
-    recipe = {}
-    with contextlib.suppress(OSError):  # there is none, or none can be had now
-        recipe = read_recipe(Path(cast(str, cached_file(run, RECIPE))))
-    positions = positions_of(model.config)
-    return Checkpoint(path, recipe, tokenizer, positions, max_length)
+    return Checkpoint(path, recipe_of_run(run_of(path)), tokenizer, positions_of(model.config), max_length)
 
 
 def harness_model(checkpoint: Checkpoint, batch_size: int = 16, dtype: str = "auto", device: str | None = None) -> HFLM:

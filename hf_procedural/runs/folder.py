@@ -1,5 +1,6 @@
 """The folder of a run: what is written into it, and whether a run may begin or go on there."""
 
+import contextlib
 import dataclasses
 import json
 import platform
@@ -218,6 +219,29 @@ def open_output(output: Path, recipe: dict, complete: str, free: set[str] | None
                 "choose another folder, or go on with its own arguments"
             )
     return (output / complete).is_file()
+
+
+def run_of(path: str) -> str:
+    """The run, a folder or an id of the Hub, that a model is of: a checkpoint-N folder is in it."""
+    folder = Path(path)
+    return str(folder.parent) if folder.name.startswith("checkpoint-") and folder.is_dir() else path
+
+
+def file_of(run: str, name: str) -> Path | None:
+    """A file of a run, here or on the Hub; None where it has none, or none can be had now."""
+    if Path(run).is_dir():
+        return Path(run, name) if Path(run, name).is_file() else None
+    from transformers.utils import cached_file
+
+    with contextlib.suppress(OSError):
+        return Path(cast(str, cached_file(run, name)))
+    return None
+
+
+def recipe_of_run(run: str) -> dict:
+    """The recipe of a run, here or on the Hub; empty where there is none."""
+    file = file_of(run, RECIPE)
+    return {} if file is None else read_recipe(file)
 
 
 def task_file_of(run: str, recipe: dict) -> str | None:

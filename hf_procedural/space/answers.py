@@ -53,7 +53,7 @@ def solved(task: Task, prompt: str) -> list[int]:
     """The answer to a prompt in words, whose closing separator may be left out. Raises ValueError for no prompt."""
     task.score(prompt, "")  # which says what is wrong with a prompt
     ids = ids_of_words(task)
-    return task.solve(task._close([ids[word] for word in task.words_of(prompt)]))
+    return task.solve(task.closed([ids[word] for word in task.words_of(prompt)]))
 
 
 def _until_end(task: Task, tokens: list[int]) -> list[int]:

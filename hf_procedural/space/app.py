@@ -1,6 +1,7 @@
 """Serves the page: on this machine, or as a Space of the Hub."""
 
 import functools
+import socket
 from pathlib import Path
 
 from ..terminal import tell
@@ -30,6 +31,8 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
 
 def open_page(folder: str | None = None, host: str | None = None, port: int | None = None):
     """As `serve`, without waiting: the app, whose `local_url` is its place, and what is to be closed behind it."""
+    if port is not None:
+        _check_free(host or "", port)  # before all that takes seconds
     from starlette.middleware import Middleware
 
     from .page import look_of_page, page
@@ -54,8 +57,17 @@ def open_page(folder: str | None = None, host: str | None = None, port: int | No
         )
     except OSError as error:
         workers.close()
-        raise ValueError(f"port {port} of {host or 'this machine'} is taken: {error}") from error
+        raise ValueError(f"no port is free: {error}") from error
     return app, workers
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises ValueError for a port that another program listens at, or that is not ours to take."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise ValueError(f"port {port} is not free ({error.strerror}): give another --port") from None
 
 
 def is_local(host: str | None) -> bool:

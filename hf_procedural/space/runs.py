@@ -10,19 +10,19 @@ import yaml
 
 from ..files import read_mapping, read_text
 from ..hub.cards import parse_card
+from ..hub.repos import README
 from ..runs import report as runs_report
 from ..runs.checkpoints import STATE, check_state
-from ..runs.folder import PLOT, PROVENANCE, RECIPE, RESULTS, read_recipe
+from ..runs.folder import LENGTHS, PLOT, PROVENANCE, RECIPE, RESULTS, read_recipe
 from ..runs.plot import plot
 from ..runs.read import read_runs, state_files
 from ..runs.tables import duration, short_paths, si
+from ..studies.job import PLAN
 from ..studies.page import body
 from .hub import fetched
 from .limits import SOURCES, Place, text_of, whole_number
 
-_README = "README.md"
-_PLAN = ".study/plan.json"
-_FILES = (RECIPE, PROVENANCE, STATE, RESULTS, _README, "lengths.json")
+_FILES = (RECIPE, PROVENANCE, STATE, RESULTS, README, LENGTHS)
 _STRANGER = "only models that a recipe of hf_procedural trained have their arguments with them"
 _LISTED, _DEPTH = 200, 4  # folders that are offered, and how far below
 
@@ -38,7 +38,7 @@ def listed(folder: str) -> tuple[list[str], list[str]]:
                 runs.append(where.relative_to(root).as_posix())
                 above = where.parent.relative_to(root).as_posix()
                 several[above] = several.get(above, 0) + 1
-    studies = [file.parent.parent for depth in range(3) for file in root.glob("/".join(["*"] * depth + [_PLAN]))]
+    studies = [file.parent.parent for depth in range(3) for file in root.glob("/".join(["*"] * depth + [str(PLAN)]))]
     studies = [study.relative_to(root).as_posix() for study in studies]
     groups = [name for name, count in several.items() if count > 1 and name not in studies]
     return runs, [*sorted(studies), *sorted(groups)]
@@ -64,20 +64,20 @@ def _title(name: str, where: Path, history: list[dict]) -> str:
     """What a run came to, in a line."""
     results = read_mapping(where / RESULTS) if (where / RESULTS).is_file() else {}
     steps = max((entry["step"] for entry in history), default=0)
-    facts = [f"{steps:,} steps"]
+    said = [f"{steps:,} steps"]
     tokens = next(
         (entry["num_input_tokens_seen"] for entry in reversed(history) if entry.get("num_input_tokens_seen")), 0
     )
-    facts += [f"{si(tokens)} tokens"] if tokens else []
+    said += [f"{si(tokens)} tokens"] if tokens else []
     seconds = next((entry["train_runtime"] for entry in reversed(history) if "train_runtime" in entry), None)
-    facts += [duration(seconds)] if isinstance(seconds, int | float) else []
+    said += [duration(seconds)] if isinstance(seconds, int | float) else []
     measured = {"eval_loss": "validation loss {:.4f}", "eval_answer_accuracy": "answer accuracy {:.1%}"}
     measured |= {"eval_exact_match": "exact match {:.1%}", "eval_bits_per_byte": "{:.4f} bits per byte"}
     for key, words in measured.items():
         if isinstance(results.get(key), int | float):
-            facts.append(words.format(results[key]))
+            said.append(words.format(results[key]))
     state = "" if results else " (not finished)"
-    return f"<p><strong>{html.escape(name)}</strong>{state}: {html.escape(', '.join(facts))}</p>"
+    return f"<p><strong>{html.escape(name)}</strong>{state}: {html.escape(', '.join(said))}</p>"
 
 
 def _curves(name: str, where: Path, history: list[dict]) -> str:
@@ -101,8 +101,8 @@ def picture(content: bytes, kind: str, alternative: str) -> str:
 
 def _card(where: Path) -> str:
     """The card of a run, or one that is made of its files."""
-    if (where / _README).is_file():
-        text = parse_card(read_text(where / _README), where.name).text
+    if (where / README).is_file():
+        text = parse_card(read_text(where / README), where.name).text
     else:
         from ..hub.model_card import model_card
 
@@ -129,7 +129,7 @@ def compare(names: str, metric: str, threshold, folder: str | None) -> str:
     place = Place(folder)
     folders = [place.local(line) or fetched(line, _FILES, RECIPE, _STRANGER) for line in lines]
     with tempfile.TemporaryDirectory() as output:
-        if len(folders) == 1 and (folders[0] / _PLAN).is_file():
+        if len(folders) == 1 and (folders[0] / PLAN).is_file():
             return _study(folders[0], Path(output), wanted, threshold)
         text = runs_report.write(read_runs(folders), output, metric=wanted, threshold=threshold)
         drawn = "\n\n".join(f"![{file.stem}]({file.name})" for file in sorted(Path(output).glob("*.png")))
@@ -139,5 +139,5 @@ def compare(names: str, metric: str, threshold, folder: str | None) -> str:
 def _study(folder: Path, output: Path, metric: str | None, threshold: float) -> str:
     from ..studies import report
 
-    text = report.write(read_mapping(folder / _PLAN), folder, metric, threshold, into=output)
+    text = report.write(read_mapping(folder / PLAN), folder, metric, threshold, into=output)
     return rendered(text, output)

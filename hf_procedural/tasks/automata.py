@@ -59,11 +59,11 @@ class ElementaryAutomaton(Task):
         return f"Write the next state of the ring, by Wolfram's rule {self.rule}."
 
     def turns(self, prompt_ids):
-        tokens = [*self._close(list(prompt_ids)), *self.solve(prompt_ids)]
+        tokens = [*self.closed(list(prompt_ids)), *self.solve(prompt_ids)]
         states = [tokens[start : start + self.width] for start in range(0, len(tokens), self.width + 1)]
         return list(itertools.pairwise(states))
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt[-1:] == [_END] else [*prompt, _END]
 
     def sample(self, rng, n):

@@ -21,6 +21,8 @@ from .answers import answer_words
 __getattr__ = old_names(__name__)
 
 IGNORE = -100  # the label of a position without loss, as everywhere in transformers
+# What an oracle, a few plain lines each, stumbles over where a prompt has another form than its rows'.
+NO_PROMPT = (ValueError, LookupError, StopIteration, ArithmeticError, TypeError)
 
 
 def is_ours(cls: type) -> bool:
@@ -136,7 +138,7 @@ class Task:
         if self.is_language:
             prompt, answer = prompt[:1], prompt[1:]
         else:
-            prompt = self._close(prompt)
+            prompt = self.closed(prompt)
             answer = self.solve(prompt)
         width = self.max_length
         input_ids = np.full(width, self.pad_id, np.int32)
@@ -146,7 +148,7 @@ class Task:
         labels[len(prompt) : len(row)] = row[len(prompt) :]
         return input_ids, labels
 
-    def _close(self, prompt: list[int]) -> list[int]:
+    def closed(self, prompt: list[int]) -> list[int]:
         """The prompt with its closing separator."""
         return prompt
 
@@ -191,11 +193,10 @@ class Task:
             return 0.0
         if self.is_language:
             return float(self.accepts(prompt + completion))
-        prompt = self._close(prompt)
+        prompt = self.closed(prompt)
         try:
             answer = self.solve(prompt)
-        except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
-            # What an oracle, a few plain lines each, stumbles over where a prompt has another form than its rows'.
+        except NO_PROMPT as error:
             words = self.spell(self.vocabulary[token] for token in prompt)
             raise ValueError(f"{self.config_name}: no prompt of this task: {words!r}") from error
         if completion == answer or self.is_answer(prompt, completion):

@@ -67,7 +67,7 @@ class Answered(Task):
         return input_ids, labels
 
     def example(self, prompt_ids):
-        prompt = self._close([int(token) for token in prompt_ids])
+        prompt = self.closed([int(token) for token in prompt_ids])
         row = [*prompt, *self.solve(prompt), self.eos_id]
         width = self.max_length
         if len(row) > width:
@@ -92,7 +92,7 @@ class Answered(Task):
             return False
         return self.is_answer(prompt, row[start:end])
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]
 
 

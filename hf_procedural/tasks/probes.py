@@ -159,7 +159,7 @@ class _Arithmetic(Task):
             labels[1:] = np.where(labels[:-1] == IGNORE, IGNORE, input_ids[1:])
         return input_ids, labels
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt[-1:] == [_EQUALS] else [*prompt, _EQUALS]
 
     def sample(self, rng, n):

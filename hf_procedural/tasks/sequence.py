@@ -42,7 +42,7 @@ class _Sequence(Task):
     def pad_id(self) -> int:
         return self.vocab_size + 1
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt[-1:] == [self.sep_id] else [*prompt, self.sep_id]
 
     def _symbols(self, prompt_ids) -> list[int]:
@@ -207,7 +207,7 @@ class Union(_Sequence):
     def solve(self, prompt_ids) -> list[int]:
         return list(dict.fromkeys(self._symbols(prompt_ids)))
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt.count(self.sep_id) > 1 else [*prompt, self.sep_id]
 
     def sample(self, rng, n):

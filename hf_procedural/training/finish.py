@@ -158,11 +158,9 @@ def finish(trainer: Trainer, trained: dict, title: str, extra_metrics: Callable[
     output = Path(cast(str, args.output_dir))
     results = trainer.evaluate()
     results |= {f"eval_{name}": value for name, value in extra_metrics().items()}
-    shown: dict[str, Any] = {
-        key: value for key, value in results.items() if key != "total_flos"
-    }  # in whole GF, of small runs 0GF
-    if "total_flos" in results:
-        shown["flops"] = POWER(results["total_flos"])
+    shown: dict[str, Any] = dict(results)
+    if "total_flos" in shown:  # which is shown in whole GF, of small runs 0GF
+        shown["flops"] = POWER(shown.pop("total_flos"))
     trainer.log_metrics("eval", shown)
     trainer.save_state()
     model = cast(PreTrainedModel, trainer.model)

@@ -12,14 +12,13 @@ from ..diagnosis.rows import table_of
 from ..errors import nearest
 from ..models.build import positions_of
 from ..tasks import IGNORE, Task
-from ..tasks.base import ids_of_words
+from ..tasks.base import NO_PROMPT, ids_of_words
 from ..tasks.mixture import Mixture
 from ..tasks.shuffled import Shuffled
 from .asking import Question, Said
 
 _ROWS = 8  # rows for each length, where lengths are taken one by one; else all between the least and the greatest
 _MARK = re.compile(r"<(?!0x)\w+>")  # other than a byte, any of which a text may have
-_NO_PROMPT = (ValueError, LookupError, StopIteration, ArithmeticError, TypeError)  # of oracles, see `Task.score`
 
 
 class OfTask:
@@ -124,12 +123,12 @@ class OfTask:
         for number, member in enumerate(self._members):
             if not member.is_language and _knows(member, words):
                 ids = ids_of_words(member)
-                prompt = member._close([ids[word] for word in words])
+                prompt = member.closed([ids[word] for word in words])
                 if member is not own and not self._has_known_marks(number, prompt):
                     continue
                 try:
                     takers.append((member, prompt, [int(token) for token in member.solve(prompt)]))
-                except _NO_PROMPT:
+                except NO_PROMPT:
                     continue
         return takers
 

@@ -13,6 +13,7 @@ from ..rl.questions import load_questions
 from ..runs.tables import short_paths
 from ..tasks import Task
 from ..tasks.answers import boxed
+from ..tasks.base import NO_PROMPT
 from ..text import math_archive
 from ..text.documents import open_documents, train_and_validation_of_each
 from ..text.sources import label, named, texts_of
@@ -207,8 +208,8 @@ def of_rlvr(subject: Subject, task: Task, recipe: dict, seed: int, max_new_token
         ids = [int(id) for id in task.ids(text)]
         prompt = ids[: len(task.words_of(text))]
         try:
-            return row(task._close(prompt))
-        except (ValueError, LookupError, StopIteration, ArithmeticError, TypeError) as error:
+            return row(task.closed(prompt))
+        except NO_PROMPT as error:
             raise ValueError(f"{task.config_name}: no prompt of this task: {text!r}") from error
 
     def rows() -> Iterator[tuple]:

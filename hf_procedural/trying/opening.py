@@ -1,18 +1,12 @@
 """From a run folder or a repo of the Hub to how its model is asked: what its recipe.yaml and provenance.json say."""
 
-import contextlib
-from pathlib import Path
-from typing import cast
-
-from transformers.utils import cached_file
-
 from ..data import blocks
 from ..diagnosis import models
 from ..diagnosis.models import Subject
 from ..files import read_mapping
 from ..models.suited import check_text
 from ..runs.checkpoints import STATE
-from ..runs.folder import PROVENANCE, RECIPE, read_recipe, task_file_of
+from ..runs.folder import PROVENANCE, file_of, recipe_of_run, run_of, task_file_of
 from ..tasks import Task, load_task_file, task
 from ..text.math_archive import math_folder
 from ..text.sources import named
@@ -27,9 +21,7 @@ def open_model(path: str) -> tuple[Subject, str]:
 
     Raises ValueError for what is no causal language model with a fast tokenizer.
     """
-    folder = Path(path)
-    run = str(folder.parent) if folder.name.startswith("checkpoint-") and folder.is_dir() else path
-    return models.outline(path, path), run
+    return models.outline(path, path), run_of(path)
 
 
 def asking_of(
@@ -44,7 +36,7 @@ def asking_of(
 
     Raises ValueError, in one line, where nothing says what it was trained on, or that is not at hand.
     """
-    recipe = _recipe_of(run)
+    recipe = recipe_of_run(run)
     if task_name is not None:
         return _of_task(subject, run, {"task": task_name, "task_parameters": parameters}, max_new_tokens)
     stage = _read(run, PROVENANCE).get("stage")
@@ -104,20 +96,6 @@ def _stages(run: str, recipe: dict, chosen: Task) -> list[Task]:
     return [of_length(chosen, name, length) for length in lengths]
 
 
-def _recipe_of(run: str) -> dict:
-    file = _file(run, RECIPE)
-    return {} if file is None else read_recipe(file)
-
-
 def _read(run: str, name: str) -> dict:
-    file = _file(run, name)
+    file = file_of(run, name)
     return {} if file is None else read_mapping(file)
-
-
-def _file(run: str, name: str) -> Path | None:
-    """A file of a run, here or on the Hub; None where it has none, or none can be had now."""
-    if Path(run).is_dir():
-        return Path(run, name) if Path(run, name).is_file() else None
-    with contextlib.suppress(OSError):
-        return Path(cast(str, cached_file(run, name)))
-    return None

@@ -76,7 +76,7 @@ class Longest(Task):
             input_ids[row], labels[row] = self.example(digits)
         return input_ids, labels
 
-    def _close(self, prompt):
+    def closed(self, prompt):
         return prompt if prompt[-1] == 5 else [*prompt, 5]
 
     def solve(self, prompt):

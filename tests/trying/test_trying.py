@@ -209,7 +209,7 @@ def test_a_curriculum_tells_the_lengths_that_were_reached(run_folder):
 def test_a_file_that_a_stranger_names_is_not_run(run_folder, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')")
     folder = run_folder(hp.tokenizer("sort-4"), task="sort-4", task_file=str(tmp_path / "mine.py"))
-    monkeypatch.setattr(opening, "cached_file", lambda repo, name: str(folder / name))
+    monkeypatch.setattr("transformers.utils.cached_file", lambda repo, name: str(folder / name))
     subject, _ = opening.open_model(str(folder))
     with pytest.raises(ValueError, match="^some/run: its task_file .*mine.py is somebody else's and is not run$"):
         opening.asking_of(subject, "some/run")
