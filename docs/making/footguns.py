@@ -143,6 +143,10 @@ SUBJECTS = {
         ),
     },
     "Evaluation and statistics": {
+        "trackio_counts_logs": (
+            "trackio's curves stand over the number of logs",
+            "Our recipes tell it the optimizer's step. In a Trainer of your own, draw over `train/global_step`.",
+        ),
         "scipy_intervals_of_few_seeds": (
             "scipy's bootstrap of a few seeds is far too sure",
             "[Reports of studies](guides/studies-report.md) take t intervals by default.",
