@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
+from huggingface_hub.cli import hf
 from support.pages import DOCS, PAGES, blocks_of, commands_of, name_of
 from support.running import RECIPES, ROOT, in_folder, made_once
 from support.vocabularies import large_tokenizer
@@ -21,7 +23,7 @@ from hf_procedural.training import catalogue, needs, parser
 SCRIPTS = {file: name for name, file in catalogue.FILES.items()}
 # Programs that are not ours, or read no arguments that could be checked here.
 OTHERS = (
-    "pip cd export source git pytest mkdocs tensorboard trackio uv hf curl ruff ty bash sbatch trl vllm "
+    "pip cd export source git pytest mkdocs tensorboard trackio curl ruff ty bash sbatch trl vllm "
     "pre-commit lm_eval jupyter mkdir ls cat echo inspect ng_run vf-eval vf-validate uvicorn docker openenv "
     "prime litgpt wandb "
 )
@@ -49,13 +51,17 @@ def test_every_command_is_one(page, monkeypatch, own_task):
     for command in commands_of(page):
         try:
             _check(command)
-        except (ValueError, SystemExit) as error:
+        except (ValueError, SystemExit, click.ClickException) as error:
             pytest.fail(f"{name_of(page)}: {' '.join(command)}: {error}")
 
 
 def _check(command: list[str]) -> None:
     program, *words = command
-    if program in ("accelerate", "python", "torchrun"):
+    if program == "hf":
+        _check(_of_a_job(words))
+    elif command[:2] == ["uv", "run"]:
+        _check(["python", *words[1:]])
+    elif program in ("accelerate", "python", "torchrun"):
         place = next((i for i, word in enumerate(words) if word.endswith(".py")), None)
         if place is None:
             return
@@ -74,6 +80,17 @@ def _check(command: list[str]) -> None:
                 hf_procedural.task(name, **args.parameters)
     else:
         assert program in OTHERS.split() or program.startswith("$"), f"unknown program {program}"
+
+
+def _of_a_job(words: list[str]) -> list[str]:
+    """The command that a job runs, as huggingface_hub reads its line; click's SystemExit or error where it does not."""
+    command = hf.app
+    while hasattr(command, "get_command"):
+        name, *words = words
+        command = command.get_command(click.Context(command), name)
+    context = command.make_context("hf", words)
+    script = context.params["script"]
+    return ["python"] * script.endswith(".py") + [script, *(context.params["script_args"] or []), *context.args]
 
 
 def _check_recipe(name: str, words: list[str]) -> None:

@@ -16,6 +16,9 @@ from support import starting
 from support.hub_server import empty_hub, environment, python, strays  # noqa: F401
 from support.running import ROOT
 
+from hf_procedural import cli
+from hf_procedural.cli import publish
+
 SIZES = ("--train_size", "3000", "--validation_size", "40", "--test_size", "0")
 BOTH = ("publish", "sort-8", "set-8", "--repo", "alice/procedural", *SIZES)
 
@@ -253,6 +256,14 @@ def test_what_the_hub_refuses_is_said_in_one_line(hub, command, tmp_path):
     )
     assert "no room for alice/procedural" in line_of(command(*words, "--seed", "1"))
     assert hub.commits("datasets", "alice/procedural") == commits
+
+
+@pytest.mark.parametrize("words", [["--dry_run"], []])
+def test_whether_the_hub_answers_is_known_before_any_work(words, monkeypatch, capsys):
+    monkeypatch.setattr(publish, "_configs", lambda args: pytest.fail("minutes of work for nothing"))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["publish", "--all", "--repo", "alice/procedural", *words])
+    assert end.value.code == 2 and "HF_HUB_OFFLINE is set" in capsys.readouterr().err
 
 
 def test_private_and_revision(hub, command, tmp_path):

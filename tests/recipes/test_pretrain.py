@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -73,6 +74,8 @@ def test_quickstart_learns_and_leaves_everything(quickstart):
     names = ("model.safetensors", "tokenizer.json", "config.json", "recipe.yaml", "provenance.json", "training.png")
     assert all((folder / name).is_file() for name in names)
     assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
+    (flops,) = re.findall(r"^ +flops +=\s+(\S+)$", output, re.MULTILINE)
+    assert float(flops) == pytest.approx(results["total_flos"], rel=0.05), "no 0GF"
     assert set(json.loads((folder / "provenance.json").read_text())) >= {"versions", "seed", "dataset_fingerprints"}
     ours = output.partition("accelerate config`.")[2]  # what accelerate itself says before it starts us
     assert "arning" not in ours and "deprecat" not in ours.lower()
