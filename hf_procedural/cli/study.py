@@ -46,10 +46,13 @@ def add_commands(commands) -> None:
 def study(args) -> None:
     """Runs it. Raises ValueError for a mistake, before it writes; ends with 2 where a run has failed."""
     from ..locks import holding
+    from ..runs.read import sign_of
     from ..studies import engine, job, outlook
     from ..studies.graph import Graph
     from ..studies.reading import read
 
+    if args.metric is not None and not sign_of(args.metric):  # before the runs, which may take days
+        raise ValueError(f"metric must be a measure of quality, as answer_accuracy or loss, got {args.metric!r}")
     graph = Graph(read(catalogue.study_of(args.study), args.output_dir, args.seeds))
     output = graph.study.output
     engine.open_folder(graph.study)

@@ -1,5 +1,6 @@
 """Serves the page: on this machine, or as a Space of the Hub."""
 
+import errno
 import functools
 import socket
 from pathlib import Path
@@ -19,7 +20,7 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
         host: whose address is listened at (default: gradio's, which GRADIO_SERVER_NAME names, as in a Space).
         port: default: gradio's, the first free one from 7860 on.
 
-    Raises ValueError for a port that is taken.
+    Raises ValueError for a port that is taken, and for a host that is none of this machine.
     """
     app, workers = open_page(folder, host, port)
     tell(f"{app.local_url} shows it; Ctrl-C ends it", flush=True)
@@ -31,8 +32,8 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
 
 def open_page(folder: str | None = None, host: str | None = None, port: int | None = None):
     """As `serve`, without waiting: the app, whose `local_url` is its place, and what is to be closed behind it."""
-    if port is not None:
-        _check_free(host or "", port)  # before all that takes seconds
+    if host or port:
+        _check_free(host, port or 0)  # before all that takes seconds
     from starlette.middleware import Middleware
 
     from .page import look_of_page, page
@@ -44,7 +45,7 @@ def open_page(folder: str | None = None, host: str | None = None, port: int | No
     app = page(workers, place)
     try:
         app.launch(
-            server_name=host,
+            server_name=f"[{host}]" if host and ":" in host else host,  # as the address is written
             server_port=port,
             prevent_thread_lock=True,
             ssr_mode=False,
@@ -61,12 +62,18 @@ def open_page(folder: str | None = None, host: str | None = None, port: int | No
     return app, workers
 
 
-def _check_free(host: str, port: int) -> None:
-    """Raises ValueError for a port that another program listens at, or that is not ours to take."""
+def _check_free(host: str | None, port: int) -> None:
+    """Raises ValueError for a port that another program listens at, or that is not ours, and for a host that is not.
+
+    Port 0 is whichever is free.
+    """
     try:
-        with socket.create_server((host, port)):
+        (family, *_, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        with socket.create_server(address, family=family):
             pass
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise ValueError(f"host must be an address of this machine, got {host!r} ({error.strerror})") from None
         raise ValueError(f"port {port} is not free ({error.strerror}): give another --port") from None
 
 

@@ -167,6 +167,13 @@ def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
     assert state_of(tmp_path) == before
 
 
+def test_a_metric_of_no_quality_is_refused_before_the_runs(tmp_path, monkeypatch, capsys):
+    quick = Quick(tmp_path)
+    code, _, error = quick.here(monkeypatch, capsys, "--metric", "runtime")
+    assert code == 2 and "metric must be a measure of quality, as answer_accuracy or loss, got 'runtime'" in error
+    assert not quick.runs.exists()
+
+
 def test_a_folder_of_another_study_is_refused(whole, tmp_path, monkeypatch, capsys):
     quick = _copied(whole, tmp_path)
     quick.write("name: other\n" + TWO_STAGES)
