@@ -317,7 +317,8 @@ def draw(known: dict[str, Known], path) -> None:
             axis.set_title(visible(source), parse_math=False)
             axis.set_ylabel("documents")
             if len(seen):
-                axis.set(xscale="log", yscale="log")
+                looks.log_ticks(axis, edges[0], edges[-1], "{:,.6g}".format)
+                axis.set_yscale("log")
             axis.grid(alpha=0.3)
             axis.legend()
         axis.set_xlabel({"quality": "quality", "characters": "characters of a document"}[field])

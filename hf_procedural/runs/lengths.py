@@ -95,6 +95,7 @@ def draw(groups: dict[str, dict[str, list[dict]]], path: Path, numbers: dict[str
         border = next(iter(arms.values()))[0]["border"]
         axis.axvline(border + 0.5, color=looks.GRAY, linestyle="--", label=f"trained on lengths up to {border}")
         axis.set(xlabel="length", ylabel="accuracy (answer tokens)", ylim=(0, 1.02))
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_title(visible(title), parse_math=False)
         axis.grid(alpha=0.3)
         with rc_context({"text.parse_math": False}):
