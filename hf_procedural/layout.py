@@ -7,8 +7,9 @@ import textwrap
 
 _NARROWEST = 40
 _COMMENT = re.compile(r"(.*\S)\s+(# .*)")
-_FLAG, _HELD = re.compile(r"( -\S+) (?=[^-])"), "\0"  # in place of the space that stands before its value
-_TABLE = re.compile(r" +\S+ {2,}(?=[^ #\\])")  # of a line of a table, what stands before its second column
+_HELD, _BREAK = "\0", "\1"  # in place of a space that stays one, and of a backslash behind which a command goes on
+_FLAG, _QUOTED = re.compile(r"( -\S+) (?=[^-])"), re.compile(r"'[^']*'|\"[^\"]*\"")
+_TABLE = re.compile(r" +\S+ {2,}(?=[^ #\1])")  # of a line of a table, what stands before its second column
 
 
 def laid_out(text: str, width: int | None = None) -> str:
@@ -26,7 +27,7 @@ def laid_out(text: str, width: int | None = None) -> str:
     """
     width = max(width or shutil.get_terminal_size().columns - 2, _NARROWEST)  # 2 less, as argparse
     laid = []
-    whole = re.sub(r"\\\n *", r"\\", text.strip("\n"))  # a command in one line, with a backslash where it may break
+    whole = re.sub(r"\\\n *", _BREAK, text.strip("\n"))  # a command in one line
     for is_indented, lines in itertools.groupby(whole.split("\n"), key=lambda line: line[:1] in ("", " ")):
         if is_indented:
             laid += [_indented(line, width) for line in lines]
@@ -43,7 +44,7 @@ def _filled(words: str, width: int, first: str = "", others: str = "") -> str:
 
 def _indented(line: str, width: int) -> str:
     indent = line[: len(line) - len(line.lstrip())]
-    written = line.replace("\\", f"\\\n{indent}    ")
+    written = line.replace(_BREAK, f"\\\n{indent}    ")
     if all(len(each) <= width for each in written.split("\n")):
         return written
     if table := _TABLE.match(line):
@@ -51,6 +52,7 @@ def _indented(line: str, width: int) -> str:
     commented = _COMMENT.fullmatch(line)
     command, comment = commented.groups() if commented else (line, "")
     lines = [_filled(comment, width, indent, f"{indent}# ")] if comment else []
-    words = " ".join(command.replace("\\", " ").split())
-    broken = _filled(_FLAG.sub(rf"\1{_HELD}", words), width - 2, indent, f"{indent}    ").replace(_HELD, " ")
+    held = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _HELD), command.replace(_BREAK, " "))
+    words = _FLAG.sub(rf"\1{_HELD}", " ".join(held.split()))
+    broken = _filled(words, width - 2, indent, f"{indent}    ").replace(_HELD, " ")
     return "\n".join([*lines, broken.replace("\n", " \\\n")])

@@ -804,7 +804,9 @@ def test_a_port_that_is_taken_is_told_before_anything_heavy_is_imported(capsys):
     assert end.value.code == 2 and "is not free" in error and "give another --port" in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["--host", "nowhere.invalid"], ["--host", "256.1.1.1", "--port", "7999"]])
+@pytest.mark.parametrize(
+    "words", [["--host", "nowhere.invalid"], ["--host", "256.1.1.1", "--port", "7999"], ["--host", "a..b"]]
+)
 def test_a_host_that_is_none_is_told(words, capsys):
     pytest.importorskip("gradio")
     with pytest.raises(SystemExit) as end:

@@ -33,7 +33,7 @@ def _table(files: dict[str, str]) -> str:
 
 
 _EVERY = {
-    folder.RECIPE: "the resolved arguments, our defaults among them: "
+    folder.RECIPE: "the resolved arguments, without defaults of the Trainer that nobody gave: "
     "`hf-procedural RECIPE DIR/recipe.yaml --output_dir ANOTHER` is the same run",
     folder.PROVENANCE: "`stage`, `versions` of packages, `seed` and `data_seed`, fingerprints of the data, what was "
     "transferred from where, and what the stages before it cost",

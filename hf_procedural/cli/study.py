@@ -51,7 +51,7 @@ def study(args) -> None:
     from ..studies.graph import Graph
     from ..studies.reading import read
 
-    if args.metric is not None and not sign_of(args.metric):  # before the runs, which may take days
+    if args.metric is not None and not sign_of(args.metric):  # most mistakes, before the runs
         raise ValueError(f"metric must be a measure of quality, as answer_accuracy or loss, got {args.metric!r}")
     graph = Graph(read(catalogue.study_of(args.study), args.output_dir, args.seeds))
     output = graph.study.output

@@ -158,15 +158,17 @@ def _check_same_run(recipe: Path, label, now: dict, keys: set[str], defaults: di
 
 
 def recipe_of(*arguments) -> dict:
-    """The resolved arguments as plain values: all of ours, and those of the Trainer that are not its defaults."""
+    """The resolved arguments as plain values: all of ours, of the Trainer's those that are given or no defaults."""
     resolved = {}
     for instance in arguments:
         defaults = {field.name: field.default for field in dataclasses.fields(instance) if field.init}
         trainers = hasattr(instance, "to_dict")  # as TrainingArguments has
         values = instance.to_dict() if trainers else dataclasses.asdict(instance)
+        given = getattr(instance, "given", ())
         for key, default in defaults.items():
             unset = values[key] in (None, [], {}) or (values[key] is False and default is None)
-            derived = trainers and (values[key] == default or key in ("accelerator_config", "disable_tqdm", "do_eval"))
+            is_default = values[key] == default and key not in given
+            derived = trainers and (is_default or key in ("accelerator_config", "disable_tqdm", "do_eval"))
             if not unset and not derived and not key.endswith("_token"):  # secrets of the Hub
                 resolved[key] = values[key]
     if "max_tokens" in resolved:
@@ -245,10 +247,17 @@ def recipe_of_run(run: str) -> dict:
 
 
 def task_file_of(run: str, recipe: dict) -> str | None:
-    """The Python file with the task of a run. Raises ValueError for a run of the Hub, whose file a stranger named."""
+    """The Python file with the task of a run.
+
+    That of a folder is trusted, wherever the folder is from. Raises ValueError for a run of the Hub, whose file a
+    stranger named.
+    """
     file = recipe.get("task_file")
     if file and not Path(run).is_dir():
-        raise ValueError(f"{run}: its task_file {file} is somebody else's and is not run")
+        raise ValueError(
+            f"{run}: its task_file {file} may be a stranger's and is not run: name the task yourself, with a task_file "
+            "that you have read"
+        )
     return file
 
 

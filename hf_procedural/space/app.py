@@ -32,6 +32,7 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
 
 def open_page(folder: str | None = None, host: str | None = None, port: int | None = None):
     """As `serve`, without waiting: the app, whose `local_url` is its place, and what is to be closed behind it."""
+    host = host and host.strip("[]")
     if host or port:
         _check_free(host, port or 0)  # before all that takes seconds
     from starlette.middleware import Middleware
@@ -70,11 +71,14 @@ def _check_free(host: str | None, port: int) -> None:
     try:
         (family, *_, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         with socket.create_server(address, family=family):
-            pass
+            return
     except OSError as error:
-        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-            raise ValueError(f"host must be an address of this machine, got {host!r} ({error.strerror})") from None
-        raise ValueError(f"port {port} is not free ({error.strerror}): give another --port") from None
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise ValueError(f"port {port} is not free ({error.strerror}): give another --port") from None
+        why = error.strerror
+    except UnicodeError:
+        why = "no name"
+    raise ValueError(f"host must be an address of this machine, got {host!r} ({why})")
 
 
 def is_local(host: str | None) -> bool:

@@ -22,7 +22,7 @@ PASSING = "of strangers"  # the mark of a folder of those
 SOURCES = 8  # folders or repos that are compared at a time
 WORDS = (
     f"rows of at most {ROW:,} tokens, vocabularies of at most {TOKENS:,}, the first {ROWS:,} rows of a split, "
-    f"{SECONDS_PUBLIC} s for an answer ({SECONDS} for the first look at a task)"
+    f"{SECONDS_PUBLIC} s for an answer ({SECONDS} for the first of its kind)"
 )
 
 

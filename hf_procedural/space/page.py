@@ -17,6 +17,8 @@ TITLE = "Procedural explorer"
 _HEAD = f"# {TITLE}\nData without meaning that language models learn from, and what they learned: look at it, try it."
 _FIRST = "sort"
 _SECRET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
+# Of a look; many wait for a process at the same time, of whom a newer look of the same visitor takes the place.
+_LOOK: dict[str, Any] = {"trigger_mode": "always_last", "concurrency_limit": 16, **_SECRET}
 _LOADS: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
 
@@ -118,14 +120,14 @@ def _tasks(app: gr.Blocks, workers: Workers, place: Place) -> None:
             # a textbox tells of what is pasted in change alone
             changed = [each.change if isinstance(each, gr.Textbox) else each.input for each in made]
             changed += [split.input, seed.input, row.change]
-            gr.on(changed, look, [*shared, *made], outputs, trigger_mode="always_last", **_SECRET)
+            gr.on(changed, look, [*shared, *made], outputs, **_LOOK)
 
-    name.input(look, shared, outputs, trigger_mode="always_last", **_SECRET)
+    name.input(look, shared, outputs, **_LOOK)
     before.click(lambda number: max(int(number or 1) - 1, 1), row, row, **_SECRET)
     after.click(lambda number: min(int(number or 1) + 1, ROWS), row, row, **_SECRET)
     chosen.change(move, chosen, moving, trigger_mode="always_last", **_SECRET)
     # one look at the start, and not before the width is known: a second one could end late, over a newer look
-    app.load(None, None, width, js=WIDTH, **_SECRET).then(look, shared, outputs, **_SECRET)
+    app.load(None, None, width, js=WIDTH, **_SECRET).then(look, shared, outputs, **_LOOK)
 
 
 _STILL = '<p class="note">Only automata move: choose eca or nca.</p>'

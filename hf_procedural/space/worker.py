@@ -60,43 +60,55 @@ class Workers:
         self._idle, self._idle_quick = _places(number), _places(1)
         self._started: set[subprocess.Popen] = set()
         self._compiled: set[str] = set()  # kinds of questions that were answered before
+        self._newest: dict[object, object] = {}  # of the questions of each one who asks
         self._asked: dict[object, subprocess.Popen] = {}  # what is being answered, by who asked
-        self._lock = threading.Lock()  # of `_asked`
+        self._lock = threading.Lock()  # of both
         atexit.register(self.close)
 
     def ask(self, question: str, *arguments, visitor: str | None = None):
         """The answer to one of `QUESTIONS`. Raises Refused, and Overtaken for what a `visitor` asked before."""
         idle = self._idle_quick if question in QUICK else self._idle
-        asker = visitor or object()
+        asker, turn = visitor or object(), object()
         with self._lock:
+            self._newest[asker] = turn
             if older := self._asked.pop(asker, None):
                 older.kill()
         process = idle.get()
         try:
             if process is None or process.poll() is not None:
+                self._end(process)
                 process = self._start()
-            with self._asked_by(asker, process):
-                answer = self._exchange(process, [question, *arguments], asker)
+            begins = self._begins(asker, turn, process)
+            answer = self._exchange(process, [question, *arguments], asker) if begins else None
         except BaseException:
             process = self._end(process)
             raise
         finally:
             idle.put(process)
+            with self._lock:
+                if self._newest.get(asker) is turn:
+                    del self._newest[asker]
+        if answer is None:
+            raise Overtaken("something newer was asked")
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer["answer"]
 
-    @contextlib.contextmanager
-    def _asked_by(self, asker: object, process: subprocess.Popen):
-        """Within, a newer question of the same one ends the process."""
+    def _begins(self, asker: object, turn: object, process: subprocess.Popen) -> bool:
+        """Notes what a process answers, which a newer question ends; False where one came while this waited."""
         with self._lock:
-            self._asked[asker] = process
-        try:
-            yield
-        finally:
-            with self._lock:
-                if self._asked.get(asker) is process:
-                    del self._asked[asker]
+            is_newest = self._newest[asker] is turn
+            if is_newest:
+                self._asked[asker] = process
+        return is_newest
+
+    def _ends(self, asker: object, process: subprocess.Popen) -> bool:
+        """Whether a process was left in peace until its answer."""
+        with self._lock:
+            is_asked = self._asked.get(asker) is process
+            if is_asked:
+                del self._asked[asker]
+        return is_asked
 
     def warm(self) -> None:
         """Starts a process ahead of the first question, without waiting for it."""
@@ -128,7 +140,8 @@ class Workers:
         assert process.stdin is not None and process.stdout is not None  # which are pipes
         kind = " ".join(map(str, question[:2])) if question[0] == "look" else question[0]
         seconds = self.seconds if kind in self._compiled else max(self.first, self.seconds)
-        timer = threading.Timer(seconds, process.kill)
+        late = threading.Event()
+        timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
         timer.start()
         try:
             process.stdin.write(json.dumps(question) + "\n")
@@ -137,18 +150,19 @@ class Workers:
         except OSError:
             line = ""
         finally:
-            is_late = not timer.is_alive()
             timer.cancel()
+            timer.join()  # either it has ended the process by now, or it never will
+            is_overtaken = not self._ends(asker, process)
         answer = json.loads(line) if line else {}
-        if is_late or "answer" in answer:
+        if late.is_set() or "answer" in answer:
             self._compiled.add(kind)
-        if answer:
-            return answer
-        if is_late:
-            raise Refused(f"that takes more than {seconds:g} s, and was stopped: take something smaller, or try again")
-        if self._asked.get(asker) is not process:
+        if is_overtaken:
             raise Overtaken("something newer was asked")
-        raise Refused("that takes more memory than there is here, or has ended the process: take something smaller")
+        if late.is_set():
+            raise Refused(f"that takes more than {seconds:g} s, and was stopped: take something smaller, or try again")
+        if not answer:
+            raise Refused("that takes more memory than there is here, or has ended the process: take something smaller")
+        return answer
 
 
 def _places(number: int) -> queue.LifoQueue:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import IntervalStrategy
 
 from .. import upstream
 from ..files import expected, read_mapping, write_digests, write_text
@@ -44,13 +45,15 @@ class LogMore(TrainerCallback):
 class LogShortRuns(TrainerCallback):
     """Has a run of few steps, for which nobody gave `logging_steps`, log ten times, so that its curve is one.
 
-    The arguments stay as they are, for recipe.yaml and for a run that goes on with more steps.
+    Arguments and state stay as they are, for recipe.yaml and for a run that goes on with more steps.
     """
 
-    def on_train_begin(self, args, state, control, **kwargs):
+    def on_step_end(self, args, state, control, **kwargs):
         is_usual = args.logging_steps == type(args).logging_steps and "logging_steps" not in args.given
-        if is_usual and 1 < state.max_steps < 4 * args.logging_steps:
-            state.logging_steps = max(state.max_steps // 10, 1)
+        by_steps = args.logging_strategy == IntervalStrategy.STEPS
+        is_first = state.global_step == 1 and args.logging_first_step
+        if is_usual and by_steps and not is_first and 1 < state.max_steps < 4 * args.logging_steps:
+            control.should_log = state.global_step % max(state.max_steps // 10, 1) == 0
 
 
 class SavePlace(TrainerCallback):

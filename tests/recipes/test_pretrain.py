@@ -391,4 +391,7 @@ def test_a_short_run_logs_ten_times_where_nobody_says_how_often(monkeypatch, tmp
     assert "logging_steps" not in yaml.safe_load((tmp_path / "own/recipe.yaml").read_text())
     run_here(monkeypatch, "pretrain", *words, "--output_dir", tmp_path / "flag", "--logging-steps", 50)
     run_here(monkeypatch, "pretrain", tmp_path / "50.yaml", *words, "--output_dir", tmp_path / "yaml")
-    assert history(tmp_path / "flag", "loss") == history(tmp_path / "yaml", "loss") == []
+    run_here(monkeypatch, "pretrain", tmp_path / "flag/recipe.yaml", "--output_dir", tmp_path / "again")
+    assert [history(tmp_path / name, "loss") for name in ("flag", "yaml", "again")] == [[], [], []]
+    state = json.loads((tmp_path / "own/trainer_state.json").read_text())
+    assert state["logging_steps"] == 50, "a run that goes on has its own"

@@ -106,6 +106,62 @@ def test_one_look_of_a_visitor_holds_up_neither_answers_nor_the_next_look(worker
     assert len(ended) == 1 and not workers._asked
 
 
+def test_a_newer_look_takes_the_place_of_one_that_waits():
+    workers = Workers(number=1, is_public=False)
+    ended = []
+
+    def look(visitor, *task):
+        try:
+            ended.append(
+                (visitor, "sort-16" in workers.ask("look", *task, "train", 0, 1, 80, visitor=visitor)["explained"])
+            )
+        except Overtaken:
+            ended.append((visitor, "overtaken"))
+
+    def begin(visitor, *task):
+        looking = threading.Thread(target=look, args=[visitor, *task])
+        looking.start()
+        return looking
+
+    try:
+        looking = [begin("b", "nca", ENDLESS)]
+        while "b" not in workers._asked:
+            time.sleep(0.01)
+        looking.append(begin("a", "nca", ENDLESS))
+        while "a" not in workers._newest:
+            time.sleep(0.01)
+        older = workers._newest["a"]
+        looking.append(begin("a", "sort", {}))
+        while workers._newest["a"] is older:
+            time.sleep(0.01)
+        looking.append(begin("b", "set", {}))  # which frees the process
+        for each in looking:
+            each.join()
+        assert sorted(ended, key=str) == [("a", "overtaken"), ("a", True), ("b", "overtaken"), ("b", False)]
+        assert not workers._newest and not workers._asked and len(workers._started) == 1
+    finally:
+        workers.close()
+
+
+def test_a_process_that_is_ended_behind_its_answer_is_not_asked_again(monkeypatch):
+    workers = Workers(number=1, is_public=False)
+    ends = workers._ends
+
+    def overtaken(asker, process):
+        workers._asked.pop(asker).kill()  # as a newer question does
+        return ends(asker, process)
+
+    try:
+        monkeypatch.setattr(workers, "_ends", overtaken)
+        with pytest.raises(Overtaken):
+            workers.ask("look", "sort", {}, "train", 0, 1, 80, visitor="a")
+        monkeypatch.setattr(workers, "_ends", ends)
+        assert not workers._started
+        assert "sort-16" in workers.ask("look", "sort", {}, "train", 0, 1, 80, visitor="a")["explained"]
+    finally:
+        workers.close()
+
+
 def test_strangers_wait_less_but_for_the_first_look_at_a_task():
     strangers = Workers(number=1)
     try:

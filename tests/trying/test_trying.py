@@ -211,7 +211,9 @@ def test_a_file_that_a_stranger_names_is_not_run(run_folder, tmp_path, monkeypat
     folder = run_folder(hp.tokenizer("sort-4"), task="sort-4", task_file=str(tmp_path / "mine.py"))
     monkeypatch.setattr("transformers.utils.cached_file", lambda repo, name: str(folder / name))
     subject, _ = opening.open_model(str(folder))
-    with pytest.raises(ValueError, match="^some/run: its task_file .*mine.py is somebody else's and is not run$"):
+    with pytest.raises(
+        ValueError, match="^some/run: its task_file .*mine.py may be a stranger's and is not run: name the task"
+    ):
         opening.asking_of(subject, "some/run")
     assert not (tmp_path / "was_run").exists()
 
