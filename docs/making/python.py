@@ -61,6 +61,8 @@ _HEAD = """# Python
 The thirteen names of the package are those that begin with `hf_procedural.` and have no other dot; the rest is imported
 from where it stands. Arrays are NumPy's, ids are int32, rows are `[n, row length]`. What is wrong with an argument is a
 ValueError in one line.
+
+*In a checkout this page lists names alone: `mkdocs serve` fills in their docstrings, and `help()` in Python has them.*
 """
 
 

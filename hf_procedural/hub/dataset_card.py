@@ -231,22 +231,19 @@ def _use(where: str, name: str, made: dict, revision: str | None, is_folder: boo
     """How the config `name`, whose entry is `made`, is loaded, and trained on where the stock collator takes rows."""
     at = f', revision="{revision}"' if revision else ""
     view, coding = made.get("view", "ids"), made.get("coding")
-    imported = "from transformers import AutoTokenizer"
     if coding:
-        load = f'AutoTokenizer.from_pretrained("{coding["tokenizer"]}")'
+        vocabulary = f'"{coding["tokenizer"]}"'
     elif is_folder:
-        words = "".join(f", {key}={value!r}" for key, value in made["parameters"].items())
-        imported = "import hf_procedural"
-        load = f'hf_procedural.tokenizer("{made["task"]}"{words})'
+        vocabulary = f'"{where}/{name}"'
     else:
-        load = f'AutoTokenizer.from_pretrained("{tokenizer_repo(where, name)}"{at})'
+        vocabulary = f'"{tokenizer_repo(where, name)}"{at}'
     first = _FIRST[view].format(split=next(iter(made["splits"])))
     text = f"""```python
 from datasets import load_dataset
-{imported}
+from transformers import AutoTokenizer
 
 rows = load_dataset("{where}", "{name}"{at})  # or streaming=True
-tokenizer = {load}
+tokenizer = AutoTokenizer.from_pretrained({vocabulary})
 print({first})
 ```
 

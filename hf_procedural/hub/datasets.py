@@ -94,7 +94,8 @@ def write_config(
 ) -> str:
     """Writes a config into a folder that is laid out as a repo; gives "new", or "" where it was there.
 
-    Raises ValueError where the folder holds other rows under its name.
+    What is of no `repo` has its tokenizer beside its rows, which nobody finds elsewhere. Raises ValueError where the
+    folder holds other rows under its name.
     """
     folder = Path(output)
     was_there = is_there(read_folder(folder), config, made)
@@ -103,6 +104,8 @@ def write_config(
     texts = texts_of(read_folder(folder), config, made, infos, repo or str(folder), revision, is_folder=repo is None)
     for name, text in texts.items():
         write_text(folder / name, text)
+    if repo is None and not builder.config.coding:
+        tokenizer(builder.config.task).save_pretrained(folder / config)
     return "" if was_there else "new"
 
 

@@ -1,6 +1,7 @@
 """Runs on the Hub: the model, its tokenizer, its card, its scores."""
 
 import contextlib
+import shlex
 from collections.abc import Callable, Sized
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..files import check_weights, read_text, write_text
 from ..locks import holding
 from ..runs.checkpoints import CheckpointError
 from ..runs.folder import check_still
+from ..terminal import tell
 from ..training import optimizers
 from ..training.begin import check_plan
 from ..training.divergence import Diverged
@@ -97,6 +99,8 @@ def publish_when_done(trainer) -> None:
     if args.should_save:
         keep_answers(trainer)
         write_card(args.output_dir, trainer.hub_model_id)
+        output = shlex.quote(args.output_dir)
+        tell(f"{output} has the model, its card and its curves; it answers: hf-procedural try {output}")
     trainer.accelerator.wait_for_everyone()  # where one process ends, the launcher may end the others
     if not args.push_to_hub:
         return

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import traceback
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +26,9 @@ def check_task(task: Task, rows: int = 64) -> None:
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{task.name}: {type(error).__name__}: {error}") from error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise ValueError(f"{task.name}: {type(error).__name__}: {error} ({where})") from error
 
 
 def _check(task: Task, rows: int) -> None:
@@ -96,7 +100,7 @@ def _check_row(task, input_ids, labels, demand):
             prompt, answer = task.question(input_ids, labels)
             demand(task.is_answer(prompt, answer), f"targets and solve differ behind {task.text(prompt)}")
         return
-    row = " ".join(task.vocabulary[token] for token in input_ids if token != task.pad_id)
+    row = _words(task, input_ids)
     if task.is_language:
         demand(not task.accepts(input_ids), f"example and sample label a row differently: {row}")
         demand(False, f"accepts refuses a sampled row: {row}")
@@ -104,4 +108,9 @@ def _check_row(task, input_ids, labels, demand):
     demand(not whole or task.is_form(input_ids.tolist()), f"is_form refuses a sampled row: {row}")
     expected = task.example(input_ids if whole else task.prompt_of(input_ids, labels))
     demand(not np.array_equal(expected[0], input_ids), f"example and sample label a row differently: {row}")
-    demand(False, f"solve contradicts a row: {row}")
+    demand(False, f"solve contradicts a row: {row}, of which it makes {_words(task, expected[0])}")
+
+
+def _words(task, token_ids) -> str:
+    words = dict(enumerate(task.vocabulary))
+    return " ".join(words.get(token, f"id {token}") for token in token_ids.tolist() if token != task.pad_id)

@@ -38,7 +38,7 @@ def task_class(name: str) -> type[Task]:
     if name not in REGISTRY:
         hint = nearest(name, REGISTRY, most=3, cutoff=0.4)
         own = "one of your own needs its --task_file, or load_task_file"
-        raise ValueError(f"unknown task {name!r}{hint} ({own}; tasks: {', '.join(REGISTRY)})")
+        raise ValueError(f"unknown task {name!r}{hint} (`hf-procedural list` has all; {own})")
     return REGISTRY[name]
 
 

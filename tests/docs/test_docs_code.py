@@ -61,7 +61,7 @@ def _check(command: list[str]) -> None:
         _check(_of_a_job(words))
     elif command[:2] == ["uv", "run"]:
         _check(["python", *words[1:]])
-    elif program in ("accelerate", "python", "torchrun"):
+    elif program in ("accelerate", "python", "python3", "torchrun"):
         place = next((i for i, word in enumerate(words) if word.endswith(".py")), None)
         if place is None:
             return

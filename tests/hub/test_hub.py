@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,18 @@ def test_the_code_on_the_cards_runs(hub, command, tmp_path):
         blocks = re.findall(r"```python\n(.*?)```", hub.files(kind, repo)["README.md"].decode(), re.DOTALL)
         script = f"import os; os.chdir({str(tmp_path)!r})\n" + "\n".join(blocks).replace("=1000", "=2")
         assert blocks and "Traceback" not in python(script, environment(hub, tmp_path / "fresh", bare=True))
+
+
+def test_the_code_on_the_card_of_a_folder_runs(hub, tmp_path, monkeypatch, own_registry):
+    """Without this package, of a task that only its author has."""
+    page = (ROOT / "docs" / "guides" / "your-own-task.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    Path("my_task.py").write_text(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0])
+    cli.main(["publish", "largest_digit-8", "--task_file", "my_task.py", "--output_dir", "data", *SIZES])
+    blocks = re.findall(r"```python\n(.*?)```", Path("data/README.md").read_text(), re.DOTALL)
+    script = f"import os; os.chdir({str(tmp_path)!r})\n" + "\n".join(blocks).replace("=1000", "=2")
+    printed = python(script, environment(hub, tmp_path / "fresh", bare=True))
+    assert re.search(r"^(\d ){8}= \d$", printed, re.MULTILINE) and not strays(tmp_path / "fresh")
 
 
 def test_publishing_again_changes_what_is_new_and_nothing_else(hub, command, tmp_path):

@@ -76,6 +76,7 @@ def test_quickstart_learns_and_leaves_everything(quickstart):
     assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
     (flops,) = re.findall(r"^ +flops +=\s+(\S+)$", output, re.MULTILINE)
     assert float(flops) == pytest.approx(results["total_flos"], rel=0.05), "no 0GF"
+    assert "\nruns/quickstart has the model, its card and its curves; it answers: hf-procedural try runs/qui" in output
     assert set(json.loads((folder / "provenance.json").read_text())) >= {"versions", "seed", "dataset_fingerprints"}
     ours = output.partition("accelerate config`.")[2]  # what accelerate itself says before it starts us
     assert "arning" not in ours and "deprecat" not in ours.lower()
