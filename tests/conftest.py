@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import sys
 import tempfile
 
 _HOME = tempfile.TemporaryDirectory(prefix="hf_procedural-tests-")  # removed when the session ends
@@ -70,10 +71,14 @@ def web_file(request, tmp_path_factory):
 
 
 @pytest.fixture
-def own_registry():
-    """Tasks that a test registers end with it."""
-    known, checked = dict(REGISTRY), set(CHECKED)
+def own_registry(monkeypatch):
+    """Tasks that a test registers end with it, and so do the files, `my_...`, that it loads, and its path."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    known, checked, modules = dict(REGISTRY), set(CHECKED), set(sys.modules)
     yield REGISTRY
+    for name in sys.modules.keys() - modules:
+        if name.startswith("my_"):
+            del sys.modules[name]
     REGISTRY.clear()
     REGISTRY.update(known)
     CHECKED.clear()

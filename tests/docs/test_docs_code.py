@@ -36,12 +36,10 @@ def _with(kind, *kinds) -> list:
 
 
 @pytest.fixture
-def own_task(tmp_path, monkeypatch, own_registry):
+def own_task(tmp_path, own_registry):
     """A folder with the guide's my_task.py, whose task is known until the test ends."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "my_task.py").write_text(blocks_of(DOCS / "guides" / "your-own-task.md", "python")[0])
-    yield tmp_path
-    sys.modules.pop("my_task", None)
+    return tmp_path
 
 
 @pytest.mark.parametrize("page", _with(commands_of))

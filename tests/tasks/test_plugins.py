@@ -18,17 +18,7 @@ from hf_procedural.tasks.registry import REGISTRY
 
 GUIDE = (ROOT / "docs" / "guides" / "your-own-task.md").read_text()
 SOURCE = re.search(r"Save this as `my_task.py`:\n\n```python\n(.*?)```", GUIDE, re.DOTALL)[1]
-
-
-@pytest.fixture(autouse=True)
-def own_modules(monkeypatch, own_registry):
-    """A registry, modules and path that end with the test."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith("my_"):
-            del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("own_registry")
 
 
 @pytest.fixture
