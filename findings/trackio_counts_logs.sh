@@ -7,7 +7,6 @@
 # stands beside as a value, train/global_step. W&B's callback makes that value the axis; nothing does so here.
 #
 # Seen on 30 November 2026: "steps 0 1 2 3 4 5 6, train/global_step 5 10 10 15 20 20 20". Exits non-zero if that changes.
-# Our recipes tell trackio the step (hf_procedural/training/trackers.py).
 set -e
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

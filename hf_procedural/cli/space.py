@@ -72,6 +72,6 @@ def _open(args) -> None:
 
     if args.runs is not None and not Path(args.runs).is_dir():
         raise ValueError(f"runs: no folder {args.runs}")
-    host = args.host or "127.0.0.1"  # said, for else GRADIO_SERVER_NAME may say another
+    host = (args.host or "127.0.0.1").strip("[]")  # said, for else GRADIO_SERVER_NAME may say another
     folder = args.runs or ("." if app.is_local(host) else None)
     app.serve(folder, host, args.port)

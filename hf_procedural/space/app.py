@@ -32,7 +32,6 @@ def serve(folder: str | None = None, host: str | None = None, port: int | None =
 
 def open_page(folder: str | None = None, host: str | None = None, port: int | None = None):
     """As `serve`, without waiting: the app, whose `local_url` is its place, and what is to be closed behind it."""
-    host = host and host.strip("[]")
     if host or port:
         _check_free(host, port or 0)  # before all that takes seconds
     from starlette.middleware import Middleware

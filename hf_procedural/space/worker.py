@@ -6,6 +6,7 @@ question is the name of one of `QUESTIONS` and plain JSON; so is the answer.
 
 import atexit
 import contextlib
+import dataclasses
 import importlib
 import json
 import os
@@ -43,6 +44,13 @@ class Overtaken(Refused):
     """What was ended for something newer that the same visitor asked."""
 
 
+@dataclasses.dataclass(eq=False)
+class _Turn:
+    """A question, and the process that is answering it."""
+
+    process: subprocess.Popen | None = None
+
+
 class Workers:
     """Some processes, started when they are first needed.
 
@@ -60,26 +68,25 @@ class Workers:
         self._idle, self._idle_quick = _places(number), _places(1)
         self._started: set[subprocess.Popen] = set()
         self._compiled: set[str] = set()  # kinds of questions that were answered before
-        self._newest: dict[object, object] = {}  # of the questions of each one who asks
-        self._asked: dict[object, subprocess.Popen] = {}  # what is being answered, by who asked
-        self._lock = threading.Lock()  # of both
+        self._newest: dict[object, _Turn] = {}  # by who asks
+        self._lock = threading.Lock()  # of these
         atexit.register(self.close)
 
     def ask(self, question: str, *arguments, visitor: str | None = None):
         """The answer to one of `QUESTIONS`. Raises Refused, and Overtaken for what a `visitor` asked before."""
         idle = self._idle_quick if question in QUICK else self._idle
-        asker, turn = visitor or object(), object()
+        asker, turn = visitor or object(), _Turn()
         with self._lock:
-            self._newest[asker] = turn
-            if older := self._asked.pop(asker, None):
-                older.kill()
+            older, self._newest[asker] = self._newest.get(asker), turn
+            if older and older.process:
+                older.process.kill()
         process = idle.get()
         try:
             if process is None or process.poll() is not None:
                 self._end(process)
                 process = self._start()
             begins = self._begins(asker, turn, process)
-            answer = self._exchange(process, [question, *arguments], asker) if begins else None
+            answer = self._exchange(process, [question, *arguments], asker, turn) if begins else None
         except BaseException:
             process = self._end(process)
             raise
@@ -94,21 +101,19 @@ class Workers:
             raise Refused(answer["refused"])
         return answer["answer"]
 
-    def _begins(self, asker: object, turn: object, process: subprocess.Popen) -> bool:
-        """Notes what a process answers, which a newer question ends; False where one came while this waited."""
+    def _begins(self, asker: object, turn: _Turn, process: subprocess.Popen) -> bool:
+        """Notes what answers a question, which a newer one ends; False where that came while this waited."""
         with self._lock:
-            is_newest = self._newest[asker] is turn
+            is_newest = self._newest.get(asker) is turn
             if is_newest:
-                self._asked[asker] = process
+                turn.process = process
         return is_newest
 
-    def _ends(self, asker: object, process: subprocess.Popen) -> bool:
-        """Whether a process was left in peace until its answer."""
+    def _ends(self, asker: object, turn: _Turn) -> bool:
+        """Whether the process was left in peace until its answer, from where on nobody ends it."""
         with self._lock:
-            is_asked = self._asked.get(asker) is process
-            if is_asked:
-                del self._asked[asker]
-        return is_asked
+            turn.process = None
+            return self._newest.get(asker) is turn
 
     def warm(self) -> None:
         """Starts a process ahead of the first question, without waiting for it."""
@@ -136,7 +141,7 @@ class Workers:
             process.communicate()
             self._started.discard(process)
 
-    def _exchange(self, process: subprocess.Popen, question: list, asker: object) -> dict:
+    def _exchange(self, process: subprocess.Popen, question: list, asker: object, turn: _Turn) -> dict:
         assert process.stdin is not None and process.stdout is not None  # which are pipes
         kind = " ".join(map(str, question[:2])) if question[0] == "look" else question[0]
         seconds = self.seconds if kind in self._compiled else max(self.first, self.seconds)
@@ -152,7 +157,7 @@ class Workers:
         finally:
             timer.cancel()
             timer.join()  # either it has ended the process by now, or it never will
-            is_overtaken = not self._ends(asker, process)
+            is_overtaken = not self._ends(asker, turn)
         answer = json.loads(line) if line else {}
         if late.is_set() or "answer" in answer:
             self._compiled.add(kind)

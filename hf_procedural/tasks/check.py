@@ -100,7 +100,7 @@ def _check_row(task, input_ids, labels, demand):
             prompt, answer = task.question(input_ids, labels)
             demand(task.is_answer(prompt, answer), f"targets and solve differ behind {task.text(prompt)}")
         return
-    row = _words(task, input_ids)
+    row = task.text(input_ids)
     if task.is_language:
         demand(not task.accepts(input_ids), f"example and sample label a row differently: {row}")
         demand(False, f"accepts refuses a sampled row: {row}")
@@ -108,9 +108,6 @@ def _check_row(task, input_ids, labels, demand):
     demand(not whole or task.is_form(input_ids.tolist()), f"is_form refuses a sampled row: {row}")
     expected = task.example(input_ids if whole else task.prompt_of(input_ids, labels))
     demand(not np.array_equal(expected[0], input_ids), f"example and sample label a row differently: {row}")
-    demand(False, f"solve contradicts a row: {row}, of which it makes {_words(task, expected[0])}")
-
-
-def _words(task, token_ids) -> str:
-    words = dict(enumerate(task.vocabulary))
-    return " ".join(words.get(token, f"id {token}") for token in token_ids.tolist() if token != task.pad_id)
+    strange = [token for token in expected[0].tolist() if not 0 <= token < len(task.vocabulary)]
+    demand(not strange, f"solve gives {strange}, which is no token id, for a row: {row}")
+    demand(False, f"solve contradicts a row: {row}, of which it makes {task.text(expected[0])}")

@@ -98,12 +98,12 @@ def test_one_look_of_a_visitor_holds_up_neither_answers_nor_the_next_look(worker
 
     looking = threading.Thread(target=look)
     looking.start()
-    while "a" not in workers._asked:
+    while not (workers._newest.get("a") and workers._newest["a"].process):
         time.sleep(0.01)
     assert workers.ask("check", chosen, "7 3 3 29 <sep>", "") and looking.is_alive()
     assert "sort-16" in workers.ask("look", "sort", {}, "train", 0, 1, 80, visitor="a")["explained"]
     looking.join()
-    assert len(ended) == 1 and not workers._asked
+    assert len(ended) == 1 and not workers._newest
 
 
 def test_a_newer_look_takes_the_place_of_one_that_waits():
@@ -125,7 +125,7 @@ def test_a_newer_look_takes_the_place_of_one_that_waits():
 
     try:
         looking = [begin("b", "nca", ENDLESS)]
-        while "b" not in workers._asked:
+        while not (workers._newest.get("b") and workers._newest["b"].process):
             time.sleep(0.01)
         looking.append(begin("a", "nca", ENDLESS))
         while "a" not in workers._newest:
@@ -138,7 +138,30 @@ def test_a_newer_look_takes_the_place_of_one_that_waits():
         for each in looking:
             each.join()
         assert sorted(ended, key=str) == [("a", "overtaken"), ("a", True), ("b", "overtaken"), ("b", False)]
-        assert not workers._newest and not workers._asked and len(workers._started) == 1
+        assert not workers._newest and len(workers._started) == 1
+    finally:
+        workers.close()
+
+
+def test_a_look_that_waits_until_a_newer_one_is_over_is_overtaken():
+    workers = Workers(number=1, is_public=False)
+    place, ended = workers._idle.get(), []
+
+    def look():
+        try:
+            workers.ask("look", "sort", {}, "train", 0, 1, 80, visitor="a")
+        except Overtaken as error:
+            ended.append(error)
+
+    try:
+        looking = threading.Thread(target=look)
+        looking.start()
+        while "a" not in workers._newest:
+            time.sleep(0.01)
+        workers._newest.pop("a")  # the newer one had another process
+        workers._idle.put(place)
+        looking.join()
+        assert len(ended) == 1 and not workers._newest
     finally:
         workers.close()
 
@@ -147,9 +170,10 @@ def test_a_process_that_is_ended_behind_its_answer_is_not_asked_again(monkeypatc
     workers = Workers(number=1, is_public=False)
     ends = workers._ends
 
-    def overtaken(asker, process):
-        workers._asked.pop(asker).kill()  # as a newer question does
-        return ends(asker, process)
+    def overtaken(asker, turn):
+        workers._newest.pop(asker)  # as a newer question that is over by now
+        turn.process.kill()
+        return ends(asker, turn)
 
     try:
         monkeypatch.setattr(workers, "_ends", overtaken)
@@ -194,6 +218,7 @@ def test_processes_of_strangers_fit_into_the_machine(tmp_path, monkeypatch):
         ([], ".", "127.0.0.1", False),
         (["--runs", "."], ".", "127.0.0.1", False),
         (["--host", "localhost"], ".", "localhost", False),
+        (["--host", "[::1]"], ".", "::1", False),
         (["--host", "0.0.0.0"], None, "0.0.0.0", True),
         (["--host", "0.0.0.0", "--runs", "."], ".", "0.0.0.0", True),
     ],

@@ -88,6 +88,7 @@ def test_rows_of_a_changed_task_are_not_those_in_the_cache(name, parameters, fil
 BROKEN = [
     ("    def solve(self, prompt_ids):", "    def answer(self, prompt_ids):", "define solve(prompt_ids)"),
     ("return [max(", "return [1 + max(", ", of which it makes "),
+    ("return [max(", "return [90 + max(", "which is no token id, for a row: "),
     ("return [max(", "return [mox(", "NameError: name 'mox' is not defined (my_task.py, line "),
     ("labels[:, -1] = input_ids[:, -1]", "labels[:, -1] = 3", "labels must be -100 or equal to input_ids"),
     ("labels[:, -1] = input_ids[:, -1]", "", "a row without a label teaches nothing"),
